@@ -1,0 +1,58 @@
+# The project's commands. Each sets up what it needs in .venv/ and target/, and nowhere else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUST_SOURCES := $(shell find policy_core/src rust -name '*.rs' 2>/dev/null) \
+    Cargo.toml Cargo.lock policy_core/Cargo.toml rust/python/Cargo.toml grammar/rein.lark pyproject.toml
+N ?= 100000
+RUNS ?= $(N)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench evidence evidence-differential lock clean tools
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
+
+demo: $(VENV)/.built  ## see seven failures of agents, without and with a policy (offline)
+	@$(BIN)/checkrein demo
+
+test: $(VENV)/.tested-with $(VENV)/.built  ## everything that CI runs
+	@scripts/test.sh
+
+bench: $(VENV)/.tested-with $(VENV)/.built  ## one decision beside the same rules in Python
+	@$(BIN)/python -m tests.bench.bench_decide
+
+evidence: evidence-differential  ## every expensive check at its full figure; writes docs/evidence.md
+
+evidence-differential: $(VENV)/.tested-with $(VENV)/.built  ## N random runs through both engines
+	@$(BIN)/python scripts/evidence.py differential --count $(N)
+
+lock: $(VENV)/.tested-with  ## pin the newest packages that requirements/*.in allow
+	@$(BIN)/python -m pip install -q uv
+	@for name in demo test; do \
+	    $(BIN)/uv pip compile -q --upgrade --python-version 3.11 --custom-compile-command "make lock" \
+	        requirements/$$name.in -o requirements/$$name.txt; done
+
+clean:  ## remove what was built
+	rm -rf $(VENV) target dist .checkrein
+
+tools:
+	@scripts/need.sh $(PYTHON)
+
+$(VENV)/.demo-with: requirements/demo.txt | tools
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing what the demo needs into $(VENV)/ (once)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/demo.txt
+	@touch $@
+
+$(VENV)/.tested-with: requirements/test.txt $(VENV)/.demo-with
+	@echo "installing the test tools into $(VENV)/ (once)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/test.txt
+	@touch $@
+
+$(VENV)/.built: $(VENV)/.demo-with $(RUST_SOURCES)
+	@echo "building the engine (Rust, a minute or two the first time)"
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --quiet \
+	    || VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release
+	@touch $@

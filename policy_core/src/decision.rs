@@ -1,0 +1,291 @@
+//! What the engine answers: one decision for each event that asks for one, and settlements.
+//!
+//! Names are indexes into the program's tables ([`crate::Program`]); a plain allow allocates nothing.
+
+use crate::program::{BoundKind, Program};
+use crate::value::Value;
+
+/// Which event a decision answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A model call was asked for.
+    ModelCall,
+    /// A tool call was asked for.
+    ToolCall,
+    /// A model's attempt failed.
+    ModelError,
+    /// A tool's attempt failed.
+    ToolError,
+}
+
+impl Event {
+    /// The words for records and hosts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ModelCall => "model call",
+            Self::ToolCall => "tool call",
+            Self::ModelError => "model error",
+            Self::ToolError => "tool error",
+        }
+    }
+}
+
+/// The closed set of outcomes, from the least to the most restrictive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Run it; for an error: pass it on unchanged.
+    Allow,
+    /// Ask again after the delay.
+    Wait,
+    /// Ask again after a person has answered.
+    Escalate,
+    /// Do not run this call; the run goes on.
+    #[default]
+    Deny,
+    /// Give this call up, in a declared state.
+    Fail,
+    /// End the run, in a declared state. Latched.
+    Stop,
+}
+
+impl Outcome {
+    /// The word that policies and records use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Wait => "wait",
+            Self::Escalate => "escalate",
+            Self::Deny => "deny",
+            Self::Fail => "fail",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+/// A reason of the engine's own, not of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BuiltIn {
+    /// The tool is not in the policy.
+    UndeclaredTool,
+    /// The model is not in the policy.
+    UndeclaredModel,
+    /// The route names no model for this call, and neither does the host.
+    NoCandidate,
+    /// Every candidate's window is too small.
+    NoUsableModel,
+    /// The call asked again is unknown, in flight or over.
+    ClosedCall,
+    /// The call asked again is not the one that was asked first.
+    ChangedCall,
+    /// The host has ended the run.
+    RunEnded,
+    /// Only holds in flight are in the way.
+    Holds,
+    /// No retry statement applies; the error is passed on.
+    NotRetried,
+}
+
+impl BuiltIn {
+    /// The text for records and hosts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UndeclaredTool => "undeclared tool",
+            Self::UndeclaredModel => "undeclared model",
+            Self::NoCandidate => "no candidate",
+            Self::NoUsableModel => "no usable model",
+            Self::ClosedCall => "closed call",
+            Self::ChangedCall => "changed call",
+            Self::RunEnded => "run ended",
+            Self::Holds => "holds",
+            Self::NotRetried => "not retried",
+        }
+    }
+}
+
+/// Who decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    /// Nobody objected: a plain allow.
+    #[default]
+    Nobody,
+    /// A statement, by its index in [`crate::Program::statements`].
+    Statement(u32),
+    /// The engine itself.
+    BuiltIn(BuiltIn),
+}
+
+/// One statement's say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vote {
+    /// The statement's index in [`crate::Program::statements`].
+    pub statement: u32,
+    /// What it asks for.
+    pub outcome: Outcome,
+    /// The state of a stop or fail, an index into [`crate::Program::states`].
+    pub state: Option<u32>,
+    /// The queue of an escalation, an index into [`crate::Program::queues`].
+    pub queue: Option<u32>,
+    /// Its condition could not be decided, so it votes its own outcome.
+    pub undecided: bool,
+    /// A person has said no; the escalation became a denial.
+    pub rejected: bool,
+}
+
+/// An open request to a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The id to answer with.
+    pub request: u64,
+    /// The queue, an index into [`crate::Program::queues`].
+    pub queue: u32,
+    /// The last moment at which it may be answered, in nanoseconds of the host's monotonic clock.
+    pub expires_at: u64,
+}
+
+/// A soft threshold that was reached, given once a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// An index into [`crate::Program::limits`].
+    pub limit: u32,
+    /// An index into that limit's thresholds.
+    pub threshold: u32,
+}
+
+/// What the engine decided about one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// 1, 2, 3, ... within the run.
+    pub number: u64,
+    /// The event it answers.
+    pub event: Event,
+    /// What the host has to do.
+    pub outcome: Outcome,
+    /// The logical call; `None` if none was opened (a latched or ended run).
+    pub call: Option<u64>,
+    /// The attempt that an allow opens, a token for one use.
+    pub attempt: Option<u64>,
+    /// 1 for the first attempt of this call on this model or tool: of the attempt that an allow opens, or
+    /// of the one that failed.
+    pub attempt_number: Option<u64>,
+    /// The model that may run, or that failed, an index into [`crate::Program::models`].
+    pub model: Option<u32>,
+    /// The most tokens that may come back; only with `attempt` and a model.
+    pub output_cap: Option<u64>,
+    /// How long the attempt may take, in nanoseconds.
+    pub timeout_ns: Option<u64>,
+    /// How long to wait, in nanoseconds; only for a wait.
+    pub wait_ns: Option<u64>,
+    /// The state of a stop or fail, an index into [`crate::Program::states`].
+    pub state: Option<u32>,
+    /// Who decided.
+    pub by: By,
+    /// The deciding statement could not decide its condition.
+    pub undecided: bool,
+    /// The run had stopped before; this repeats that stop.
+    pub latched: bool,
+    /// A person has said no.
+    pub rejected: bool,
+    /// The request to answer; only for an escalation.
+    pub asked: Option<Asked>,
+    /// Tokens held for the attempt.
+    pub reserved_tokens: u64,
+    /// Nano-units of the currency held for the attempt.
+    pub reserved_cost: u64,
+    /// Every say, the most restrictive first, then by statement name and kind.
+    pub votes: Vec<Vote>,
+    /// Soft thresholds reached now.
+    pub advice: Vec<Advice>,
+    /// What the deciding statement's condition read: fact indexes and values, in the order of first reading.
+    pub values: Vec<(u32, Value)>,
+    /// Models of route arms that could not be decided, indexes into [`crate::Program::models`].
+    pub skipped: Vec<u32>,
+}
+
+impl Decision {
+    /// Undecided yet: a denial of nobody, so that a path that forgot to decide would deny.
+    pub(crate) const fn new(number: u64, event: Event, call: Option<u64>) -> Self {
+        Self {
+            number,
+            event,
+            outcome: Outcome::Deny,
+            call,
+            attempt: None,
+            attempt_number: None,
+            model: None,
+            output_cap: None,
+            timeout_ns: None,
+            wait_ns: None,
+            state: None,
+            by: By::Nobody,
+            undecided: false,
+            latched: false,
+            rejected: false,
+            asked: None,
+            reserved_tokens: 0,
+            reserved_cost: 0,
+            votes: Vec::new(),
+            advice: Vec::new(),
+            values: Vec::new(),
+            skipped: Vec::new(),
+        }
+    }
+
+    /// An outcome of the engine's own.
+    pub(crate) const fn built_in(&mut self, outcome: Outcome, reason: BuiltIn) {
+        self.outcome = outcome;
+        self.by = By::BuiltIn(reason);
+    }
+
+    /// A denial of the engine's own.
+    pub(crate) const fn refuse(&mut self, reason: BuiltIn) {
+        self.built_in(Outcome::Deny, reason);
+    }
+
+    /// What the agent is told about a refusal: the author's reason, or that a person said no.
+    #[must_use]
+    pub fn reason<'a>(&self, program: &'a Program) -> Option<&'a str> {
+        if self.rejected {
+            return Some("a person said no");
+        }
+        let By::Statement(statement) = self.by else { return None };
+        if matches!(self.outcome, Outcome::Allow | Outcome::Wait) {
+            return None;
+        }
+        program.statements().get(statement as usize)?.reason.as_deref()
+    }
+}
+
+/// What an attempt was charged in the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settlement {
+    /// Tokens that were sent, as reported; 0 if nothing was reported.
+    pub input_tokens: u64,
+    /// Tokens that came back, as reported, at least those counted where a lower bound was reported.
+    pub output_tokens: u64,
+    /// Tokens charged.
+    pub tokens: u64,
+    /// Nano-units of the currency charged.
+    pub cost: u64,
+    /// Tokens that were held.
+    pub reserved_tokens: u64,
+    /// Nano-units of the currency that were held.
+    pub reserved_cost: u64,
+}
+
+/// Where one bound of one limit stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The limit, an index into [`crate::Program::limits`].
+    pub limit: u32,
+    /// What is bounded.
+    pub kind: BoundKind,
+    /// The bound.
+    pub max: u64,
+    /// Spent so far; for active time, what has elapsed as of the last event.
+    pub spent: u64,
+    /// Held by attempts in flight.
+    pub held: u64,
+}

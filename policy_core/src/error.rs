@@ -1,0 +1,125 @@
+//! What can go wrong: an artifact that is refused, and a host that misuses a run. A refusal to run
+//! a call is neither; that is a decision.
+
+use std::error::Error;
+use std::fmt;
+
+/// Why an artifact was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadErrorKind {
+    /// The first bytes are not those of an artifact.
+    NotAnArtifact,
+    /// Another version of the format, the language or the schema.
+    Version,
+    /// Bytes are missing or there are too many.
+    Length,
+    /// The payload is not the one that the digest was made of.
+    Digest,
+    /// The payload is not in canonical encoding.
+    Malformed,
+    /// The payload reads well, but what it says cannot be run.
+    Invalid,
+}
+
+/// An artifact was refused; nothing was loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadError {
+    kind: LoadErrorKind,
+    message: String,
+}
+
+impl LoadError {
+    pub(crate) fn new(kind: LoadErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(LoadErrorKind::Invalid, message)
+    }
+
+    /// The class of the mistake.
+    #[must_use]
+    pub const fn kind(&self) -> LoadErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl Error for LoadError {}
+
+/// The host misused a run. Nothing has changed but the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineError {
+    /// No allow has opened this attempt.
+    UnknownAttempt(u64),
+    /// The attempt has been settled, with other usage or by another event.
+    AlreadySettled(u64),
+    /// No escalation has opened this request.
+    UnknownRequest(u64),
+    /// The request was not answered in time; the queue's default applies.
+    Expired(u64),
+    /// The request has been answered otherwise.
+    AlreadyAnswered(u64),
+    /// A number is out of range, or the facts are not as many as the program's.
+    BadValue(&'static str),
+}
+
+impl EngineError {
+    /// A stable word for hosts.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::UnknownAttempt(_) => "unknown_attempt",
+            Self::AlreadySettled(_) => "already_settled",
+            Self::UnknownRequest(_) => "unknown_request",
+            Self::Expired(_) => "expired",
+            Self::AlreadyAnswered(_) => "already_answered",
+            Self::BadValue(_) => "bad_value",
+        }
+    }
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownAttempt(id) => {
+                write!(formatter, "attempt `{id}` was never allowed in this run; pass the decision's attempt")
+            }
+            Self::AlreadySettled(id) => {
+                write!(formatter, "attempt `{id}` is already settled; settle each attempt once")
+            }
+            Self::UnknownRequest(id) => {
+                write!(formatter, "request `{id}` was never opened in this run; pass the decision's request")
+            }
+            Self::Expired(id) => {
+                write!(formatter, "request `{id}` has expired; ask the call again to get the queue's default")
+            }
+            Self::AlreadyAnswered(id) => {
+                write!(formatter, "request `{id}` already has the other answer; an answer cannot be changed")
+            }
+            Self::BadValue(what) => formatter.write_str(what),
+        }
+    }
+}
+
+impl Error for EngineError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_name_what_was_passed() {
+        assert_eq!(
+            EngineError::AlreadySettled(7).to_string(),
+            "attempt `7` is already settled; settle each attempt once"
+        );
+        assert_eq!(EngineError::BadValue("x").kind(), "bad_value");
+        assert_eq!(LoadError::invalid("no").kind(), LoadErrorKind::Invalid);
+    }
+}

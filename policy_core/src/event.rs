@@ -1,0 +1,148 @@
+//! What the engine is told: the inputs of one event, borrowed from the host.
+
+use crate::value::Slot;
+
+/// A model call that the host wants to make.
+#[derive(Clone, Copy, Debug)]
+pub struct ModelCall<'a> {
+    /// The logical call asked again, or `None` for a new one.
+    pub call: Option<u64>,
+    /// The model the host asks for, by its name in the policy.
+    pub model: Option<&'a str>,
+    /// An upper bound of the tokens that are sent.
+    pub input_tokens: u64,
+    /// The most tokens that the host wants back.
+    pub max_output: Option<u64>,
+    /// One slot for each fact of the program; see [`crate::Run::model_call`].
+    pub facts: &'a [Slot<'a>],
+}
+
+/// A tool call that the agent proposes.
+#[derive(Clone, Copy, Debug)]
+pub struct ToolCall<'a> {
+    /// The logical call asked again, or `None` for a new one.
+    pub call: Option<u64>,
+    /// The tool's name.
+    pub tool: &'a str,
+    /// The arguments in canonical form (RFC 8785); the engine only hashes them.
+    pub args: &'a [u8],
+    /// One slot for each fact of the program; see [`crate::Run::tool_call`].
+    pub facts: &'a [Slot<'a>],
+}
+
+/// What an attempt used. Tools have no tokens: only [`Usage::Unsent`] matters for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usage {
+    /// The provider said so.
+    Exact {
+        /// Tokens that were sent.
+        input: u64,
+        /// Tokens that came back.
+        output: u64,
+    },
+    /// This much was seen; there may be more. Charged is the greater of this and the hold.
+    AtLeast {
+        /// Tokens that were sent.
+        input: u64,
+        /// Tokens that came back.
+        output: u64,
+    },
+    /// Nothing is known. The whole hold is charged.
+    Unknown,
+    /// The request provably never left. Everything is given back.
+    Unsent,
+}
+
+/// Why an attempt failed, in the engine's closed set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// No answer in time.
+    Timeout,
+    /// Too many requests.
+    RateLimited,
+    /// The service is down.
+    Unavailable,
+    /// A quota of the provider is used up.
+    QuotaExhausted,
+    /// The provider wants to be paid.
+    Billing,
+    /// The key is missing or refused.
+    Auth,
+    /// The provider does not understand the request.
+    InvalidRequest,
+    /// The provider refuses the content.
+    ContentPolicy,
+    /// The request does not fit the model's window.
+    ContextTooLong,
+    /// The tool itself failed.
+    ToolFailure,
+    /// The host gave the attempt up.
+    Cancelled,
+    /// Anything else.
+    Unknown,
+}
+
+impl ErrorKind {
+    /// Every kind.
+    pub const ALL: [Self; 12] = [
+        Self::Timeout,
+        Self::RateLimited,
+        Self::Unavailable,
+        Self::QuotaExhausted,
+        Self::Billing,
+        Self::Auth,
+        Self::InvalidRequest,
+        Self::ContentPolicy,
+        Self::ContextTooLong,
+        Self::ToolFailure,
+        Self::Cancelled,
+        Self::Unknown,
+    ];
+
+    /// The text that policies compare `error.kind` with.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::RateLimited => "rate_limited",
+            Self::Unavailable => "unavailable",
+            Self::QuotaExhausted => "quota_exhausted",
+            Self::Billing => "billing",
+            Self::Auth => "auth",
+            Self::InvalidRequest => "invalid_request",
+            Self::ContentPolicy => "content_policy",
+            Self::ContextTooLong => "context_too_long",
+            Self::ToolFailure => "tool_failure",
+            Self::Cancelled => "cancelled",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Whether another model may well succeed where this one failed.
+    pub(crate) const fn is_outage(self) -> bool {
+        matches!(self, Self::Timeout | Self::RateLimited | Self::Unavailable)
+    }
+}
+
+/// An attempt that failed.
+#[derive(Clone, Copy, Debug)]
+pub struct Failure<'a> {
+    /// The attempt, as the allowing decision named it.
+    pub attempt: u64,
+    /// What it used all the same.
+    pub usage: Usage,
+    /// Why it failed.
+    pub kind: ErrorKind,
+    /// The protocol's status number, a count.
+    pub status: Slot<'a>,
+    /// How long the provider asks to wait, in nanoseconds. Anything but a number counts as nothing asked.
+    pub retry_after: Slot<'a>,
+    /// Whether the provider bills the failed request.
+    pub billed: Slot<'a>,
+}

@@ -1,0 +1,264 @@
+//! The facts that the engine knows by itself, and the view through which conditions read all facts.
+
+use crate::event::ErrorKind;
+use crate::ledger::Ledger;
+use crate::program::{BoundKind, Condition, Index, Presence, Program, Source};
+use crate::value::{Dimension, Slot, Value};
+
+/// A fact of the engine's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BuiltInFact {
+    /// `run.X.spent`
+    Spent(BoundKind),
+    /// `run.X.held`
+    Held(BoundKind),
+    /// `run.X.left`
+    Left(BoundKind),
+    /// `call.attempt`
+    CallAttempt,
+    /// `call.model`
+    CallModel,
+    /// `call.tool`
+    CallTool,
+    /// `call.input_tokens`
+    CallInputTokens,
+    /// `step.index`
+    StepIndex,
+    /// `step.kind`, which the host may send.
+    StepKind,
+    /// `step.confidence`, which the host may send.
+    StepConfidence,
+    /// `error.kind`
+    ErrorKind,
+    /// `error.status`
+    ErrorStatus,
+    /// `error.retry_after`
+    ErrorRetryAfter,
+    /// `error.billed`
+    ErrorBilled,
+}
+
+impl BuiltInFact {
+    /// The fact of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "call.attempt" => Some(Self::CallAttempt),
+            "call.model" => Some(Self::CallModel),
+            "call.tool" => Some(Self::CallTool),
+            "call.input_tokens" => Some(Self::CallInputTokens),
+            "step.index" => Some(Self::StepIndex),
+            "step.kind" => Some(Self::StepKind),
+            "step.confidence" => Some(Self::StepConfidence),
+            "error.kind" => Some(Self::ErrorKind),
+            "error.status" => Some(Self::ErrorStatus),
+            "error.retry_after" => Some(Self::ErrorRetryAfter),
+            "error.billed" => Some(Self::ErrorBilled),
+            _ => Self::parse_run(name.strip_prefix("run.")?),
+        }
+    }
+
+    fn parse_run(name: &str) -> Option<Self> {
+        let (of, what) = name.split_once('.')?;
+        let kind = BoundKind::ALL.into_iter().find(|kind| kind.name() == of)?;
+        match (what, kind) {
+            ("spent", _) => Some(Self::Spent(kind)),
+            ("left", _) => Some(Self::Left(kind)),
+            ("held", BoundKind::Cost | BoundKind::Tokens) => Some(Self::Held(kind)),
+            _ => None,
+        }
+    }
+
+    /// What it measures.
+    #[must_use]
+    pub const fn dimension(self) -> Dimension {
+        match self {
+            Self::Spent(kind) | Self::Held(kind) | Self::Left(kind) => match kind {
+                BoundKind::Cost => Dimension::Money,
+                BoundKind::Tokens => Dimension::Tokens,
+                BoundKind::Steps | BoundKind::ModelCalls | BoundKind::ToolCalls => Dimension::Count,
+                BoundKind::ActiveTime => Dimension::Duration,
+            },
+            Self::CallAttempt | Self::StepIndex | Self::ErrorStatus => Dimension::Count,
+            Self::CallModel | Self::CallTool | Self::StepKind | Self::ErrorKind => Dimension::Text,
+            Self::CallInputTokens => Dimension::Tokens,
+            Self::StepConfidence => Dimension::Percent,
+            Self::ErrorRetryAfter => Dimension::Duration,
+            Self::ErrorBilled => Dimension::Flag,
+        }
+    }
+
+    /// Whether the host sends it with a call, like a declared fact.
+    #[must_use]
+    pub const fn from_host(self) -> bool {
+        matches!(self, Self::StepKind | Self::StepConfidence)
+    }
+}
+
+impl Source {
+    /// Whether the host sends it with a call under the fact's name.
+    #[must_use]
+    pub const fn from_host(self) -> bool {
+        match self {
+            Self::Host => true,
+            Self::Arg => false,
+            Self::BuiltIn(fact) => fact.from_host(),
+        }
+    }
+}
+
+/// What the host sent: with this event, or with the call's last ask.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sent<'a> {
+    /// A slot for each fact of the program.
+    Now(&'a [Slot<'a>]),
+    /// A value for each of the index's kept facts.
+    Kept(&'a [Value]),
+}
+
+/// What the engine knows of the call at hand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallFacts<'a> {
+    pub(crate) attempt: u64,
+    pub(crate) model: Option<&'a str>,
+    pub(crate) tool: Option<&'a str>,
+    pub(crate) input_tokens: Option<u64>,
+}
+
+/// What the host says of an error.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ErrorFacts<'a> {
+    pub(crate) kind: ErrorKind,
+    pub(crate) status: Slot<'a>,
+    pub(crate) retry_after: Slot<'a>,
+    pub(crate) billed: Slot<'a>,
+}
+
+/// Everything that a condition can read at one event.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) elapsed: u64,
+    pub(crate) steps: u64,
+    pub(crate) sent: Sent<'a>,
+    pub(crate) call: CallFacts<'a>,
+    pub(crate) error: Option<ErrorFacts<'a>>,
+}
+
+impl<'a> View<'a> {
+    /// The value of a fact: in range and of the right sort, or ill-typed, or missing.
+    pub(crate) fn slot(&self, index: u32) -> Slot<'a> {
+        let fact = self.program.tables.facts.at(index);
+        let slot = match fact.source {
+            Source::BuiltIn(built_in) if !built_in.from_host() => return self.built_in(built_in),
+            _ => self.sent(index),
+        };
+        match (typed(slot, fact.dimension), &fact.presence) {
+            (Slot::Missing, Presence::Default(value)) => value.as_slot(),
+            (Slot::Text(text), _) if !fact.choices.is_empty() => {
+                let known = fact.choices.binary_search_by(|choice| choice.as_bytes().cmp(text.as_bytes()));
+                if known.is_ok() { slot } else { Slot::Ill }
+            }
+            (slot, _) => slot,
+        }
+    }
+
+    /// What a condition read, to explain a decision with.
+    pub(crate) fn values(&self, condition: &Condition) -> Vec<(u32, Value)> {
+        condition.facts.iter().map(|&fact| (fact, self.slot(fact).into())).collect()
+    }
+
+    fn sent(&self, index: u32) -> Slot<'a> {
+        match self.sent {
+            Sent::Now(slots) => slots.get(index as usize).copied().unwrap_or_default(),
+            Sent::Kept(values) => {
+                let place = self.program.index.kept_facts.binary_search(&index).ok();
+                place.and_then(|place| values.get(place)).map_or(Slot::Missing, Value::as_slot)
+            }
+        }
+    }
+
+    fn built_in(&self, fact: BuiltInFact) -> Slot<'a> {
+        match fact {
+            BuiltInFact::Spent(kind) => number(self.spent(kind)),
+            BuiltInFact::Held(kind) => number(self.ledger.cell(kind).held),
+            BuiltInFact::Left(kind) => match self.program.index.tightest(kind) {
+                Some(max) => {
+                    let used = self.spent(kind).saturating_add(self.ledger.cell(kind).held);
+                    number(max.saturating_sub(used))
+                }
+                None => Slot::Missing,
+            },
+            BuiltInFact::CallAttempt => number(self.call.attempt),
+            BuiltInFact::CallModel => self.call.model.map_or(Slot::Missing, Slot::Text),
+            BuiltInFact::CallTool => self.call.tool.map_or(Slot::Missing, Slot::Text),
+            BuiltInFact::CallInputTokens => self.call.input_tokens.map_or(Slot::Missing, number),
+            BuiltInFact::StepIndex => number(self.steps),
+            BuiltInFact::StepKind | BuiltInFact::StepConfidence => Slot::Missing,
+            BuiltInFact::ErrorKind => self.error.map_or(Slot::Missing, |error| Slot::Text(error.kind.name())),
+            BuiltInFact::ErrorStatus => self.of_error(fact, |error| error.status),
+            BuiltInFact::ErrorRetryAfter => self.of_error(fact, |error| error.retry_after),
+            BuiltInFact::ErrorBilled => self.of_error(fact, |error| error.billed),
+        }
+    }
+
+    fn of_error(&self, fact: BuiltInFact, read: impl Fn(ErrorFacts<'a>) -> Slot<'a>) -> Slot<'a> {
+        self.error.map_or(Slot::Missing, |error| typed(read(error), fact.dimension()))
+    }
+
+    fn spent(&self, kind: BoundKind) -> u64 {
+        match kind {
+            BoundKind::ActiveTime => self.elapsed,
+            _ => self.ledger.cell(kind).spent,
+        }
+    }
+}
+
+/// A slot of the wrong sort or out of range is ill-typed, whatever the host thinks.
+pub(crate) fn typed(slot: Slot<'_>, dimension: Dimension) -> Slot<'_> {
+    let fits = match slot {
+        Slot::Missing | Slot::Ill => true,
+        Slot::Int(number) => dimension.admits(number),
+        Slot::Text(_) => dimension == Dimension::Text,
+        Slot::Flag(_) => dimension == Dimension::Flag,
+    };
+    if fits { slot } else { Slot::Ill }
+}
+
+/// The values to keep for the errors of a call: those that some retry reads.
+pub(crate) fn keep(index: &Index, slots: &[Slot<'_>]) -> Box<[Value]> {
+    let sent = |fact: &u32| slots.get(*fact as usize).copied().unwrap_or_default().into();
+    index.kept_facts.iter().map(sent).collect()
+}
+
+fn number<'a>(quantity: u64) -> Slot<'a> {
+    Slot::Int(i64::try_from(quantity).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_the_engine_are_known() {
+        assert_eq!(BuiltInFact::parse("run.cost.spent"), Some(BuiltInFact::Spent(BoundKind::Cost)));
+        assert_eq!(
+            BuiltInFact::parse("run.active_time.left"),
+            Some(BuiltInFact::Left(BoundKind::ActiveTime))
+        );
+        assert_eq!(BuiltInFact::parse("run.steps.held"), None);
+        assert_eq!(BuiltInFact::parse("run.cost.spent.x"), None);
+        assert_eq!(BuiltInFact::parse("data.class"), None);
+        assert_eq!(BuiltInFact::Left(BoundKind::ActiveTime).dimension(), Dimension::Duration);
+    }
+
+    #[test]
+    fn slots_of_the_wrong_sort_are_ill_typed() {
+        assert_eq!(typed(Slot::Int(3), Dimension::Text), Slot::Ill);
+        assert_eq!(typed(Slot::Int(-3), Dimension::Tokens), Slot::Ill);
+        assert_eq!(typed(Slot::Int(-3), Dimension::Money), Slot::Int(-3));
+        assert_eq!(typed(Slot::Flag(true), Dimension::Count), Slot::Ill);
+        assert_eq!(typed(Slot::Missing, Dimension::Count), Slot::Missing);
+    }
+}

@@ -1,0 +1,62 @@
+//! What makes two calls the same: xxh3 for loops, where a collision costs an early stop at worst, and
+//! SHA-256 for approvals, where it would let another call through.
+
+use sha2::{Digest, Sha256};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
+
+/// The fingerprint of a tool call: xxh3 of the tool's name, a zero byte and the canonical arguments.
+#[must_use]
+pub fn fingerprint(tool: &str, canonical_args: &[u8]) -> u64 {
+    let mut hasher = Xxh3::new();
+    hasher.update(tool.as_bytes());
+    hasher.update(&[0]);
+    hasher.update(canonical_args);
+    hasher.digest()
+}
+
+/// xxh3 with a seed, as the engine computes it everywhere.
+#[must_use]
+pub fn xxh3_64(data: &[u8], seed: u64) -> u64 {
+    xxh3_64_with_seed(data, seed)
+}
+
+/// What an approval is bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Binding {
+    /// One logical model call.
+    Call(u64),
+    /// A tool with these very arguments, by their SHA-256.
+    Args([u8; 32]),
+}
+
+impl Binding {
+    pub(crate) fn of_tool(tool: &str, canonical_args: &[u8]) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(tool.as_bytes());
+        hasher.update([0]);
+        hasher.update(canonical_args);
+        Self::Args(hasher.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn xxh3_is_the_published_one() {
+        assert_eq!(xxh3_64(b"abc", 0), 8_696_274_497_037_089_104);
+        assert_eq!(fingerprint("a", b"{}"), xxh3_64(b"a\0{}", 0));
+        let long = vec![7; 5000];
+        let mut bytes = b"tool\0".to_vec();
+        bytes.extend_from_slice(&long);
+        assert_eq!(fingerprint("tool", &long), xxh3_64(&bytes, 0));
+    }
+
+    #[test]
+    fn a_binding_tells_tools_and_arguments_apart() {
+        assert_eq!(Binding::of_tool("a", b"{}"), Binding::of_tool("a", b"{}"));
+        assert_ne!(Binding::of_tool("a", b"{}"), Binding::of_tool("b", b"{}"));
+        assert_ne!(Binding::of_tool("a", b"{}"), Binding::of_tool("a", b"{ }"));
+    }
+}

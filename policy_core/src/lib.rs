@@ -1,0 +1,39 @@
+//! The engine of Checkrein: a deterministic state machine over the events of one agent run.
+//!
+//! A [`Program`] is a verified policy. A [`Run`] is told what an agent wants to do and answers with a
+//! [`Decision`]; it is told what attempts used and keeps the ledger. `now` is an input of every event,
+//! and so is the seed of every delay: the same events give the same decisions.
+//!
+//! The engine reads no clock, file, network, environment or random source, computes with integers only,
+//! and does not fail once a program is loaded: a decision is a value, never an error.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")
+)]
+
+mod decision;
+mod error;
+mod event;
+mod facts;
+mod fingerprint;
+mod ledger;
+mod loops;
+mod order;
+mod program;
+mod run;
+mod value;
+mod vm;
+
+pub use decision::{Advice, Asked, BuiltIn, By, Decision, Event, Outcome, Reading, Settlement, Vote};
+pub use error::{EngineError, LoadError, LoadErrorKind};
+pub use event::{ErrorKind, Failure, ModelCall, ToolCall, Usage};
+pub use facts::BuiltInFact;
+pub use fingerprint::{fingerprint, xxh3_64};
+pub use program::{
+    Arg, Bound, BoundKind, Const, FORMAT, Fact, Limit, Model, MoneyUnit, Place, Presence, Price, Program,
+    Queue, QueueDefault, Source, State, Statement, StatementKind, Threshold, ThresholdKind, Tool, ToolClass,
+};
+pub use run::Run;
+pub use value::{Dimension, MAX_NUMBER, MAX_QUANTITY, MILLION, Slot, Truth, Value};

@@ -1,0 +1,97 @@
+//! Conditions as the machine runs them: a line of operations with forward jumps only.
+
+use crate::value::Slot;
+
+/// A constant of the policy, in the integer unit of its fact's dimension.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Const {
+    /// A text.
+    Text(Box<str>),
+    /// A flag.
+    Flag(bool),
+    /// A number.
+    Int(i64),
+}
+
+impl Const {
+    /// The same value as a host would send it.
+    #[must_use]
+    pub fn as_slot(&self) -> Slot<'_> {
+        match self {
+            Self::Text(text) => Slot::Text(text),
+            Self::Flag(flag) => Slot::Flag(*flag),
+            Self::Int(number) => Slot::Int(*number),
+        }
+    }
+}
+
+/// How a fact is compared with a constant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Comparison {
+    /// All comparisons, in the order of their codes in an artifact.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Equal, Self::NotEqual, Self::Less, Self::LessOrEqual, Self::Greater, Self::GreaterOrEqual];
+
+    /// Whether it asks for an order, which only numbers have.
+    pub(crate) const fn needs_order(self) -> bool {
+        !matches!(self, Self::Equal | Self::NotEqual)
+    }
+}
+
+/// One operation. Operands are facts of the program; each reading pushes one truth value.
+#[derive(Debug)]
+pub(crate) enum Op {
+    Compare { fact: u32, comparison: Comparison, value: Const },
+    Member { fact: u32, values: Box<[Const]> },
+    Has { fact: u32 },
+    Starts { fact: u32, text: Box<str> },
+    Ends { fact: u32, text: Box<str> },
+    Not,
+    And,
+    Or,
+    JumpIfFalse { skip: u32 },
+    JumpIfTrue { skip: u32 },
+}
+
+impl Op {
+    /// The fact that it reads.
+    pub(crate) const fn fact(&self) -> Option<u32> {
+        match self {
+            Self::Compare { fact, .. }
+            | Self::Member { fact, .. }
+            | Self::Has { fact }
+            | Self::Starts { fact, .. }
+            | Self::Ends { fact, .. } => Some(*fact),
+            Self::Not | Self::And | Self::Or | Self::JumpIfFalse { .. } | Self::JumpIfTrue { .. } => None,
+        }
+    }
+}
+
+/// A verified condition.
+#[derive(Debug)]
+pub(crate) struct Condition {
+    pub(crate) ops: Box<[Op]>,
+    /// The facts it reads, each once, in source order.
+    pub(crate) facts: Box<[u32]>,
+}
+
+impl Condition {
+    pub(crate) fn new(ops: Vec<Op>) -> Self {
+        let mut facts = Vec::new();
+        for fact in ops.iter().filter_map(Op::fact) {
+            if !facts.contains(&fact) {
+                facts.push(fact);
+            }
+        }
+        Self { ops: ops.into_boxed_slice(), facts: facts.into_boxed_slice() }
+    }
+}

@@ -1,0 +1,158 @@
+//! The sections of an artifact that are enforced: rules, limits, retries, requirements, the route, orders
+//! and loops. Each reader gives the statement's index, the item and the author's reason.
+
+use crate::error::LoadError;
+use crate::program::reader::Reader;
+use crate::program::sections::{CLASSES, Known, PLACES, ascending};
+use crate::program::statements::{
+    Arm, Bound, BoundKind, Limit, Loop, Order, Require, Retry, Route, Rule, Selector, Threshold,
+    ThresholdKind, Verdict,
+};
+use crate::program::tables::ToolClass;
+use crate::value::MILLION;
+
+type Reason = Option<Box<str>>;
+type Read<T> = Result<(u32, T, Reason), LoadError>;
+
+impl Known<'_> {
+    /// A statement's index; that it exists and is of the right kind is checked by the section.
+    fn statement(reader: &mut Reader<'_>) -> Result<u32, LoadError> {
+        reader.index(u32::MAX as usize)
+    }
+
+    fn selector(&self, reader: &mut Reader<'_>) -> Result<Selector, LoadError> {
+        match reader.byte()? {
+            0 => Ok(Selector::AnyModel),
+            1 => Ok(Selector::Model(reader.index(self.models)?)),
+            2 => Ok(Selector::AnyTool),
+            3 => Ok(Selector::Tool(reader.index(self.tools)?)),
+            4 => match reader.choice(&CLASSES)? {
+                ToolClass::None => Err(reader.malformed("a selector names no class")),
+                class => Ok(Selector::Class(class)),
+            },
+            _ => Err(reader.malformed("a code is unknown")),
+        }
+    }
+
+    fn tools_only(&self, reader: &mut Reader<'_>) -> Result<Selector, LoadError> {
+        match self.selector(reader)? {
+            Selector::AnyModel | Selector::Model(_) => Err(reader.malformed("only tools have an order")),
+            selector => Ok(selector),
+        }
+    }
+
+    fn verdict(&self, reader: &mut Reader<'_>) -> Result<Verdict, LoadError> {
+        match reader.byte()? {
+            0 => Ok(Verdict::Stop(reader.index(self.states)?)),
+            1 => Ok(Verdict::Fail(reader.index(self.states)?)),
+            2 => Ok(Verdict::Deny),
+            3 => Ok(Verdict::Escalate(reader.index(self.queues)?)),
+            _ => Err(reader.malformed("a code is unknown")),
+        }
+    }
+
+    /// The else of a limit or a retry, which asks nobody.
+    fn final_verdict(&self, reader: &mut Reader<'_>) -> Result<Verdict, LoadError> {
+        match self.verdict(reader)? {
+            Verdict::Escalate(_) => Err(reader.malformed("a limit or a retry escalates")),
+            verdict => Ok(verdict),
+        }
+    }
+
+    fn condition(&self, reader: &mut Reader<'_>) -> Result<Option<u32>, LoadError> {
+        reader.option(|reader| reader.index(self.conditions))
+    }
+
+    fn reason(&self, reader: &mut Reader<'_>) -> Result<Reason, LoadError> {
+        reader.option(|reader| reader.text(self.strings))
+    }
+
+    pub(crate) fn rule(&self, reader: &mut Reader<'_>) -> Read<Rule> {
+        let statement = Self::statement(reader)?;
+        let selector = self.selector(reader)?;
+        let when = self.condition(reader)?;
+        let verdict = self.verdict(reader)?;
+        let reason = reader.text(self.strings)?;
+        Ok((statement, Rule { statement, selector, when, verdict }, Some(reason)))
+    }
+
+    pub(crate) fn limit(&self, reader: &mut Reader<'_>) -> Read<Limit> {
+        let statement = Self::statement(reader)?;
+        let bounds = reader
+            .list(|reader| Ok(Bound { kind: reader.choice(&BoundKind::ALL)?, max: reader.quantity()? }))?;
+        ascending(reader, &bounds, |bound| bound.kind)?;
+        let thresholds = reader.list(|reader| {
+            let ppm = reader.quantity()?;
+            if ppm > MILLION {
+                return Err(reader.malformed("a threshold is above its limit"));
+            }
+            let kind = reader.choice(&[ThresholdKind::TellAgent, ThresholdKind::Warn])?;
+            Ok(Threshold { ppm, kind, text: reader.text(self.strings)? })
+        })?;
+        let verdict = self.final_verdict(reader)?;
+        let reason = self.reason(reader)?;
+        let (bounds, thresholds) = (bounds.into_boxed_slice(), thresholds.into_boxed_slice());
+        Ok((statement, Limit { statement, bounds, thresholds, verdict }, reason))
+    }
+
+    pub(crate) fn retry(&self, reader: &mut Reader<'_>) -> Read<Retry> {
+        let retry = Retry {
+            statement: Self::statement(reader)?,
+            selector: self.selector(reader)?,
+            when: self.condition(reader)?,
+            attempts: reader.quantity()?,
+            within_ns: reader.option(Reader::quantity)?,
+            backoff_ns: reader.option(|reader| Ok((reader.quantity()?, reader.quantity()?)))?,
+            verdict: self.final_verdict(reader)?,
+        };
+        if retry.backoff_ns.is_some_and(|(least, most)| least > most) {
+            return Err(reader.malformed("a backoff ends before it begins"));
+        }
+        let reason = self.reason(reader)?;
+        Ok((retry.statement, retry, reason))
+    }
+
+    pub(crate) fn require(&self, reader: &mut Reader<'_>) -> Read<Require> {
+        let statement = Self::statement(reader)?;
+        let place = reader.choice(&PLACES)?;
+        let when = self.condition(reader)?;
+        Ok((statement, Require { statement, place, when }, None))
+    }
+
+    pub(crate) fn route(&self, reader: &mut Reader<'_>) -> Read<Route> {
+        let statement = Self::statement(reader)?;
+        let arms = reader
+            .list(|reader| Ok(Arm { model: reader.index(self.models)?, when: self.condition(reader)? }))?;
+        let fallbacks = reader.list(|reader| Ok((reader.index(self.models)?, reader.index(self.models)?)))?;
+        let (arms, fallbacks) = (arms.into_boxed_slice(), fallbacks.into_boxed_slice());
+        Ok((statement, Route { statement, arms, fallbacks }, None))
+    }
+
+    pub(crate) fn order(&self, reader: &mut Reader<'_>) -> Read<Order> {
+        let order = Order {
+            statement: Self::statement(reader)?,
+            before: self.tools_only(reader)?,
+            after: self.tools_only(reader)?,
+            verdict: self.verdict(reader)?,
+        };
+        let reason = self.reason(reader)?;
+        Ok((order.statement, order, reason))
+    }
+
+    pub(crate) fn repetition(&self, reader: &mut Reader<'_>) -> Read<Loop> {
+        let repetition = Loop {
+            statement: Self::statement(reader)?,
+            same_call: reader.option(pair)?,
+            cycle: reader.option(pair)?,
+            verdict: self.verdict(reader)?,
+        };
+        let reason = self.reason(reader)?;
+        Ok((repetition.statement, repetition, reason))
+    }
+}
+
+/// Two numbers of a loop, neither of them 0.
+fn pair(reader: &mut Reader<'_>) -> Result<(u64, u64), LoadError> {
+    let pair = (reader.quantity()?, reader.quantity()?);
+    if pair.0 == 0 || pair.1 == 0 { Err(reader.malformed("a loop counts to 0")) } else { Ok(pair) }
+}

@@ -1,0 +1,212 @@
+//! Reads the primitives of an artifact. Whatever could be written in two ways is refused in all but one.
+
+use std::str;
+
+use crate::error::{LoadError, LoadErrorKind};
+use crate::value::MAX_QUANTITY;
+
+/// A place in a payload. Every read moves it on or fails.
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
+    rest: &'a [u8],
+    length: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, length: bytes.len() }
+    }
+
+    /// A mistake at the place reached so far.
+    pub(crate) fn malformed(&self, what: &str) -> LoadError {
+        let offset = self.length.saturating_sub(self.rest.len());
+        LoadError::new(
+            LoadErrorKind::Malformed,
+            format!(
+                "the artifact is damaged at byte {offset} of its payload: {what}; compile the policy again"
+            ),
+        )
+    }
+
+    pub(crate) fn bytes(&mut self, count: usize) -> Result<&'a [u8], LoadError> {
+        let Some((taken, rest)) = self.rest.split_at_checked(count) else {
+            return Err(self.malformed("the payload ends too early"));
+        };
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    pub(crate) fn byte(&mut self) -> Result<u8, LoadError> {
+        match self.rest {
+            [first, rest @ ..] => {
+                self.rest = rest;
+                Ok(*first)
+            }
+            [] => Err(self.malformed("the payload ends too early")),
+        }
+    }
+
+    /// An unsigned number, LEB128 in as few bytes as can be.
+    pub(crate) fn number(&mut self) -> Result<u64, LoadError> {
+        let mut number = 0_u64;
+        for shift in (0..u64::BITS).step_by(7) {
+            let byte = self.byte()?;
+            let part = u64::from(byte & 0x7F);
+            let placed = part.wrapping_shl(shift);
+            if placed.wrapping_shr(shift) != part {
+                return Err(self.malformed("a number is too large"));
+            }
+            number |= placed;
+            if byte & 0x80 == 0 {
+                if byte == 0 && shift > 0 {
+                    return Err(self.malformed("a number is longer than need be"));
+                }
+                return Ok(number);
+            }
+        }
+        Err(self.malformed("a number is too long"))
+    }
+
+    /// A quantity that the engine computes with.
+    pub(crate) fn quantity(&mut self) -> Result<u64, LoadError> {
+        let number = self.number()?;
+        if number > MAX_QUANTITY {
+            return Err(self.malformed("a quantity is too large"));
+        }
+        Ok(number)
+    }
+
+    /// A signed number, zigzag.
+    pub(crate) fn signed(&mut self) -> Result<i64, LoadError> {
+        let number = self.number()?;
+        let half = i64::try_from(number.wrapping_shr(1)).unwrap_or(i64::MAX);
+        Ok(if number & 1 == 0 { half } else { !half })
+    }
+
+    pub(crate) fn flag(&mut self) -> Result<bool, LoadError> {
+        match self.byte()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(self.malformed("a flag is neither 0 nor 1")),
+        }
+    }
+
+    /// One of a closed set, by its code.
+    pub(crate) fn choice<T: Copy>(&mut self, choices: &[T]) -> Result<T, LoadError> {
+        let code = usize::from(self.byte()?);
+        choices.get(code).copied().ok_or_else(|| self.malformed("a code is unknown"))
+    }
+
+    /// An index below `count`.
+    pub(crate) fn index(&mut self, count: usize) -> Result<u32, LoadError> {
+        let number = self.number()?;
+        match u32::try_from(number) {
+            Ok(index) if (index as usize) < count => Ok(index),
+            _ => Err(self.malformed("an index is out of range")),
+        }
+    }
+
+    pub(crate) fn text(&mut self, strings: &[Box<str>]) -> Result<Box<str>, LoadError> {
+        let index = self.index(strings.len())?;
+        strings.get(index as usize).cloned().ok_or_else(|| self.malformed("an index is out of range"))
+    }
+
+    /// The number of items that follow. Each takes at least a byte, so no count can ask for more memory than
+    /// the artifact has bytes for.
+    pub(crate) fn count(&mut self) -> Result<usize, LoadError> {
+        let number = self.number()?;
+        match usize::try_from(number) {
+            Ok(count) if count <= self.rest.len() => Ok(count),
+            _ => Err(self.malformed("a list is longer than the payload")),
+        }
+    }
+
+    pub(crate) fn list<T>(
+        &mut self,
+        mut item: impl FnMut(&mut Self) -> Result<T, LoadError>,
+    ) -> Result<Vec<T>, LoadError> {
+        let count = self.count()?;
+        let mut items = Vec::new();
+        for _ in 0..count {
+            items.push(item(self)?);
+        }
+        Ok(items)
+    }
+
+    pub(crate) fn option<T>(
+        &mut self,
+        item: impl FnOnce(&mut Self) -> Result<T, LoadError>,
+    ) -> Result<Option<T>, LoadError> {
+        if self.flag()? { item(self).map(Some) } else { Ok(None) }
+    }
+
+    /// The string table: strictly ascending by bytes.
+    pub(crate) fn strings(&mut self) -> Result<Box<[Box<str>]>, LoadError> {
+        let count = self.count()?;
+        let mut strings: Vec<Box<str>> = Vec::new();
+        for _ in 0..count {
+            let length = self.count()?;
+            let bytes = self.bytes(length)?;
+            let text = str::from_utf8(bytes).map_err(|_| self.malformed("a text is not UTF-8"))?;
+            if strings.last().is_some_and(|last| last.as_bytes() >= bytes) {
+                return Err(self.malformed("the texts are not in order"));
+            }
+            strings.push(text.into());
+        }
+        Ok(strings.into_boxed_slice())
+    }
+
+    /// Fails unless everything has been read.
+    pub(crate) fn finish(&self) -> Result<(), LoadError> {
+        if self.rest.is_empty() { Ok(()) } else { Err(self.malformed("bytes are left over")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(bytes: &[u8]) -> Option<u64> {
+        let mut reader = Reader::new(bytes);
+        reader.number().ok().filter(|_| reader.finish().is_ok())
+    }
+
+    #[test]
+    fn numbers_have_one_encoding_only() {
+        assert_eq!(number(&[0]), Some(0));
+        assert_eq!(number(&[0x7F]), Some(127));
+        assert_eq!(number(&[0x80, 1]), Some(128));
+        assert_eq!(number(&[0x80, 0]), None);
+        assert_eq!(number(&[0xFF; 9]), None);
+        let mut most = vec![0xFF; 9];
+        most.push(1);
+        assert_eq!(number(&most), Some(u64::MAX));
+        if let Some(last) = most.last_mut() {
+            *last = 2;
+        }
+        assert_eq!(number(&most), None);
+    }
+
+    #[test]
+    fn zigzag_reaches_both_ends() {
+        let signed = |bytes: &[u8]| Reader::new(bytes).signed().ok();
+        assert_eq!(signed(&[0]), Some(0));
+        assert_eq!(signed(&[1]), Some(-1));
+        assert_eq!(signed(&[2]), Some(1));
+        assert_eq!(signed(&[0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1]), Some(i64::MIN));
+    }
+
+    #[test]
+    fn lists_cannot_outgrow_the_payload() {
+        assert!(Reader::new(&[5, 0]).list(Reader::byte).is_err());
+        assert_eq!(Reader::new(&[2, 7, 8]).list(Reader::byte), Ok(vec![7, 8]));
+    }
+
+    #[test]
+    fn strings_ascend() {
+        assert!(Reader::new(&[2, 1, b'a', 1, b'b']).strings().is_ok());
+        assert!(Reader::new(&[2, 1, b'b', 1, b'a']).strings().is_err());
+        assert!(Reader::new(&[2, 1, b'a', 1, b'a']).strings().is_err());
+        assert!(Reader::new(&[1, 1, 0xFF]).strings().is_err());
+    }
+}

@@ -1,0 +1,261 @@
+//! What a program enforces: one table for each kind of statement.
+
+use crate::decision::Outcome;
+use crate::program::{Place, ToolClass};
+
+/// The kinds of enforced statements, in the order in which ties are broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StatementKind {
+    /// `limit`
+    Limit,
+    /// `retry`
+    Retry,
+    /// `require`
+    Require,
+    /// `route`
+    Route,
+    /// `order`
+    Order,
+    /// `loop`
+    Loop,
+    /// `rule`
+    Rule,
+}
+
+impl StatementKind {
+    /// All kinds, in the order of their codes in an artifact.
+    pub const ALL: [Self; 7] =
+        [Self::Limit, Self::Retry, Self::Require, Self::Route, Self::Order, Self::Loop, Self::Rule];
+
+    /// The keyword.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Limit => "limit",
+            Self::Retry => "retry",
+            Self::Require => "require",
+            Self::Route => "route",
+            Self::Order => "order",
+            Self::Loop => "loop",
+            Self::Rule => "rule",
+        }
+    }
+}
+
+/// An enforced statement: what explanations show of it.
+#[derive(Debug)]
+pub struct Statement {
+    /// Its kind.
+    pub kind: StatementKind,
+    /// The author's name for it.
+    pub name: Box<str>,
+    /// The line it starts in, from 1.
+    pub line: u64,
+    /// The column it starts in, from 1.
+    pub column: u64,
+    /// Its source text.
+    pub source: Box<str>,
+    /// What the agent is told, if the author says.
+    pub reason: Option<Box<str>>,
+}
+
+/// Which calls a statement looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Selector {
+    AnyModel,
+    Model(u32),
+    AnyTool,
+    Tool(u32),
+    Class(ToolClass),
+}
+
+impl Selector {
+    /// Whether it selects calls of this tool.
+    pub(crate) fn takes_tool(self, tool: u32, class: ToolClass) -> bool {
+        match self {
+            Self::AnyTool => true,
+            Self::Tool(wanted) => wanted == tool,
+            Self::Class(wanted) => wanted == class,
+            Self::AnyModel | Self::Model(_) => false,
+        }
+    }
+
+    /// Whether it selects calls of this model.
+    pub(crate) fn takes_model(self, model: u32) -> bool {
+        match self {
+            Self::AnyModel => true,
+            Self::Model(wanted) => wanted == model,
+            Self::AnyTool | Self::Tool(_) | Self::Class(_) => false,
+        }
+    }
+
+    /// The model that it names.
+    pub(crate) const fn model(self) -> Option<u32> {
+        if let Self::Model(model) = self { Some(model) } else { None }
+    }
+}
+
+/// A declared outcome with its state or queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Stop(u32),
+    Fail(u32),
+    Deny,
+    Escalate(u32),
+}
+
+impl Verdict {
+    pub(crate) const fn outcome(self) -> Outcome {
+        match self {
+            Self::Stop(_) => Outcome::Stop,
+            Self::Fail(_) => Outcome::Fail,
+            Self::Deny => Outcome::Deny,
+            Self::Escalate(_) => Outcome::Escalate,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) statement: u32,
+    pub(crate) selector: Selector,
+    pub(crate) when: Option<u32>,
+    pub(crate) verdict: Verdict,
+}
+
+/// What a limit bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BoundKind {
+    /// Money, in nano-units.
+    Cost,
+    /// Tokens, in and out together.
+    Tokens,
+    /// Logical model calls that were let through.
+    Steps,
+    /// Attempts on models.
+    ModelCalls,
+    /// Attempts on tools.
+    ToolCalls,
+    /// Time, in nanoseconds, without what people took to answer.
+    ActiveTime,
+}
+
+impl BoundKind {
+    /// All kinds, in the order of their codes in an artifact.
+    pub const ALL: [Self; 6] =
+        [Self::Cost, Self::Tokens, Self::Steps, Self::ModelCalls, Self::ToolCalls, Self::ActiveTime];
+
+    /// The word that policies use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cost => "cost",
+            Self::Tokens => "tokens",
+            Self::Steps => "steps",
+            Self::ModelCalls => "model_calls",
+            Self::ToolCalls => "tool_calls",
+            Self::ActiveTime => "active_time",
+        }
+    }
+}
+
+/// One `dimension <= max` of a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// What is bounded.
+    pub kind: BoundKind,
+    /// The most there may be.
+    pub max: u64,
+}
+
+/// Who gets a threshold's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThresholdKind {
+    /// The agent.
+    TellAgent,
+    /// The operator.
+    Warn,
+}
+
+impl ThresholdKind {
+    /// The words that policies use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TellAgent => "tell agent",
+            Self::Warn => "warn",
+        }
+    }
+}
+
+/// A soft threshold of a limit.
+#[derive(Debug)]
+pub struct Threshold {
+    /// Reached at this many parts per million of any bound.
+    pub ppm: u64,
+    /// Who gets the text.
+    pub kind: ThresholdKind,
+    /// The text.
+    pub text: Box<str>,
+}
+
+/// A limit on a run.
+#[derive(Debug)]
+pub struct Limit {
+    /// Its index in the program's statements.
+    pub statement: u32,
+    /// Its bounds, ascending by kind, at most one of each.
+    pub bounds: Box<[Bound]>,
+    /// Its soft thresholds, in source order.
+    pub thresholds: Box<[Threshold]>,
+    pub(crate) verdict: Verdict,
+}
+
+#[derive(Debug)]
+pub(crate) struct Retry {
+    pub(crate) statement: u32,
+    pub(crate) selector: Selector,
+    pub(crate) when: Option<u32>,
+    pub(crate) attempts: u64,
+    pub(crate) within_ns: Option<u64>,
+    pub(crate) backoff_ns: Option<(u64, u64)>,
+    pub(crate) verdict: Verdict,
+}
+
+#[derive(Debug)]
+pub(crate) struct Require {
+    pub(crate) statement: u32,
+    pub(crate) place: Place,
+    pub(crate) when: Option<u32>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Arm {
+    pub(crate) model: u32,
+    pub(crate) when: Option<u32>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) statement: u32,
+    pub(crate) arms: Box<[Arm]>,
+    pub(crate) fallbacks: Box<[(u32, u32)]>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) statement: u32,
+    pub(crate) before: Selector,
+    pub(crate) after: Selector,
+    pub(crate) verdict: Verdict,
+}
+
+#[derive(Debug)]
+pub(crate) struct Loop {
+    pub(crate) statement: u32,
+    /// (count, steps)
+    pub(crate) same_call: Option<(u64, u64)>,
+    /// (longest period, repetitions)
+    pub(crate) cycle: Option<(u64, u64)>,
+    pub(crate) verdict: Verdict,
+}

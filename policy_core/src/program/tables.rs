@@ -1,0 +1,253 @@
+//! The vocabulary of a program: facts, models, tools, states and queues, with names resolved to texts.
+
+use crate::facts::BuiltInFact;
+use crate::program::statements::{Limit, Loop, Order, Require, Retry, Route, Rule, Statement};
+use crate::program::{Condition, Const};
+use crate::value::Dimension;
+
+/// A list whose indexes were verified when the program was loaded.
+#[derive(Debug, Default)]
+pub(crate) struct Table<T>(Box<[T]>);
+
+impl<T> Table<T> {
+    pub(crate) fn new(items: Vec<T>) -> Self {
+        Self(items.into_boxed_slice())
+    }
+
+    /// The item at a verified index.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT (verified): the loader checked every index it kept"
+    )]
+    pub(crate) fn at(&self, index: u32) -> &T {
+        &self.0[index as usize]
+    }
+
+    pub(crate) fn all(&self) -> &[T] {
+        &self.0
+    }
+
+    /// The items with their indexes. No table is longer than an artifact, whose length is a `u32`.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (u32, &T)> {
+        (0..=u32::MAX).zip(self.0.iter())
+    }
+}
+
+/// Where a fact's value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The host sends it under the fact's name.
+    Host,
+    /// It is an argument of the tool being called; see [`Tool::args`].
+    Arg,
+    /// The engine knows it, or reads it from the event. See [`BuiltInFact::from_host`] for the two that
+    /// the host may send.
+    BuiltIn(BuiltInFact),
+}
+
+/// What holds if a fact's value is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// The host must send it; conditions that read it without are undecided.
+    Required,
+    /// It may be missing; conditions ask with `has`.
+    Optional,
+    /// This value stands in.
+    Default(Const),
+}
+
+/// A fact that some condition reads.
+#[derive(Debug)]
+pub struct Fact {
+    /// The dotted name.
+    pub name: Box<str>,
+    /// What it measures.
+    pub dimension: Dimension,
+    /// Where its value comes from.
+    pub source: Source,
+    /// What holds if it is missing.
+    pub presence: Presence,
+    /// For `one of` texts: the declared choices, ascending. Empty: any text.
+    pub choices: Box<[Box<str>]>,
+}
+
+/// Where a model runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On this machine or network.
+    Edge,
+    /// Elsewhere.
+    Cloud,
+}
+
+impl Place {
+    /// The word that policies use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Edge => "edge",
+            Self::Cloud => "cloud",
+        }
+    }
+}
+
+/// What a model costs, in nano-units of the currency per million tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// For tokens that are sent.
+    pub input: u64,
+    /// For tokens that come back.
+    pub output: u64,
+}
+
+/// A declared model.
+#[derive(Debug)]
+pub struct Model {
+    /// Its name in the policy.
+    pub name: Box<str>,
+    /// What the host calls, such as `openai/gpt-5`.
+    pub target: Box<str>,
+    /// Its tier, 1 the lowest.
+    pub tier: u64,
+    /// Where it runs.
+    pub place: Place,
+    /// The most tokens in and out together.
+    pub window: u64,
+    /// The most tokens out.
+    pub output: u64,
+    /// The fewest tokens out that are worth a call.
+    pub least_output: u64,
+    /// `None` if declared free.
+    pub price: Option<Price>,
+}
+
+/// What a tool does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToolClass {
+    /// Not declared.
+    None,
+    /// It looks something up.
+    Retrieve,
+    /// It only thinks.
+    Reason,
+    /// It changes the world.
+    Act,
+}
+
+impl ToolClass {
+    /// The word that policies use; `None` if none was declared.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Retrieve => Some("retrieve"),
+            Self::Reason => Some("reason"),
+            Self::Act => Some("act"),
+        }
+    }
+}
+
+/// The unit in which a tool's argument gives money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MoneyUnit {
+    /// Whole units of the currency.
+    Units,
+    /// Hundredths of it.
+    Cents,
+}
+
+/// An argument that some condition reads.
+#[derive(Debug)]
+pub struct Arg {
+    /// Its name in the tool's arguments.
+    pub name: Box<str>,
+    /// The fact whose slot it fills, an index into the program's facts.
+    pub fact: u32,
+    /// For money only.
+    pub unit: Option<MoneyUnit>,
+}
+
+/// A declared tool.
+#[derive(Debug)]
+pub struct Tool {
+    /// Its name.
+    pub name: Box<str>,
+    /// What it does.
+    pub class: ToolClass,
+    /// It must never run twice for one call.
+    pub once: bool,
+    /// How long it may take.
+    pub timeout_ns: Option<u64>,
+    /// The arguments that conditions read, ascending by name.
+    pub args: Box<[Arg]>,
+}
+
+/// A declared failure state.
+#[derive(Debug)]
+pub struct State {
+    /// Its name.
+    pub name: Box<str>,
+    /// What the agent is told.
+    pub tell_agent: Option<Box<str>>,
+    /// What the user is told.
+    pub tell_user: Option<Box<str>>,
+}
+
+/// What happens when nobody answers in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueDefault {
+    /// The call is denied.
+    Deny,
+    /// The run stops in this state, an index into the program's states.
+    Stop(u32),
+}
+
+/// Where people are asked.
+#[derive(Debug)]
+pub struct Queue {
+    /// Its name.
+    pub name: Box<str>,
+    /// How long a request may be answered.
+    pub expires_ns: u64,
+    /// What happens after that.
+    pub default: QueueDefault,
+}
+
+/// Everything that an artifact says.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    pub(crate) strings: Box<[Box<str>]>,
+    pub(crate) policy: Box<str>,
+    pub(crate) file: Box<str>,
+    pub(crate) currency: Box<str>,
+    pub(crate) facts: Table<Fact>,
+    pub(crate) models: Table<Model>,
+    pub(crate) tools: Table<Tool>,
+    pub(crate) states: Table<State>,
+    pub(crate) queues: Table<Queue>,
+    pub(crate) conditions: Table<Condition>,
+    pub(crate) statements: Table<Statement>,
+    pub(crate) rules: Table<Rule>,
+    pub(crate) limits: Table<Limit>,
+    pub(crate) retries: Table<Retry>,
+    pub(crate) requires: Table<Require>,
+    pub(crate) route: Option<Route>,
+    pub(crate) orders: Table<Order>,
+    pub(crate) loops: Table<Loop>,
+}
+
+impl Tables {
+    pub(crate) fn model_index(&self, name: &str) -> Option<u32> {
+        find(self.models.all(), |model| &model.name, name)
+    }
+
+    pub(crate) fn tool_index(&self, name: &str) -> Option<u32> {
+        find(self.tools.all(), |tool| &tool.name, name)
+    }
+}
+
+/// The index of `name` in a table that ascends by the bytes of its names.
+fn find<T>(items: &[T], name_of: impl Fn(&T) -> &str, name: &str) -> Option<u32> {
+    let found = items.binary_search_by(|item| name_of(item).as_bytes().cmp(name.as_bytes()));
+    found.ok().and_then(|index| u32::try_from(index).ok())
+}

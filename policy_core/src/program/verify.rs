@@ -1,0 +1,125 @@
+//! What no single item can tell: that conditions balance and are each used once, and that fallbacks end.
+
+use crate::error::LoadError;
+use crate::program::tables::Tables;
+use crate::program::{Condition, Op};
+
+/// The deepest stack that a condition may need; the machine has no more.
+pub(crate) const DEEPEST: usize = 64;
+
+/// Checks everything that the decoder could not.
+pub(crate) fn tables(tables: &Tables) -> Result<(), LoadError> {
+    for (index, condition) in tables.conditions.numbered() {
+        balanced(condition)
+            .map_err(|what| LoadError::invalid(format!("condition {index} of the artifact {what}")))?;
+    }
+    used_once(tables)?;
+    acyclic(tables)
+}
+
+/// Every operation finds what it pops, every jump lands on the same depth, and one value is left.
+fn balanced(condition: &Condition) -> Result<(), &'static str> {
+    let mut depth = 0_usize;
+    // Where jumps that are still open land, and the depth that they bring.
+    let mut landings: Vec<(usize, usize)> = Vec::new();
+    for (place, op) in condition.ops.iter().enumerate() {
+        if landings.iter().any(|&(target, brought)| target == place && brought != depth) {
+            return Err("jumps between different depths");
+        }
+        landings.retain(|&(target, _)| target > place);
+        let needed = match op {
+            Op::And | Op::Or => 2,
+            Op::Not | Op::JumpIfFalse { .. } | Op::JumpIfTrue { .. } => 1,
+            _ => 0,
+        };
+        if depth < needed {
+            return Err("takes more values than there are");
+        }
+        match op {
+            Op::And | Op::Or => depth = depth.saturating_sub(1),
+            Op::Not => {}
+            Op::JumpIfFalse { skip } | Op::JumpIfTrue { skip } => {
+                let target = place.saturating_add(1).saturating_add(*skip as usize);
+                if target > condition.ops.len() {
+                    return Err("jumps out of itself");
+                }
+                if !landings.contains(&(target, depth)) {
+                    landings.push((target, depth));
+                }
+            }
+            _ => depth = depth.saturating_add(1),
+        }
+        if depth > DEEPEST {
+            return Err("is too deep");
+        }
+    }
+    if depth != 1 || landings.iter().any(|&(_, brought)| brought != 1) {
+        return Err("does not end with one value");
+    }
+    Ok(())
+}
+
+/// Conditions are numbered by their use: rules, retries, requirements, the route's arms.
+fn used_once(tables: &Tables) -> Result<(), LoadError> {
+    let rules = tables.rules.all().iter().map(|rule| rule.when);
+    let retries = tables.retries.all().iter().map(|retry| retry.when);
+    let requires = tables.requires.all().iter().map(|require| require.when);
+    let arms = tables.route.iter().flat_map(|route| route.arms.iter().map(|arm| arm.when));
+    let used: Vec<u32> = rules.chain(retries).chain(requires).chain(arms).flatten().collect();
+    let numbered = (0..=u32::MAX).zip(&used).all(|(expected, &index)| expected == index);
+    if numbered && used.len() == tables.conditions.all().len() {
+        Ok(())
+    } else {
+        Err(LoadError::invalid("the artifact does not use each condition once, in order"))
+    }
+}
+
+/// Takes away, again and again, the edges into models that lead nowhere; what is left is a cycle.
+fn acyclic(tables: &Tables) -> Result<(), LoadError> {
+    let Some(route) = &tables.route else { return Ok(()) };
+    let mut edges: Vec<(u32, u32)> = route.fallbacks.to_vec();
+    edges.sort_unstable();
+    if edges.is_sorted_by(|left, right| left < right) {
+        loop {
+            let before = edges.len();
+            let leads_on: Vec<u32> = edges.iter().map(|&(from, _)| from).collect();
+            edges.retain(|(_, to)| leads_on.binary_search(to).is_ok());
+            match edges.len() {
+                0 => return Ok(()),
+                after if after == before => break,
+                _ => {}
+            }
+        }
+    }
+    Err(LoadError::invalid("the artifact's fallbacks go round in a circle, or one is there twice"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(ops: Vec<Op>) -> Result<(), &'static str> {
+        balanced(&Condition::new(ops))
+    }
+
+    const HAS: Op = Op::Has { fact: 0 };
+
+    #[test]
+    fn balanced_conditions_pass() {
+        assert_eq!(check(vec![HAS]), Ok(()));
+        assert_eq!(check(vec![HAS, Op::JumpIfFalse { skip: 2 }, HAS, Op::And]), Ok(()));
+        assert_eq!(check(vec![HAS, Op::Not]), Ok(()));
+    }
+
+    #[test]
+    fn unbalanced_conditions_do_not() {
+        assert!(check(vec![]).is_err());
+        assert!(check(vec![Op::Not]).is_err());
+        assert!(check(vec![HAS, Op::And]).is_err());
+        assert!(check(vec![HAS, HAS]).is_err());
+        assert!(check(vec![HAS, Op::JumpIfTrue { skip: 1 }, HAS, Op::Or]).is_err());
+        assert!(check(vec![HAS, Op::JumpIfTrue { skip: 3 }, HAS, Op::Or]).is_err());
+        assert!(check((0..65).map(|_| HAS).chain((0..64).map(|_| Op::And)).collect()).is_err());
+        assert!(check((0..64).map(|_| HAS).chain((0..63).map(|_| Op::And)).collect()).is_ok());
+    }
+}

@@ -1,0 +1,149 @@
+//! Logical calls and their attempts, as a run remembers them.
+
+use crate::decision::{By, Settlement};
+use crate::event::Usage;
+use crate::ledger::Amounts;
+use crate::value::Value;
+
+/// Which decision point a logical call belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Point {
+    Model,
+    Tool { tool: u32, fingerprint: u64 },
+}
+
+/// A logical call that is not over: open (waiting, escalated or to be retried) or in flight.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) point: Point,
+    pub(crate) first_asked: u64,
+    /// The event clock of the latest model call before a tool call's first ask.
+    pub(crate) proposed: Option<u64>,
+    pub(crate) in_flight: bool,
+    pub(crate) step_charged: bool,
+    pub(crate) tries: Tries,
+    /// Models given up for a fallback.
+    pub(crate) failed: Vec<u32>,
+    /// The last ask had another candidate after the allowed one.
+    pub(crate) has_next: bool,
+    /// Loops that escalated at the first ask; they stand until a person has answered.
+    pub(crate) loops: Vec<u32>,
+    /// Statements whose approval this call has used up; they let its retries pass.
+    pub(crate) grants: Vec<u32>,
+    /// The last ask, for the conditions of retries.
+    pub(crate) requested: Option<u32>,
+    pub(crate) input_tokens: Option<u64>,
+    pub(crate) kept: Box<[Value]>,
+}
+
+impl Call {
+    pub(crate) fn new(point: Point, now: u64, proposed: Option<u64>) -> Self {
+        Self {
+            point,
+            first_asked: now,
+            proposed,
+            in_flight: false,
+            step_charged: false,
+            tries: Tries::default(),
+            failed: Vec::new(),
+            has_next: false,
+            loops: Vec::new(),
+            grants: Vec::new(),
+            requested: None,
+            input_tokens: None,
+            kept: Box::default(),
+        }
+    }
+
+    /// The number of the next attempt on this model or tool.
+    pub(crate) fn next_attempt(&self, subject: u32) -> u64 {
+        self.tries.made(subject).saturating_add(1)
+    }
+
+    /// The number of the next attempt before a candidate is chosen: on the model of the last attempt, unless
+    /// that was given up.
+    pub(crate) fn next_attempt_anywhere(&self) -> u64 {
+        match self.tries.latest {
+            Some((model, made)) if !self.failed.contains(&model) => made.saturating_add(1),
+            _ => 1,
+        }
+    }
+}
+
+/// How many attempts one logical call has made on each model or tool.
+#[derive(Debug, Default)]
+pub(crate) struct Tries {
+    /// The one tried last; most calls know no other.
+    latest: Option<(u32, u64)>,
+    earlier: Vec<(u32, u64)>,
+}
+
+impl Tries {
+    pub(crate) fn made(&self, subject: u32) -> u64 {
+        let mut all = self.latest.iter().chain(&self.earlier);
+        all.find(|(tried, _)| *tried == subject).map_or(0, |(_, made)| *made)
+    }
+
+    /// Counts one more attempt and returns its number.
+    pub(crate) fn add(&mut self, subject: u32) -> u64 {
+        let number = self.made(subject).saturating_add(1);
+        if let Some(latest) = self.latest
+            && latest.0 != subject
+        {
+            self.earlier.push(latest);
+            self.earlier.retain(|(tried, _)| *tried != subject);
+        }
+        self.latest = Some((subject, number));
+        number
+    }
+}
+
+/// What an attempt runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Model(u32),
+    Tool(u32),
+}
+
+/// One dispatch that was allowed.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) call: u64,
+    pub(crate) subject: Subject,
+    pub(crate) number: u64,
+    pub(crate) reserved: Amounts,
+    pub(crate) cap: u64,
+    /// Output tokens counted so far.
+    pub(crate) produced: u64,
+    pub(crate) settled: Option<(Usage, Settlement)>,
+}
+
+/// How the run stopped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Latch {
+    pub(crate) state: Option<u32>,
+    pub(crate) by: By,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_are_counted_for_each_model() {
+        let mut tries = Tries::default();
+        assert_eq!((tries.add(3), tries.add(3), tries.add(5), tries.add(3), tries.add(5)), (1, 2, 1, 3, 2));
+        assert_eq!((tries.made(3), tries.made(5), tries.made(9)), (3, 2, 0));
+    }
+
+    #[test]
+    fn attempts_are_counted_anew_after_a_fallback() {
+        let mut call = Call::new(Point::Model, 0, None);
+        assert_eq!(call.next_attempt_anywhere(), 1);
+        call.tries.add(3);
+        assert_eq!(call.next_attempt_anywhere(), 2);
+        call.failed.push(3);
+        assert_eq!(call.next_attempt_anywhere(), 1);
+        assert_eq!(call.next_attempt(3), 2);
+    }
+}

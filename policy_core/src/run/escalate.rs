@@ -1,0 +1,162 @@
+//! Requests to people: opened by an escalation, bound to one statement and one exact call, answered once.
+
+use std::collections::BTreeMap;
+
+use crate::error::EngineError;
+use crate::fingerprint::Binding;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Open,
+    Approved,
+    /// Used up by a logical call.
+    Consumed,
+    Rejected,
+}
+
+#[derive(Debug)]
+struct Request {
+    statement: u32,
+    binding: Binding,
+    expires_at: u64,
+    answer: Answer,
+}
+
+/// Where the request of a statement for a call stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Nobody has been asked, or the approval is used up.
+    Unasked,
+    Pending,
+    Approved,
+    Rejected,
+    Expired,
+}
+
+/// Every request of a run. Ids are 1, 2, 3, ...
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    all: Vec<Request>,
+    latest: BTreeMap<(u32, Binding), u64>,
+    /// Approvals that no call has used yet.
+    unused: u64,
+}
+
+impl Requests {
+    pub(crate) fn standing(&self, statement: u32, binding: Binding, now: u64) -> Standing {
+        let id = self.latest.get(&(statement, binding));
+        let Some(request) = id.and_then(|id| self.get(*id)) else { return Standing::Unasked };
+        match request.answer {
+            Answer::Open if now > request.expires_at => Standing::Expired,
+            Answer::Open => Standing::Pending,
+            Answer::Approved => Standing::Approved,
+            Answer::Consumed => Standing::Unasked,
+            Answer::Rejected => Standing::Rejected,
+        }
+    }
+
+    /// The pending request of that statement and call, or a new one: its id and the last moment to answer it.
+    pub(crate) fn ask(&mut self, statement: u32, binding: Binding, now: u64, expires: u64) -> (u64, u64) {
+        if self.standing(statement, binding, now) == Standing::Pending
+            && let Some(&id) = self.latest.get(&(statement, binding))
+            && let Some(request) = self.get(id)
+        {
+            return (id, request.expires_at);
+        }
+        let expires_at = now.saturating_add(expires);
+        self.all.push(Request { statement, binding, expires_at, answer: Answer::Open });
+        let id = u64::try_from(self.all.len()).unwrap_or(u64::MAX);
+        self.latest.insert((statement, binding), id);
+        (id, expires_at)
+    }
+
+    pub(crate) fn answer(&mut self, id: u64, approve: bool, now: u64) -> Result<(), EngineError> {
+        let place = id.checked_sub(1).and_then(|place| usize::try_from(place).ok());
+        let request =
+            place.and_then(|place| self.all.get_mut(place)).ok_or(EngineError::UnknownRequest(id))?;
+        match (request.answer, approve) {
+            (Answer::Approved | Answer::Consumed, true) | (Answer::Rejected, false) => Ok(()),
+            (Answer::Approved | Answer::Consumed, false) | (Answer::Rejected, true) => {
+                Err(EngineError::AlreadyAnswered(id))
+            }
+            (Answer::Open, _) if now > request.expires_at => Err(EngineError::Expired(id)),
+            (Answer::Open, true) => {
+                request.answer = Answer::Approved;
+                self.unused = self.unused.saturating_add(1);
+                Ok(())
+            }
+            (Answer::Open, false) => {
+                request.answer = Answer::Rejected;
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether some approval waits for its call; only then does an allow look for approvals to use up.
+    pub(crate) const fn has_unused(&self) -> bool {
+        self.unused > 0
+    }
+
+    /// Uses up every approval of this call and returns the statements that they were given for.
+    pub(crate) fn consume(&mut self, binding: Binding) -> Vec<u32> {
+        let mut statements = Vec::new();
+        for request in &mut self.all {
+            if request.answer == Answer::Approved && request.binding == binding {
+                request.answer = Answer::Consumed;
+                self.unused = self.unused.saturating_sub(1);
+                statements.push(request.statement);
+            }
+        }
+        statements
+    }
+
+    fn get(&self, id: u64) -> Option<&Request> {
+        self.all.get(usize::try_from(id.checked_sub(1)?).ok()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALL: Binding = Binding::Call(1);
+
+    #[test]
+    fn a_request_is_kept_for_its_statement_and_call() {
+        let mut requests = Requests::default();
+        assert_eq!(requests.standing(0, CALL, 0), Standing::Unasked);
+        assert_eq!(requests.ask(0, CALL, 10, 5), (1, 15));
+        assert_eq!(requests.ask(0, CALL, 12, 5), (1, 15));
+        assert_eq!(requests.ask(1, CALL, 12, 5), (2, 17));
+        assert_eq!(requests.ask(0, Binding::Call(2), 12, 5), (3, 17));
+        assert_eq!(requests.standing(0, CALL, 15), Standing::Pending);
+        assert_eq!(requests.standing(0, CALL, 16), Standing::Expired);
+    }
+
+    #[test]
+    fn an_approval_serves_once() {
+        let mut requests = Requests::default();
+        requests.ask(4, CALL, 0, 5);
+        assert_eq!(requests.answer(1, true, 5), Ok(()));
+        assert!(requests.has_unused());
+        assert_eq!(requests.standing(4, CALL, 99), Standing::Approved);
+        assert_eq!(requests.consume(CALL), [4]);
+        assert!(!requests.has_unused());
+        assert_eq!(requests.standing(4, CALL, 99), Standing::Unasked);
+        assert_eq!(requests.ask(4, CALL, 100, 5), (2, 105));
+    }
+
+    #[test]
+    fn answers_are_final() {
+        let mut requests = Requests::default();
+        assert_eq!(requests.answer(0, true, 0), Err(EngineError::UnknownRequest(0)));
+        assert_eq!(requests.answer(1, true, 0), Err(EngineError::UnknownRequest(1)));
+        requests.ask(0, CALL, 0, 5);
+        assert_eq!(requests.answer(1, true, 6), Err(EngineError::Expired(1)));
+        requests.ask(0, Binding::Call(2), 0, 5);
+        assert_eq!(requests.answer(2, false, 5), Ok(()));
+        assert_eq!(requests.answer(2, false, 9), Ok(()));
+        assert_eq!(requests.answer(2, true, 9), Err(EngineError::AlreadyAnswered(2)));
+        assert_eq!(requests.standing(0, Binding::Call(2), 9), Standing::Rejected);
+    }
+}

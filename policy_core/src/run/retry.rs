@@ -1,0 +1,223 @@
+//! What happens after an error: retry, fall back to another model, give up, or pass the error on.
+
+use std::sync::Arc;
+
+use super::Run;
+use super::call::{Attempt, Call, Subject};
+use super::question::{Finding, Question, sort};
+use super::settle::check_usage;
+use crate::decision::{BuiltIn, By, Decision, Event, Outcome, Vote};
+use crate::error::EngineError;
+use crate::event::{ErrorKind, Failure};
+use crate::facts::{ErrorFacts, Sent, typed};
+use crate::fingerprint::xxh3_64;
+use crate::program::{Index, Program, Retry};
+use crate::value::{Dimension, Slot, Truth};
+
+/// What the retry statements say.
+#[derive(Debug, Default)]
+struct Advised {
+    finding: Option<Finding>,
+    /// The longest wait that some statement votes for, and whose.
+    wait: Option<(u64, u32)>,
+    /// Some statement looks at this model or tool, whether it applies or not.
+    is_covered: bool,
+    /// Asking another model at once is in time for every statement that applies.
+    may_fall_back: bool,
+}
+
+impl Run {
+    /// An attempt failed: it is charged what it used, and the policy says what to do next. An allow means to
+    /// pass the error on unchanged.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the attempt is unknown or already settled, or a number cannot be right.
+    pub fn error(&mut self, now: u64, failure: &Failure<'_>) -> Result<Decision, EngineError> {
+        check_usage(failure.usage)?;
+        let program = Arc::clone(&self.program);
+        self.begin_event(now);
+        let place = self.place(failure.attempt)?;
+        let Some(&Attempt { call, subject, number, settled: None, .. }) = self.attempts.get(place) else {
+            return Err(EngineError::AlreadySettled(failure.attempt));
+        };
+        self.close_attempt(&program, place, failure.usage);
+        let event = match subject {
+            Subject::Model(_) => Event::ModelError,
+            Subject::Tool(_) => Event::ToolError,
+        };
+        let mut decision = self.begin_decision(event, Some(call));
+        decision.attempt_number = Some(number);
+        if let Subject::Model(model) = subject {
+            decision.model = Some(model);
+        }
+        if failure.kind == ErrorKind::Cancelled {
+            self.pass_on(call, &mut decision);
+        } else if self.is_over(&mut decision) {
+            self.calls.remove(&call);
+        } else {
+            self.decide_error(&program, call, (subject, number), failure, &mut decision);
+        }
+        Ok(decision)
+    }
+
+    fn pass_on(&mut self, call: u64, decision: &mut Decision) {
+        decision.built_in(Outcome::Allow, BuiltIn::NotRetried);
+        self.calls.remove(&call);
+    }
+
+    fn decide_error(
+        &mut self,
+        program: &Program,
+        id: u64,
+        (subject, number): (Subject, u64),
+        failure: &Failure<'_>,
+        decision: &mut Decision,
+    ) {
+        let Some(call) = self.calls.get(&id) else { return decision.refuse(BuiltIn::ClosedCall) };
+        let mut question = Question::new(self, program, id, call, Sent::Kept(&call.kept));
+        question.error = Some(ErrorFacts {
+            kind: failure.kind,
+            status: failure.status,
+            retry_after: failure.retry_after,
+            billed: failure.billed,
+        });
+        if let Subject::Tool(tool) = subject {
+            question.tool = Some((&program.tables.tools.at(tool).name, &[]));
+        }
+        let advised = question.advise_retry(subject, number);
+        let model = self.fallback_from(call, subject, &advised, failure.kind);
+        match (model, advised.finding) {
+            (Some(model), finding) => self.fall_back(program, id, model, finding, decision),
+            (None, None) => self.pass_on(id, decision),
+            (None, Some(finding)) => {
+                self.conclude(program, id, finding, None, decision);
+                if let (Outcome::Wait, Some((wait, statement))) = (decision.outcome, advised.wait) {
+                    decision.wait_ns = Some(wait);
+                    decision.by = By::Statement(statement);
+                }
+            }
+        }
+    }
+
+    /// The failed model, if its call is to go on with the next candidate.
+    fn fallback_from(
+        &self,
+        call: &Call,
+        subject: Subject,
+        advised: &Advised,
+        kind: ErrorKind,
+    ) -> Option<u32> {
+        let Subject::Model(model) = subject else { return None };
+        let is_given_up = match &advised.finding {
+            Some(finding) => {
+                finding.votes.first().is_some_and(|first| first.outcome == Outcome::Fail && !first.undecided)
+            }
+            None => kind.is_outage() && !advised.is_covered,
+        };
+        let goes_on = is_given_up && call.has_next && advised.may_fall_back && self.fits_active_time(0);
+        goes_on.then_some(model)
+    }
+
+    fn fall_back(
+        &mut self,
+        program: &Program,
+        id: u64,
+        model: u32,
+        finding: Option<Finding>,
+        decision: &mut Decision,
+    ) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.failed.push(model);
+        }
+        decision.outcome = Outcome::Wait;
+        decision.wait_ns = Some(0);
+        decision.votes = finding.map(|finding| finding.votes).unwrap_or_default();
+        // Only a route has a second candidate.
+        if let Some(route) = &program.tables.route {
+            decision.by = By::Statement(route.statement);
+            decision.votes.push(wait_of(route.statement));
+            sort(&mut decision.votes);
+        }
+    }
+}
+
+const fn wait_of(statement: u32) -> Vote {
+    Vote { statement, outcome: Outcome::Wait, state: None, queue: None, undecided: false, rejected: false }
+}
+
+impl Question<'_> {
+    fn advise_retry(&self, subject: Subject, number: u64) -> Advised {
+        let index = &self.program.index;
+        let (retries, once, key) = match subject {
+            Subject::Model(model) => (Index::of(&index.retries_of_model, model), false, model),
+            Subject::Tool(tool) => {
+                (Index::of(&index.retries_of_tool, tool), self.program.tables.tools.at(tool).once, tool)
+            }
+        };
+        let made = self.call.tries.made(key);
+        let mut advised =
+            Advised { is_covered: !retries.is_empty(), may_fall_back: true, ..Advised::default() };
+        let mut votes = Vec::new();
+        for &index in retries {
+            let retry = self.program.tables.retries.at(index);
+            // A statement on a named model sees that model; others see the one that was asked for.
+            let view = self.view(number, retry.selector.model());
+            let truth = self.truth(retry.when, &view);
+            if truth == Truth::False {
+                continue;
+            }
+            advised.may_fall_back &= self.is_within(retry, 0);
+            let delay = self.delay(retry, made);
+            let is_in_time = self.is_within(retry, delay) && self.run.fits_active_time(delay);
+            if truth == Truth::True && !once && made < retry.attempts && is_in_time {
+                votes.push(wait_of(retry.statement));
+                if advised.wait.is_none_or(|(longest, _)| delay > longest) {
+                    advised.wait = Some((delay, retry.statement));
+                }
+            } else {
+                self.vote(retry.statement, retry.verdict, truth == Truth::Unknown, &mut votes);
+            }
+        }
+        sort(&mut votes);
+        advised.finding = self.find_retry(number, votes, advised.wait);
+        advised
+    }
+
+    /// What the condition of the deciding retry read: the longest wait's if all wait, else the first vote's.
+    fn find_retry(&self, number: u64, votes: Vec<Vote>, wait: Option<(u64, u32)>) -> Option<Finding> {
+        let first = votes.first()?;
+        let decider = match wait {
+            Some((_, statement)) if first.outcome == Outcome::Wait => statement,
+            _ => first.statement,
+        };
+        let mut retries = self.program.tables.retries.all().iter();
+        let model = retries.find(|retry| retry.statement == decider)?.selector.model();
+        let values = self.values(&self.view(number, model), decider);
+        Some(Finding { votes, values })
+    }
+
+    fn is_within(&self, retry: &Retry, delay: u64) -> bool {
+        let end = self.run.latest.saturating_sub(self.call.first_asked).saturating_add(delay);
+        retry.within_ns.is_none_or(|within| end <= within)
+    }
+
+    /// How long to wait before the next attempt: within the backoff by the run's seed, and no less than the
+    /// provider asks for.
+    fn delay(&self, retry: &Retry, made: u64) -> u64 {
+        let asked = self.error.map_or(Slot::Missing, |error| typed(error.retry_after, Dimension::Duration));
+        let asked = match asked {
+            Slot::Int(duration) => u64::try_from(duration).unwrap_or(0),
+            _ => 0,
+        };
+        let Some((least, most)) = retry.backoff_ns else { return asked };
+        let growth = u32::try_from(made).ok().and_then(|made| 1_u64.checked_shl(made)).unwrap_or(u64::MAX);
+        let ceiling = least.saturating_mul(growth).min(most).max(least);
+        let span = ceiling.saturating_sub(least).saturating_add(1);
+        let mut bytes = [0; 16];
+        let (call, attempts) = bytes.split_at_mut(8);
+        call.copy_from_slice(&self.id.to_le_bytes());
+        attempts.copy_from_slice(&made.to_le_bytes());
+        let jitter = xxh3_64(&bytes, self.run.seed).checked_rem(span).unwrap_or(0);
+        least.saturating_add(jitter).max(asked)
+    }
+}

@@ -1,0 +1,127 @@
+//! Admission of tool calls: rules, orders, loops and active time vote, then one call is charged.
+
+use std::sync::Arc;
+
+use super::call::{Call, Point};
+use super::question::{Clearance, Question, Ruling};
+use super::{Run, check_facts};
+use crate::decision::{BuiltIn, Decision, Event};
+use crate::error::EngineError;
+use crate::event::ToolCall;
+use crate::facts::{Sent, View, keep};
+use crate::fingerprint::fingerprint;
+use crate::ledger::Amounts;
+use crate::program::{Index, Program};
+
+impl Run {
+    /// A tool call is proposed, or asked again.
+    ///
+    /// `event.facts` has one slot for each of [`Program::facts`], in that order. The host fills those whose
+    /// source is [`from_host`](crate::Source::from_host) and those of the tool's [`args`](crate::Tool::args);
+    /// the others must be missing.
+    ///
+    /// # Errors
+    /// [`EngineError::BadValue`] if the facts are not as many as the program's; then nothing has happened.
+    pub fn tool_call(&mut self, now: u64, event: &ToolCall<'_>) -> Result<Decision, EngineError> {
+        let program = Arc::clone(&self.program);
+        check_facts(&program, event.facts)?;
+        self.begin_event(now);
+        let mut decision = self.begin_decision(Event::ToolCall, event.call);
+        if self.is_over(&mut decision) {
+            return Ok(decision);
+        }
+        self.advise(&mut decision);
+        if let Some((id, tool)) = self.open_tool_call(&program, event, &mut decision) {
+            let ruled = self.calls.get(&id).map(|call| {
+                let mut question = Question::new(self, &program, id, call, Sent::Now(event.facts));
+                question.tool = Some((event.tool, event.args));
+                (question.rule_tool(tool), question.needed_binding())
+            });
+            if let Some((ruling, binding)) = ruled {
+                self.apply(&program, id, ruling, binding, &mut decision);
+            }
+        }
+        Ok(decision)
+    }
+
+    /// Finds or opens the logical call. Refuses what is not open, not the same, or not declared.
+    fn open_tool_call(
+        &mut self,
+        program: &Program,
+        event: &ToolCall<'_>,
+        decision: &mut Decision,
+    ) -> Option<(u64, u32)> {
+        let tool = program.tables.tool_index(event.tool);
+        let fingerprint = fingerprint(event.tool, event.args);
+        let point = tool.map(|tool| Point::Tool { tool, fingerprint });
+        let id = match event.call {
+            Some(id) => {
+                self.reopen(id, decision, |known| Some(known) == point)?;
+                id
+            }
+            None => {
+                let id = self.next_call();
+                decision.call = Some(id);
+                if !program.tables.loops.all().is_empty() {
+                    self.ring.push(fingerprint, self.steps);
+                }
+                let Some(point) = point else {
+                    decision.refuse(BuiltIn::UndeclaredTool);
+                    return None;
+                };
+                let mut call = Call::new(point, self.latest, self.step_clock);
+                call.loops = self.found_loops(program);
+                self.calls.insert(id, call);
+                id
+            }
+        };
+        self.calls.get_mut(&id)?.kept = keep(&program.index, event.facts);
+        Some((id, tool?))
+    }
+
+    /// The loops that the newest call of the ring closes.
+    fn found_loops(&self, program: &Program) -> Vec<u32> {
+        let loops = program.tables.loops.numbered();
+        loops.filter(|(_, statement)| self.ring.repeats(statement)).map(|(index, _)| index).collect()
+    }
+}
+
+impl Question<'_> {
+    fn rule_tool(&self, tool: u32) -> Ruling {
+        let view = self.view(self.call.next_attempt(tool), None);
+        let tables = &self.program.tables;
+        let mut votes = Vec::new();
+        self.vote_rules(Index::of(&self.program.index.rules_of_tool, tool), &view, &mut votes);
+        for &index in Index::of(&self.program.index.orders_of_tool, tool) {
+            let order = tables.orders.at(index);
+            if !self.run.successes.satisfy(order, &tables.tools, self.call.proposed) {
+                self.vote(order.statement, order.verdict, false, &mut votes);
+            }
+        }
+        // What a loop found at the first ask stands: other verdicts than escalate have closed the call.
+        for &index in &self.call.loops {
+            let found = tables.loops.at(index);
+            self.vote(found.statement, found.verdict, false, &mut votes);
+        }
+        self.vote_active_time(&mut votes);
+        match self.find(&view, votes) {
+            Some(finding) => Ruling::Votes(finding),
+            None => self.charge_tool(tool, &view),
+        }
+    }
+
+    /// A tool call is one call, spent at once; every bound of every limit has to hold with it.
+    fn charge_tool(&self, tool: u32, view: &View<'_>) -> Ruling {
+        let amounts = Amounts { tool_calls: 1, ..Amounts::default() };
+        let mut votes = Vec::new();
+        for limit in self.program.limits() {
+            if self.run.ledger.blocks(limit, &amounts) {
+                self.vote(limit.statement, limit.verdict, false, &mut votes);
+            }
+        }
+        match self.find(view, votes) {
+            Some(finding) => Ruling::Votes(finding),
+            None => Ruling::Clear(Clearance { subject: tool, cap: 0, amounts, has_next: false }),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Evaluates one condition over the facts of one event, in Kleene's logic. Total, bounded by the condition's
+//! length (jumps only go forward), no allocation.
+
+use crate::facts::View;
+use crate::program::{Comparison, Condition, Const, DEEPEST, Op};
+use crate::value::{Slot, Truth};
+
+/// The truth values in hand. The loader proved that no condition needs more than [`DEEPEST`].
+#[derive(Debug)]
+struct Stack {
+    values: [Truth; DEEPEST],
+    depth: usize,
+}
+
+impl Stack {
+    fn push(&mut self, truth: Truth) {
+        if let Some(place) = self.values.get_mut(self.depth) {
+            *place = truth;
+            self.depth = self.depth.saturating_add(1);
+        }
+    }
+
+    fn pop(&mut self) -> Truth {
+        let top = self.top();
+        self.depth = self.depth.saturating_sub(1);
+        top
+    }
+
+    fn top(&self) -> Truth {
+        // A verified condition never looks below the ground; unknown is what refuses to allow.
+        let place = self.depth.checked_sub(1);
+        place.and_then(|place| self.values.get(place)).copied().unwrap_or(Truth::Unknown)
+    }
+}
+
+/// The truth of a condition.
+pub(crate) fn evaluate(condition: &Condition, view: &View<'_>) -> Truth {
+    let mut stack = Stack { values: [Truth::False; DEEPEST], depth: 0 };
+    let mut place = 0_usize;
+    while let Some(op) = condition.ops.get(place) {
+        place = place.saturating_add(1);
+        match op {
+            Op::Compare { fact, comparison, value } => {
+                stack.push(compare(view.slot(*fact), *comparison, value));
+            }
+            Op::Member { fact, values } => stack.push(member(view.slot(*fact), values)),
+            Op::Has { fact } => stack.push(match view.slot(*fact) {
+                Slot::Missing => Truth::False,
+                Slot::Ill => Truth::Unknown,
+                _ => Truth::True,
+            }),
+            Op::Starts { fact, text } => {
+                stack.push(affix(view.slot(*fact), |fact| fact.starts_with(&**text)))
+            }
+            Op::Ends { fact, text } => stack.push(affix(view.slot(*fact), |fact| fact.ends_with(&**text))),
+            Op::Not => {
+                let truth = stack.pop().negate();
+                stack.push(truth);
+            }
+            Op::And => {
+                let truth = stack.pop().min(stack.pop());
+                stack.push(truth);
+            }
+            Op::Or => {
+                let truth = stack.pop().max(stack.pop());
+                stack.push(truth);
+            }
+            Op::JumpIfFalse { skip } if stack.top() == Truth::False => {
+                place = place.saturating_add(*skip as usize);
+            }
+            Op::JumpIfTrue { skip } if stack.top() == Truth::True => {
+                place = place.saturating_add(*skip as usize);
+            }
+            Op::JumpIfFalse { .. } | Op::JumpIfTrue { .. } => {}
+        }
+    }
+    stack.pop()
+}
+
+fn compare(slot: Slot<'_>, comparison: Comparison, value: &Const) -> Truth {
+    let order = match (slot, value) {
+        (Slot::Int(left), Const::Int(right)) => left.cmp(right),
+        (Slot::Text(left), Const::Text(right)) => left.cmp(&**right),
+        (Slot::Flag(left), Const::Flag(right)) => left.cmp(right),
+        _ => return Truth::Unknown,
+    };
+    Truth::from(match comparison {
+        Comparison::Equal => order.is_eq(),
+        Comparison::NotEqual => order.is_ne(),
+        Comparison::Less => order.is_lt(),
+        Comparison::LessOrEqual => order.is_le(),
+        Comparison::Greater => order.is_gt(),
+        Comparison::GreaterOrEqual => order.is_ge(),
+    })
+}
+
+fn member(slot: Slot<'_>, values: &[Const]) -> Truth {
+    let found = match slot {
+        Slot::Missing | Slot::Ill => return Truth::Unknown,
+        Slot::Int(number) => values.binary_search(&Const::Int(number)).is_ok(),
+        Slot::Flag(flag) => values.binary_search(&Const::Flag(flag)).is_ok(),
+        Slot::Text(text) => values
+            .binary_search_by(|value| match value {
+                Const::Text(known) => (**known).cmp(text),
+                // All values of a list have the fact's dimension.
+                Const::Flag(_) | Const::Int(_) => std::cmp::Ordering::Less,
+            })
+            .is_ok(),
+    };
+    Truth::from(found)
+}
+
+fn affix(slot: Slot<'_>, holds: impl Fn(&str) -> bool) -> Truth {
+    match slot {
+        Slot::Text(text) => Truth::from(holds(text)),
+        _ => Truth::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comparisons_of_what_is_not_there_are_unknown() {
+        let one = Const::Int(1);
+        assert_eq!(compare(Slot::Missing, Comparison::Equal, &one), Truth::Unknown);
+        assert_eq!(compare(Slot::Ill, Comparison::NotEqual, &one), Truth::Unknown);
+        assert_eq!(compare(Slot::Int(2), Comparison::Greater, &one), Truth::True);
+        assert_eq!(compare(Slot::Int(1), Comparison::Less, &one), Truth::False);
+        assert_eq!(compare(Slot::Int(1), Comparison::GreaterOrEqual, &one), Truth::True);
+    }
+
+    #[test]
+    fn membership_searches_texts_numbers_and_flags() {
+        let texts = [Const::Text("a".into()), Const::Text("c".into())];
+        assert_eq!(member(Slot::Text("c"), &texts), Truth::True);
+        assert_eq!(member(Slot::Text("b"), &texts), Truth::False);
+        assert_eq!(member(Slot::Missing, &texts), Truth::Unknown);
+        assert_eq!(member(Slot::Int(2), &[Const::Int(1), Const::Int(2)]), Truth::True);
+        assert_eq!(member(Slot::Flag(true), &[Const::Flag(false)]), Truth::False);
+    }
+
+    #[test]
+    fn affixes_need_a_text() {
+        assert_eq!(affix(Slot::Text("abc"), |text| text.starts_with("ab")), Truth::True);
+        assert_eq!(affix(Slot::Ill, |_| true), Truth::Unknown);
+    }
+}

@@ -1,0 +1,225 @@
+//! Drives a run with any numbers at all: whatever they are, they mean some event.
+
+use policy_core::{
+    Decision, EngineError, ErrorKind, Failure, ModelCall, Program, Run, Slot, ToolCall, Usage,
+};
+use proptest::prelude::*;
+
+/// One event: what, who, how much, and how much later.
+pub type Step = (u8, u64, u64, u64);
+
+pub fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec((0_u8..12, 0_u64..12, 0_u64..400, 0_u64..3_000_000_000), 0..most)
+}
+
+/// One policy that uses every statement, under which most things can happen.
+pub fn busy() -> super::Policy {
+    use super::*;
+    let kinds = vec![Lit::Text("rate_limited"), Lit::Text("timeout")];
+    let mut policy = vocabulary();
+    policy.facts = vec![
+        fact("data.n", 2),
+        FactSpec { source: 2, ..fact("error.kind", 0) },
+        FactSpec { source: 2, ..fact("run.cost.spent", 3) },
+    ];
+    policy
+        .with(
+            "cap",
+            Enforced::Limit {
+                bounds: vec![(0, 5000), (1, 6000), (2, 40), (3, 60), (4, 30), (5, 150 * SECOND)],
+                at: vec![(500_000, "half"), (900_000, "nearly")],
+                otherwise: Else::Stop("over"),
+            },
+        )
+        .with("cheap", Enforced::Limit { bounds: vec![(0, 4500)], at: vec![], otherwise: Else::Deny })
+        .with(
+            "edge",
+            Enforced::Require { place: 1, when: Some(vec![Op::Compare("data.n", 0, Lit::Number(2, 11))]) },
+        )
+        .with(
+            "tiers",
+            Enforced::Route {
+                arms: vec![
+                    ("small", Some(vec![Op::Compare("data.n", 2, Lit::Number(2, 3))])),
+                    ("large", None),
+                ],
+                fallbacks: vec![("large", "small")],
+            },
+        )
+        .with(
+            "flaky",
+            Enforced::Retry {
+                on: Select::AnyModel,
+                when: Some(vec![Op::Member("error.kind", kinds)]),
+                attempts: 2,
+                within: Some(20 * SECOND),
+                backoff: Some((SECOND / 5, 5 * SECOND)),
+                otherwise: Else::Fail("broken"),
+            },
+        )
+        .with(
+            "tools",
+            Enforced::Retry {
+                on: Select::AnyTool,
+                when: None,
+                attempts: 3,
+                within: None,
+                backoff: None,
+                otherwise: Else::Fail("broken"),
+            },
+        )
+        .with(
+            "look first",
+            Enforced::Order {
+                before: Select::Tool("look"),
+                after: Select::Tool("pay"),
+                otherwise: Else::Deny,
+            },
+        )
+        .with(
+            "stuck",
+            Enforced::Loop {
+                same_call: Some((4, 3)),
+                cycle: Some((3, 4)),
+                otherwise: Else::Escalate("leads"),
+            },
+        )
+        .with(
+            "big",
+            Enforced::Rule {
+                on: Select::Class(3),
+                when: Some(vec![Op::Compare("data.n", 5, Lit::Number(2, 6))]),
+                then: Else::Escalate("strict"),
+            },
+        )
+        .with(
+            "odd",
+            Enforced::Rule {
+                on: Select::Model("small"),
+                when: Some(vec![Op::Compare("run.cost.spent", 4, Lit::Number(3, 4000))]),
+                then: Else::Deny,
+            },
+        )
+}
+
+fn usage(code: u64, amount: u64) -> Usage {
+    match code % 4 {
+        0 => Usage::Exact { input: amount, output: amount / 2 },
+        1 => Usage::AtLeast { input: amount / 4, output: amount / 4 },
+        2 => Usage::Unknown,
+        _ => Usage::Unsent,
+    }
+}
+
+const TOOLS: [&str; 4] = ["look", "pay", "think", "ghost"];
+
+/// Plays events, mostly ones that mean something: it remembers what was opened.
+#[derive(Default)]
+pub struct Player {
+    pub now: u64,
+    /// For each logical call, the tool and argument, or a model.
+    calls: Vec<Option<(usize, u8)>>,
+    attempts: u64,
+    requests: u64,
+}
+
+impl Player {
+    /// Plays one event and returns what the engine said.
+    pub fn play(&mut self, run: &mut Run, (what, who, amount, later): Step) -> String {
+        self.now = self.now.saturating_add(later);
+        match what {
+            0..2 => self.model(run, None, who, amount),
+            2..4 => self.tool(run, None, ((amount % 9) as usize % 4, (who % 3) as u8), who),
+            4 | 5 => self.again(run, who, amount),
+            6 => {
+                format!("{:?}", run.settle(self.now, self.recent(self.attempts, who), usage(amount, amount)))
+            }
+            7 | 8 => self.fail(run, who, amount),
+            9 | 10 => {
+                let request = self.recent(self.requests, who / 4);
+                format!("{:?}", run.answer(self.now, request, amount % 3 > 0))
+            }
+            _ if who == 11 && amount < 10 => {
+                run.end(self.now);
+                "end".to_owned()
+            }
+            _ => format!("{:?}", run.count(self.now, self.recent(self.attempts, who), amount)),
+        }
+    }
+
+    /// One of the latest of so many, or now and then one that is not there.
+    fn recent(&self, count: u64, who: u64) -> u64 {
+        if who == 11 { 99 } else { count.saturating_sub(who % 4) }
+    }
+
+    fn again(&mut self, run: &mut Run, who: u64, amount: u64) -> String {
+        let call = self.recent(self.calls.len() as u64, who);
+        match call.checked_sub(1).and_then(|place| self.calls.get(place as usize)).copied() {
+            Some(Some(asked)) => self.tool(run, Some(call), asked, who),
+            Some(None) => self.model(run, Some(call), who, amount),
+            None => self.tool(run, Some(call), (0, 0), who),
+        }
+    }
+
+    fn model(&mut self, run: &mut Run, call: Option<u64>, who: u64, amount: u64) -> String {
+        let program = run.program().clone();
+        let model = [None, Some("ghost"), Some("small"), Some("large")].get(who as usize % 8).copied();
+        let event = ModelCall {
+            call,
+            model: model.unwrap_or(Some("large")),
+            input_tokens: amount,
+            max_output: (amount.is_multiple_of(3)).then_some(amount / 10),
+            facts: &facts(&program, who),
+        };
+        let decision = run.model_call(self.now, &event);
+        self.remember(decision, None)
+    }
+
+    fn tool(&mut self, run: &mut Run, call: Option<u64>, asked: (usize, u8), who: u64) -> String {
+        let program = run.program().clone();
+        let args = [asked.1];
+        let event = ToolCall { call, tool: TOOLS[asked.0], args: &args, facts: &facts(&program, who) };
+        let decision = run.tool_call(self.now, &event);
+        self.remember(decision, Some(asked))
+    }
+
+    fn fail(&mut self, run: &mut Run, who: u64, amount: u64) -> String {
+        let failure = Failure {
+            attempt: self.recent(self.attempts, who),
+            usage: usage(amount, amount),
+            kind: ErrorKind::ALL[(amount % 17) as usize % 12],
+            status: Slot::Int(500),
+            retry_after: if amount.is_multiple_of(5) { Slot::Int(amount as i64 * 10_000_000) } else { Slot::Missing },
+            billed: Slot::Ill,
+        };
+        format!("{:?}", run.error(self.now, &failure))
+    }
+
+    fn remember(&mut self, decision: Result<Decision, EngineError>, asked: Option<(usize, u8)>) -> String {
+        if let Ok(decision) = &decision {
+            if decision.call == Some(self.calls.len() as u64 + 1) {
+                self.calls.push(asked);
+            }
+            self.attempts = self.attempts.max(decision.attempt.unwrap_or(0));
+            self.requests = self.requests.max(decision.asked.map_or(0, |asked| asked.request));
+        }
+        format!("{decision:?}")
+    }
+}
+
+/// Mostly numbers, now and then nothing or nonsense.
+fn facts(program: &Program, who: u64) -> Vec<Slot<'static>> {
+    let slot = match who {
+        0 => Slot::Missing,
+        1 => Slot::Ill,
+        2 => Slot::Text("x"),
+        _ => Slot::Int(who as i64),
+    };
+    vec![slot; program.facts().len()]
+}
+
+/// Plays all events and returns what the engine said to each.
+pub fn play(run: &mut Run, steps: &[Step]) -> Vec<String> {
+    let mut player = Player::default();
+    steps.iter().map(|&step| player.play(run, step)).collect()
+}

@@ -1,0 +1,261 @@
+//! A small writer of artifacts, so that the engine's tests need no compiler.
+#![allow(
+    dead_code,
+    unused_imports,
+    missing_docs,
+    unreachable_pub,
+    reason = "each test file uses a part of this"
+)]
+
+pub mod drive;
+mod writer;
+
+use std::sync::Arc;
+
+use policy_core::{Decision, ErrorKind, Failure, ModelCall, Program, Run, Slot, ToolCall, Usage};
+
+pub use writer::{artifact, payload, seal};
+
+pub type Name = &'static str;
+pub const SECOND: u64 = 1_000_000_000;
+
+#[derive(Clone, Copy, Debug)]
+pub enum Lit {
+    Text(Name),
+    Flag(bool),
+    /// Dimension code and number.
+    Number(u8, i64),
+}
+
+#[derive(Clone, Debug)]
+pub enum Op {
+    Compare(Name, u8, Lit),
+    Member(Name, Vec<Lit>),
+    Has(Name),
+    Starts(Name, Name),
+    Ends(Name, Name),
+    Not,
+    And,
+    Or,
+    JumpIfFalse(u64),
+    JumpIfTrue(u64),
+}
+
+pub type When = Option<Vec<Op>>;
+
+#[derive(Clone, Copy, Debug)]
+pub enum Select {
+    AnyModel,
+    Model(Name),
+    AnyTool,
+    Tool(Name),
+    Class(u8),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Else {
+    Stop(Name),
+    Fail(Name),
+    Deny,
+    Escalate(Name),
+}
+
+#[derive(Clone, Debug)]
+pub enum Enforced {
+    Rule {
+        on: Select,
+        when: When,
+        then: Else,
+    },
+    /// Bounds by kind code; thresholds as parts per million and text.
+    Limit {
+        bounds: Vec<(u8, u64)>,
+        at: Vec<(u64, Name)>,
+        otherwise: Else,
+    },
+    Retry {
+        on: Select,
+        when: When,
+        attempts: u64,
+        within: Option<u64>,
+        backoff: Option<(u64, u64)>,
+        otherwise: Else,
+    },
+    Require {
+        place: u8,
+        when: When,
+    },
+    Route {
+        arms: Vec<(Name, When)>,
+        fallbacks: Vec<(Name, Name)>,
+    },
+    Order {
+        before: Select,
+        after: Select,
+        otherwise: Else,
+    },
+    Loop {
+        same_call: Option<(u64, u64)>,
+        cycle: Option<(u64, u64)>,
+        otherwise: Else,
+    },
+}
+
+impl Enforced {
+    pub fn kind(&self) -> u8 {
+        match self {
+            Self::Limit { .. } => 0,
+            Self::Retry { .. } => 1,
+            Self::Require { .. } => 2,
+            Self::Route { .. } => 3,
+            Self::Order { .. } => 4,
+            Self::Loop { .. } => 5,
+            Self::Rule { .. } => 6,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct FactSpec {
+    pub name: Name,
+    pub dimension: u8,
+    pub source: u8,
+    pub presence: u8,
+    pub default: Option<Lit>,
+    pub choices: Vec<Name>,
+}
+
+/// A fact that the host has to send.
+pub fn fact(name: Name, dimension: u8) -> FactSpec {
+    FactSpec { name, dimension, source: 0, presence: 0, default: None, choices: vec![] }
+}
+
+#[derive(Clone, Debug)]
+pub struct ModelSpec {
+    pub name: Name,
+    pub place: u8,
+    pub window: u64,
+    pub output: u64,
+    pub least: u64,
+    pub price: Option<(u64, u64)>,
+}
+
+/// A cloud model that costs a nano-unit a token, both ways.
+pub fn model(name: Name) -> ModelSpec {
+    ModelSpec { name, place: 1, window: 1000, output: 100, least: 1, price: Some((1_000_000, 1_000_000)) }
+}
+
+#[derive(Clone, Debug)]
+pub struct ToolSpec {
+    pub name: Name,
+    pub class: u8,
+    pub once: bool,
+    pub timeout: Option<u64>,
+    /// Argument, fact, money unit.
+    pub args: Vec<(Name, Name, u8)>,
+}
+
+pub fn tool(name: Name, class: u8) -> ToolSpec {
+    ToolSpec { name, class, once: false, timeout: None, args: vec![] }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    pub facts: Vec<FactSpec>,
+    pub models: Vec<ModelSpec>,
+    pub tools: Vec<ToolSpec>,
+    pub states: Vec<Name>,
+    /// Name, expiry, state of a default stop.
+    pub queues: Vec<(Name, u64, Option<Name>)>,
+    pub statements: Vec<(Name, Enforced)>,
+}
+
+impl Policy {
+    pub fn with(mut self, name: Name, statement: Enforced) -> Self {
+        self.statements.push((name, statement));
+        self
+    }
+
+    pub fn program(&self) -> Arc<Program> {
+        Arc::new(Program::load(&artifact(self)).expect("a sound artifact"))
+    }
+
+    pub fn run(&self) -> Run {
+        Run::new(self.program(), 7, 0)
+    }
+}
+
+/// Two models, three tools, a state and a queue; nothing enforced.
+pub fn vocabulary() -> Policy {
+    Policy {
+        models: vec![model("large"), model("small")],
+        tools: vec![tool("look", 1), tool("pay", 3), tool("think", 2)],
+        states: vec!["broken", "over"],
+        queues: vec![("leads", 60 * SECOND, None), ("strict", 60 * SECOND, Some("over"))],
+        ..Policy::default()
+    }
+}
+
+/// A new call of the model `large`, or a re-ask.
+pub fn ask_model(run: &mut Run, now: u64, call: Option<u64>) -> Decision {
+    ask_model_with(run, now, call, 100, &[])
+}
+
+pub fn ask_model_with(
+    run: &mut Run,
+    now: u64,
+    call: Option<u64>,
+    input: u64,
+    sent: &[(Name, Slot<'_>)],
+) -> Decision {
+    let program = Arc::clone(run.program());
+    let facts = slots(&program, sent);
+    let event =
+        ModelCall { call, model: Some("large"), input_tokens: input, max_output: None, facts: &facts };
+    run.model_call(now, &event).expect("good values")
+}
+
+pub fn ask_tool(run: &mut Run, now: u64, call: Option<u64>, tool: &str) -> Decision {
+    ask_tool_with(run, now, call, tool, b"{}", &[])
+}
+
+pub fn ask_tool_with(
+    run: &mut Run,
+    now: u64,
+    call: Option<u64>,
+    tool: &str,
+    args: &[u8],
+    sent: &[(Name, Slot<'_>)],
+) -> Decision {
+    let program = Arc::clone(run.program());
+    let facts = slots(&program, sent);
+    run.tool_call(now, &ToolCall { call, tool, args, facts: &facts }).expect("good values")
+}
+
+/// A slot for each fact of the program: what was sent, or missing.
+pub fn slots<'a>(program: &Program, sent: &[(Name, Slot<'a>)]) -> Vec<Slot<'a>> {
+    let find =
+        |name: &str| sent.iter().find(|(known, _)| *known == name).map_or(Slot::Missing, |(_, slot)| *slot);
+    program.facts().iter().map(|fact| find(&fact.name)).collect()
+}
+
+/// The name of the statement that decided.
+pub fn by(decision: &Decision, run: &Run) -> String {
+    match decision.by {
+        policy_core::By::Nobody => String::new(),
+        policy_core::By::BuiltIn(reason) => reason.name().to_owned(),
+        policy_core::By::Statement(index) => run.program().statements()[index as usize].name.to_string(),
+    }
+}
+
+/// A timeout of which nothing else is known.
+pub fn failure_of(attempt: u64, usage: Usage) -> Failure<'static> {
+    Failure {
+        attempt,
+        usage,
+        kind: ErrorKind::Timeout,
+        status: Slot::Missing,
+        retry_after: Slot::Missing,
+        billed: Slot::Missing,
+    }
+}

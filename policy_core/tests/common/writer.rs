@@ -1,0 +1,365 @@
+//! Writes artifacts from the specifications of `common`.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest, Sha256};
+
+use super::{Else, Enforced, Lit, Name, Op, Policy, Select, When};
+
+/// Writes twice: once to learn the strings, once with their indexes.
+#[derive(Default)]
+struct Writer {
+    strings: BTreeSet<String>,
+    sorted: Vec<String>,
+    out: Vec<u8>,
+}
+
+impl Writer {
+    fn byte(&mut self, byte: u8) {
+        self.out.push(byte);
+    }
+
+    fn number(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.out.push((number & 0x7F) as u8 | 0x80);
+            number >>= 7;
+        }
+        self.out.push(number as u8);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.strings.insert(text.to_owned());
+        let index = self.sorted.iter().position(|known| known == text).unwrap_or(0);
+        self.number(index as u64);
+    }
+
+    fn list<T>(&mut self, items: &[T], mut item: impl FnMut(&mut Self, &T)) {
+        self.number(items.len() as u64);
+        for each in items {
+            item(self, each);
+        }
+    }
+
+    fn option<T>(&mut self, value: Option<T>, item: impl FnOnce(&mut Self, T)) {
+        self.byte(u8::from(value.is_some()));
+        if let Some(value) = value {
+            item(self, value);
+        }
+    }
+
+    fn lit(&mut self, lit: Lit) {
+        match lit {
+            Lit::Text(text) => {
+                self.byte(0);
+                self.text(text);
+            }
+            Lit::Flag(flag) => {
+                self.byte(1);
+                self.byte(u8::from(flag));
+            }
+            Lit::Number(dimension, number) => {
+                self.byte(dimension);
+                self.number(((number << 1) ^ (number >> 63)) as u64);
+            }
+        }
+    }
+}
+
+/// A policy with everything in the order that artifacts want.
+struct Plan<'a> {
+    policy: &'a Policy,
+    statements: Vec<&'a (Name, Enforced)>,
+    conditions: Vec<&'a Vec<Op>>,
+    facts: Vec<Name>,
+    models: Vec<Name>,
+    tools: Vec<Name>,
+    states: Vec<Name>,
+    queues: Vec<Name>,
+}
+
+fn sorted(names: impl Iterator<Item = Name>) -> Vec<Name> {
+    let mut names: Vec<Name> = names.collect();
+    names.sort_unstable();
+    names
+}
+
+fn at(names: &[Name], name: Name) -> u64 {
+    names.iter().position(|known| *known == name).unwrap_or_else(|| panic!("no {name}")) as u64
+}
+
+fn conditions_of(statement: &Enforced) -> Vec<&When> {
+    match statement {
+        Enforced::Rule { when, .. } | Enforced::Retry { when, .. } | Enforced::Require { when, .. } => {
+            vec![when]
+        }
+        Enforced::Route { arms, .. } => arms.iter().map(|(_, when)| when).collect(),
+        _ => vec![],
+    }
+}
+
+impl<'a> Plan<'a> {
+    fn new(policy: &'a Policy) -> Self {
+        let mut statements: Vec<&(Name, Enforced)> = policy.statements.iter().collect();
+        statements.sort_by_key(|(name, statement)| (*name, statement.kind()));
+        let mut conditions = vec![];
+        for kind in [6, 1, 2, 3] {
+            for (_, statement) in statements.iter().filter(|(_, statement)| statement.kind() == kind) {
+                conditions.extend(conditions_of(statement).into_iter().flatten());
+            }
+        }
+        Self {
+            policy,
+            statements,
+            conditions,
+            facts: sorted(policy.facts.iter().map(|fact| fact.name)),
+            models: sorted(policy.models.iter().map(|model| model.name)),
+            tools: sorted(policy.tools.iter().map(|tool| tool.name)),
+            states: sorted(policy.states.iter().copied()),
+            queues: sorted(policy.queues.iter().map(|(name, ..)| *name)),
+        }
+    }
+
+    fn write(&self, w: &mut Writer) {
+        for text in ["test", "test.rein", "$"] {
+            w.text(text);
+        }
+        self.vocabulary(w);
+        w.list(&self.conditions, |w, ops| w.list(ops, |w, op| self.op(w, op)));
+        w.list(&self.statements, |w, (name, statement)| {
+            w.byte(statement.kind());
+            w.text(name);
+            w.number(3);
+            w.number(1);
+            w.text("source");
+        });
+        let mut used = 0;
+        for kind in [6, 0, 1, 2, 3, 4, 5] {
+            let numbered = self.statements.iter().enumerate();
+            let of_kind: Vec<_> = numbered.filter(|(_, (_, statement))| statement.kind() == kind).collect();
+            w.list(&of_kind, |w, (index, (_, statement))| {
+                w.number(*index as u64);
+                self.enforced(w, statement, &mut used);
+            });
+        }
+    }
+
+    fn vocabulary(&self, w: &mut Writer) {
+        let policy = self.policy;
+        w.list(&self.facts, |w, name| {
+            let fact = policy.facts.iter().find(|fact| fact.name == *name).unwrap();
+            w.text(name);
+            w.byte(fact.dimension);
+            w.byte(fact.source);
+            w.byte(fact.presence);
+            if let Some(default) = fact.default {
+                w.lit(default);
+            }
+            w.list(&sorted(fact.choices.iter().copied()), |w, choice| w.text(choice));
+        });
+        w.list(&self.models, |w, name| {
+            let model = policy.models.iter().find(|model| model.name == *name).unwrap();
+            w.text(name);
+            w.text("target");
+            w.number(1);
+            w.byte(model.place);
+            for number in [model.window, model.output, model.least] {
+                w.number(number);
+            }
+            w.option(model.price, |w, (input, output)| {
+                w.number(input);
+                w.number(output);
+            });
+        });
+        w.list(&self.tools, |w, name| {
+            let tool = policy.tools.iter().find(|tool| tool.name == *name).unwrap();
+            w.text(name);
+            w.byte(tool.class);
+            w.byte(u8::from(tool.once));
+            w.option(tool.timeout, Writer::number);
+            w.list(&tool.args, |w, (arg, fact, unit)| {
+                w.text(arg);
+                w.number(at(&self.facts, fact));
+                w.byte(*unit);
+            });
+        });
+        w.list(&self.states, |w, name| {
+            w.text(name);
+            w.option(Some("told"), Writer::text);
+            w.option(None, Writer::text);
+        });
+        w.list(&self.queues, |w, name| {
+            let (_, expires, stop) = policy.queues.iter().find(|(known, ..)| known == name).unwrap();
+            w.text(name);
+            w.number(*expires);
+            w.option(*stop, |w, state| w.number(at(&self.states, state)));
+        });
+    }
+
+    fn op(&self, w: &mut Writer, op: &Op) {
+        let mut reading = |code: u8, fact: Name| {
+            w.byte(code);
+            w.number(at(&self.facts, fact));
+        };
+        match op {
+            Op::Compare(fact, comparison, lit) => {
+                reading(0, fact);
+                w.byte(*comparison);
+                w.lit(*lit);
+            }
+            Op::Member(fact, lits) => {
+                reading(1, fact);
+                w.list(lits, |w, lit| w.lit(*lit));
+            }
+            Op::Has(fact) => reading(2, fact),
+            Op::Starts(fact, text) => {
+                reading(3, fact);
+                w.text(text);
+            }
+            Op::Ends(fact, text) => {
+                reading(4, fact);
+                w.text(text);
+            }
+            Op::Not => w.byte(5),
+            Op::And => w.byte(6),
+            Op::Or => w.byte(7),
+            Op::JumpIfFalse(skip) => {
+                w.byte(8);
+                w.number(*skip);
+            }
+            Op::JumpIfTrue(skip) => {
+                w.byte(9);
+                w.number(*skip);
+            }
+        }
+    }
+
+    fn select(&self, w: &mut Writer, select: Select) {
+        match select {
+            Select::AnyModel => w.byte(0),
+            Select::Model(name) => {
+                w.byte(1);
+                w.number(at(&self.models, name));
+            }
+            Select::AnyTool => w.byte(2),
+            Select::Tool(name) => {
+                w.byte(3);
+                w.number(at(&self.tools, name));
+            }
+            Select::Class(class) => {
+                w.byte(4);
+                w.byte(class);
+            }
+        }
+    }
+
+    fn outcome(&self, w: &mut Writer, outcome: Else) {
+        match outcome {
+            Else::Stop(state) => {
+                w.byte(0);
+                w.number(at(&self.states, state));
+            }
+            Else::Fail(state) => {
+                w.byte(1);
+                w.number(at(&self.states, state));
+            }
+            Else::Deny => w.byte(2),
+            Else::Escalate(queue) => {
+                w.byte(3);
+                w.number(at(&self.queues, queue));
+            }
+        }
+    }
+
+    fn enforced(&self, w: &mut Writer, statement: &Enforced, used: &mut u64) {
+        let mut condition = |w: &mut Writer, when: &When| {
+            w.option(when.as_ref().map(|_| *used), Writer::number);
+            *used += u64::from(when.is_some());
+        };
+        let pair = |w: &mut Writer, pair: (u64, u64)| {
+            w.number(pair.0);
+            w.number(pair.1);
+        };
+        match statement {
+            Enforced::Rule { on, when, then } => {
+                self.select(w, *on);
+                condition(w, when);
+                self.outcome(w, *then);
+                w.text("because");
+            }
+            Enforced::Limit { bounds, at, otherwise } => {
+                w.list(bounds, |w, (kind, max)| {
+                    w.byte(*kind);
+                    w.number(*max);
+                });
+                w.list(at, |w, (ppm, text)| {
+                    w.number(*ppm);
+                    w.byte(0);
+                    w.text(text);
+                });
+                self.outcome(w, *otherwise);
+                w.option(None, Writer::text);
+            }
+            Enforced::Retry { on, when, attempts, within, backoff, otherwise } => {
+                self.select(w, *on);
+                condition(w, when);
+                w.number(*attempts);
+                w.option(*within, Writer::number);
+                w.option(*backoff, pair);
+                self.outcome(w, *otherwise);
+                w.option(Some("gave up"), Writer::text);
+            }
+            Enforced::Require { place, when } => {
+                w.byte(*place);
+                condition(w, when);
+            }
+            Enforced::Route { arms, fallbacks } => {
+                w.list(arms, |w, (model, when)| {
+                    w.number(at(&self.models, model));
+                    condition(w, when);
+                });
+                w.list(fallbacks, |w, (from, to)| pair(w, (at(&self.models, from), at(&self.models, to))));
+            }
+            Enforced::Order { before, after, otherwise } => {
+                self.select(w, *before);
+                self.select(w, *after);
+                self.outcome(w, *otherwise);
+                w.option(Some("look first"), Writer::text);
+            }
+            Enforced::Loop { same_call, cycle, otherwise } => {
+                w.option(*same_call, pair);
+                w.option(*cycle, pair);
+                self.outcome(w, *otherwise);
+                w.option(None, Writer::text);
+            }
+        }
+    }
+}
+
+/// The payload of a policy's artifact.
+pub fn payload(policy: &Policy) -> Vec<u8> {
+    let plan = Plan::new(policy);
+    let mut learning = Writer::default();
+    plan.write(&mut learning);
+    let mut writer = Writer { sorted: learning.strings.into_iter().collect(), ..Writer::default() };
+    let strings = writer.sorted.clone();
+    writer.list(&strings, |writer, text| {
+        writer.number(text.len() as u64);
+        writer.out.extend_from_slice(text.as_bytes());
+    });
+    plan.write(&mut writer);
+    writer.out
+}
+
+/// A payload with a header that fits it.
+pub fn seal(payload: &[u8]) -> Vec<u8> {
+    let mut bytes = b"REIN\x01\x00\x01\x00slice001".to_vec();
+    bytes.extend_from_slice(&Sha256::digest(payload));
+    bytes.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+/// A policy's artifact.
+pub fn artifact(policy: &Policy) -> Vec<u8> {
+    seal(&payload(policy))
+}

@@ -1,0 +1,145 @@
+//! Asking people: one request for each statement and exact call, answered once, used once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
+#![allow(clippy::arithmetic_side_effects, clippy::panic, reason = "tests may fail loudly")]
+
+mod common;
+
+use common::*;
+use policy_core::{Outcome, Run, Usage};
+
+fn policy() -> Policy {
+    let rule = |then| Enforced::Rule { on: Select::Tool("pay"), when: None, then };
+    vocabulary().with("big", rule(Else::Escalate("leads")))
+}
+
+fn pay(run: &mut Run, now: u64, call: Option<u64>) -> policy_core::Decision {
+    ask_tool_with(run, now, call, "pay", b"{\"amount\":4}", &[])
+}
+
+#[test]
+fn an_approval_lets_one_call_through() {
+    let mut run = policy().run();
+    let asked = pay(&mut run, SECOND, None);
+    let request = asked.asked.unwrap();
+    assert_eq!((asked.outcome, request.request, request.expires_at), (Outcome::Escalate, 1, 61 * SECOND));
+    assert_eq!(pay(&mut run, 2 * SECOND, asked.call).asked, Some(request));
+    run.answer(3 * SECOND, 1, true).unwrap();
+    assert_eq!(pay(&mut run, 4 * SECOND, asked.call).outcome, Outcome::Allow);
+    // An identical new call is another call.
+    assert_eq!(pay(&mut run, 5 * SECOND, None).asked.unwrap().request, 2);
+}
+
+#[test]
+fn an_approval_stays_with_the_retries_of_its_call() {
+    let retry = Enforced::Retry {
+        on: Select::AnyTool,
+        when: None,
+        attempts: 3,
+        within: None,
+        backoff: None,
+        otherwise: Else::Deny,
+    };
+    let mut run = policy().with("r", retry).run();
+    pay(&mut run, 0, None);
+    run.answer(0, 1, true).unwrap();
+    assert_eq!(pay(&mut run, 0, Some(1)).outcome, Outcome::Allow);
+    assert_eq!(pay(&mut run, 0, None).asked.unwrap().request, 2);
+    assert_eq!(run.error(0, &failure_of(1, Usage::Unknown)).unwrap().outcome, Outcome::Wait);
+    assert_eq!(pay(&mut run, 0, Some(1)).outcome, Outcome::Allow);
+}
+
+#[test]
+fn a_rejection_denies_and_stays() {
+    let mut run = policy().run();
+    pay(&mut run, 0, None);
+    run.answer(0, 1, false).unwrap();
+    let denied = pay(&mut run, 0, Some(1));
+    assert_eq!((denied.outcome, denied.rejected, by(&denied, &run).as_str()), (Outcome::Deny, true, "big"));
+    assert_eq!(denied.reason(run.program()), Some("a person said no"));
+    assert!(pay(&mut run, 0, None).rejected);
+}
+
+#[test]
+fn an_unanswered_request_takes_the_default() {
+    let strict = Enforced::Rule { on: Select::Tool("pay"), when: None, then: Else::Escalate("strict") };
+    let mut run = policy().run();
+    pay(&mut run, 0, None);
+    assert_eq!(pay(&mut run, 60 * SECOND, Some(1)).outcome, Outcome::Escalate);
+    let denied = pay(&mut run, 60 * SECOND + 1, Some(1));
+    assert_eq!((denied.outcome, denied.rejected), (Outcome::Deny, false));
+    let mut run = vocabulary().with("big", strict).run();
+    pay(&mut run, 0, None);
+    assert_eq!(run.answer(60 * SECOND + 1, 1, true).unwrap_err().kind(), "expired");
+    let stopped = pay(&mut run, 60 * SECOND + 1, Some(1));
+    assert_eq!(
+        (stopped.outcome, stopped.state, by(&stopped, &run).as_str()),
+        (Outcome::Stop, Some(1), "big")
+    );
+}
+
+#[test]
+fn several_askers_ask_one_after_the_other() {
+    let also = Enforced::Rule { on: Select::Class(3), when: None, then: Else::Escalate("strict") };
+    let mut run = policy().with("also", also).run();
+    let first = pay(&mut run, 0, None);
+    assert_eq!((by(&first, &run).as_str(), first.votes.len()), ("also", 2));
+    run.answer(0, 1, true).unwrap();
+    let second = pay(&mut run, 0, Some(1));
+    assert_eq!((by(&second, &run).as_str(), second.asked.unwrap().request), ("big", 2));
+    run.answer(0, 2, true).unwrap();
+    assert_eq!(pay(&mut run, 0, Some(1)).outcome, Outcome::Allow);
+}
+
+#[test]
+fn a_denial_beside_an_escalation_asks_nobody() {
+    let deny = Enforced::Rule { on: Select::AnyTool, when: None, then: Else::Deny };
+    let mut run = policy().with("no", deny).run();
+    let denied = pay(&mut run, 0, None);
+    assert_eq!((denied.outcome, denied.asked), (Outcome::Deny, None));
+    assert_eq!(run.answer(0, 1, true).unwrap_err().kind(), "unknown_request");
+}
+
+#[test]
+fn active_time_stands_still_while_a_person_thinks() {
+    let limit =
+        Enforced::Limit { bounds: vec![(5, 100 * SECOND)], at: vec![], otherwise: Else::Stop("over") };
+    let mut run = policy().with("t", limit).run();
+    pay(&mut run, 10 * SECOND, None);
+    run.answer(50 * SECOND, 1, true).unwrap();
+    assert_eq!(run.limits()[0].spent, 10 * SECOND);
+    pay(&mut run, 52 * SECOND, Some(1));
+    assert_eq!(run.limits()[0].spent, 12 * SECOND);
+    // With an attempt in flight the agent is busy, so the clock goes on.
+    pay(&mut run, 53 * SECOND, None);
+    run.answer(63 * SECOND, 2, true).unwrap();
+    assert_eq!(run.limits()[0].spent, 23 * SECOND);
+}
+
+#[test]
+fn a_loop_that_asks_cannot_be_passed_by_asking_again() {
+    let repeated =
+        Enforced::Loop { same_call: Some((2, 5)), cycle: None, otherwise: Else::Escalate("leads") };
+    let mut run = vocabulary().with("stuck", repeated).run();
+    ask_tool(&mut run, 0, None, "look");
+    let asked = ask_tool(&mut run, 0, None, "look");
+    assert_eq!(asked.outcome, Outcome::Escalate);
+    assert_eq!(ask_tool(&mut run, 0, asked.call, "look").outcome, Outcome::Escalate);
+    run.answer(0, 1, true).unwrap();
+    assert_eq!(ask_tool(&mut run, 0, asked.call, "look").outcome, Outcome::Allow);
+}
+
+#[test]
+fn model_calls_are_bound_one_by_one() {
+    let rule = Enforced::Rule { on: Select::Model("large"), when: None, then: Else::Escalate("leads") };
+    let mut run = vocabulary().with("r", rule).run();
+    assert_eq!(ask_model(&mut run, 0, None).asked.unwrap().request, 1);
+    assert_eq!(ask_model(&mut run, 0, None).asked.unwrap().request, 2);
+    run.answer(0, 1, true).unwrap();
+    assert_eq!(ask_model(&mut run, 0, Some(2)).outcome, Outcome::Escalate);
+    assert_eq!(ask_model(&mut run, 0, Some(1)).outcome, Outcome::Allow);
+}

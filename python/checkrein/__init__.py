@@ -1,0 +1,58 @@
+"""Checkrein bounds AI agents: a policy in Rein, compiled once, decides every model and tool call.
+
+    import checkrein
+
+    guard = checkrein.load("support.rein")
+    with guard.run(user="u1") as run:
+        answer = run.model(call_model, model="large", messages=messages)
+        result = run.tool("refund", refund, order_id="A1", amount=4000)
+    print(run.outcome)
+
+Importing this loads neither the parser nor any framework.
+"""
+
+from __future__ import annotations
+
+from checkrein.errors import (
+    CheckreinError,
+    Denied,
+    EngineError,
+    Escalated,
+    Failed,
+    LoadError,
+    PolicyError,
+    Refusal,
+    Stopped,
+    UnknownFact,
+)
+from checkrein.guard import Approval, Clock, Guard, Outcome, Run, SystemClock, VirtualClock, current_run, load
+
+__all__ = [
+    "Approval",
+    "CheckreinError",
+    "Clock",
+    "Denied",
+    "EngineError",
+    "Escalated",
+    "Failed",
+    "Guard",
+    "LoadError",
+    "Outcome",
+    "PolicyError",
+    "Refusal",
+    "Run",
+    "Stopped",
+    "SystemClock",
+    "UnknownFact",
+    "VirtualClock",
+    "current_run",
+    "load",
+]
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("checkrein")
+    raise AttributeError(f"module `checkrein` has no attribute `{name}`")

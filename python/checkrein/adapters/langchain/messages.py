@@ -1,0 +1,62 @@
+"""What the LangChain adapter reads from messages, and the messages that it writes itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
+
+from checkrein.errors import Refusal
+from checkrein.guard import words
+from checkrein.guard.usage import Usage, read_usage
+
+
+def usage_of(result: Any) -> Usage | None:
+    """What a model call used, in all the messages it gave; None if one of them does not say."""
+    response = getattr(result, "model_response", result)
+    produced = [m for m in getattr(response, "result", [response]) if isinstance(m, AIMessage)]
+    usages = [read_usage(message) for message in produced]
+    known = [usage for usage in usages if usage is not None]
+    if not known or len(known) < len(usages):
+        return None
+    return Usage("exact", sum(u.input_tokens for u in known), sum(u.output_tokens for u in known))
+
+
+def last_word(refusal: Refusal) -> AIMessage:
+    """The message that ends an agent whose model may not be called."""
+    decision = refusal.decision
+    text = decision.tell_user or words.for_agent(decision)
+    return AIMessage(content=text, response_metadata={"checkrein": _verdict(refusal)})
+
+
+def is_last_word(message: Any) -> bool:
+    """Whether `message` is one that `last_word` wrote."""
+    return isinstance(message, AIMessage) and "checkrein" in message.response_metadata
+
+
+def refused(tool_call: Mapping[str, Any], refusal: Refusal) -> ToolMessage:
+    """What the agent gets instead of a tool's result."""
+    return ToolMessage(
+        content=words.for_agent(refusal.decision),
+        name=tool_call["name"],
+        tool_call_id=tool_call["id"],
+        status="error",
+        response_metadata={"checkrein": _verdict(refusal)},
+    )
+
+
+def with_advice(system: SystemMessage | None, advice: str) -> SystemMessage | None:
+    """The system message with advice after it."""
+    if not advice:
+        return system
+    if system is None:
+        return SystemMessage(content=advice)
+    if isinstance(system.content, str):
+        return SystemMessage(content=f"{system.content}\n\n{advice}")
+    return SystemMessage(content=[*system.content, {"type": "text", "text": advice}])
+
+
+def _verdict(refusal: Refusal) -> dict[str, Any]:
+    decision = refusal.decision
+    return {"outcome": decision.outcome, "state": decision.state, "by": decision.by, "decision": refusal.id}

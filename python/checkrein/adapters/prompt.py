@@ -1,0 +1,55 @@
+"""An upper bound of a prompt's tokens that needs no tokenizer: a token has at least one byte."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from checkrein.errors import EngineError
+
+# Parts that a provider bills by what they show, not by their bytes, or that only refer to something.
+_MEDIA = frozenset({
+    "audio", "computer_screenshot", "document", "file", "image", "image_url", "input_audio", "input_file",
+    "input_image", "item_reference", "media", "video",
+})  # fmt: skip
+
+
+def upper_bound(messages: Any, settings: Any = None) -> int:
+    """The bytes of the messages, and of tools and schemas, as JSON: no tokenizer makes more tokens of them.
+
+    Raises `EngineError` for images, audio and files: only the host knows what they cost.
+    """
+    _refuse_media(messages)
+    text = json.dumps([messages, settings], ensure_ascii=False, default=_plain)
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _refuse_media(value: Any) -> None:
+    if isinstance(value, Mapping):
+        kind = value.get("type")
+        if isinstance(kind, str) and kind in _MEDIA:
+            raise EngineError(
+                f"the tokens of a prompt part of type `{kind}` cannot be counted from its bytes; "
+                "say how many the prompt has at most: describe={'input_tokens': ...}",
+                "uncounted",
+            )
+        _refuse_media(list(value.values()))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _refuse_media(item)
+
+
+def _plain(value: Any) -> Any:
+    """What a client would send for an object that is not JSON yet."""
+    for name in ("model_json_schema",) if isinstance(value, type) else ("model_dump", "to_dict"):
+        make = getattr(value, name, None)
+        if make is not None:
+            return make()
+    if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray)):
+        return list(value)
+    raise EngineError(
+        f"a {type(value).__name__} in the prompt cannot be counted; "
+        "say how many tokens the prompt has at most: describe={'input_tokens': ...}",
+        "uncounted",
+    )

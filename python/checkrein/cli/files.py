@@ -1,0 +1,68 @@
+"""The policy files that a command is given: files, folders to search, or `-` for stdin."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from checkrein.errors import CheckreinError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+SUFFIX = ".rein"
+COMPILED_SUFFIX = ".reinc"
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A policy's bytes and the name that its findings are given with."""
+
+    name: str
+    data: bytes
+
+    @property
+    def text(self) -> str:
+        """The text to show findings in; bytes that are no UTF-8 are replaced."""
+        return self.data.decode("utf-8", "replace")
+
+
+def sources(paths: Iterable[str]) -> Iterator[SourceFile]:
+    """The policies behind `paths`, each once: folders are searched for `*.rein`, hidden ones left out.
+
+    Raises `CheckreinError` for a path that is not there, a folder without policies and a compiled file.
+    """
+    seen: set[str] = set()
+    for path in paths:
+        for name in _names(path):
+            if name not in seen:
+                seen.add(name)
+                yield read_source(name)
+
+
+def read_source(name: str) -> SourceFile:
+    """One policy's source; `-` is stdin."""
+    if name.endswith(COMPILED_SUFFIX):
+        raise CheckreinError(f"`{name}` is compiled; give its source, a `{SUFFIX}` file")
+    try:
+        with click.open_file(name, "rb") as file:
+            return SourceFile("<stdin>" if name == STDIN else name, file.read())
+    except OSError as error:
+        raise CheckreinError(f"cannot read `{name}`: {(error.strerror or str(error)).lower()}") from error
+
+
+def _names(path: str) -> list[str]:
+    if path == STDIN or not Path(path).is_dir():
+        return [path]
+    found: list[str] = []
+    for folder, folders, files in os.walk(path):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        found += [str(Path(folder, file)) for file in sorted(files) if file.endswith(SUFFIX)]
+    if not found:
+        raise CheckreinError(f"no `*{SUFFIX}` file in the folder `{path}`")
+    return found

@@ -1,0 +1,95 @@
+"""Every exception that Checkrein raises, in one tree.
+
+    CheckreinError
+    +-- PolicyError        a policy file has mistakes; carries every diagnostic
+    +-- LoadError          a compiled artifact is damaged, or of another version
+    +-- EngineError        the host misused a run (settled twice, answered an unknown request, ...)
+    |   +-- UnknownFact    the host sent a fact that the policy does not declare
+    +-- Refusal            a decision other than allow, met by a guarded call
+        +-- Stopped        the run is over (latched: every later call meets it again)
+        +-- Failed         this call is given up, after its retries
+        +-- Denied         this call may not run; the run goes on
+        +-- Escalated      a person has to answer first
+
+`Refusal` is a `RuntimeError` on purpose: graph frameworks re-run a node that raised a plain
+`Exception`, and a refusal must never be retried.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from checkrein._core import Decision
+    from checkrein.diagnostics import Diagnostic
+
+
+class CheckreinError(Exception):
+    """The base of everything raised here."""
+
+
+class PolicyError(CheckreinError):
+    """A policy did not compile. `diagnostics` holds every finding, in source order."""
+
+    def __init__(self, message: str, diagnostics: list[Diagnostic]) -> None:
+        super().__init__(message)
+        self.diagnostics = diagnostics
+
+
+class LoadError(CheckreinError):
+    """A `.reinc` artifact was refused; nothing was loaded."""
+
+
+class EngineError(CheckreinError):
+    """The host misused a run. `kind` is a stable word such as `unknown_attempt`."""
+
+    def __init__(self, message: str, kind: str = "misuse") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class UnknownFact(EngineError):
+    """A fact name that the policy does not declare, or that only the engine may set."""
+
+    def __init__(self, message: str, kind: str = "unknown_fact") -> None:
+        super().__init__(message, kind)
+
+
+class Refusal(CheckreinError, RuntimeError):
+    """A decision that is not allow. `decision` explains itself; `id` finds it in the log."""
+
+    def __init__(self, message: str, decision: Decision, id: str | None = None) -> None:
+        super().__init__(message)
+        self.decision = decision
+        self.id = id
+
+    @property
+    def run_id(self) -> str:
+        """The run that was refused."""
+        return (self.id or "").rpartition(".")[0]
+
+    @property
+    def state(self) -> str | None:
+        """The declared failure state of a stop or fail."""
+        return self.decision.state
+
+
+class Stopped(Refusal):
+    """The run is over; `state` says which declared failure state it ended in."""
+
+
+class Failed(Refusal):
+    """This call is given up; the agent is told the truth."""
+
+
+class Denied(Refusal):
+    """This call may not run. Never retryable."""
+
+
+class Escalated(Refusal):
+    """A person has to answer `request` before the same call is asked again."""
+
+    @property
+    def request(self) -> int:
+        """The id to pass to `run.answer`."""
+        return cast("int", self.decision.request)

@@ -1,0 +1,203 @@
+"""A decision from the log, explained: what was decided, by which statement, on which values.
+
+The log carries the statements of each program it mentions, so the policy's file is not needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from checkrein import amounts
+from checkrein.errors import CheckreinError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+SHOWN_IDS_MAX = 8
+"""How many ids an ambiguous prefix is answered with."""
+
+_NO_PROGRAM: dict[str, Any] = {"policy": "?", "file": "?", "currency": "$", "statements": []}
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A decision's record, with its program's and, once its attempt has ended, its settlement's."""
+
+    decision: dict[str, Any]
+    program: dict[str, Any]
+    settlement: dict[str, Any] | None
+
+    def __str__(self) -> str:
+        return "\n".join(_lines(self)).rstrip() + "\n"
+
+
+def find(records: Iterable[dict[str, Any]], wanted: str) -> Explained:
+    """The decision that `wanted` names: its id, the beginning of one, or `last`.
+
+    Raises `CheckreinError` if no decision, or more than one, is meant.
+    """
+    programs: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, Any]] = {}
+    settled: dict[str, dict[str, Any]] = {}
+    for record in records:
+        kind = record.get("kind")
+        if kind == "program":
+            programs[str(record.get("digest"))] = record
+        elif kind == "settlement" and record.get("decision") in found:
+            settled[str(record["decision"])] = record
+        elif kind == "decision":
+            id = str(record.get("id"))
+            if wanted == "last":
+                found = {id: record}
+            elif id.startswith(wanted):
+                found[id] = record
+            # Only the settlement that follows a decision is its own: ids may come again in one log.
+            settled.pop(id, None)
+    decision = found.get(wanted) or _only(found, wanted)
+    program = programs.get(str(decision.get("digest")), _NO_PROGRAM)
+    return Explained(decision, program, settled.get(str(decision.get("id"))))
+
+
+def _only(found: dict[str, dict[str, Any]], wanted: str) -> dict[str, Any]:
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if not found:
+        none = (
+            "the log holds no decision"
+            if wanted == "last"
+            else f"no decision in the log begins with `{wanted}`"
+        )
+        raise CheckreinError(none)
+    ids = ", ".join(list(found)[:SHOWN_IDS_MAX]) + (", ..." if len(found) > SHOWN_IDS_MAX else "")
+    raise CheckreinError(f"`{wanted}` begins {len(found)} decisions; give more of the id: {ids}")
+
+
+# -- the page -----------------------------------------------------------------------------------------
+
+
+def _lines(explained: Explained) -> Iterator[str]:
+    record, program = explained.decision, explained.program
+    currency = str(program.get("currency", "$"))
+    yield f"decision {record['id']}, {record.get('time', 'at an unknown time')}"
+    yield f"  {_occasion(record)}"
+    yield from _verdict(record)
+    yield from _source(record, program)
+    yield from _section("values that decided", _values(record))
+    yield from _section("votes", _votes(record))
+    yield from _section("limits", _limits(record, currency))
+    yield from _section("reserved", _tokens_and_money(record.get("reserved"), currency))
+    yield from _section("the agent was told", _told(record))
+    yield from _section("settled", _settled(explained.settlement, currency))
+    yield f"policy `{program['policy']}` ({program['file']}), program {str(record.get('digest'))[:16]}"
+
+
+def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
+    body = [f"  {line}" for line in lines]
+    if body:
+        yield title
+        yield from body
+        yield ""
+
+
+def _occasion(record: dict[str, Any]) -> str:
+    parts = [f"{record.get('event')}: {record.get('subject')}"]
+    if record.get("call") is not None:
+        parts.append(f"call {record['call']}")
+    if record.get("attempt_number") is not None:
+        parts.append(f"attempt {record['attempt_number']}")
+    if "error" in record:
+        parts.append(f"error `{record['error']}`")
+    parts.append(f"run {record.get('run')}")
+    parts += [f"{who} {record[who]}" for who in ("user", "session") if who in record]
+    return ", ".join(parts)
+
+
+def _verdict(record: dict[str, Any]) -> Iterator[str]:
+    outcome = str(record.get("outcome"))
+    detail = {
+        "stop": f" in state `{record.get('state')}`",
+        "fail": f" in state `{record.get('state')}`",
+        "escalate": f" to queue `{record.get('queue')}`, request {record.get('request')}",
+        "wait": f" {amounts.duration(record.get('wait') or 0)}",
+    }.get(outcome, "")
+    if outcome == "allow" and "model" in record and "output_cap" in record:
+        detail = f" on `{record['model']}`, at most {record['output_cap']} output tokens"
+    if outcome == "allow" and str(record.get("event")).endswith("error"):
+        detail = ": the error is passed on, the call is not made again"
+    yield ""
+    yield f"{outcome}{detail}"
+    if "by" in record:
+        where = f" at {record['at']}" if "at" in record else ""
+        yield f"  by {record.get('by_kind')} `{record['by']}`{where}"
+    if "reason" in record:
+        yield f"  because: {record['reason']}"
+    if record.get("undecided"):
+        yield "  it could not be decided, so the statement voted its own outcome"
+    if record.get("latched"):
+        yield "  the run had been stopped before; every later call is stopped as well"
+    yield ""
+
+
+def _source(record: dict[str, Any], program: dict[str, Any]) -> Iterator[str]:
+    for statement in program["statements"]:
+        if (statement["kind"], statement["name"]) == (record.get("by_kind"), record.get("by")):
+            lines = statement["source"].splitlines()
+            width = len(str(statement["line"] + len(lines) - 1))
+            for number, line in enumerate(lines, start=statement["line"]):
+                yield f"{number:>{width}} | {line}".rstrip()
+            yield ""
+
+
+def _values(record: dict[str, Any]) -> list[str]:
+    values = record.get("values") or {}
+    width = max(map(len, values), default=0)
+    return [f"{name:<{width}}  {value}" for name, value in values.items()]
+
+
+def _votes(record: dict[str, Any]) -> list[str]:
+    votes = record.get("votes") or []
+    if len(votes) < 2:
+        return []  # the deciding one, named above
+    return [
+        f"{outcome:<8}  {kind} `{name}`{' (undecided)' if undecided else ''}"
+        for kind, name, outcome, undecided in votes
+    ]
+
+
+def _limits(record: dict[str, Any], currency: str) -> list[str]:
+    before, after = record.get("limits_before") or {}, record.get("limits_after") or {}
+    width = max(map(len, after), default=0)
+    lines = []
+    for name, (limit, *used) in after.items():
+        dimension = name.rpartition(".")[2]
+
+        def shown(spent: int, held: int, dimension: str = dimension) -> str:
+            text = amounts.amount(dimension, spent, currency)
+            return f"{text} + {amounts.amount(dimension, held, currency)} held" if held else text
+
+        now, then = shown(*used), shown(*before[name][1:]) if name in before else "?"
+        change = now if now == then else f"{then} -> {now}"
+        lines.append(f"{name:<{width}}  {change} of {amounts.amount(dimension, limit, currency)}")
+    return lines
+
+
+def _tokens_and_money(held: dict[str, int] | None, currency: str) -> list[str]:
+    if not held or not any(held.values()):
+        return []
+    return [f"{held['tokens']:,} tokens, {amounts.money(held['cost'], currency)}"]
+
+
+def _told(record: dict[str, Any]) -> list[str]:
+    told = [str(record["told"])] if "told" in record else []
+    return told + [
+        f"{text} (limit `{by}`)" for kind, text, by in record.get("advice") or [] if kind == "tell agent"
+    ]
+
+
+def _settled(settlement: dict[str, Any] | None, currency: str) -> list[str]:
+    if settlement is None:
+        return []
+    used = settlement["settled"]
+    text = f"{used['tokens']:,} tokens, {amounts.money(used['cost'], currency)}"
+    return [f"{text} (usage {settlement['usage'].replace('_', ' ')}), {settlement['time']}"]

@@ -1,0 +1,236 @@
+"""How one guarded call goes: ask, wait, ask a person, run, settle, retry. Written once.
+
+`steps` is a generator that does no waiting itself: it yields what has to happen next, and `run_sync`
+or `run_async` make it happen. So there is one copy of the logic for both kinds of caller.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import inspect
+import threading
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from checkrein.errors import EngineError
+from checkrein.guard.approval import Approval, Approver
+from checkrein.guard.classify import classify, pauses
+from checkrein.guard.context import ATTEMPT, RUN, Attempt
+from checkrein.guard.stream import guarded_stream, is_stream
+from checkrein.guard.usage import UNKNOWN, Usage
+
+if TYPE_CHECKING:
+    from checkrein.guard.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One logical call: how to ask about it, how to run it, how to read what it used.
+
+    `threaded` says that a synchronous call may run in a thread of its own, to be given up at its
+    deadline. `key` is the host's id of the call, `approver` the person for this call.
+    """
+
+    point: str
+    subject: str
+    ask: Callable[[int | None], Any]
+    invoke: Callable[[Any], Any]
+    read: Callable[[Any], Usage | None]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    threaded: bool = False
+    key: str | None = None
+    approver: Approver | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Sleep:
+    run: Run
+    duration: int
+
+    def sync(self) -> None:
+        self.run.clock.sleep(self.duration)
+
+    async def asynchronous(self) -> None:
+        await self.run.clock.sleep_async(self.duration)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    approver: Approver | None
+    approval: Approval
+
+    def sync(self) -> bool | None:
+        if self.approver is None:
+            return None
+        answer = self.approver(self.approval)
+        if inspect.isawaitable(answer):
+            raise TypeError("the approver is asynchronous; use it with asynchronous calls")
+        return answer
+
+    async def asynchronous(self) -> bool | None:
+        if self.approver is None:
+            return None
+        if inspect.iscoroutinefunction(self.approver):
+            return await self.approver(self.approval)  # type: ignore[no-any-return]
+        from asyncio import to_thread
+
+        answer = await to_thread(self.approver, self.approval)
+        return await answer if inspect.isawaitable(answer) else answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Invoke:
+    run: Run
+    request: Request
+    decision: Any
+
+    def sync(self) -> Any:
+        context = contextvars.copy_context()
+        attempt = Attempt(self.run, self.decision)
+
+        def call() -> Any:
+            RUN.set(self.run)
+            ATTEMPT.set(attempt)
+            return self.request.invoke(self.decision)
+
+        try:
+            if not self.request.threaded or self.decision.timeout_ns is None:
+                return context.run(call)
+            return _in_thread(context, call, self.decision.timeout_ns, self.request.subject)
+        finally:
+            attempt.claim()
+
+    async def asynchronous(self) -> Any:
+        from asyncio import timeout
+
+        # The variables are set in this task's own context and put back: `await` stays in it.
+        attempt = Attempt(self.run, self.decision)
+        run_token = RUN.set(self.run)
+        attempt_token = ATTEMPT.set(attempt)
+        try:
+            limit = None if self.decision.timeout_ns is None else self.decision.timeout_ns / 1e9
+            async with timeout(limit):
+                value = self.request.invoke(self.decision)
+                return await value if inspect.isawaitable(value) else value
+        finally:
+            attempt.claim()
+            ATTEMPT.reset(attempt_token)
+            RUN.reset(run_token)
+
+
+def _in_thread(context: contextvars.Context, call: Callable[[], Any], timeout: int, subject: str) -> Any:
+    """Run `call`, but give up waiting after `timeout` ns: its late result is then refused.
+
+    A thread cannot be stopped, so the call is abandoned, and its hold is kept as spent.
+    """
+    outcome: list[tuple[bool, Any]] = []
+
+    def body() -> None:
+        try:
+            outcome.append((True, context.run(call)))
+        except BaseException as error:
+            outcome.append((False, error))
+
+    thread = threading.Thread(target=body, name=f"checkrein {subject}", daemon=True)
+    thread.start()
+    thread.join(timeout / 1e9)
+    if not outcome:
+        raise TimeoutError(f"{subject} took longer than {timeout / 1e9:g} s; a late result is refused")
+    good, value = outcome[0]
+    if good:
+        return value
+    raise value
+
+
+Steps = Generator[Any, Any, Any]
+
+
+def steps(run: Run, request: Request) -> Steps:
+    """Everything between a host's wish to make a call and its result."""
+    call, resumed = run.known(request.key)
+    while True:
+        decision, resumed = resumed or request.ask(call), None
+        call = run.remember(request.key, decision)
+        if decision.outcome == "wait":
+            yield _Sleep(run, decision.wait_ns)
+        elif decision.outcome == "escalate":
+            approval = run.approval(decision, request.subject, request.arguments)
+            verdict = yield _Ask(request.approver or run.approver, approval)
+            if verdict is None:
+                raise run.refusal(decision, request.subject)
+            _answer(run, decision.request, verdict)
+        elif decision.outcome != "allow":
+            raise run.refusal(decision, request.subject)
+        else:
+            done, value = yield from _attempt(run, request, decision)
+            if done:
+                return value
+
+
+def _answer(run: Run, request: int, approve: bool) -> None:
+    """Pass a person's answer on; one that comes too late changes nothing, the queue's default holds."""
+    try:
+        run.answer(request, approve)
+    except EngineError as error:
+        if error.kind not in {"expired", "already_answered"}:
+            raise
+
+
+def _attempt(run: Run, request: Request, decision: Any) -> Generator[Any, Any, tuple[bool, Any]]:
+    """Run one allowed attempt: (True, its value), or (False, None) when it is to be asked again."""
+    try:
+        value = yield _Invoke(run, request, decision)
+        if is_stream(value):
+            return True, guarded_stream(run, decision, request, value)
+        usage = request.read(value) or UNKNOWN
+    except BaseException as error:
+        if request.key is not None and pauses(error):
+            run.suspend(request.key, decision)
+            raise
+        after = run.fail(decision, classify(error, request.point), request.subject)
+        if after.outcome == "allow":
+            raise
+        if after.outcome != "wait":
+            raise run.refusal(after, request.subject) from error
+        yield _Sleep(run, after.wait_ns)
+        return False, None
+    run.settle(decision, usage)
+    return True, value
+
+
+def run_sync(plan: Steps) -> Any:
+    """Carry out the steps in this thread."""
+    result: Any = None
+    error: BaseException | None = None
+    while True:
+        try:
+            effect = plan.send(result) if error is None else plan.throw(error)
+        except StopIteration as end:
+            return end.value
+        result, error = None, None
+        try:
+            result = effect.sync()
+        except BaseException as raised:
+            error = raised
+
+
+async def run_async(plan: Steps) -> Any:
+    """Carry out the steps in this task."""
+    result: Any = None
+    error: BaseException | None = None
+    while True:
+        try:
+            effect = plan.send(result) if error is None else plan.throw(error)
+        except StopIteration as end:
+            return end.value
+        result, error = None, None
+        try:
+            result = await effect.asynchronous()
+        except BaseException as raised:
+            error = raised
+
+
+def carry_out(plan: Steps, asynchronous: bool) -> Any | Awaitable[Any]:
+    """The result of a synchronous call, or the coroutine of an asynchronous one."""
+    return run_async(plan) if asynchronous else run_sync(plan)

@@ -1,0 +1,44 @@
+"""What a host's function takes, so that what runs is exactly what was decided."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def bind_arguments(call: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `call(*args, **kwargs)` by name, defaults included.
+
+    Raises `TypeError`, as the call itself would, if they do not fit. A callable without a readable
+    signature takes keywords only.
+    """
+    try:
+        signature = inspect.signature(call)
+    except (TypeError, ValueError):
+        if args:
+            raise TypeError("this callable has no readable signature; pass its arguments by name") from None
+        return dict(kwargs)
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    arguments: dict[str, Any] = {}
+    for name, value in bound.arguments.items():
+        kind = signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            arguments.update(value)
+        elif kind is inspect.Parameter.VAR_POSITIONAL:
+            arguments[name] = list(value)
+        else:
+            arguments[name] = value
+    return arguments
+
+
+def accepts(call: Callable[..., Any], name: str) -> bool:
+    """Whether `call` can be given the keyword `name`."""
+    try:
+        parameters = inspect.signature(call).parameters
+    except (TypeError, ValueError):
+        return True
+    if name in parameters:
+        return parameters[name].kind is not inspect.Parameter.POSITIONAL_ONLY
+    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())

@@ -1,0 +1,152 @@
+"""Streams: the attempt stays open until the last chunk, and a cut stream keeps its whole hold."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from types import AsyncGeneratorType, GeneratorType
+from typing import TYPE_CHECKING, Any
+
+from checkrein.errors import EngineError
+from checkrein.guard.classify import classify
+from checkrein.guard.usage import UNKNOWN, Usage
+
+if TYPE_CHECKING:
+    from checkrein.guard.drive import Request
+    from checkrein.guard.run import Run
+
+
+def is_stream(value: Any) -> bool:
+    """True for generators and for client streams (iterators that can be closed)."""
+    if isinstance(value, (GeneratorType, AsyncGeneratorType)):
+        return True
+    iterates = hasattr(value, "__next__") or hasattr(value, "__anext__")
+    return iterates and (hasattr(value, "close") or hasattr(value, "aclose"))
+
+
+def guarded_stream(run: Run, decision: Any, request: Request, source: Any) -> Any:
+    """`source` with the same chunks, settled when it ends, fails, is closed or is dropped."""
+    kind = AsyncGuardedStream if hasattr(source, "__anext__") else GuardedStream
+    return kind(run, decision, request, source)
+
+
+@contextmanager
+def _unless_ended(run: Run) -> Iterator[None]:
+    """A run that has ended took the whole hold of its open streams; what they say later is too late."""
+    try:
+        yield
+    except EngineError as error:
+        if error.kind != "already_settled" or run.outcome.kind == "running":
+            raise
+
+
+class _Settling:
+    """What both kinds of stream share: usage seen so far, and settling exactly once."""
+
+    def __init__(self, run: Run, decision: Any, request: Request, source: Any) -> None:
+        self._run, self._decision, self._request = run, decision, request
+        self._source = source
+        self._usage: Usage | None = None
+        self._open = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    def _saw(self, chunk: Any) -> None:
+        self._usage = self._request.read(chunk) or self._usage
+
+    def _finish(self) -> None:
+        if self._open:
+            self._settle(self._usage or UNKNOWN)
+
+    def _cut(self) -> None:
+        """Closed early: what was reported so far is a lower bound, and never refunds the hold."""
+        if self._open:
+            self._settle(self._lower_bound())
+
+    def _broke(self, error: BaseException) -> None:
+        """Failed in the middle: chunks may be out already, so nothing is retried from here."""
+        if self._open:
+            self._open = False
+            with _unless_ended(self._run):
+                self._run.fail(self._decision, classify(error, self._request.point), self._request.subject)
+
+    def _settle(self, usage: Usage) -> None:
+        self._open = False
+        with _unless_ended(self._run):
+            self._run.settle(self._decision, usage)
+
+    def _lower_bound(self) -> Usage:
+        seen = self._usage
+        return Usage("at_least", seen.input_tokens, seen.output_tokens) if seen else UNKNOWN
+
+    def __del__(self) -> None:
+        # The collector may run in the middle of an event of this very run: only leave a note.
+        if self._open:
+            self._open = False
+            self._run.dropped(self._decision, self._lower_bound())
+
+
+class GuardedStream(_Settling):
+    """A synchronous stream under a reservation."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            chunk = next(self._source)
+        except StopIteration:
+            self._finish()
+            raise
+        except BaseException as error:
+            self._broke(error)
+            raise
+        self._saw(chunk)
+        return chunk
+
+    def __enter__(self) -> GuardedStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop reading; the rest of the hold stays spent."""
+        self._cut()
+        self._source.close()
+
+
+class AsyncGuardedStream(_Settling):
+    """An asynchronous stream under a reservation."""
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            chunk = await self._source.__anext__()
+        except StopAsyncIteration:
+            self._finish()
+            raise
+        except BaseException as error:
+            self._broke(error)
+            raise
+        self._saw(chunk)
+        return chunk
+
+    async def __aenter__(self) -> AsyncGuardedStream:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop reading; the rest of the hold stays spent."""
+        self._cut()
+        closing = (getattr(self._source, "aclose", None) or self._source.close)()
+        if inspect.isawaitable(closing):
+            await closing
+
+    close = aclose

@@ -1,0 +1,51 @@
+"""The sentences that a decision becomes: one for the developer, one for the agent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from checkrein.errors import Denied, Escalated, Failed, Refusal, Stopped
+
+_CLASSES: dict[str, type[Refusal]] = {
+    "stop": Stopped,
+    "fail": Failed,
+    "deny": Denied,
+    "escalate": Escalated,
+}
+
+
+def for_developer(decision: Any, subject: str, file: str) -> str:
+    """One line: what was decided about what, by which statement, where, and why."""
+    verdict = {
+        "stop": f"stopped in state `{decision.state}`",
+        "fail": f"given up in state `{decision.state}`",
+        "deny": "denied",
+        "escalate": f"waits for a person in queue `{decision.queue}`",
+        "wait": "has to wait",
+        "allow": "allowed",
+    }[decision.outcome]
+    by = f"{decision.kind} `{decision.by}`" if decision.by else "no statement"
+    where = f" at {file}:{decision.line}" if decision.line else ""
+    why = f": {decision.reason}" if decision.reason else ""
+    undecided = " (it could not be decided, so it voted its own outcome)" if decision.undecided else ""
+    return f"{subject} {verdict} by {by}{where}{why}{undecided}"
+
+
+def for_agent(decision: Any) -> str:
+    """What the agent is told instead of a result: the truth, and not to make one up."""
+    if decision.tell_agent:
+        return str(decision.tell_agent)
+    if decision.outcome == "stop":
+        return decision.tell_user or "This run was stopped by its policy. Do not call anything else."
+    if decision.outcome == "fail":
+        return "This call failed and will not be tried again. Do not make its result up."
+    reason = decision.reason or f"Not allowed by `{decision.by}`."
+    if decision.outcome == "escalate":
+        return f"A person has to decide this first. {reason} Do not assume the answer."
+    return f"This call was not run. {reason}"
+
+
+def refusal(decision: Any, subject: str, file: str, id: str) -> Refusal:
+    """The exception that carries `decision` to the host."""
+    kind = _CLASSES[decision.outcome]
+    return kind(f"{for_developer(decision, subject, file)} [{id}]", decision, id)

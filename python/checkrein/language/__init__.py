@@ -1,0 +1,30 @@
+"""The Rein compiler: text -> tree -> checked tree -> tables -> artifact bytes.
+
+Pure and total: no file, clock or network; for any input it gives findings or bytes, never a crash.
+"""
+
+from __future__ import annotations
+
+from checkrein.diagnostics import has_error, render_all
+from checkrein.errors import PolicyError
+from checkrein.language.check import check
+from checkrein.language.emit import emit
+from checkrein.language.lower import lower
+from checkrein.language.syntax import parse
+
+__all__ = ["check", "compile_source", "parse"]
+
+
+def compile_source(source: str | bytes, file: str) -> bytes:
+    """The artifact of a policy: the same bytes for the same text and file name, always.
+
+    `file` is only recorded, never opened. Raises PolicyError with every finding if one is an error;
+    warnings alone do not keep a policy from being compiled.
+    """
+    policy, diagnostics = parse(source, file)
+    if policy is not None:
+        diagnostics = sorted([*diagnostics, *check(policy)], key=lambda d: d.order)
+    if policy is None or has_error(diagnostics):
+        text = source if isinstance(source, str) else source.decode("utf-8", "replace")
+        raise PolicyError(render_all(diagnostics, text), diagnostics)
+    return emit(lower(policy))

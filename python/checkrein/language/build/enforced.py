@@ -1,0 +1,208 @@
+"""Builders of what is enforced: limits, retries, requirements, routes, orders, loops and rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from checkrein.diagnostics import quote
+from checkrein.language.build.walk import DROPPED, Item, builds
+from checkrein.language.tree import (
+    Arm,
+    Bound,
+    Limit,
+    Loop,
+    Order,
+    Outcome,
+    Require,
+    Retry,
+    Route,
+    Rule,
+    Selector,
+    Threshold,
+)
+
+if TYPE_CHECKING:
+    from checkrein.language.build.walk import Builder
+    from checkrein.language.tree import Span
+
+ATTEMPTS_MAX = 1_000
+LIMIT_DIMENSIONS = {
+    "cost": "money",
+    "tokens": "tokens",
+    "steps": "count",
+    "model_calls": "count",
+    "tool_calls": "count",
+    "active_time": "duration",
+}
+
+
+@builds("scope")
+def scope(b: Builder, span: Span, parts: list[Any]) -> Any:
+    word = str(parts[0])
+    if word == "run":
+        return word
+    return b.unsupported(span, f"a limit on {quote(word)}")
+
+
+@builds("bound")
+def bound(_b: Builder, span: Span, parts: list[Any]) -> Bound:
+    return Bound(str(parts[0]).removesuffix("<=").rstrip(), parts[1], span)
+
+
+@builds("threshold")
+def threshold(_b: Builder, span: Span, parts: list[Any]) -> Threshold:
+    advice, text = parts[1]
+    return Threshold(parts[0], advice, text, span)
+
+
+@builds("tell_agent")
+def tell_agent(b: Builder, _span: Span, parts: list[Any]) -> tuple[str, str]:
+    return ("tell agent", b.name(parts[0]).text)
+
+
+@builds("warn")
+def warn(b: Builder, _span: Span, parts: list[Any]) -> tuple[str, str]:
+    return ("warn", b.name(parts[0]).text)
+
+
+@builds("limit")
+def limit(b: Builder, span: Span, parts: list[Any]) -> Any:
+    bounds = tuple(p for p in parts if isinstance(p, Bound))
+    lost = False
+    for each in bounds:
+        if each.dimension not in LIMIT_DIMENSIONS:
+            b.unsupported(each.span, f"`{each.dimension} <=` in a limit")
+            lost = True
+        elif each.literal.dimension != LIMIT_DIMENSIONS[each.dimension]:
+            b.amount(each.dimension, each.literal, LIMIT_DIMENSIONS[each.dimension], zero=True)
+            lost = True
+    if lost:
+        return DROPPED
+    thresholds = tuple(p for p in parts if isinstance(p, Threshold))
+    return Limit(b.name(parts[0]), bounds, thresholds, parts[-1], span)
+
+
+@builds("within")
+def within(b: Builder, span: Span, parts: list[Any]) -> Any:
+    return b.setting(span, "within", parts[0], "duration")
+
+
+@builds("backoff")
+def backoff(b: Builder, span: Span, parts: list[Any]) -> Any:
+    low, high = (b.amount("backoff", part, "duration") for part in parts)
+    if low is DROPPED or high is DROPPED:
+        return DROPPED
+    if low > high:
+        b.report.add(
+            "R0403",
+            span,
+            "`backoff` runs from the longer wait to the shorter",
+            help="write the shorter wait first, as in `backoff 200 ms .. 5 s`",
+        )
+        return DROPPED
+    return Item("backoff", (low, high), span)
+
+
+def _attempts(b: Builder, each: Bound) -> Any:
+    if each.dimension != "attempts":
+        b.report.add(
+            "R0409",
+            each.span,
+            f"`{each.dimension} <=` bounds a limit, not a retry",
+            help="a retry is bounded by `attempts <=` and `within`",
+        )
+        return DROPPED
+    value = b.amount("attempts", each.literal, "count", zero=True)
+    if value is DROPPED:
+        return DROPPED
+    if not 1 <= value <= ATTEMPTS_MAX:
+        b.report.add(
+            "R0402",
+            each.literal.span,
+            f"`attempts` must be from 1 to {ATTEMPTS_MAX:,}",
+            help="`attempts <= 1` makes no second try",
+        )
+        return DROPPED
+    return Item("attempts", value, each.span)
+
+
+@builds("retry")
+def retry(b: Builder, span: Span, parts: list[Any]) -> Any:
+    parts = [_attempts(b, p) if isinstance(p, Bound) else p for p in parts]
+    if any(p is DROPPED for p in parts):
+        return DROPPED
+    items = b.once(parts)
+    return Retry(
+        b.name(parts[0]),
+        parts[1],
+        items.get("when"),
+        items.get("attempts"),
+        items.get("within"),
+        items.get("backoff"),
+        parts[-1],
+        span,
+    )
+
+
+@builds("require_place")
+def require_place(_b: Builder, _span: Span, parts: list[Any]) -> str:
+    return str(parts[0])
+
+
+@builds("require")
+def require(b: Builder, span: Span, parts: list[Any]) -> Require:
+    when = parts[2].value if len(parts) > 2 else None
+    return Require(b.name(parts[0]), parts[1], when, span)
+
+
+@builds("arm")
+def arm(b: Builder, span: Span, parts: list[Any]) -> Arm:
+    return Arm(b.name(parts[0]), parts[1].value if len(parts) > 1 else None, span)
+
+
+@builds("fallback")
+def fallback(b: Builder, span: Span, parts: list[Any]) -> Item:
+    return Item("fallback", (b.name(parts[0]), b.name(parts[1])), span)
+
+
+@builds("route")
+def route(b: Builder, span: Span, parts: list[Any]) -> Route:
+    arms = tuple(p for p in parts if isinstance(p, Arm))
+    fallbacks = tuple(p.value for p in parts if isinstance(p, Item))
+    return Route(b.name(parts[0]), arms, fallbacks, span)
+
+
+@builds("order")
+def order(b: Builder, span: Span, parts: list[Any]) -> Order:
+    return Order(b.name(parts[0]), parts[1], parts[2], parts[-1], span)
+
+
+@builds("same_call")
+def same_call(b: Builder, span: Span, parts: list[Any]) -> Any:
+    return _pair(b, span, "same call", parts)
+
+
+@builds("cycle")
+def cycle(b: Builder, span: Span, parts: list[Any]) -> Any:
+    return _pair(b, span, "cycle", parts)
+
+
+def _pair(b: Builder, span: Span, word: str, parts: list[Any]) -> Any:
+    numbers = [b.number(p) for p in parts]
+    return DROPPED if DROPPED in numbers else Item(word, tuple(numbers), span)
+
+
+@builds("loop")
+def loop(b: Builder, span: Span, parts: list[Any]) -> Loop:
+    items = b.once(parts)
+    return Loop(b.name(parts[0]), items.get("same call"), items.get("cycle"), parts[-1], span)
+
+
+@builds("rule")
+def rule(b: Builder, span: Span, parts: list[Any]) -> Rule:
+    selector: Selector = parts[1]
+    when = next((p.value for p in parts if isinstance(p, Item)), None)
+    outcome: Outcome = parts[-2]
+    reason = parts[-1].text
+    said = Outcome(outcome.kind, outcome.span, outcome.target, reason)
+    return Rule(b.name(parts[0]), selector, when, said, span)

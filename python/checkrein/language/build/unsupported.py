@@ -1,0 +1,67 @@
+"""What the grammar knows and the engine does not enforce: refused by name, never ignored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from checkrein.language.build.walk import UNSUPPORTED_RULES, builds
+
+if TYPE_CHECKING:
+    from checkrein.language.build.walk import Builder
+    from checkrein.language.tree import Span
+
+NAMES = {
+    "breaker": "`breaker`",
+    "opens": "",
+    "probes": "",
+    "truth": "`truth`",
+    "observe": "`observe until`",
+    "assert_cost": "`assert`",
+    "assert_never": "`assert`",
+    "include": "`include`",
+    "may_repeat": "`may repeat`",
+    "succeeds": "`succeeds when`",
+    "list_type": "`list of`",
+    "binds": "`binds`",
+    "grants": "`grants`",
+    "calendar": "a limit for each period",
+    "rolling": "`rolling`",
+    "calls_of": "`calls of`",
+    "prefer_lower": "`prefer lower tier`",
+    "wrap_up": "`wrap up`",
+    "basis": "`counts`",
+    "store_failure": "`on failure`",
+    "share": "`share`",
+    "require_tier": "`require ... tier`",
+    "require_model": "`require ... model in`",
+    "cascade": "a cascade (`to ... then ...`)",
+    "canary": "`canary`",
+    "again": "`again after`",
+    "same_error": "`same error`",
+    "no_progress": "`no progress`",
+    "repeated_context": "`repeated_context`",
+    "ignoring": "`ignoring`",
+    "ask": "`as question`",
+    "give_answer": "the outcome `answer`",
+    "reuse": "the outcome `reuse`",
+    "quantified": "a condition over a list (`all of`, `any of`)",
+    "expect_reuse": "`expect reuse`",
+    "expect_answer": "`expect answer`",
+}
+"""Grammar rule to what a message calls it; an empty name is a part of something that is named."""
+
+
+def _refuses(what: str) -> Any:
+    def refuse(b: Builder, span: Span, _parts: list[Any]) -> Any:
+        return b.unsupported(span, what)
+
+    return refuse
+
+
+def _part(_b: Builder, _span: Span, _parts: list[Any]) -> None:
+    return None
+
+
+for _rule, _what in NAMES.items():
+    builds(_rule)(_refuses(_what) if _what else _part)
+    UNSUPPORTED_RULES.add(_rule)

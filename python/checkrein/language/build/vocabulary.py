@@ -1,0 +1,198 @@
+"""Builders of the vocabulary: models, tools, queues, states, facts and defines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from checkrein.language.build.walk import DROPPED, VALUE_MAX, Item, builds
+from checkrein.language.tree import (
+    Arg,
+    Define,
+    Fact,
+    Model,
+    Queue,
+    State,
+    Tool,
+    Type,
+)
+
+if TYPE_CHECKING:
+    from checkrein.language.build.walk import Builder
+    from checkrein.language.tree import Span
+
+MILLION = 1_000_000
+
+
+@builds("header")
+def header(b: Builder, _span: Span, parts: list[Any]) -> Any:
+    version = b.number(parts[0])
+    return DROPPED if version is DROPPED else (version, b.name(parts[1]))
+
+
+@builds("tier")
+def tier(b: Builder, span: Span, parts: list[Any]) -> Any:
+    value = b.number(parts[0])
+    return value if value is DROPPED else Item("tier", value, span)
+
+
+@builds("place")
+def place(_b: Builder, span: Span, parts: list[Any]) -> Item:
+    return Item("place", parts[0], span)
+
+
+@builds("window")
+def window(b: Builder, span: Span, parts: list[Any]) -> Any:
+    return b.setting(span, "window", parts[0], "tokens")
+
+
+@builds("output")
+def output(b: Builder, span: Span, parts: list[Any]) -> Any:
+    return b.setting(span, "output", parts[0], "tokens")
+
+
+@builds("min_output")
+def least_output(b: Builder, span: Span, parts: list[Any]) -> Any:
+    return b.setting(span, "least output", parts[0], "tokens")
+
+
+@builds("price_free")
+def price_free(_b: Builder, span: Span, _parts: list[Any]) -> Item:
+    return Item("price", ("free", None), span)
+
+
+@builds("price")
+def price(b: Builder, span: Span, parts: list[Any]) -> Any:
+    read, written, per = parts
+    amounts = (
+        b.amount("price input", read, "money", zero=True),
+        b.amount("price output", written, "money", zero=True),
+        b.amount("price per", per, "tokens"),
+    )
+    if DROPPED in amounts:
+        return DROPPED
+    scaled = [divmod(nano * MILLION, amounts[2]) for nano in amounts[:2]]
+    if any(rest or nano > VALUE_MAX for nano, rest in scaled):
+        b.report.add(
+            "R0309",
+            span,
+            "the price of a million tokens is not a whole number of billionths, or is too large",
+            help="give it `per 1M tokens`",
+        )
+        return DROPPED
+    if read.currency != written.currency:
+        b.report.add(
+            "R0308",
+            written.span,
+            f"`{written.currency}` and `{read.currency}` are two currencies in one file",
+        )
+    return Item("price", ((scaled[0][0], scaled[1][0]), read.currency), span)
+
+
+@builds("model")
+def model(b: Builder, span: Span, parts: list[Any]) -> Model:
+    items = b.once(parts)
+    cost, currency = items.get("price", (None, None))
+    return Model(
+        b.name(parts[0]),
+        b.name(parts[1]),
+        span,
+        items.get("tier"),
+        items.get("place"),
+        items.get("window"),
+        items.get("output"),
+        items.get("least output", 1),
+        cost,
+        currency,
+    )
+
+
+@builds("tool_class")
+def tool_class(_b: Builder, span: Span, parts: list[Any]) -> Item:
+    return Item("class", parts[0], span)
+
+
+@builds("once")
+def once(_b: Builder, span: Span, _parts: list[Any]) -> Item:
+    return Item("once", True, span)
+
+
+@builds("timeout")
+def timeout(b: Builder, span: Span, parts: list[Any]) -> Any:
+    return b.setting(span, "timeout", parts[0], "duration")
+
+
+@builds("optional")
+def optional(_b: Builder, span: Span, _parts: list[Any]) -> Item:
+    return Item("optional", True, span)
+
+
+@builds("arg")
+def arg(b: Builder, _span: Span, parts: list[Any]) -> Arg:
+    return Arg(b.name(parts[0]), parts[1], len(parts) > 2)
+
+
+@builds("args")
+def args(_b: Builder, span: Span, parts: list[Any]) -> Item:
+    return Item("args", tuple(parts), span)
+
+
+@builds("tool")
+def tool(b: Builder, span: Span, parts: list[Any]) -> Tool:
+    items = b.once(parts)
+    return Tool(
+        b.name(parts[0]),
+        span,
+        items.get("class"),
+        items.get("once", False),
+        items.get("timeout"),
+        items.get("args", ()),
+    )
+
+
+@builds("expires")
+def expires(b: Builder, span: Span, parts: list[Any]) -> Any:
+    return b.setting(span, "expires", parts[0], "duration")
+
+
+@builds("default_deny")
+def default_deny(_b: Builder, span: Span, _parts: list[Any]) -> Item:
+    return Item("default", None, span)
+
+
+@builds("default_stop")
+def default_stop(b: Builder, span: Span, parts: list[Any]) -> Item:
+    return Item("default", b.name(parts[0]), span)
+
+
+@builds("queue")
+def queue(b: Builder, span: Span, parts: list[Any]) -> Queue:
+    items = b.once(parts)
+    return Queue(b.name(parts[0]), span, items.get("expires"), items.get("default"))
+
+
+@builds("tell")
+def tell(b: Builder, span: Span, parts: list[Any]) -> Item:
+    return Item(f"tell {parts[0]}", b.name(parts[1]).text, span)
+
+
+@builds("state")
+def state(b: Builder, span: Span, parts: list[Any]) -> State:
+    items = b.once(parts)
+    return State(b.name(parts[0]), span, items.get("tell agent"), items.get("tell user"))
+
+
+@builds("fact_default")
+def fact_default(_b: Builder, span: Span, parts: list[Any]) -> Item:
+    return Item("default", parts[0], span)
+
+
+@builds("fact")
+def fact(b: Builder, span: Span, parts: list[Any]) -> Fact:
+    items = b.once(parts)
+    kind: Type = parts[1]
+    return Fact(b.name(parts[0]), kind, items.get("optional", False), items.get("default"), span)
+
+
+@builds("define")
+def define(b: Builder, span: Span, parts: list[Any]) -> Define:
+    return Define(b.name(parts[0]), parts[1].condition, span)

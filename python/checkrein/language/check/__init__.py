@@ -1,0 +1,64 @@
+"""What the grammar cannot say: names, dimensions, guards, prices, and statements that cannot work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checkrein.diagnostics import Report, has_error, quote
+from checkrein.language.check.conditions import ConditionChecker
+from checkrein.language.check.defines import Defines
+from checkrein.language.check.enforced import EnforcedChecker
+from checkrein.language.check.trials import TrialChecker
+from checkrein.language.check.vocabulary import check_vocabulary
+from checkrein.language.names import Names, check_names
+from checkrein.language.tree import Define, Queue, State, Test
+
+if TYPE_CHECKING:
+    from checkrein.diagnostics import Diagnostic
+    from checkrein.language.tree import Policy
+
+__all__ = ["check"]
+
+
+def check(policy: Policy) -> list[Diagnostic]:
+    """Every finding about a policy that was read, in source order; it compiles if none is an error.
+
+    A `broken` policy is checked as far as it goes: what its unreadable parts may declare is not missed.
+    """
+    report = Report(policy.file)
+    names = Names(policy)
+    check_names(policy, report)
+    check_vocabulary(names, report)
+    defines = Defines(names, report)
+    conditions = ConditionChecker(names, report, defines.sound)
+    enforced = EnforcedChecker(names, report, conditions, defines)
+    trials = TrialChecker(names, report)
+    for statement in policy.statements:
+        if isinstance(statement, Test):
+            trials.check(statement)
+        else:
+            enforced.check(statement)
+    if not policy.broken and not has_error(report.diagnostics):
+        _unused(policy, conditions, enforced, report)
+    return report.diagnostics
+
+
+def _unused(policy: Policy, conditions: ConditionChecker, enforced: EnforcedChecker, report: Report) -> None:
+    """Declarations that nothing refers to: most often a name that was meant somewhere and forgotten."""
+    queues = {q.name.text: q for q in policy.of(Queue)}
+    states = set(enforced.used_states)
+    states |= {q.default_stop.text for q in queues.values() if q.default_stop is not None}
+    for statement in policy.statements:
+        name = statement.name
+        match statement:
+            case Define() if name.text not in conditions.used:
+                kind = "define"
+            case State() if name.text not in states:
+                kind = "state"
+            case Queue() if name.text not in enforced.used_queues:
+                kind = "queue"
+            case _:
+                continue
+        code = "R0108" if kind == "define" else "R0109"
+        message = f"{kind} {quote(name.text)} is never used"
+        report.add(code, name.span, message, help="use it or remove it", severity="warning")

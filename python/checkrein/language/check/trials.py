@@ -1,0 +1,162 @@
+"""`test` blocks: every call, value and expectation names something that exists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checkrein.diagnostics import quote
+from checkrein.language.check.conditions import literal_problem
+from checkrein.language.facts import BUILT_IN, ERROR_KINDS, HOST_BUILT_IN
+from checkrein.language.tree import Call, Expect, Repeat, Test
+
+if TYPE_CHECKING:
+    from checkrein.diagnostics import Report
+    from checkrein.language.names import Names
+    from checkrein.language.tree import Fails, Literal, Name, TestItem
+
+CALLS_MAX = 10_000
+"""Most calls of one test once its repeats are unrolled."""
+BUILT_IN_REASONS = (
+    "undeclared tool", "undeclared model", "no candidate", "no usable model", "closed call", "changed call",
+    "run ended", "holds", "not retried",
+)  # fmt: skip
+"""What decides where no statement of the policy does."""
+
+
+class TrialChecker:
+    """Checks the tests of one policy."""
+
+    def __init__(self, names: Names, report: Report) -> None:
+        self.names = names
+        self.report = report
+
+    def check(self, test: Test) -> None:
+        """Report what is wrong with one test."""
+        calls, expects = self._items(test.items, 0)
+        if expects == 0:
+            self.report.add(
+                "R0603",
+                test.name.span,
+                f"test {quote(test.name.text)} expects nothing",
+                help="write `expect ...`",
+            )
+        if calls > CALLS_MAX:
+            self.report.add(
+                "R0605", test.name.span, f"test {quote(test.name.text)} makes more than {CALLS_MAX:,} calls"
+            )
+
+    def _items(self, items: tuple[TestItem, ...], calls: int) -> tuple[int, int]:
+        """Check the items; the calls made so far, and how many items expect something."""
+        expects = 0
+        for item in items:
+            match item:
+                case Call():
+                    self._call(item)
+                    calls += 1
+                case Repeat():
+                    if not 1 <= item.times <= CALLS_MAX:
+                        self.report.add(
+                            "R0605",
+                            item.span,
+                            f"`repeat` takes 1 to {CALLS_MAX:,}",
+                            help="leave it out to do it once",
+                        )
+                    after, inner = self._items(item.items, calls)
+                    calls += (after - calls) * min(max(item.times, 1), CALLS_MAX)
+                    calls = min(calls, CALLS_MAX + 1)
+                    expects += inner
+                case Expect():
+                    self._expect(item, calls)
+                    expects += 1
+                case _:
+                    pass
+        return calls, expects
+
+    def _call(self, call: Call) -> None:
+        if call.name is not None:
+            table = self.names.models if call.point == "model" else self.names.tools
+            self.names.resolve(self.report, call.point, call.name, table)
+        for argument, value in call.args:
+            self._argument(call, argument, value)
+        for name, value in call.facts:
+            self._fact(name, value)
+        if call.fails is not None:
+            self._fails(call.fails)
+
+    def _argument(self, call: Call, argument: str, value: Literal) -> None:
+        if call.point == "model" or call.name is None:
+            self.report.add("R0104", value.span, f"a model call has no argument {quote(argument)}")
+            return
+        tool = self.names.tools.get(call.name.text)
+        if tool is None:
+            return
+        if not tool.args:
+            return  # nothing is declared, so nothing can be misspelt
+        declared = next((a for a in tool.args if a.name.text == argument), None)
+        if declared is None:
+            if not self.names.broken:
+                help = self.names.did_you_mean(argument, [a.name.text for a in tool.args])
+                self.report.add(
+                    "R0104",
+                    value.span,
+                    f"tool {quote(tool.name.text)} declares no argument {quote(argument)}",
+                    help=help,
+                )
+            return
+        self._value(value, argument, declared.type.dimension, declared.type.choices)
+
+    def _fact(self, name: Name, value: Literal) -> None:
+        if name.text in self.names.facts:
+            kind = self.names.facts[name.text].type
+            self._value(value, name.text, kind.dimension, kind.choices)
+        elif name.text in HOST_BUILT_IN:
+            self._value(value, name.text, BUILT_IN[name.text].dimension, ())
+        elif name.text in BUILT_IN or name.text.startswith("call.args."):
+            self.report.add(
+                "R0606",
+                name.span,
+                f"{quote(name.text)} is set by the engine, a test cannot set it",
+                help="a test sets declared facts, `step.kind` and `step.confidence`",
+            )
+        elif not self.names.broken:
+            known = sorted([*self.names.facts, *HOST_BUILT_IN])
+            help = self.names.did_you_mean(name.text, known) or "declare it with `fact`"
+            self.report.add("R0103", name.span, f"unknown fact {quote(name.text)}", help=help)
+
+    def _value(self, value: Literal, subject: str, dimension: str, choices: tuple[str, ...]) -> None:
+        found = literal_problem(self.names, value, subject, dimension, choices)
+        if found is not None:
+            self.report.add(found.code, value.span, found.message, help=found.help)
+
+    def _fails(self, fails: Fails) -> None:
+        if fails.kind.text not in ERROR_KINDS:
+            help = self.names.did_you_mean(fails.kind.text, ERROR_KINDS)
+            self.report.add(
+                "R0602",
+                fails.kind.span,
+                f"{quote(fails.kind.text)} is not a kind of error",
+                help=help or "one of " + ", ".join(f"`{k}`" for k in ERROR_KINDS),
+            )
+        if fails.times == 0:
+            self.report.add(
+                "R0607", fails.kind.span, "`fails ... 0 times` never fails", help="leave `fails` out"
+            )
+
+    def _expect(self, expect: Expect, calls: int) -> None:
+        if calls == 0:
+            self.report.add(
+                "R0604", expect.span, "nothing was called before this `expect`", help="put it after a call"
+            )
+        elif expect.at_call is not None and not 1 <= expect.at_call <= calls:
+            self.report.add(
+                "R0601",
+                expect.span,
+                f"there is no call {expect.at_call} before this `expect`",
+                help=f"calls are numbered from 1; {calls} {'is' if calls == 1 else 'are'} made so far",
+            )
+        if expect.target is not None:
+            kind = "queue" if expect.kind == "escalate" else "state"
+            table = self.names.queues if kind == "queue" else self.names.states
+            self.names.resolve(self.report, kind, expect.target, table)
+        if expect.by is not None and expect.by.text not in BUILT_IN_REASONS:
+            self.names.resolve(self.report, "statement", expect.by, self.names.statements)

@@ -1,0 +1,188 @@
+"""Models, tools, queues, states and facts: complete, consistent, in one currency."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from checkrein.diagnostics import Related, quote
+from checkrein.language.check.conditions import literal_problem
+from checkrein.language.facts import RESERVED
+from checkrein.language.tree import (
+    Affix,
+    And,
+    Call,
+    Compare,
+    Define,
+    Fact,
+    Limit,
+    Member,
+    Model,
+    Not,
+    Or,
+    Queue,
+    Repeat,
+    Test,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from checkrein.diagnostics import Report
+    from checkrein.language.names import Names
+    from checkrein.language.tree import Condition, Literal, Span, TestItem
+
+
+def check_vocabulary(names: Names, report: Report) -> None:
+    """Report what is wrong with the declarations."""
+    for statement in names.policy.statements:
+        match statement:
+            case Model():
+                _model(statement, report)
+            case Queue():
+                _queue(statement, names, report)
+            case Fact() | Define():
+                _fact(statement, names, report)
+            case _:
+                pass
+    _currencies(names, report)
+
+
+def _model(model: Model, report: Report) -> None:
+    who = f"model {quote(model.name.text)}"
+    if model.price is None:
+        report.add(
+            "R0305",
+            model.name.span,
+            f"{who} has no price",
+            help="write `price input $1 output $4 per 1M tokens` or `price free`: unknown is never $0",
+        )
+    missing = [w for w in ("place", "window", "output") if getattr(model, w) is None]
+    if missing:
+        examples = {"place": "place cloud", "window": "window 128k tokens", "output": "output 4k tokens"}
+        report.add(
+            "R0306",
+            model.name.span,
+            f"{who} does not give its " + _listed(missing),
+            help="write " + _listed([examples[w] for w in missing]),
+        )
+    if model.output is None:
+        return
+    if model.least_output > model.output:
+        report.add("R0307", model.name.span, f"`least output` of {who} is more than its `output`")
+    if model.window is not None and model.window <= model.output:
+        report.add(
+            "R0307",
+            model.name.span,
+            f"{who} has no room for input: its `output` fills its `window`",
+            help="`window` holds input and output together and must be the larger",
+        )
+
+
+def _listed(words: list[str]) -> str:
+    quoted = [f"`{w}`" for w in words]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
+def _queue(queue: Queue, names: Names, report: Report) -> None:
+    if queue.expires is None:
+        report.add(
+            "R0504",
+            queue.name.span,
+            f"queue {quote(queue.name.text)} never expires",
+            help="write `expires 30 min`: an unanswered request has to end",
+        )
+    if queue.default_stop is not None:
+        names.resolve(report, "state", queue.default_stop, names.states)
+
+
+def _fact(fact: Fact | Define, names: Names, report: Report) -> None:
+    first = fact.name.text.split(".", 1)[0]
+    if first in RESERVED:
+        report.add(
+            "R0106",
+            fact.name.span,
+            f"`{first}.*` is set by the engine",
+            help="begin the name with another word, such as `data.`",
+        )
+    if isinstance(fact, Fact) and fact.default is not None:
+        kind = fact.type
+        found = literal_problem(names, fact.default, fact.name.text, kind.dimension, kind.choices)
+        if found is not None:
+            report.add(found.code, fact.default.span, found.message, help=found.help)
+
+
+# -- one currency ---------------------------------------------------------------------------------
+
+
+def _currencies(names: Names, report: Report) -> None:
+    first: tuple[str, Span] | None = None
+    for currency, span in currencies(names.policy.statements):
+        if first is None:
+            first = (currency, span)
+        elif currency != first[0]:
+            report.add(
+                "R0308",
+                span,
+                f"`{currency}` and `{first[0]}` are two currencies in one file",
+                related=(Related(f"`{first[0]}` is used here first", first[1]),),
+                help="a policy counts in one currency",
+            )
+            return
+
+
+def currencies(statements: tuple[Any, ...]) -> Iterator[tuple[str, Span]]:
+    """Every currency that is written, in source order."""
+    for statement in statements:
+        match statement:
+            case Model():
+                if statement.currency is not None:
+                    yield statement.currency, statement.name.span
+            case Limit():
+                yield from _of_literals([b.literal for b in statement.bounds])
+            case Fact():
+                yield from _of_literals([statement.default] if statement.default else [])
+            case Define():
+                yield from _of_condition(statement.condition)
+            case Test():
+                yield from _of_items(statement.items)
+            case _:
+                for condition in conditions_of(statement):
+                    yield from _of_condition(condition)
+
+
+def conditions_of(statement: Any) -> list[Condition]:
+    """The conditions that a statement holds, in source order."""
+    arms = [arm.when for arm in getattr(statement, "arms", ())]
+    return [c for c in (getattr(statement, "when", None), *arms) if c is not None]
+
+
+def _of_literals(literals: list[Literal]) -> Iterator[tuple[str, Span]]:
+    for literal in literals:
+        if literal.currency is not None:
+            yield literal.currency, literal.span
+
+
+def _of_condition(condition: Condition) -> Iterator[tuple[str, Span]]:
+    match condition:
+        case Not():
+            yield from _of_condition(condition.operand)
+        case And() | Or():
+            for operand in condition.operands:
+                yield from _of_condition(operand)
+        case Compare() | Affix():
+            yield from _of_literals([condition.literal])
+        case Member():
+            yield from _of_literals(list(condition.literals))
+        case _:
+            pass
+
+
+def _of_items(items: tuple[TestItem, ...]) -> Iterator[tuple[str, Span]]:
+    for item in items:
+        match item:
+            case Repeat():
+                yield from _of_items(item.items)
+            case Call():
+                yield from _of_literals([value for _, value in (*item.args, *item.facts)])
+            case _:
+                pass

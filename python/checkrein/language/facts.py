@@ -1,0 +1,200 @@
+"""Which facts there are: built in, declared by the policy, or arguments of tools, and where each is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from checkrein.diagnostics import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from checkrein.language.names import Names
+    from checkrein.language.tree import Arg, Dimension, Selector, Tool
+
+Source = Literal["host", "arg", "builtin"]
+Where = Literal["any", "model", "tool", "error"]
+
+ERROR_KINDS = (
+    "timeout", "rate_limited", "unavailable", "quota_exhausted", "billing", "auth", "invalid_request",
+    "content_policy", "context_too_long", "tool_failure", "cancelled", "unknown",
+)  # fmt: skip
+RESERVED = frozenset("run session user team org call step error result now".split())
+"""First words of facts that only the engine sets."""
+LATER = frozenset("session user team org now result".split())
+"""Reserved first words of which this version knows no fact."""
+ARG_PREFIX = "call.args."
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltIn:
+    """A fact that the engine sets, or that the host sends beside a call (`step.kind`)."""
+
+    dimension: Dimension
+    where: Where = "any"
+    optional: bool = False
+    choices: tuple[str, ...] = ()
+    default: str | None = None
+
+
+def _counters() -> dict[str, BuiltIn]:
+    kinds: dict[str, tuple[Dimension, tuple[str, ...]]] = {
+        "cost": ("money", ("spent", "held", "left")),
+        "tokens": ("tokens", ("spent", "held", "left")),
+        "steps": ("count", ("spent", "left")),
+        "model_calls": ("count", ("spent", "left")),
+        "tool_calls": ("count", ("spent", "left")),
+        "active_time": ("duration", ("spent", "left")),
+    }
+    return {f"run.{k}.{part}": BuiltIn(d) for k, (d, parts) in kinds.items() for part in parts}
+
+
+BUILT_IN: dict[str, BuiltIn] = {
+    **_counters(),
+    "call.attempt": BuiltIn("count"),
+    "call.model": BuiltIn("text", "model", optional=True),
+    "call.tool": BuiltIn("text", "tool"),
+    "call.input_tokens": BuiltIn("tokens", "model"),
+    "step.index": BuiltIn("count"),
+    "step.kind": BuiltIn("text", default=""),
+    "step.confidence": BuiltIn("percent", optional=True),
+    "error.kind": BuiltIn("text", "error", choices=ERROR_KINDS),
+    "error.status": BuiltIn("count", "error", optional=True),
+    "error.retry_after": BuiltIn("duration", "error", optional=True),
+    "error.billed": BuiltIn("flag", "error", optional=True),
+}
+HOST_BUILT_IN = frozenset({"step.kind", "step.confidence"})
+"""The built-in facts that a host may send, and a test may set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where a condition stands: at which point, for which tools or model, and after an error or not."""
+
+    point: Literal["model", "tool"]
+    label: str
+    """How a message calls it, such as "a rule on a model"."""
+    tools: tuple[Tool, ...] = ()
+    named_model: bool = False
+    error: bool = False
+    unresolved: bool = False
+    """The selector itself is wrong, so nothing is said about arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A fact as one condition sees it."""
+
+    name: str
+    dimension: Dimension
+    source: Source
+    optional: bool
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Why a fact cannot be read here."""
+
+    code: str
+    message: str
+    help: str | None = None
+
+
+def selected_tools(names: Names, selector: Selector) -> tuple[Tool, ...]:
+    """The declared tools that a tool selector matches, by name."""
+    tools = [names.tools[name] for name in sorted(names.tools)]
+    if selector.name is not None:
+        return tuple(t for t in tools if t.name.text == selector.name.text)
+    if selector.tool_class is not None:
+        return tuple(t for t in tools if t.tool_class == selector.tool_class)
+    return tuple(tools)
+
+
+def context_of(names: Names, selector: Selector, statement: str, *, error: bool = False) -> Context:
+    """The context of the condition of a rule or retry."""
+    label = f"a {statement} on a {selector.point}"
+    if selector.point == "model":
+        return Context("model", label, named_model=selector.name is not None, error=error)
+    tools = selected_tools(names, selector)
+    return Context("tool", label, tools, error=error, unresolved=not tools)
+
+
+def find(names: Names, name: str, context: Context) -> Known | Unknown:
+    """The fact of that name as the context sees it, or why there is none."""
+    if name in names.facts:
+        fact = names.facts[name]
+        optional = fact.optional and fact.default is None
+        return Known(name, fact.type.dimension, "host", optional, fact.type.choices)
+    if name.startswith(ARG_PREFIX):
+        return _argument(names, name, context)
+    if name in BUILT_IN:
+        return _built_in(names, name, context)
+    first = name.split(".", 1)[0]
+    if first in LATER:
+        return Unknown("R0901", f"the fact {quote(name)} is not supported yet")
+    known = sorted([*BUILT_IN, *names.facts, *(f"{ARG_PREFIX}{a}" for a in names.argument_names)])
+    help = names.did_you_mean(name, known)
+    if help is None:
+        help = "the engine sets `run.*`, `call.*`, `step.*` and `error.*`; declare others with `fact`"
+    return Unknown("R0103", f"unknown fact {quote(name)}", help)
+
+
+def _built_in(names: Names, name: str, context: Context) -> Known | Unknown:
+    fact = BUILT_IN[name]
+    if fact.where == "error" and not context.error:
+        return Unknown(
+            "R0110", f"{quote(name)} is not known in {context.label}", "only a `retry` sees an error"
+        )
+    if fact.where in ("model", "tool") and fact.where != context.point:
+        help = f"it is a fact of {fact.where} calls"
+        return Unknown("R0110", f"{quote(name)} is not known in {context.label}", help)
+    if name.endswith(".left"):
+        dimension = name.split(".")[1]
+        if dimension not in names.bounded and not names.broken:
+            return Unknown(
+                "R0111",
+                f"no limit bounds `{dimension}`, so `{name}` has no value",
+                f"write a bound `{dimension} <= ...` in a limit",
+            )
+    optional = fact.optional and not (name == "call.model" and context.named_model)
+    return Known(name, fact.dimension, "builtin", optional, fact.choices)
+
+
+def _argument(names: Names, name: str, context: Context) -> Known | Unknown:
+    if context.point == "model":
+        return Unknown(
+            "R0110", f"{quote(name)} is not known in {context.label}", "arguments belong to tool calls"
+        )
+    arg = name.removeprefix(ARG_PREFIX)
+    declared = [(t, a) for t in context.tools for a in t.args if a.name.text == arg]
+    if not declared:
+        return _undeclared(names, arg, context)
+    dimensions = sorted({a.type.dimension for _, a in declared})
+    if len(dimensions) > 1:
+        return Unknown(
+            "R0206",
+            f"{quote(name)} is {dimensions[0]} for one of these tools and {dimensions[1]} for another",
+            "write one statement for each tool",
+        )
+    optional = len(declared) < len(context.tools) or any(a.optional for _, a in declared)
+    return Known(name, declared[0][1].type.dimension, "arg", optional, choices_of([a for _, a in declared]))
+
+
+def choices_of(args: Sequence[Arg]) -> tuple[str, ...]:
+    """What the declarations of one argument allow together; empty if one of them allows any text."""
+    if not all(a.type.choices for a in args):
+        return ()
+    return tuple(dict.fromkeys(c for a in args for c in a.type.choices))
+
+
+def _undeclared(names: Names, arg: str, context: Context) -> Unknown:
+    candidates = sorted({a.name.text for t in context.tools for a in t.args})
+    help = names.did_you_mean(arg, candidates, prefix=ARG_PREFIX)
+    if help is None:
+        help = f'declare it: `args {{ "{arg}" ... }}`'
+    if len(context.tools) == 1:
+        only = context.tools[0].name.text
+        return Unknown("R0104", f"tool {quote(only)} declares no argument {quote(arg)}", help)
+    return Unknown("R0104", f"none of these tools declares an argument {quote(arg)}", help)

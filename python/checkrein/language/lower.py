@@ -1,0 +1,237 @@
+"""Checked tree to plain tables: names become indices, conditions become postfix operations.
+
+It expects a policy that `check` found no error in, and reports nothing itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from checkrein.language.check.vocabulary import currencies
+from checkrein.language.facts import ARG_PREFIX, BUILT_IN, BuiltIn, Context, Unknown, choices_of, context_of, find
+from checkrein.language.names import ENFORCED, Names
+from checkrein.language.tree import (
+    Affix,
+    And,
+    Compare,
+    Defined,
+    Has,
+    Limit,
+    Loop,
+    Member,
+    Not,
+    Or,
+    Order,
+    Require,
+    Retry,
+    Route,
+    Rule,
+)
+
+if TYPE_CHECKING:
+    from checkrein.language.facts import Known
+    from checkrein.language.tree import Condition, Define, Dimension, Literal, Outcome, Policy, Selector
+
+DIMENSIONS = ("text", "flag", "count", "money", "tokens", "duration", "percent")
+SOURCES = ("host", "arg", "builtin")
+OPERATORS = ("==", "!=", "<", "<=", ">", ">=")
+CLASSES = (None, "retrieve", "reason", "act")
+PLACES = ("edge", "cloud")
+LIMIT_DIMENSIONS = ("cost", "tokens", "steps", "model_calls", "tool_calls", "active_time")
+MONEY_UNITS = (None, "units", "cents")
+OUTCOMES = ("stop", "fail", "deny", "escalate")
+DEFAULT_CURRENCY = "$"
+
+Constant = tuple[int, "str | bool | int"]
+"""(dimension, value)"""
+Key = tuple[str, int]
+"""(fact, dimension): what an entry of the fact table is known by."""
+
+
+@dataclass(slots=True)
+class FactEntry:
+    """One row of the fact table. `presence` is 0 required, 1 optional, 2 default."""
+
+    source: int
+    presence: int
+    default: Constant | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Tables:
+    """A policy without names to resolve; `emit.py` writes it down as it stands."""
+
+    policy: Policy
+    names: Names
+    currency: str
+    facts: dict[Key, FactEntry] = field(default_factory=dict)
+    statements: list[tuple[int, Any]] = field(default_factory=list)
+    """(kind, node), ascending by name and kind: the index is what other rows refer to."""
+    conditions: list[list[tuple[Any, ...]]] = field(default_factory=list)
+    """Operations refer to facts by key; `emit.py` knows their indices."""
+    condition_of: dict[int, int] = field(default_factory=dict)
+    """`id` of a condition's node in the tree to its index."""
+
+
+def lower(policy: Policy) -> Tables:
+    """The tables of a checked policy."""
+    names = Names(policy)
+    written = next((currency for currency, _ in currencies(policy.statements)), DEFAULT_CURRENCY)
+    tables = Tables(policy, names, written)
+    for name, fact in names.facts.items():
+        dimension = DIMENSIONS.index(fact.type.dimension)
+        default = None if fact.default is None else _constant(fact.default)
+        presence = 2 if default is not None else int(fact.optional)
+        tables.facts[(name, dimension)] = FactEntry(0, presence, default, tuple(sorted(fact.type.choices)))
+    enforced = [(ENFORCED.index(type(s)), s) for s in policy.statements if isinstance(s, ENFORCED)]
+    tables.statements = sorted(enforced, key=lambda s: (s[1].name.text.encode(), s[0]))
+    _Conditions(tables).lower_all()
+    return tables
+
+
+def _constant(literal: Literal) -> Constant:
+    return (DIMENSIONS.index(literal.dimension), literal.value)
+
+
+def _built_in_entry(fact: BuiltIn) -> FactEntry:
+    if fact.default is not None:
+        return FactEntry(2, 2, (DIMENSIONS.index(fact.dimension), fact.default))
+    return FactEntry(2, int(fact.optional))
+
+
+class _Conditions:
+    """Lowers the conditions in the order in which the artifact's sections use them."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self.names = tables.names
+
+    def lower_all(self) -> None:
+        for kind in (Rule, Retry, Require, Route):
+            for _, statement in self.tables.statements:
+                match statement:
+                    case Rule() if kind is Rule:
+                        self._lower(statement.when, context_of(self.names, statement.selector, "rule"))
+                    case Retry() if kind is Retry:
+                        context = context_of(self.names, statement.selector, "retry", error=True)
+                        self._lower(statement.when, context)
+                    case Require() if kind is Require:
+                        self._lower(statement.when, Context("model", "a requirement"))
+                    case Route() if kind is Route:
+                        for arm in statement.arms:
+                            self._lower(arm.when, Context("model", "a route"))
+                    case _:
+                        pass
+
+    def _lower(self, condition: Condition | None, context: Context) -> None:
+        if condition is None:
+            return
+        self.tables.condition_of[id(condition)] = len(self.tables.conditions)
+        self.tables.conditions.append(self._operations(condition, context))
+
+    def _operations(self, condition: Condition, context: Context) -> list[tuple[Any, ...]]:
+        match condition:
+            case Not():
+                return [*self._operations(condition.operand, context), ("not",)]
+            case And():
+                return self._joined(condition.operands, context, "jump_if_false", "and")
+            case Or():
+                return self._joined(condition.operands, context, "jump_if_true", "or")
+            case Defined():
+                define: Define = self.names.defines[condition.name.text]
+                return self._operations(define.condition, context)
+            case Has():
+                return [("has", self._key(condition.fact.text, context))]
+            case Compare():
+                operator = OPERATORS.index(condition.operator)
+                key = self._key(condition.fact.text, context)
+                return [("compare", key, operator, _constant(condition.literal))]
+            case Member():
+                constants = sorted({_constant(x) for x in condition.literals}, key=_constant_order)
+                return [("member", self._key(condition.fact.text, context), constants)]
+            case Affix():
+                key = self._key(condition.fact.text, context)
+                return [(condition.end, key, condition.literal.value)]
+
+    def _joined(
+        self, operands: tuple[Condition, ...], context: Context, jump: str, join: str
+    ) -> list[tuple[Any, ...]]:
+        """The first operand, then for each further one: jump over it and its join if that is decided."""
+        operations = self._operations(operands[0], context)
+        for operand in operands[1:]:
+            further = self._operations(operand, context)
+            operations += [(jump, len(further) + 1), *further, (join,)]
+        return operations
+
+    def _key(self, name: str, context: Context) -> Key:
+        known = find(self.names, name, context)
+        if isinstance(known, Unknown):
+            raise ValueError(f"a policy with errors cannot be lowered: {known.message}")  # noqa: TRY004
+        return self._enter(known)
+
+    def _enter(self, known: Known) -> Key:
+        """The fact's key, after its row is in the table."""
+        key = (known.name, DIMENSIONS.index(known.dimension))
+        if key not in self.tables.facts:
+            if known.source == "arg":
+                self.tables.facts[key] = self._argument_entry(known.name, known.dimension)
+            else:
+                self.tables.facts[key] = _built_in_entry(BUILT_IN[known.name])
+        return key
+
+    def _argument_entry(self, name: str, dimension: Dimension) -> FactEntry:
+        """An argument's row holds for every tool that declares it with this dimension."""
+        arg = name.removeprefix(ARG_PREFIX)
+        declared = [
+            a
+            for tool in self.names.tools.values()
+            for a in tool.args
+            if a.name.text == arg and a.type.dimension == dimension
+        ]
+        choices = tuple(sorted(choices_of(declared)))
+        return FactEntry(1, int(any(a.optional for a in declared)), None, choices)
+
+
+def _constant_order(constant: Constant) -> Any:
+    value = constant[1]
+    return value.encode() if isinstance(value, str) else value
+
+
+# -- small translations that emit.py asks for ------------------------------------------------------
+
+
+def selector_row(names: Names, selector: Selector) -> tuple[int, int | None]:
+    """(kind, index or class)"""
+    if selector.point == "model":
+        if selector.name is None:
+            return (0, None)
+        return (1, sorted(names.models).index(selector.name.text))
+    if selector.name is not None:
+        return (3, sorted(names.tools).index(selector.name.text))
+    if selector.tool_class is not None:
+        return (4, CLASSES.index(selector.tool_class))
+    return (2, None)
+
+
+def outcome_row(names: Names, outcome: Outcome) -> tuple[int, int | None]:
+    """(kind, index of the state or queue)"""
+    kind = OUTCOMES.index(outcome.kind)
+    if outcome.target is None:
+        return (kind, None)
+    table: Any = names.queues if outcome.kind == "escalate" else names.states
+    return (kind, ordered(table).index(outcome.target.text))
+
+
+def ordered(table: dict[str, Any]) -> list[str]:
+    """Names in the order of the artifact: by their bytes."""
+    return sorted(table, key=lambda name: name.encode())
+
+
+def bounds_row(limit: Limit) -> list[tuple[int, int]]:
+    """(dimension, most), ascending."""
+    return sorted((LIMIT_DIMENSIONS.index(b.dimension), int(b.literal.value)) for b in limit.bounds)
+
+
+__all__ = ["Limit", "Loop", "Order", "Tables", "lower"]

@@ -1,0 +1,318 @@
+"""The common slips: each function knows one, and says what to write instead.
+
+They are tried in the order of `SLIPS`; the first that knows the mistake speaks.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from checkrein.diagnostics import quote
+from checkrein.language import words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from checkrein.language.mistakes import Mistake
+
+
+class Slip(NamedTuple):
+    """What a known slip is called and how to right it.
+
+    `length` 0 marks the whole word; `after_previous` marks the place behind what was read last.
+    """
+
+    code: str
+    message: str
+    help: str | None = None
+    expected: bool = False
+    length: int = 0
+    after_previous: bool = False
+
+
+OPERATORS = {
+    "=": "==",
+    "===": "==",
+    "<>": "!=",
+    "=<": "<=",
+    "=>": ">=",
+    "&&": "and",
+    "&": "and",
+    "||": "or",
+    "|": "or",
+    "!": "not",
+}
+UNIT_WORDS = {
+    "ms": ("millisecond", "milliseconds", "msec", "msecs", "millis"),
+    "s": ("second", "seconds", "sec", "secs"),
+    "min": ("minute", "minutes", "mins", "m"),
+    "h": ("hour", "hours", "hr", "hrs"),
+    "d": ("day", "days"),
+    "tokens": ("token", "tok", "toks"),
+}
+UNIT_OF = {word: unit for unit, spelled in UNIT_WORDS.items() for word in spelled}
+CURRENCIES = {"€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR"}
+SYNONYMS = {
+    "if": ("when",),
+    "where": ("when",),
+    "is": ("==", "in"),
+    "equals": ("==",),
+    "block": ("deny",),
+    "reject": ("deny",),
+    "refuse": ("deny",),
+    "forbid": ("deny",),
+    "abort": ("stop",),
+    "halt": ("stop",),
+    "ask": ("escalate",),
+    "otherwise": ("else",),
+    "in": ("within",),
+    "string": ("text",),
+    "str": ("text",),
+    "int": ("count",),
+    "integer": ("count",),
+    "number": ("count",),
+    "float": ("count",),
+    "bool": ("flag",),
+    "boolean": ("flag",),
+    "time": ("duration",),
+    "currency": ("money",),
+    "enum": ("one",),
+    "price": ("money",),
+}
+"""A word of other languages to the words that are meant; the first one that fits is recommended."""
+DIMENSIONS = (
+    "cost", "tokens", "input_tokens", "output_tokens", "steps", "model_calls", "tool_calls", "attempts",
+    "retries", "escalations", "active_time", "wall_time",
+)  # fmt: skip
+QUOTES = "'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
+
+
+def header(m: Mistake) -> Slip | None:
+    """No `language 1` and `policy "name"` at the top."""
+    if m.accepts == {"LANGUAGE"}:
+        message = "the first line must be `language 1`"
+    elif m.accepts == {"POLICY"}:
+        message = 'after `language 1` comes `policy "name"`'
+    else:
+        return None
+    return Slip("R0005", message, 'a policy begins with `language 1` and `policy "name"`')
+
+
+def quotes(m: Mistake) -> Slip | None:
+    """Single, typographic or unclosed quotes, and unknown escapes."""
+    if m.chunk[:1] and m.chunk[0] in QUOTES:
+        return Slip("R0012", "names and texts are written in straight double quotes", 'write `"text"`')
+    if m.chunk[:1] != '"':
+        return None
+    if len(m.chunk) == 1 or not m.chunk.endswith('"'):
+        return Slip("R0012", "the text is not closed on its line", 'close it with `"`')
+    escape = re.search(r'\\[^"\\n]', m.chunk)
+    if escape is None:
+        return None
+    return Slip(
+        "R0012",
+        f"{quote(escape.group())} is not an escape",
+        'a text knows `\\"`, `\\\\` and `\\n`',
+    )
+
+
+def comment(m: Mistake) -> Slip | None:
+    """Comments of other languages."""
+    if m.text.startswith(("//", "/*", "--"), m.offset):
+        return Slip("R0010", "a comment begins with `#`", "write `# comment`", length=2)
+    return None
+
+
+def operator(m: Mistake) -> Slip | None:
+    """Operators of other languages."""
+    right = OPERATORS.get(m.chunk) or OPERATORS.get(m.chunk[:1] if m.chunk[:1] == "!" else "")
+    if right is None or right not in [m.terminals[name] for name in m.accepts]:
+        return None
+    return Slip("R0016", f"{quote(m.chunk)} is not an operator", f"write `{right}`")
+
+
+def strict_bound(m: Mistake) -> Slip | None:
+    """`cost < $1`: a bound of a limit is always `<=`."""
+    if "BOUND" not in m.accepts or m.chunk not in DIMENSIONS:
+        return None
+    return Slip("R0016", f"a bound on `{m.chunk}` is written with `<=`", f"write `{m.chunk} <= ...`")
+
+
+def money(m: Mistake) -> Slip | None:
+    """`0.50$`, `€5`, `USD5`."""
+    before = re.search(r"[0-9][0-9.]*[kM]?\s*$", m.text[max(0, m.offset - 40) : m.offset])
+    if m.chunk == "$" and before:
+        return Slip("R0017", "the currency comes before the amount", f"write `${before.group().strip()}`")
+    if m.chunk == "$":
+        return Slip("R0017", "an amount of money needs its digits", "write `$0.50`")
+    if m.chunk in CURRENCIES:
+        return Slip(
+            "R0017", f"{quote(m.chunk)} is not a currency here", f"write `{CURRENCIES[m.chunk]} 0.50`"
+        )
+    glued = re.fullmatch(r"([A-Z]{3})([0-9][0-9.]*)", m.chunk)
+    if glued and "MONEY" in m.accepts:
+        return Slip(
+            "R0017", "the currency is separated from the amount", f"write `{glued.group(1)} {glued.group(2)}`"
+        )
+    if re.fullmatch(r"[A-Z]{3}", m.chunk) and before:
+        return Slip(
+            "R0017", "the currency comes before the amount", f"write `{m.chunk} {before.group().strip()}`"
+        )
+    return None
+
+
+def unit(m: Mistake) -> Slip | None:
+    """`30 seconds`, `5token`."""
+    after_number = "S" in m.accepts and "MS" in m.accepts
+    right = UNIT_OF.get(m.chunk.lower())
+    if not after_number or right is None:
+        return None
+    return Slip("R0013", f"{quote(m.chunk)} is not a unit", f"write `{right}`")
+
+
+def number(m: Mistake) -> Slip | None:
+    """Numbers of other languages: negative, grouped, with an exponent."""
+    if m.chunk == "-" and ("NUMBER" in m.accepts or "MONEY" in m.accepts):
+        return Slip("R0010", "there are no negative values", "write an amount of 0 or more")
+    after_digit = m.offset > 0 and m.text[m.offset - 1].isdigit()
+    if after_digit and re.match(r",[0-9]", m.text[m.offset : m.offset + 2]):
+        return Slip("R0010", "digits are not grouped by commas", "write `200000` or `200k`", length=1)
+    if not after_digit or "MS" not in m.accepts:
+        return None
+    if re.match(r"_[0-9]|[eE][0-9+-]", m.text[m.offset : m.offset + 2]):
+        return Slip("R0010", "a number is written in plain digits", "write `1000000`, `1000k` or `1M`")
+    return None
+
+
+def punctuation(m: Mistake) -> Slip | None:
+    """Commas and semicolons where nothing separates."""
+    if m.chunk in (",", ";") and "COMMA" not in m.accepts:
+        return Slip("R0010", f"no {quote(m.chunk)} is needed here", "items are separated by space alone")
+    return None
+
+
+def keyword(m: Mistake) -> Slip | None:
+    """A misspelt word of the language."""
+    if not m.chunk[:1].isalpha() or "." in m.chunk:
+        return None
+    candidates = [w for w in m.accepted_words if len(w) > 1]
+    if "BOUND" in m.accepts:
+        candidates += DIMENSIONS
+    if m.chunk in candidates:
+        return None
+    meant = words.closest(m.chunk, candidates, cutoff=0.7)
+    if meant is None:
+        return None
+    return Slip("R0019", f"{quote(m.chunk)} is not a word of the language", f"did you mean `{meant}`?")
+
+
+def synonym(m: Mistake) -> Slip | None:
+    """A word that other languages use."""
+    offered = {m.terminals[name] for name in m.accepts}
+    right = next((w for w in SYNONYMS.get(m.chunk.lower(), ()) if w in offered), None)
+    if right is None:
+        return None
+    wrong = "does not belong here" if m.chunk in m.terminals.values() else "is not a word of the language"
+    return Slip("R0019", f"{quote(m.chunk)} {wrong}", f"write `{right}`")
+
+
+def no_value(m: Mistake) -> Slip | None:
+    """`== null`, and a comparison of two facts."""
+    if not {"STRING", "MONEY", "TRUE"} <= m.accepts:
+        return None
+    if m.chunk.lower() in ("null", "none", "nil", "missing", "undefined"):
+        return Slip("R0010", f"{quote(m.chunk)} is not a value", "write `has fact` or `not has fact`")
+    if re.fullmatch(r"[a-z]\w*(\.\w+)+", m.chunk):
+        return Slip("R0010", "a fact is compared with values, not with another fact", expected=True)
+    return None
+
+
+def no_comparison(m: Mistake) -> Slip | None:
+    """Arithmetic, patterns and whatever else conditions do not know."""
+    foreign = re.match(r"[A-Za-z_~+*/^%-]", m.chunk) and m.chunk not in m.terminals.values()
+    if "STARTS" not in m.accepts or not foreign:
+        return None
+    wanted = "conditions know `==` `!=` `<` `<=` `>` `>=`, `in [...]`, `starts with` and `ends with`"
+    return Slip("R0016", f"{quote(m.chunk)} is not a comparison", wanted)
+
+
+def extra_brace(m: Mistake) -> Slip | None:
+    """A brace that closes nothing."""
+    if m.chunk != "}" or m.pending:
+        return None
+    return Slip("R0011", "this `}` closes nothing", "remove it, or look for a `}` too many above")
+
+
+def allow(m: Mistake) -> Slip | None:
+    """`then allow`."""
+    if m.chunk in ("allow", "permit", "accept") and "DENY" in m.accepts:
+        return Slip(
+            "R0010",
+            f"{quote(m.chunk)} is not an outcome",
+            "rules only restrict; what nothing forbids is allowed",
+            expected=True,
+        )
+    return None
+
+
+def no_else(m: Mistake) -> Slip | None:
+    """A limit, retry, order or loop that does not say what happens."""
+    if "ELSE" not in m.accepts or len(m.accepts) > 1:
+        return None
+    return Slip(
+        "R0014",
+        f"{m.statement} does not say what happens then: `else` is missing",
+        'write `else stop "state"` or another outcome after the `}`',
+        after_previous=True,
+    )
+
+
+def no_because(m: Mistake) -> Slip | None:
+    """A rule without its reason."""
+    if "BECAUSE" not in m.accepts or "$END" in m.accepts:
+        return None
+    return Slip(
+        "R0015",
+        f"{m.statement} gives no reason: `because` is missing",
+        'write `because "reason"`',
+        after_previous=True,
+    )
+
+
+def no_and(m: Mistake) -> Slip | None:
+    """Two conditions with nothing between them."""
+    dotted = "." in m.chunk and m.chunk[0].islower()
+    if "AND" not in m.accepts or not (dotted or m.chunk in ("has", "not", "(")):
+        return None
+    return Slip("R0016", "two conditions stand side by side", "write `and` or `or` between them")
+
+
+def bare_name(m: Mistake) -> Slip | None:
+    """`tool refund`: a name without its quotes."""
+    if "STRING" not in m.accepts or not re.match(r"[A-Za-z_]", m.chunk):
+        return None
+    if m.chunk in m.terminals.values():
+        return None
+    return Slip(
+        "R0018", f"the name {quote(m.chunk)} is not in quotes", f'write `"{m.chunk}"`: quoted words are yours'
+    )
+
+
+def bare_fact(m: Mistake) -> Slip | None:
+    """`amount > 5`: a fact is dotted."""
+    if "FACT" not in m.accepts or not re.match(r"[A-Za-z_]", m.chunk):
+        return None
+    if m.chunk.split(".")[0] in words.STATEMENTS and "." not in m.chunk:
+        return None
+    return Slip(
+        "R0010",
+        f"{quote(m.chunk)} is not a fact",
+        "a fact is dotted words that begin in lower case, such as `call.args.amount`",
+    )
+
+
+SLIPS: tuple[Callable[[Mistake], Slip | None], ...] = (
+    header, quotes, comment, money, unit, number, operator, strict_bound, no_and, allow, synonym, keyword,
+    no_value, no_else, no_because, extra_brace, punctuation, bare_name, bare_fact, no_comparison,
+)  # fmt: skip

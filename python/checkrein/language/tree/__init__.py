@@ -1,0 +1,130 @@
+"""The typed tree of a policy: what the parser hands to the checker and the checker to the lowering.
+
+Every node is frozen and knows where it stands in the source. Quantities are already integers:
+money in nano-units of the currency, durations in nanoseconds, percentages in parts per million,
+tokens and counts as they are. Names are still text; `names.py` resolves them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from checkrein.language.tree.basis import Dimension, Literal, Name, Span, Type
+from checkrein.language.tree.conditions import (
+    Affix,
+    And,
+    Compare,
+    Condition,
+    Defined,
+    Has,
+    Member,
+    Not,
+    Or,
+    Outcome,
+    Selector,
+)
+from checkrein.language.tree.statements import (
+    Arg,
+    Arm,
+    Bound,
+    Define,
+    Fact,
+    Limit,
+    Loop,
+    Model,
+    Order,
+    Queue,
+    Require,
+    Retry,
+    Route,
+    Rule,
+    State,
+    Threshold,
+    Tool,
+)
+from checkrein.language.tree.trials import Answer, Call, Expect, Fails, Repeat, Test, TestItem, Wait
+
+__all__ = [
+    "Affix",
+    "And",
+    "Answer",
+    "Arg",
+    "Arm",
+    "Bound",
+    "Call",
+    "Compare",
+    "Condition",
+    "Define",
+    "Defined",
+    "Dimension",
+    "Expect",
+    "Fact",
+    "Fails",
+    "Has",
+    "Limit",
+    "Literal",
+    "Loop",
+    "Member",
+    "Model",
+    "Name",
+    "Not",
+    "Or",
+    "Order",
+    "Outcome",
+    "Policy",
+    "Queue",
+    "Repeat",
+    "Require",
+    "Retry",
+    "Route",
+    "Rule",
+    "Selector",
+    "Span",
+    "State",
+    "Statement",
+    "Test",
+    "TestItem",
+    "Threshold",
+    "Tool",
+    "Type",
+    "Wait",
+]
+
+S = TypeVar("S")
+
+Statement = (
+    Model
+    | Tool
+    | Queue
+    | State
+    | Fact
+    | Define
+    | Limit
+    | Retry
+    | Require
+    | Route
+    | Order
+    | Loop
+    | Rule
+    | Test
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A whole file. `source` is the text that the spans point into.
+
+    `broken` says that some statement could not be read, so a name that seems unknown may be in it.
+    """
+
+    name: Name
+    language: int
+    file: str
+    source: str
+    statements: tuple[Statement, ...]
+    broken: bool = False
+
+    def of(self, kind: type[S]) -> list[S]:
+        """The statements of one class, in source order."""
+        return [s for s in self.statements if isinstance(s, kind)]

@@ -1,0 +1,81 @@
+"""`test` blocks: what happens in them and what is expected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from typing import Literal as Choice
+
+if TYPE_CHECKING:
+    from checkrein.language.tree.basis import Literal, Name, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Fails:
+    """`fails "kind" [n times]`; `times` None means always."""
+
+    kind: Name
+    times: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A model or tool call of a test. `name` None is a model call that names no model."""
+
+    point: Choice["model", "tool"]
+    name: Name | None
+    args: tuple[tuple[str, Literal], ...]
+    facts: tuple[tuple[Name, Literal], ...]
+    input: int
+    output: int
+    asks: int | None
+    fails: Fails | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """`repeat N { ... }`."""
+
+    times: int
+    items: tuple[TestItem, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """`wait 5 s`: the virtual clock moves on, in nanoseconds."""
+
+    duration: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`approve` or `reject`: the open request is answered."""
+
+    approve: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """`at_call` is 1-based over the calls so far; None is the last one."""
+
+    kind: str
+    target: Name | None
+    by: Name | None
+    at_call: int | None
+    span: Span
+
+
+TestItem = Call | Repeat | Wait | Answer | Expect
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A sequence of events under a virtual clock, with expectations."""
+
+    name: Name
+    items: tuple[TestItem, ...]
+    span: Span

@@ -1,0 +1,115 @@
+"""What the parser could have accepted, in the author's words.
+
+A grammar terminal never reaches a message: every one of them has its words here.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from lark.lexer import PatternStr
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from lark import Lark
+
+SHOWN_MAX = 8
+
+KINDS = {
+    "STRING": "text in double quotes",
+    "FACT": "a fact such as `call.args.amount`",
+    "NUMBER": "a number",
+    "MONEY": "an amount of money such as `$0.50`",
+    "DATE": "a date such as `2026-12-31`",
+    "BOUND": "a bound such as `cost <= $0.50`",
+    "WORD": "a word",
+    "COMMENT": "a comment",
+    "SPACE": "a space",
+    "$END": "the end of the file",
+}
+"""The terminals that are patterns; all others are words of the language and speak for themselves."""
+
+STATEMENTS = (
+    "model", "tool", "queue", "state", "fact", "define", "limit", "retry", "breaker", "require", "route",
+    "order", "loop", "truth", "rule", "observe", "assert", "include", "test",
+)  # fmt: skip
+UNITS = ("ms", "s", "min", "h", "d")
+NOT_ENFORCED = frozenset(
+    "breaker truth observe assert include may succeeds list binds grants wrap counts share canary again no "
+    "repeated_context ignoring reuse answer prefer session team org each rolling as".split()
+)
+"""Words that are refused as not supported yet: a message never recommends them."""
+NOT_ENFORCED_BESIDE = {"BOUND": frozenset({"calls", "on"}), "RUN": frozenset({"user"})}
+"""The same for words that are enforced elsewhere: by a terminal that is acceptable at the same place."""
+
+GROUPS = (
+    (frozenset({"model", "limit", "rule"}), frozenset(STATEMENTS), "a statement such as `limit` or `rule`"),
+    (
+        frozenset({"a fact such as `call.args.amount`", "has", "not", "("}),
+        frozenset({"a fact such as `call.args.amount`", "has", "not", "(", "all", "any"}),
+        "a condition such as `call.args.amount > $100`",
+    ),
+    (
+        frozenset({"==", "!=", "<", ">"}),
+        frozenset({"==", "!=", "<", "<=", ">", ">="}),
+        "a comparison such as `==` or `<=`",
+    ),
+    (frozenset({"ms", "min"}), frozenset(UNITS), "a unit of time (`ms`, `s`, `min`, `h` or `d`)"),
+    (
+        frozenset({KINDS["NUMBER"], KINDS["MONEY"], "true"}),
+        frozenset({KINDS["NUMBER"], KINDS["MONEY"], KINDS["STRING"], "true", "false"}),
+        'a value such as `3`, `$0.50` or `"text"`',
+    ),
+    (
+        frozenset({"text", "count", "flag"}),
+        frozenset({"text", "count", "flag", "money", "tokens", "percent", "duration", "one"}),
+        "a type such as `text`, `money` or `count`",
+    ),
+    (
+        frozenset({KINDS["NUMBER"], KINDS["MONEY"]}),
+        frozenset({KINDS["NUMBER"], KINDS["MONEY"]}),
+        "an amount such as `$0.50`, `200k tokens` or `30 s`",
+    ),
+)
+"""(what must be acceptable, what is then replaced, by which phrase)"""
+
+
+def table(lark: Lark) -> dict[str, str]:
+    """Terminal name to the words for it, in the order of the grammar."""
+    words = {"$END": KINDS["$END"]}
+    for terminal in lark.terminals:
+        pattern = terminal.pattern
+        words[terminal.name] = pattern.value if isinstance(pattern, PatternStr) else KINDS[terminal.name]
+    return words
+
+
+def offered(words: dict[str, str], accepted: Collection[str]) -> list[str]:
+    """The words for the terminals, in the order of the grammar, without what is not enforced."""
+    beside = [hidden for name, hidden in NOT_ENFORCED_BESIDE.items() if name in accepted]
+    hidden = NOT_ENFORCED.union(*beside)
+    return [w for name, w in words.items() if name in accepted and name != "WORD" and w not in hidden]
+
+
+def expected(words: dict[str, str], accepted: Collection[str]) -> tuple[str, ...]:
+    """What could stand here, grouped and in words; at most `SHOWN_MAX` entries."""
+    left = offered(words, accepted)
+    phrases = []
+    for needed, replaced, phrase in GROUPS:
+        if needed <= set(left):
+            phrases.append(phrase)
+            left = [text for text in left if text not in replaced]
+    phrases += [text if " " in text else f"`{text}`" for text in left]
+    if len(phrases) > SHOWN_MAX:
+        phrases = [*phrases[:SHOWN_MAX], "..."]
+    return tuple(phrases)
+
+
+def closest(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The candidate that is most like the word, or None."""
+    if not 2 <= len(word) <= 64:
+        return None
+    lowered = {c.lower(): c for c in sorted(candidates, reverse=True)}
+    found = difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=cutoff)
+    return lowered[found[0]] if found else None

@@ -1,0 +1,179 @@
+"""The decision log: one compact record a decision, kept as JSON lines.
+
+Texts that a policy does not name itself are replaced by their fingerprint (the engine does that),
+so no prompt, argument or result is written. The first line about a program carries its statements,
+so that a decision can be explained later without the source file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import warnings
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from checkrein.guard.words import for_agent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from checkrein.guard.classify import Failure
+    from checkrein.guard.run import Run
+    from checkrein.guard.usage import Usage
+
+
+DEFAULT_LOG = Path(".checkrein") / "decisions.jsonl"
+"""Where decisions are kept unless the host says otherwise, relative to where it was started."""
+
+REFUSED = frozenset({"stop", "fail", "deny", "escalate"})
+"""Outcomes after which the agent is told something instead of getting a result."""
+
+
+class Sink(Protocol):
+    """Where records go."""
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Keep one record. Must not raise for a full disk: a run is not lost for its log."""
+        ...
+
+
+class JsonlSink:
+    """Appends to a file, a line a record, created readable by its owner only.
+
+    When the file can't be written, that is said once as a warning and counted in `lost`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lost = 0
+        self._lock = threading.Lock()
+        self._file: Any = None
+        self._programs: set[str] = set()
+
+    def write(self, record: dict[str, Any]) -> None:
+        program = record.pop("program", None)
+        with self._lock:
+            try:
+                if self._file is None:
+                    self.path.parent.mkdir(parents=True, exist_ok=True)
+                    self._file = os.fdopen(
+                        os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600),
+                        "w",
+                        encoding="utf-8",
+                    )
+                if program is not None and program.digest not in self._programs:
+                    self._programs.add(program.digest)
+                    self._line(program_record(program))
+                self._line(record)
+                self._file.flush()
+            except OSError as error:
+                if not self.lost:
+                    warnings.warn(
+                        f"decisions are not logged to {self.path}: {error}", RuntimeWarning, stacklevel=3
+                    )
+                self.lost += 1
+
+    def _line(self, record: dict[str, Any]) -> None:
+        self._file.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+    def close(self) -> None:
+        """Close the file; a later record opens it again."""
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
+
+def read_log(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of a log file; a torn last line, left by a crash, is passed over."""
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(record, dict):
+                yield record
+
+
+def program_record(program: Any) -> dict[str, Any]:
+    """What `explain` needs to know about a program."""
+    return {
+        "kind": "program",
+        "digest": program.digest,
+        "policy": program.policy,
+        "file": program.file,
+        "currency": program.currency,
+        "statements": program.statements,
+    }
+
+
+def decision_record(
+    run: Run, decision: Any, subject: str, failure: Failure | None, before: list[Any], after: list[Any]
+) -> dict[str, Any]:
+    """The record of one decision; money in nano-units, times in nanoseconds."""
+    program = run.guard.program
+    return {
+        "program": program,
+        "kind": "decision",
+        "id": run.decision_id(decision),
+        "time": _iso(run.clock.wall()),
+        "run": run.id,
+        **_known(user=run.user, session=run.session),
+        "event": decision.event,
+        "subject": subject,
+        "call": decision.call,
+        **_known(attempt=decision.attempt),
+        "attempt_number": decision.attempt_number,
+        **({"error": failure.kind} if failure else {}),
+        "outcome": decision.outcome,
+        **_known(state=decision.state, model=decision.model, queue=decision.queue, request=decision.request),
+        **_known(output_cap=decision.output_cap, wait=decision.wait_ns or None, reason=decision.reason),
+        **({"by": decision.by, "by_kind": decision.kind} if decision.by else {}),
+        **({"at": f"{program.file}:{decision.line}"} if decision.line else {}),
+        **({"undecided": True} if decision.undecided else {}),
+        **({"latched": True} if decision.latched else {}),
+        "reserved": {"tokens": decision.reserved_tokens, "cost": decision.reserved_cost},
+        "values": dict(decision.values),
+        "votes": [list(vote) for vote in decision.votes],
+        "advice": [list(advice) for advice in decision.advice],
+        **({"told": for_agent(decision)} if decision.outcome in REFUSED else {}),
+        "limits_before": _compact(before),
+        "limits_after": _compact(after),
+        "digest": program.digest,
+    }
+
+
+def settlement_record(
+    run: Run, decision: Any, usage: Usage, settled: Any, after: list[Any]
+) -> dict[str, Any]:
+    """The record of what an attempt turned out to use."""
+    return {
+        "program": run.guard.program,
+        "kind": "settlement",
+        "decision": run.decision_id(decision),
+        "time": _iso(run.clock.wall()),
+        "run": run.id,
+        "attempt": decision.attempt,
+        "usage": usage.kind,
+        "reserved": {"tokens": settled.reserved_tokens, "cost": settled.reserved_cost},
+        "settled": {"tokens": settled.tokens, "cost": settled.cost},
+        "limits_after": _compact(after),
+        "digest": run.guard.program.digest,
+    }
+
+
+def _compact(limits: list[dict[str, Any]]) -> dict[str, list[int]]:
+    """`name.dimension` -> [limit, spent, held]."""
+    return {f"{c['name']}.{c['dimension']}": [c["limit"], c["spent"], c["held"]] for c in limits}
+
+
+def _known(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _iso(wall: int) -> str:
+    return datetime.fromtimestamp(wall / 1e9, UTC).isoformat(timespec="microseconds")

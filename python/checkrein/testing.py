@@ -1,0 +1,281 @@
+"""The `test` blocks of a policy, run through the real engine under a virtual clock.
+
+    for result in checkrein.testing.run_file("support.rein"):
+        assert result.passed, result
+
+Every call of a test is one logical call: asked, asked again after each `wait` (the clock moves on by
+itself), failed as its `fails` says, until the decision is final. What a test can't do: run two calls
+at the same time, or reach a real model or tool.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from checkrein import _core
+from checkrein.errors import EngineError, LoadError
+from checkrein.guard import Guard, VirtualClock, words
+from checkrein.guard.classify import Failure
+from checkrein.guard.usage import NOTHING, UNKNOWN, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from os import PathLike
+
+    from checkrein.language import tree
+
+_SCALE = {"money": -9, "duration": -9, "percent": -6}
+"""Powers of ten from the engine's integers to what a host sends: whole units, seconds, shares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """Where a test failed: what was expected there, and what came instead."""
+
+    file: str
+    line: int
+    column: int
+    expected: str
+    came: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: expected {self.expected}; came {self.came}"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one `test` block went. `str()` names every miss."""
+
+    name: str
+    file: str
+    line: int
+    misses: tuple[Miss, ...]
+
+    @property
+    def passed(self) -> bool:
+        """True if everything came as expected."""
+        return not self.misses
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.misses)) or f"test `{self.name}` passed"
+
+
+def run_file(path: str | PathLike[str]) -> list[Result]:
+    """Run every `test` block of a `.rein` file, in source order.
+
+    Raises `PolicyError` with every mistake if the file does not compile, and `LoadError` if it can't
+    be read.
+    """
+    try:
+        source = Path(path).read_bytes()
+    except OSError as error:
+        raise LoadError(f"cannot read the policy `{path}`: {error.strerror or error}") from error
+    return run_source(source, str(path))
+
+
+def run_source(source: str | bytes, file: str) -> list[Result]:
+    """Like `run_file`, of a policy's text; `file` is the name that places are given with."""
+    from checkrein.language import compile_source, parse
+
+    program = _core.Program.load(compile_source(source, file))
+    policy, _findings = parse(source, file)
+    return [] if policy is None else run_tests(policy, program)
+
+
+def run_tests(policy: tree.Policy, program: Any) -> list[Result]:
+    """Run the `test` blocks of a parsed policy through `program`, its compiled form."""
+    from checkrein.language import tree
+
+    return [_Rehearsal(policy, program).result(test) for test in policy.of(tree.Test)]
+
+
+@dataclass(slots=True)
+class _Call:
+    """One logical call of a test, and everything that was decided about it."""
+
+    item: tree.Call
+    subject: str
+    ask: Callable[[int | None], Any]
+    failed: int = 0
+    decisions: list[Any] = field(default_factory=list)
+
+    @property
+    def final(self) -> Any:
+        return self.decisions[-1]
+
+    def fails_now(self) -> bool:
+        """Whether the attempt that is under way is one of those that fail; it is then counted."""
+        fails = self.item.fails
+        if fails is None or (fails.times is not None and self.failed >= fails.times):
+            return False
+        self.failed += 1
+        return True
+
+    def decided(self, kind: str) -> Any:
+        """The decision that an expectation of `kind` is about: the final one, or the last wait."""
+        if kind != "wait":
+            return self.final
+        return next((d for d in reversed(self.decisions) if d.outcome == "wait"), self.final)
+
+
+class _Rehearsal:
+    """One test: a fresh run of the policy, with a clock of its own."""
+
+    def __init__(self, policy: tree.Policy, program: Any) -> None:
+        self.policy = policy
+        self.clock = VirtualClock()
+        self.run = Guard(program, clock=self.clock).run(id="test", seed=0)
+        self.calls: list[_Call] = []
+        self.misses: list[Miss] = []
+
+    def result(self, test: tree.Test) -> Result:
+        self._play(test.items)
+        self.run.end()
+        return Result(test.name.text, self.policy.file, test.span.line, tuple(self.misses))
+
+    def _play(self, items: Iterable[tree.TestItem]) -> None:
+        from checkrein.language import tree
+
+        for item in items:
+            try:
+                match item:
+                    case tree.Call():
+                        self._call(item)
+                    case tree.Repeat():
+                        for _ in range(item.times):
+                            self._play(item.items)
+                    case tree.Wait():
+                        self.clock.advance(item.duration)
+                    case tree.Answer():
+                        self._answer(item)
+                    case tree.Expect():
+                        self._expect(item)
+            except EngineError as error:
+                self._miss(item.span, "an event that the engine takes", str(error))
+
+    # -- events ---------------------------------------------------------------------------------------
+
+    def _call(self, item: tree.Call) -> None:
+        facts = {fact.text: _host_value(literal) for fact, literal in item.facts}
+        name = item.name.text if item.name else None
+        if item.point == "tool":
+            subject = f"tool `{name}`"
+            units = self._money_units(name)
+            args = {arg: _host_value(literal, units.get(arg)) for arg, literal in item.args}
+
+            def ask(again: int | None) -> Any:
+                return self.run.decide(tool=name, args=args, facts=facts, call=again)
+        else:
+            subject = f"model `{name or 'any'}`"
+
+            def ask(again: int | None) -> Any:
+                return self.run.decide(
+                    model=name, input_tokens=item.input, max_tokens=item.asks, facts=facts, call=again
+                )
+
+        call = _Call(item, subject, ask)
+        self._pursue(call, None)
+        self.calls.append(call)
+
+    def _pursue(self, call: _Call, again: int | None) -> None:
+        """Ask about `call`, and go on as a host would, until nothing is left to do for it."""
+        while True:
+            decision = call.ask(again)
+            call.decisions.append(decision)
+            again = decision.call
+            if decision.outcome == "allow":
+                if not call.fails_now():
+                    self.run.settle(decision, _usage(call.item, decision))
+                    return
+                decision = self.run.fail(decision, _failure(call.item), call.subject)
+                call.decisions.append(decision)
+            if decision.outcome != "wait":
+                return
+            self.clock.advance(decision.wait_ns or 0)
+
+    def _answer(self, item: tree.Answer) -> None:
+        verb = "approve" if item.approve else "reject"
+        waiting = next((c for c in reversed(self.calls) if c.final.outcome == "escalate"), None)
+        if waiting is None:
+            self._miss(item.span, f"a call that waits for a person, to {verb} it", "no call that waits")
+            return
+        try:
+            self.run.answer(waiting.final.request, item.approve)
+        except EngineError as error:
+            # Too late is not a mistake of the test: asked again, the queue's default decides.
+            if error.kind != "expired":
+                raise
+        self._pursue(waiting, waiting.final.call)
+
+    # -- expectations -----------------------------------------------------------------------------------
+
+    def _expect(self, item: tree.Expect) -> None:
+        expected = _expectation(item)
+        number = item.at_call or len(self.calls)
+        if not 1 <= number <= len(self.calls):
+            made = "no call yet" if not self.calls else f"only {len(self.calls)} calls so far"
+            self._miss(item.span, expected, made)
+            return
+        call = self.calls[number - 1]
+        decision = call.decided(item.kind)
+        target = decision.queue if item.kind == "escalate" else decision.state
+        met = (
+            decision.outcome == item.kind
+            and (item.target is None or item.target.text == target)
+            and (item.by is None or item.by.text == decision.by)
+        )
+        if not met:
+            self._miss(item.span, expected, f"{_came(decision, call, self.policy.file)} (call {number})")
+
+    def _miss(self, span: tree.Span, expected: str, came: str) -> None:
+        self.misses.append(Miss(self.policy.file, span.line, span.column, expected, came))
+
+    def _money_units(self, tool: str | None) -> dict[str, str | None]:
+        from checkrein.language import tree
+
+        declared = next((t for t in self.policy.of(tree.Tool) if t.name.text == tool), None)
+        return {arg.name.text: arg.type.unit for arg in declared.args} if declared else {}
+
+
+def _host_value(literal: tree.Literal, unit: str | None = None) -> Any:
+    """The literal as a host would send it, exactly; money in whole units, or in cents where so declared."""
+    scale = _SCALE.get(literal.dimension)
+    if scale is None:
+        return literal.value
+    if literal.dimension == "money" and unit == "cents":
+        scale += 2
+    value = Decimal(literal.value).scaleb(scale)
+    return int(value) if value == value.to_integral_value() else value
+
+
+def _usage(item: tree.Call, decision: Any) -> Usage:
+    """What the call used: a provider never produces more than the cap that it is given."""
+    if item.point == "tool":
+        return NOTHING
+    cap = item.output if decision.output_cap is None else decision.output_cap
+    return Usage("exact", item.input, min(item.output, cap))
+
+
+def _failure(item: tree.Call) -> Failure:
+    """A timeout may have been paid for, so its usage is unknown; the other failures used nothing."""
+    kind = item.fails.kind.text if item.fails else "unknown"
+    return Failure(kind, UNKNOWN if kind == "timeout" else NOTHING)
+
+
+def _expectation(item: tree.Expect) -> str:
+    link = " to" if item.kind == "escalate" else ""
+    target = f"{link} `{item.target.text}`" if item.target else ""
+    by = f" by `{item.by.text}`" if item.by else ""
+    at = f" at call {item.at_call}" if item.at_call else ""
+    return f"{item.kind}{target}{by}{at}"
+
+
+def _came(decision: Any, call: _Call, file: str) -> str:
+    if decision.outcome != "allow":
+        return words.for_developer(decision, call.subject, file)
+    if decision.event.endswith("error"):
+        return f"{call.subject} failed, and its error was passed on (`{decision.by}`)"
+    return f"{call.subject} allowed"

@@ -1,0 +1,308 @@
+//! Python objects as canonical JSON (RFC 8785), the bytes that call fingerprints are made of.
+//!
+//! Beyond RFC 8785, so that every argument has exactly one text: integers are written in full,
+//! NaN and the infinities as strings, lone surrogates as `\udxxx` escapes, and values that JSON
+//! does not know by their `str()` or, failing that, by their type alone.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::cmp::Ordering;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{
+    PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType,
+};
+
+use crate::errors;
+
+/// How deep lists and objects may be nested. Deeper (or endless) arguments are refused, not walked.
+const MOST_LEVELS: usize = 128;
+
+/// The canonical JSON of `value`.
+///
+/// # Errors
+/// `EngineError` of kind `bad_value` for more than 128 levels of nesting or an integer too long
+/// for the interpreter to print; whatever a host object's own `str()` raises.
+pub(crate) fn canonical(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    let mut out = Vec::with_capacity(128);
+    write(&mut out, value, 0)?;
+    Ok(out)
+}
+
+fn write(out: &mut Vec<u8>, value: &Bound<'_, PyAny>, level: usize) -> PyResult<()> {
+    if level > MOST_LEVELS {
+        let message =
+            format!("an argument is nested more than {MOST_LEVELS} levels deep; pass a flatter value");
+        return Err(errors::engine_error(value.py(), "bad_value", message));
+    }
+    // Exact types first: they are nearly every value, and the test costs a pointer comparison.
+    if let Ok(text) = value.cast_exact::<PyString>() {
+        write_text(out, &Text::of(text)?);
+        Ok(())
+    } else if let Ok(object) = value.cast_exact::<PyDict>() {
+        write_object(out, object, level)
+    } else if let Ok(number) = value.cast_exact::<PyInt>() {
+        write_integer(out, number)
+    } else if value.is_none() {
+        out.extend_from_slice(b"null");
+        Ok(())
+    } else if let Ok(flag) = value.cast_exact::<PyBool>() {
+        out.extend_from_slice(if flag.is_true() { b"true" } else { b"false" });
+        Ok(())
+    } else if let Ok(number) = value.cast_exact::<PyFloat>() {
+        write_float(out, number.value());
+        Ok(())
+    } else if let Ok(items) = value.cast_exact::<PyList>() {
+        write_array(out, items.iter(), level)
+    } else if let Some(text) = worded(value)? {
+        write_text(out, &Text::of(&text)?);
+        Ok(())
+    } else {
+        write_other(out, value, level)
+    }
+}
+
+/// Subclasses of the JSON types, tuples and sets; anything else leaves only its type.
+fn write_other(out: &mut Vec<u8>, value: &Bound<'_, PyAny>, level: usize) -> PyResult<()> {
+    if let Ok(number) = value.cast::<PyInt>() {
+        write_integer(out, number)
+    } else if let Ok(number) = value.cast::<PyFloat>() {
+        write_float(out, number.value());
+        Ok(())
+    } else if let Ok(object) = value.cast::<PyDict>() {
+        write_object(out, object, level)
+    } else if let Ok(items) = value.cast::<PyList>() {
+        write_array(out, items.iter(), level)
+    } else if let Ok(items) = value.cast::<PyTuple>() {
+        write_array(out, items.iter(), level)
+    } else if value.is_instance_of::<PySet>() || value.is_instance_of::<PyFrozenSet>() {
+        write_set(out, value, level)
+    } else {
+        write_type(out, value)
+    }
+}
+
+/// The text of a value that is written as a string though it is not exactly a `str`. Printable
+/// classes come before `str` itself: an enum member that is also a `str` is written by its `str()`.
+fn worded<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyString>>> {
+    if value.is_instance(printable(value.py())?)? {
+        value.str().map(Some)
+    } else if value.is_instance_of::<PyBytes>() {
+        // `repr` is what `str` gives for bytes, without the warning of `python -b`.
+        value.repr().map(Some)
+    } else {
+        Ok(value.cast::<PyString>().ok().cloned())
+    }
+}
+
+/// The classes written by their `str()`, imported when first needed.
+fn printable(py: Python<'_>) -> PyResult<&Bound<'_, PyTuple>> {
+    static CLASSES: PyOnceLock<Py<PyTuple>> = PyOnceLock::new();
+    const NAMES: [(&str, &str); 7] = [
+        ("decimal", "Decimal"),
+        ("datetime", "date"),
+        ("datetime", "time"),
+        ("datetime", "timedelta"),
+        ("uuid", "UUID"),
+        ("enum", "Enum"),
+        ("pathlib", "PurePath"),
+    ];
+    let classes = CLASSES.get_or_try_init(py, || {
+        let classes = NAMES
+            .iter()
+            .map(|(module, name)| py.import(*module)?.getattr(*name))
+            .collect::<PyResult<Vec<_>>>()?;
+        PyTuple::new(py, classes).map(Bound::unbind)
+    })?;
+    Ok(classes.bind(py))
+}
+
+fn write_array<'py>(
+    out: &mut Vec<u8>,
+    items: impl Iterator<Item = Bound<'py, PyAny>>,
+    level: usize,
+) -> PyResult<()> {
+    out.push(b'[');
+    for (index, item) in items.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write(out, &item, level.saturating_add(1))?;
+    }
+    out.push(b']');
+    Ok(())
+}
+
+/// Sets have no order of their own: they are written in the order of their items' canonical text.
+fn write_set(out: &mut Vec<u8>, set: &Bound<'_, PyAny>, level: usize) -> PyResult<()> {
+    let mut texts = Vec::new();
+    // The items are taken first: writing one may run host code, which may change the set.
+    for item in set.try_iter()?.collect::<PyResult<Vec<_>>>()? {
+        let mut text = Vec::new();
+        write(&mut text, &item, level.saturating_add(1))?;
+        texts.push(text);
+    }
+    texts.sort_unstable();
+    out.push(b'[');
+    for (index, text) in texts.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(text);
+    }
+    out.push(b']');
+    Ok(())
+}
+
+fn write_object(out: &mut Vec<u8>, object: &Bound<'_, PyDict>, level: usize) -> PyResult<()> {
+    // The members are taken in one go: writing a value may run host code, which may change the dict.
+    let taken = RefCell::new(Vec::with_capacity(object.len()));
+    object.locked_for_each(|key, value| {
+        taken.borrow_mut().push((key, value));
+        Ok(())
+    })?;
+    let members = taken.into_inner();
+    let keys = members.iter().map(|(key, _)| member_name(key, level)).collect::<PyResult<Vec<_>>>()?;
+    let mut sorted: Vec<_> = keys.iter().zip(members.iter().map(|(_, value)| value)).collect();
+    sorted.sort_by(|(one, _), (other, _)| one.order(other));
+    out.push(b'{');
+    for (index, (key, value)) in sorted.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_text(out, key);
+        out.push(b':');
+        write(out, value, level.saturating_add(1))?;
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+/// The name of a member: text as it is, any other key as its canonical JSON.
+fn member_name<'a>(key: &'a Bound<'_, PyAny>, level: usize) -> PyResult<Text<'a>> {
+    if let Ok(text) = key.cast_exact::<PyString>() {
+        return Text::of(text);
+    }
+    if let Some(text) = worded(key)? {
+        return Ok(Text::of(&text)?.into_owned());
+    }
+    let mut json = Vec::new();
+    write(&mut json, key, level.saturating_add(1))?;
+    Ok(Text::Utf8(String::from_utf8_lossy(&json).into_owned().into()))
+}
+
+fn write_integer(out: &mut Vec<u8>, number: &Bound<'_, PyInt>) -> PyResult<()> {
+    if let Ok(small) = number.extract::<i64>() {
+        out.extend_from_slice(small.to_string().as_bytes());
+        return Ok(());
+    }
+    // The base class's own text: a subclass may print itself in another way.
+    let py = number.py();
+    let digits = py.get_type::<PyInt>().call_method1(intern!(py, "__repr__"), (number,)).map_err(|_| {
+        let message = "an argument holds an integer too long to be printed; pass it as text";
+        errors::engine_error(py, "bad_value", message.to_owned())
+    })?;
+    out.extend_from_slice(digits.cast::<PyString>()?.to_str()?.as_bytes());
+    Ok(())
+}
+
+fn write_float(out: &mut Vec<u8>, number: f64) {
+    if number.is_finite() {
+        out.extend_from_slice(ryu_js::Buffer::new().format_finite(number).as_bytes());
+    } else if number.is_nan() {
+        out.extend_from_slice(b"\"NaN\"");
+    } else if number.is_sign_positive() {
+        out.extend_from_slice(b"\"Infinity\"");
+    } else {
+        out.extend_from_slice(b"\"-Infinity\"");
+    }
+}
+
+/// All that is known of a foreign object. Its `str()` may hold an address, which differs in each run.
+fn write_type(out: &mut Vec<u8>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    let class: Bound<'_, PyType> = value.get_type();
+    out.extend_from_slice(b"{\"$type\":");
+    let name = format!("{}.{}", class.module()?.to_string_lossy(), class.qualname()?.to_string_lossy());
+    write_text(out, &Text::Utf8(name.into()));
+    out.push(b'}');
+    Ok(())
+}
+
+/// The text of a Python `str`, which may hold lone surrogates and then has no UTF-8.
+enum Text<'a> {
+    Utf8(Cow<'a, str>),
+    Units(Vec<u16>),
+}
+
+impl<'a> Text<'a> {
+    fn of(text: &'a Bound<'_, PyString>) -> PyResult<Self> {
+        if let Ok(plain) = text.to_str() {
+            return Ok(Self::Utf8(plain.into()));
+        }
+        let encoded = text.call_method1(intern!(text.py(), "encode"), ("utf-16-le", "surrogatepass"))?;
+        let (pairs, _) = encoded.cast::<PyBytes>()?.as_bytes().as_chunks::<2>();
+        Ok(Self::Units(pairs.iter().map(|pair| u16::from_le_bytes(*pair)).collect()))
+    }
+
+    fn into_owned(self) -> Text<'static> {
+        match self {
+            Self::Utf8(text) => Text::Utf8(text.into_owned().into()),
+            Self::Units(units) => Text::Units(units),
+        }
+    }
+
+    /// The order of RFC 8785: by UTF-16 code units, which differs from that of UTF-8 above U+FFFF.
+    fn order(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Utf8(one), Self::Utf8(two)) if one.is_ascii() || two.is_ascii() => one.cmp(two),
+            (Self::Utf8(one), Self::Utf8(two)) => one.encode_utf16().cmp(two.encode_utf16()),
+            (Self::Utf8(one), Self::Units(two)) => one.encode_utf16().cmp(two.iter().copied()),
+            (Self::Units(one), Self::Utf8(two)) => one.iter().copied().cmp(two.encode_utf16()),
+            (Self::Units(one), Self::Units(two)) => one.cmp(two),
+        }
+    }
+}
+
+fn write_text(out: &mut Vec<u8>, text: &Text<'_>) {
+    out.push(b'"');
+    match text {
+        Text::Utf8(plain) => write_escaped(out, plain),
+        Text::Units(units) => {
+            for unit in char::decode_utf16(units.iter().copied()) {
+                match unit {
+                    Ok(character) => write_escaped(out, character.encode_utf8(&mut [0; 4])),
+                    Err(lone) => {
+                        out.extend_from_slice(format!("\\u{:04x}", lone.unpaired_surrogate()).as_bytes())
+                    }
+                }
+            }
+        }
+    }
+    out.push(b'"');
+}
+
+fn write_escaped(out: &mut Vec<u8>, text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+        let (before, after) = rest.split_at(at);
+        out.extend_from_slice(before.as_bytes());
+        let (special, after) = after.split_at(1);
+        match special {
+            "\"" => out.extend_from_slice(b"\\\""),
+            "\\" => out.extend_from_slice(b"\\\\"),
+            "\u{8}" => out.extend_from_slice(b"\\b"),
+            "\t" => out.extend_from_slice(b"\\t"),
+            "\n" => out.extend_from_slice(b"\\n"),
+            "\u{c}" => out.extend_from_slice(b"\\f"),
+            "\r" => out.extend_from_slice(b"\\r"),
+            control => {
+                let code = control.bytes().next().unwrap_or_default();
+                out.extend_from_slice(format!("\\u{code:04x}").as_bytes());
+            }
+        }
+        rest = after;
+    }
+    out.extend_from_slice(rest.as_bytes());
+}

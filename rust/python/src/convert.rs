@@ -1,0 +1,112 @@
+//! Host values to slots: the only reader of the values that facts and arguments hold.
+//!
+//! Exact or ill-typed, never rounded: a number crosses as an integer or through its shortest decimal
+//! text, and nothing is computed with floats.
+
+use policy_core::{Dimension, MAX_QUANTITY, Slot};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBool, PyFloat, PyInt, PyString, PyType};
+
+use crate::decimal::{is_plain, scaled};
+use crate::errors;
+
+/// How the host writes values of one fact.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    dimension: Dimension,
+    /// How many decimal places the integer inside has.
+    scale: u32,
+}
+
+impl Shape {
+    /// Whole currency units, seconds, fractions of one, or plain numbers.
+    pub(crate) fn of(dimension: Dimension) -> Self {
+        let scale = match dimension {
+            Dimension::Money | Dimension::Duration => 9,
+            Dimension::Percent => 6,
+            Dimension::Text | Dimension::Flag | Dimension::Count | Dimension::Tokens => 0,
+        };
+        Self { dimension, scale }
+    }
+
+    /// Money that the host counts in hundredths of the currency unit.
+    pub(crate) fn cents() -> Self {
+        Self { dimension: Dimension::Money, scale: 7 }
+    }
+
+    /// The slot of a host value. It borrows the text of `value`.
+    pub(crate) fn slot<'a>(self, value: &'a Bound<'_, PyAny>) -> Slot<'a> {
+        if value.is_none() {
+            return Slot::Missing;
+        }
+        let read = match self.dimension {
+            // Text that has no UTF-8 (lone surrogates) equals nothing that a policy can write.
+            Dimension::Text => {
+                value.cast::<PyString>().ok().and_then(|text| text.to_str().ok()).map(Slot::Text)
+            }
+            Dimension::Flag => value.cast::<PyBool>().ok().map(|flag| Slot::Flag(flag.is_true())),
+            _ => self.number(value).filter(|number| self.dimension.admits(*number)).map(Slot::Int),
+        };
+        read.unwrap_or(Slot::Ill)
+    }
+
+    fn number(self, value: &Bound<'_, PyAny>) -> Option<i64> {
+        if value.is_instance_of::<PyBool>() {
+            None
+        } else if value.is_instance_of::<PyInt>() {
+            value.extract::<i64>().ok()?.checked_mul(10i64.checked_pow(self.scale)?)
+        } else if let Ok(number) = value.cast::<PyFloat>() {
+            // Rust writes the shortest decimal that reads back as the same float; NaN does not parse.
+            scaled(&format!("{:e}", number.value()), self.scale)
+        } else if let Ok(text) = value.cast::<PyString>() {
+            let text = text.to_str().ok()?;
+            (self.dimension == Dimension::Money && is_plain(text)).then(|| scaled(text, self.scale)).flatten()
+        } else if is_decimal(value) {
+            scaled(value.str().ok()?.to_str().ok()?, self.scale)
+        } else {
+            None
+        }
+    }
+}
+
+fn is_decimal(value: &Bound<'_, PyAny>) -> bool {
+    static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    DECIMAL
+        .import(value.py(), "decimal", "Decimal")
+        .is_ok_and(|class| value.is_instance(class).unwrap_or(false))
+}
+
+/// A number of the host's: an instant, an id or an amount, named so that a wrong one can be told apart.
+macro_rules! numbers {
+    ($($name:ident: $what:literal, $most:expr, $written:literal;)*) => {$(
+        #[doc = $what]
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) struct $name(pub(crate) u64);
+
+        impl<'a, 'py> FromPyObject<'a, 'py> for $name {
+            type Error = PyErr;
+
+            fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+                match value.extract::<u64>() {
+                    Ok(number) if number <= $most => Ok(Self(number)),
+                    Err(error) if !value.is_instance_of::<PyInt>() => Err(error),
+                    _ => Err(out_of_range(&value, $what, $written)),
+                }
+            }
+        }
+    )*};
+}
+
+numbers! {
+    Instant: "the instant `now`", u64::MAX, "2^64 - 1";
+    Seed: "the seed", u64::MAX, "2^64 - 1";
+    Id: "the id of a call, attempt or request", u64::MAX, "2^64 - 1";
+    Tokens: "the number of tokens", MAX_QUANTITY, "2^53 - 1";
+}
+
+fn out_of_range(value: &Bound<'_, PyAny>, what: &str, most: &str) -> PyErr {
+    let given = value.repr().map_or_else(|_| "too long to print".to_owned(), |text| text.to_string());
+    let message = format!("{what} is `{given}`; pass a number from 0 to {most}");
+    errors::engine_error(value.py(), "bad_value", message)
+}

@@ -1,0 +1,254 @@
+//! `Decision` and `Settlement`: what the engine answered. Fields become Python objects when they are read.
+
+use std::sync::Arc;
+
+use policy_core::{By, Program, Statement};
+use pyo3::prelude::*;
+
+use crate::render;
+
+/// One decision, with the program whose names it refers to.
+#[pyclass(frozen, module = "checkrein._core")]
+#[derive(Debug)]
+pub(crate) struct Decision {
+    core: policy_core::Decision,
+    program: Arc<Program>,
+}
+
+/// The row of a table that the engine gave by its index.
+fn row<T>(table: &[T], index: u32) -> Option<&T> {
+    table.get(usize::try_from(index).ok()?)
+}
+
+impl Decision {
+    pub(crate) fn new(core: policy_core::Decision, program: &Arc<Program>) -> Self {
+        Self { core, program: Arc::clone(program) }
+    }
+
+    fn statement(&self) -> Option<&Statement> {
+        match self.core.by {
+            By::Statement(index) => row(self.program.statements(), index),
+            By::Nobody | By::BuiltIn(_) => None,
+        }
+    }
+
+    fn ended_in(&self) -> Option<&policy_core::State> {
+        row(self.program.states(), self.core.state?)
+    }
+}
+
+#[pymethods]
+impl Decision {
+    #[getter]
+    fn number(&self) -> u64 {
+        self.core.number
+    }
+
+    #[getter]
+    fn event(&self) -> &'static str {
+        self.core.event.name()
+    }
+
+    #[getter]
+    fn outcome(&self) -> &'static str {
+        self.core.outcome.name()
+    }
+
+    #[getter]
+    fn call(&self) -> Option<u64> {
+        self.core.call
+    }
+
+    #[getter]
+    fn attempt(&self) -> Option<u64> {
+        self.core.attempt
+    }
+
+    #[getter]
+    fn attempt_number(&self) -> Option<u64> {
+        self.core.attempt_number
+    }
+
+    #[getter]
+    fn model(&self) -> Option<&str> {
+        row(self.program.models(), self.core.model?).map(|model| &*model.name)
+    }
+
+    #[getter]
+    fn output_cap(&self) -> Option<u64> {
+        self.core.output_cap
+    }
+
+    #[getter]
+    fn timeout_ns(&self) -> Option<u64> {
+        self.core.timeout_ns
+    }
+
+    #[getter]
+    fn wait_ns(&self) -> Option<u64> {
+        self.core.wait_ns
+    }
+
+    #[getter]
+    fn state(&self) -> Option<&str> {
+        self.ended_in().map(|state| &*state.name)
+    }
+
+    #[getter]
+    fn tell_agent(&self) -> Option<&str> {
+        self.ended_in()?.tell_agent.as_deref()
+    }
+
+    #[getter]
+    fn tell_user(&self) -> Option<&str> {
+        self.ended_in()?.tell_user.as_deref()
+    }
+
+    #[getter]
+    fn by(&self) -> Option<&str> {
+        match self.core.by {
+            By::BuiltIn(reason) => Some(reason.name()),
+            By::Nobody | By::Statement(_) => self.statement().map(|statement| &*statement.name),
+        }
+    }
+
+    #[getter]
+    fn kind(&self) -> Option<&'static str> {
+        match self.core.by {
+            By::BuiltIn(_) => Some("built-in"),
+            By::Nobody | By::Statement(_) => self.statement().map(|statement| statement.kind.name()),
+        }
+    }
+
+    #[getter]
+    fn line(&self) -> Option<u64> {
+        self.statement().map(|statement| statement.line)
+    }
+
+    #[getter]
+    fn column(&self) -> Option<u64> {
+        self.statement().map(|statement| statement.column)
+    }
+
+    #[getter]
+    fn reason(&self) -> Option<&str> {
+        self.core.reason(&self.program)
+    }
+
+    #[getter]
+    fn undecided(&self) -> bool {
+        self.core.undecided
+    }
+
+    #[getter]
+    fn latched(&self) -> bool {
+        self.core.latched
+    }
+
+    #[getter]
+    fn request(&self) -> Option<u64> {
+        self.core.asked.map(|asked| asked.request)
+    }
+
+    #[getter]
+    fn queue(&self) -> Option<&str> {
+        row(self.program.queues(), self.core.asked?.queue).map(|queue| &*queue.name)
+    }
+
+    #[getter]
+    fn expires_at(&self) -> Option<u64> {
+        self.core.asked.map(|asked| asked.expires_at)
+    }
+
+    #[getter]
+    fn reserved_tokens(&self) -> u64 {
+        self.core.reserved_tokens
+    }
+
+    #[getter]
+    fn reserved_cost(&self) -> u64 {
+        self.core.reserved_cost
+    }
+
+    #[getter]
+    fn votes(&self) -> Vec<(&'static str, &str, &'static str, bool)> {
+        let named = self.core.votes.iter().filter_map(|vote| {
+            let statement = row(self.program.statements(), vote.statement)?;
+            Some((statement.kind.name(), &*statement.name, vote.outcome.name(), vote.undecided))
+        });
+        named.collect()
+    }
+
+    #[getter]
+    fn advice(&self) -> Vec<(&'static str, &str, &str)> {
+        let told = self.core.advice.iter().filter_map(|advice| {
+            let limit = row(self.program.limits(), advice.limit)?;
+            let threshold = row(&limit.thresholds, advice.threshold)?;
+            let name = &row(self.program.statements(), limit.statement)?.name;
+            Some((threshold.kind.name(), &*threshold.text, &**name))
+        });
+        told.collect()
+    }
+
+    #[getter]
+    fn values(&self) -> Vec<(&str, String)> {
+        let shown = self.core.values.iter().filter_map(|(index, value)| {
+            let fact = row(self.program.facts(), *index)?;
+            Some((&*fact.name, render::value(&self.program, fact.dimension, value)))
+        });
+        shown.collect()
+    }
+
+    #[getter]
+    fn skipped(&self) -> Vec<&str> {
+        let models = self.core.skipped.iter().filter_map(|index| row(self.program.models(), *index));
+        models.map(|model| &*model.name).collect()
+    }
+
+    fn __repr__(&self) -> String {
+        let by = self.by().map(|by| format!(" by `{by}`")).unwrap_or_default();
+        format!("<Decision {}: {} {}{by}>", self.core.number, self.event(), self.outcome())
+    }
+}
+
+/// What an attempt was charged in the end.
+#[pyclass(frozen, module = "checkrein._core")]
+#[derive(Debug)]
+pub(crate) struct Settlement(pub(crate) policy_core::Settlement);
+
+#[pymethods]
+impl Settlement {
+    #[getter]
+    fn input_tokens(&self) -> u64 {
+        self.0.input_tokens
+    }
+
+    #[getter]
+    fn output_tokens(&self) -> u64 {
+        self.0.output_tokens
+    }
+
+    #[getter]
+    fn tokens(&self) -> u64 {
+        self.0.tokens
+    }
+
+    #[getter]
+    fn cost(&self) -> u64 {
+        self.0.cost
+    }
+
+    #[getter]
+    fn reserved_tokens(&self) -> u64 {
+        self.0.reserved_tokens
+    }
+
+    #[getter]
+    fn reserved_cost(&self) -> u64 {
+        self.0.reserved_cost
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Settlement: {} tokens, {} nano-units>", self.0.tokens, self.0.cost)
+    }
+}

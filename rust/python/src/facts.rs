@@ -1,0 +1,182 @@
+//! Facts and arguments of one event: looked up by the names the program declares, never by the dict's.
+
+use policy_core::{BuiltInFact, MoneyUnit, Program, Slot, Source};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use crate::convert::Shape;
+use crate::errors;
+use crate::names::nearest;
+
+/// The first words of the fact names that belong to the engine.
+const RESERVED: [&str; 10] =
+    ["run", "session", "user", "team", "org", "call", "step", "error", "result", "now"];
+
+/// What the host may send with any call, whether or not the policy reads it.
+const ALWAYS: [&str; 2] = ["step.kind", "step.confidence"];
+
+/// As many declared names as an error message lists.
+const LISTED: usize = 20;
+
+/// One fact that the host may send.
+#[derive(Debug)]
+struct Column {
+    /// The key of the host's dict, interned: finding it costs one look-up of a known hash.
+    key: Py<PyString>,
+    /// The fact's index in the program.
+    fact: usize,
+    shape: Shape,
+}
+
+/// Where a program's facts are found in what the host sends. Made once, when the program is loaded.
+#[derive(Debug)]
+pub(crate) struct Columns {
+    host: Vec<Column>,
+    /// One entry for each tool of the program, in its order.
+    tools: Vec<Vec<Column>>,
+    /// Those of [`ALWAYS`] that the program does not read.
+    ignored: Vec<Py<PyString>>,
+    width: usize,
+}
+
+/// The values that the host sent for an event. It keeps alive what the slots borrow.
+#[derive(Debug)]
+pub(crate) struct Sent<'py> {
+    values: Vec<(usize, Shape, Bound<'py, PyAny>)>,
+    width: usize,
+}
+
+impl Sent<'_> {
+    /// One slot for each fact of the program. Reading a value may run host code, so no lock may be held.
+    pub(crate) fn slots(&self) -> Vec<Slot<'_>> {
+        let mut slots = vec![Slot::Missing; self.width];
+        for (fact, shape, value) in &self.values {
+            if let Some(slot) = slots.get_mut(*fact) {
+                *slot = shape.slot(value);
+            }
+        }
+        slots
+    }
+}
+
+impl Columns {
+    pub(crate) fn of(py: Python<'_>, program: &Program) -> Self {
+        let column =
+            |key: &str, fact: usize, shape| Column { key: PyString::intern(py, key).unbind(), fact, shape };
+        let facts = program.facts();
+        let host = (0..)
+            .zip(facts)
+            .filter(|(_, fact)| comes_from_host(fact.source))
+            .map(|(index, fact)| column(&fact.name, index, Shape::of(fact.dimension)))
+            .collect();
+        let tools = program.tools().iter().map(|tool| {
+            let args = tool.args.iter().filter_map(|arg| {
+                let index = usize::try_from(arg.fact).ok()?;
+                let shape = match arg.unit {
+                    Some(MoneyUnit::Cents) => Shape::cents(),
+                    Some(MoneyUnit::Units) | None => Shape::of(facts.get(index)?.dimension),
+                };
+                Some(column(&arg.name, index, shape))
+            });
+            args.collect()
+        });
+        let read = |name: &&&str| facts.iter().any(|fact| *fact.name == ***name);
+        let ignored =
+            ALWAYS.iter().filter(|name| !read(name)).map(|name| PyString::intern(py, name).unbind());
+        Self { host, tools: tools.collect(), ignored: ignored.collect(), width: facts.len() }
+    }
+
+    /// The facts of a call.
+    ///
+    /// # Errors
+    /// `UnknownFact` for a key that is no declared host fact.
+    pub(crate) fn facts<'py>(
+        &self,
+        py: Python<'py>,
+        program: &Program,
+        facts: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Sent<'py>> {
+        let mut sent = Sent { values: Vec::new(), width: self.width };
+        let Some(facts) = facts.filter(|facts| !facts.is_empty()) else {
+            return Ok(sent);
+        };
+        look_up(py, &self.host, facts, &mut sent)?;
+        let mut found = sent.values.len();
+        if found != facts.len() {
+            for key in &self.ignored {
+                found = found.saturating_add(usize::from(facts.contains(key.bind(py))?));
+            }
+        }
+        // Only a dict that holds more than was found is walked, to name what is wrong with it.
+        if found == facts.len() { Ok(sent) } else { self.check(py, program, facts).map(|()| sent) }
+    }
+
+    /// The same, and the arguments of a tool call. An undeclared tool has none that anybody reads.
+    pub(crate) fn call<'py>(
+        &self,
+        program: &Program,
+        tool: &str,
+        args: &Bound<'py, PyDict>,
+        facts: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Sent<'py>> {
+        let mut sent = self.facts(args.py(), program, facts)?;
+        let index = program.tools().binary_search_by(|known| known.name.as_bytes().cmp(tool.as_bytes()));
+        if let Some(columns) = index.ok().and_then(|index| self.tools.get(index)) {
+            look_up(args.py(), columns, args, &mut sent)?;
+        }
+        Ok(sent)
+    }
+
+    fn check(&self, py: Python<'_>, program: &Program, facts: &Bound<'_, PyDict>) -> PyResult<()> {
+        for key in facts.keys() {
+            let name = key.str()?;
+            let name = name.to_string_lossy();
+            let known = |column: &Column| column.key.bind(py).to_string_lossy() == name;
+            if !key.is_instance_of::<PyString>() || !(ALWAYS.contains(&&*name) || self.host.iter().any(known))
+            {
+                return Err(errors::unknown_fact(py, unknown(program, &name)));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn look_up<'py>(
+    py: Python<'py>,
+    columns: &[Column],
+    dict: &Bound<'py, PyDict>,
+    sent: &mut Sent<'py>,
+) -> PyResult<()> {
+    for column in columns {
+        if let Some(value) = dict.get_item(column.key.bind(py))? {
+            sent.values.push((column.fact, column.shape, value));
+        }
+    }
+    Ok(())
+}
+
+fn comes_from_host(source: Source) -> bool {
+    match source {
+        Source::Host => true,
+        Source::BuiltIn(fact) => BuiltInFact::from_host(fact),
+        Source::Arg => false,
+    }
+}
+
+fn unknown(program: &Program, name: &str) -> String {
+    let reserved = name.split_once('.').is_some_and(|(first, _)| RESERVED.contains(&first));
+    if reserved && nearest(name, ALWAYS.into_iter()).is_none() {
+        return format!("fact `{name}` is set by the engine; leave it out");
+    }
+    let declared =
+        || program.facts().iter().filter(|fact| fact.source == Source::Host).map(|fact| &*fact.name);
+    let hint = nearest(name, declared().chain(ALWAYS))
+        .map_or_else(|| "declare it or leave it out".to_owned(), |near| format!("did you mean `{near}`?"));
+    let mut listed: Vec<_> = declared().take(LISTED).map(|known| format!("`{known}`")).collect();
+    if declared().count() > LISTED {
+        listed.push("...".to_owned());
+    }
+    let listed = if listed.is_empty() { "no facts".to_owned() } else { listed.join(", ") };
+    let file = program.file();
+    format!("fact `{name}` is not declared in `{file}`; {hint} (the policy declares {listed})")
+}

@@ -1,0 +1,38 @@
+//! The Python face of the engine: translation only. No decision is taken here.
+//!
+//! `convert` and `facts` read host values, `canonical` and `decimal` are their exact texts, `errors`
+//! raises, `render` shows; `program`, `run` and `decision` are the classes. The documentation for users is
+//! in the stub, `python/checkrein/_core.pyi`.
+
+mod canonical;
+mod convert;
+mod decimal;
+mod decision;
+mod errors;
+mod facts;
+mod guarded;
+mod hashes;
+mod names;
+mod program;
+mod render;
+mod run;
+
+/// The module `checkrein._core`.
+#[pyo3::pymodule]
+mod _core {
+    #[pymodule_export]
+    use crate::decision::{Decision, Settlement};
+    #[pymodule_export]
+    use crate::hashes::{canonical, fingerprint, xxh3_64};
+    #[pymodule_export]
+    use crate::program::Program;
+    #[pymodule_export]
+    use crate::run::Run;
+
+    #[pymodule_export]
+    const FORMAT: u16 = policy_core::FORMAT;
+
+    // The grammar travels inside the extension, so that an installed parser and engine always agree.
+    #[pymodule_export]
+    const GRAMMAR: &str = include_str!("../../../grammar/rein.lark");
+}

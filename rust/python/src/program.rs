@@ -1,0 +1,162 @@
+//! `Program`: a compiled policy, and what it says about itself.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use policy_core::{MoneyUnit, Presence, Slot, Source};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString};
+
+use crate::errors;
+use crate::facts::Columns;
+
+/// A verified program, shared by the runs and decisions made from it.
+#[pyclass(frozen, module = "checkrein._core")]
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) core: Arc<policy_core::Program>,
+    pub(crate) columns: Arc<Columns>,
+}
+
+#[pymethods]
+impl Program {
+    #[staticmethod]
+    fn load(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        let core =
+            policy_core::Program::load(data).map_err(|error| errors::load_error(py, error.to_string()))?;
+        let columns = Arc::new(Columns::of(py, &core));
+        Ok(Self { core: Arc::new(core), columns })
+    }
+
+    #[getter]
+    fn digest(&self) -> String {
+        self.core.digest().iter().fold(String::new(), |mut text, byte| {
+            // Writing to a `String` cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+
+    #[getter]
+    fn policy(&self) -> &str {
+        self.core.policy()
+    }
+
+    #[getter]
+    fn file(&self) -> &str {
+        self.core.file()
+    }
+
+    #[getter]
+    fn currency(&self) -> &str {
+        self.core.currency()
+    }
+
+    #[getter]
+    fn language(&self) -> u16 {
+        self.core.language()
+    }
+
+    #[getter]
+    fn models<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        listed(py, self.core.models(), |model, dict| {
+            dict.set_item("name", &*model.name)?;
+            dict.set_item("target", &*model.target)?;
+            dict.set_item("tier", model.tier)?;
+            dict.set_item("place", model.place.name())?;
+            dict.set_item("window", model.window)?;
+            dict.set_item("output", model.output)?;
+            dict.set_item("least_output", model.least_output)?;
+            dict.set_item("price", model.price.map(|price| (price.input, price.output)))
+        })
+    }
+
+    #[getter]
+    fn tools<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let facts = self.core.facts();
+        listed(py, self.core.tools(), |tool, dict| {
+            let args = listed(py, &tool.args, |arg, dict| {
+                let fact = usize::try_from(arg.fact).ok().and_then(|index| facts.get(index));
+                dict.set_item("name", &*arg.name)?;
+                dict.set_item("dimension", fact.map(|fact| fact.dimension.name()))?;
+                dict.set_item("unit", arg.unit.map(unit))
+            })?;
+            dict.set_item("name", &*tool.name)?;
+            dict.set_item("tool_class", tool.class.name())?;
+            dict.set_item("once", tool.once)?;
+            dict.set_item("timeout_ns", tool.timeout_ns)?;
+            dict.set_item("args", args)
+        })
+    }
+
+    #[getter]
+    fn statements<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        listed(py, self.core.statements(), |statement, dict| {
+            dict.set_item("kind", statement.kind.name())?;
+            dict.set_item("name", &*statement.name)?;
+            dict.set_item("line", statement.line)?;
+            dict.set_item("column", statement.column)?;
+            dict.set_item("source", &*statement.source)
+        })
+    }
+
+    #[getter]
+    fn facts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        listed(py, self.core.facts(), |fact, dict| {
+            dict.set_item("name", &*fact.name)?;
+            dict.set_item("dimension", fact.dimension.name())?;
+            dict.set_item("source", source(fact.source))?;
+            dict.set_item("presence", presence(&fact.presence))
+        })
+    }
+
+    fn read(
+        &self,
+        tool: &Bound<'_, PyString>,
+        args: &Bound<'_, PyDict>,
+        facts: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<usize> {
+        let sent = self.columns.call(&self.core, &tool.to_string_lossy(), args, facts)?;
+        Ok(sent.slots().iter().filter(|slot| !matches!(slot, Slot::Missing | Slot::Ill)).count())
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Program `{}` of `{}`>", self.core.policy(), self.core.file())
+    }
+}
+
+/// One dict for each row, filled by `fill`.
+fn listed<'py, T>(
+    py: Python<'py>,
+    rows: &[T],
+    fill: impl Fn(&T, &Bound<'py, PyDict>) -> PyResult<()>,
+) -> PyResult<Bound<'py, PyList>> {
+    let dicts = rows.iter().map(|row| {
+        let dict = PyDict::new(py);
+        fill(row, &dict).map(|()| dict)
+    });
+    PyList::new(py, dicts.collect::<PyResult<Vec<_>>>()?)
+}
+
+fn unit(unit: MoneyUnit) -> &'static str {
+    match unit {
+        MoneyUnit::Units => "units",
+        MoneyUnit::Cents => "cents",
+    }
+}
+
+fn source(source: Source) -> &'static str {
+    match source {
+        Source::Host => "host",
+        Source::Arg => "argument",
+        Source::BuiltIn(_) => "engine",
+    }
+}
+
+fn presence(presence: &Presence) -> &'static str {
+    match presence {
+        Presence::Required => "required",
+        Presence::Optional => "optional",
+        Presence::Default(_) => "default",
+    }
+}

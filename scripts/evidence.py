@@ -1,0 +1,86 @@
+"""Runs an expensive check at its full figure and writes what came of it into docs/evidence.md.
+
+    python scripts/evidence.py differential --count 100000
+
+Each check is one row: command, commit, seed, count, duration, result. A check that is cut off goes on
+where it stopped when it is started again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "evidence.md"
+HEAD = """# Evidence
+
+Each row is one run of an expensive check at its full figure. `make evidence` runs them all again and
+writes this file; nothing here is typed in.
+
+| check | command | commit | seed | count | seconds | result |
+|---|---|---|---|---|---|---|
+"""
+
+
+def differential(count: int, seed: int, state: Path) -> tuple[list[str], str]:
+    """Random policies and runs through the Rust engine and the reference interpreter."""
+    command = [
+        sys.executable, "-m", "tests.differential.run",
+        "--runs", str(count), "--seed", str(seed), "--jobs", "2", "--resume", str(state),
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    sys.stdout.write(done.stdout)
+    sys.stderr.write(done.stderr)
+    if done.returncode != 0:
+        raise SystemExit(done.returncode)
+    return command, "; ".join(line for line in done.stdout.splitlines() if line.strip())
+
+
+CHECKS = {"differential": differential}
+
+
+def main() -> None:
+    """Run one check and record its row."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("check", choices=sorted(CHECKS))
+    parser.add_argument("--count", type=int, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    state = ROOT / "target" / f"evidence-{options.check}-{options.seed}-{options.count}.json"
+    state.parent.mkdir(exist_ok=True)
+    begun = time.monotonic()
+    _command, result = CHECKS[options.check](options.count, options.seed, state)
+    seconds = time.monotonic() - begun
+    row = (
+        f"| {options.check} | `make evidence-{options.check} N={options.count}` | {commit()} "
+        f"| {options.seed} | {options.count} | {seconds:.0f} | {result.replace('|', '/')} |\n"
+    )
+    rows = [line for line in read_rows() if not line.startswith(f"| {options.check} |")]
+    PAGE.write_text(HEAD + "".join(sorted([*rows, row])), encoding="utf-8")
+    sys.stdout.write(f"written to {PAGE.relative_to(ROOT)}\n")
+
+
+def read_rows() -> list[str]:
+    """The rows that the page has now."""
+    if not PAGE.exists():
+        return []
+    lines = PAGE.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [line for line in lines if line.startswith("| ") and not line.startswith("| check |")]
+
+
+def commit() -> str:
+    """The commit that was checked; `+` when the tree has changes on top of it."""
+    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    dirty = subprocess.run(
+        ["git", "status", "--porcelain", "--untracked-files=no"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    changed = [line for line in dirty.stdout.splitlines() if not line.endswith("docs/evidence.md")]
+    return head.stdout.strip() + ("+" if changed else "")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Everything that CI runs, cheap checks first, with the seconds that each part takes.
+# A part that fails stops the run. `make test` sets up the environment and calls this.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH" NO_COLOR=1
+unset PYTHONPATH
+
+times=()
+part() {
+    local name=$1 begun=$SECONDS
+    shift
+    printf '\n== %s: %s\n' "$name" "$*"
+    if ! "$@"; then
+        printf '\nFAILED: %s (after %d s)\n' "$name" $((SECONDS - begun)) >&2
+        exit 1
+    fi
+    times+=("$(printf '%5d s  %s' $((SECONDS - begun)) "$name")")
+}
+
+part "format of the Rust code" cargo fmt --all --check
+part "lint of the Python code" ruff check --quiet .
+part "types of the Python code" mypy
+part "lint of the Rust code" cargo clippy --quiet --workspace --all-targets -- -D warnings
+part "tests of the Rust code" cargo test --quiet --workspace
+part "tests in Python" pytest -q --durations=5 tests
+part "the wheel in a new environment" bash scripts/test_wheel.sh
+
+printf '\nseconds a part:\n'
+printf '%s\n' "${times[@]}"
+printf '%5d s  in all\n' "$SECONDS"

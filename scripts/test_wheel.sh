@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Builds the wheel, installs it in a new environment without Lark, and runs a compiled policy there;
+# then with its dependencies, and runs the command. What only works from the checkout fails here.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+.venv/bin/maturin build --release --quiet --out "$work/dist"
+wheel=$(ls "$work"/dist/*.whl)
+echo "wheel: $(basename "$wheel"), $(du -k "$wheel" | cut -f1) KiB"
+case "$wheel" in *-cp311-abi3-*) ;; *) echo "not an abi3 wheel for 3.11: $wheel" >&2; exit 1 ;; esac
+
+.venv/bin/checkrein compile grammar/examples/support.rein -o "$work/support.reinc"
+python3 -m venv "$work/bare"
+"$work/bare/bin/python" -m pip install -q --disable-pip-version-check --no-deps "$wheel"
+cp tests/wheel/decide.py "$work/decide.py"
+(cd "$work" && "$work/bare/bin/python" -I decide.py support.reinc >bare.txt)
+(cd "$work" && "$root/.venv/bin/python" -I decide.py support.reinc >here.txt)
+diff "$work/bare.txt" "$work/here.txt"
+echo "without Lark: $(wc -l <"$work/bare.txt") decisions, the same as with it"
+
+"$work/bare/bin/python" -m pip install -q --disable-pip-version-check "$wheel"
+cp grammar/examples/support.rein "$work/copy.rein"
+(cd "$work" && bare/bin/checkrein check copy.rein && bare/bin/checkrein test copy.rein >/dev/null)
+(cd "$work" && bare/bin/checkrein rule R0101 >/dev/null)
+echo "the command runs from the installed wheel"

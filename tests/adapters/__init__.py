@@ -1,0 +1,1 @@
+"""Adapters against the real packages, over HTTP on loopback."""

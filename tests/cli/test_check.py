@@ -1,0 +1,88 @@
+"""`checkrein check`: findings, formats and exit codes."""
+
+import json
+
+import pytest
+
+
+def test_a_clean_policy(command):
+    printed = command("check", "support.rein")
+    assert (printed.exit_code, printed.stdout, printed.stderr) == (0, "no mistakes in 1 file\n", "")
+
+
+def test_every_mistake_in_full(command, snapshot):
+    printed = command("check", "mistakes.rein")
+    assert printed.exit_code == 1
+    assert printed.stderr == ""
+    snapshot("check_mistakes", printed.stdout)
+
+
+def test_every_mistake_as_json(command, snapshot):
+    printed = command("check", "--format", "json", "mistakes.rein", "support.rein")
+    assert printed.exit_code == 1
+    findings = json.loads(printed.stdout)
+    assert {f["file"] for f in findings} == {"mistakes.rein"}
+    assert all(f["line"] and f["column"] and f["code"] and f["message"] for f in findings)
+    snapshot("check_mistakes_json", printed.stdout)
+
+
+def test_no_mistake_as_json(command):
+    printed = command("check", "--format", "json", "support.rein")
+    assert (printed.exit_code, json.loads(printed.stdout)) == (0, [])
+
+
+def test_folders_are_searched_and_every_file_is_checked_once(command, folder):
+    deeper = folder / "a" / "b"
+    deeper.mkdir(parents=True)
+    (deeper / "deep.rein").write_text((folder / "support.rein").read_text())
+    hidden = folder / ".venv"
+    hidden.mkdir()
+    (hidden / "broken.rein").write_text("not a policy")
+    (folder / "mistakes.rein").unlink()
+    printed = command("check", ".", "support.rein", "a")
+    assert (printed.exit_code, printed.stdout) == (0, "no mistakes in 3 files\n")
+
+
+def test_stdin(command, folder):
+    source = (folder / "mistakes.rein").read_text()
+    printed = command("check", "-", stdin=source)
+    assert printed.exit_code == 1
+    assert "--> <stdin>:8:" in printed.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nowhere.rein"], "cannot read `nowhere.rein`: no such file or directory"),
+        (["empty"], "no `*.rein` file in the folder `empty`"),
+        (["support.reinc"], "`support.reinc` is compiled; give its source"),
+        ([], "Missing argument 'FILE...'"),
+        (["--format", "xml", "support.rein"], "'xml' is not one of"),
+    ],
+)
+def test_what_cannot_be_checked(command, folder, words, told):
+    (folder / "empty").mkdir()
+    printed = command("check", *words)
+    assert printed.exit_code == 2
+    assert printed.stdout == ""
+    assert told in printed.stderr
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x00\x00",
+        b"\xff\xfe",
+        b"\xef\xbb\xbflanguage 1",
+        b"(" * 100_000,
+        b'language 1 policy "x"' * 20_000,
+    ],
+    ids=["empty", "nul", "not utf-8", "byte order mark", "nested", "large"],
+)
+def test_bytes_that_are_no_policy(command, folder, data):
+    (folder / "odd.rein").write_bytes(data)
+    printed = command("check", "odd.rein")
+    assert printed.exit_code == 1
+    assert "error R" in printed.stdout
+    assert printed.stderr == ""

@@ -1,0 +1,147 @@
+"""`checkrein test`, and what each item of a `test` block means."""
+
+import pytest
+
+from checkrein import testing
+
+
+def test_passing(command, snapshot):
+    printed = command("test", "support.rein")
+    assert (printed.exit_code, printed.stderr) == (0, "")
+    snapshot("test_passed", printed.stdout)
+
+
+def test_failing(command, snapshot):
+    printed = command("test", "failing.rein")
+    assert (printed.exit_code, printed.stderr) == (1, "")
+    snapshot("test_failed", printed.stdout)
+
+
+def test_one_failing_file_of_several(command):
+    printed = command("test", "support.rein", "failing.rein")
+    assert printed.exit_code == 1
+    assert printed.stdout.endswith("6 tests, 2 failed\n")
+
+
+def test_a_policy_with_mistakes_does_not_hide_the_others(command):
+    printed = command("test", "mistakes.rein", "support.rein")
+    assert printed.exit_code == 1
+    assert "error R" in printed.stderr
+    assert printed.stdout.endswith("3 tests, none failed, 1 file with mistakes\n")
+
+
+def test_no_test_is_no_success(command, folder):
+    (folder / "bare.rein").write_text('language 1 policy "bare" tool "t" { }')
+    printed = command("test", "bare.rein")
+    assert (printed.exit_code, printed.stdout) == (2, "")
+    assert "there is no `test` block" in printed.stderr
+
+
+POLICY = """
+language 1 policy "semantics"
+model "large" is "t/large" { tier 2 place cloud window 10k tokens output 1k tokens
+  price input $1 output $1 per 1M tokens }
+model "small" is "t/small" { tier 1 place edge window 10k tokens output 500 tokens price free }
+tool "look" { class retrieve }
+tool "pay" { class act args { "amount" money in cents "whole" money optional "share" percent optional
+  "pause" duration optional "name" text optional "yes" flag optional "n" count optional } }
+fact trip.price money optional
+limit "per run" on run { tokens <= 2000 tokens } else stop "over"
+retry "tools" on tool "look" { when error.kind in ["timeout", "unavailable"] attempts <= 3
+  backoff 1 s .. 1 s } else fail "broken"
+retry "models" on model any { when error.kind == "timeout" attempts <= 2
+  backoff 1 s .. 1 s } else fail "broken"
+route "cheap" { to "small" when has step.kind and step.kind == "short"
+  fallback "large" -> "small" }
+rule "cents" on tool "pay" when call.args.amount == $1.50 then deny because "cents"
+rule "whole" on tool "pay" when has call.args.whole and call.args.whole == $1.50 then deny because "whole"
+rule "share" on tool "pay" when has call.args.share and call.args.share == 12.5% then deny because "share"
+rule "pause" on tool "pay" when has call.args.pause and call.args.pause == 1.5 s then deny because "pause"
+rule "name" on tool "pay" when has call.args.name and call.args.name == "x" then deny because "name"
+rule "yes" on tool "pay" when has call.args.yes and call.args.yes == true then deny because "yes"
+rule "n" on tool "pay" when has call.args.n and call.args.n == 7 then deny because "n"
+rule "trip" on tool "pay" when has trip.price and trip.price > $10 then escalate to "leads" because "dear"
+queue "leads" { expires 10 min default stop "unanswered" }
+state "over" tell user "x" state "broken" tell agent "x" state "unanswered" tell user "x"
+"""
+
+
+def misses(*items):
+    source = POLICY + 'test "t" {\n' + "\n".join(items) + "\n}"
+    (result,) = testing.run_source(source, "t.rein")
+    return [(miss.expected, miss.came) for miss in result.misses]
+
+
+@pytest.mark.parametrize(
+    ("argument", "rule"),
+    [
+        ('"amount" $1.50', "cents"),
+        ('"amount" $1 "whole" $1.50', "whole"),
+        ('"amount" $1 "share" 12.5%', "share"),
+        ('"amount" $1 "pause" 1500 ms', "pause"),
+        ('"amount" $1 "name" "x"', "name"),
+        ('"amount" $1 "yes" true', "yes"),
+        ('"amount" $1 "n" 7', "n"),
+    ],
+)
+def test_arguments_reach_the_engine_exactly(argument, rule):
+    assert misses(f'tool "pay" {{ {argument} }}', f'expect deny by "{rule}"') == []
+
+
+def test_facts_belong_to_one_call():
+    assert misses(
+        'tool "pay" { "amount" $1 trip.price $11 }', 'expect escalate to "leads" by "trip"',
+        'tool "pay" { "amount" $1 }', "expect allow",
+    ) == []  # fmt: skip
+
+
+def test_an_approved_call_keeps_its_number():
+    assert misses(
+        'tool "pay" { "amount" $1 trip.price $11 }', "approve", "expect allow at call 1",
+        'tool "look" { }', "expect allow at call 2", "expect allow",
+    ) == []  # fmt: skip
+
+
+def test_a_late_answer_leaves_it_to_the_queue():
+    assert misses(
+        'tool "pay" { "amount" $1 trip.price $11 }', "wait 11 min", "approve",
+        'expect stop "unanswered" by "trip"', 'tool "look" { }', 'expect stop "unanswered" at call 2',
+    ) == []  # fmt: skip
+
+
+def test_failures_are_retried_until_the_decision_is_final():
+    assert misses(
+        'tool "look" { } fails "timeout" 2 times', "expect allow", 'expect wait by "tools"',
+        'tool "look" { } fails "timeout" 3 times', 'expect fail "broken" by "tools"',
+    ) == []  # fmt: skip
+
+
+def test_an_exhausted_model_falls_back():
+    assert misses(
+        'model "large" { input 10 output 10 asks 10 } fails "timeout" 2 times', "expect allow",
+        'model "large" { input 10 output 10 asks 10 } fails "timeout"', 'expect fail "broken" by "models"',
+    ) == []  # fmt: skip
+
+
+def test_a_timeout_keeps_its_hold_and_another_failure_costs_nothing():
+    call = 'model "large" {{ input 500 output 0 asks 100 }} fails "{}"'
+    assert misses(*[call.format("auth")] * 9, "expect allow") == []
+    assert misses(*[call.format("timeout")] * 2, 'expect stop "over" by "per run"') == []
+
+
+def test_used_output_never_exceeds_the_cap():
+    assert misses(
+        'model "large" { input 500 output 900 asks 100 }', 'model "large" { input 500 output 900 asks 800 }',
+        "expect allow", 'model "large" { input 100 output 0 }', 'expect stop "over"',
+    ) == []  # fmt: skip
+
+
+def test_repeats_may_be_nested():
+    assert misses('repeat 2 { repeat 3 { tool "look" { } } }', "expect allow at call 6") == []
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    import checkrein
+
+    with pytest.raises(checkrein.LoadError, match="cannot read the policy"):
+        testing.run_file(tmp_path / "none.rein")

@@ -1,0 +1,136 @@
+"""Reads the hand-written cases of `grammar/conformance` and holds answers against what they expect."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parents[2] / "grammar" / "conformance"
+UNITS = {"ns": 1, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9}
+PLAIN = (
+    "number event outcome call attempt model state tell_agent tell_user by kind line column reason"
+    " undecided latched request queue reserved_tokens skipped attempt_number"
+).split()
+RENAMED = {"cap": "output_cap", "timeout": "timeout_ns", "wait": "wait_ns", "expires_at": "expires_at"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case: a policy, a seed, and events with what each must answer."""
+
+    name: str
+    file: str
+    policy: str
+    seed: int
+    events: list[dict[str, Any]]
+
+
+def all_cases() -> list[Case]:
+    """Every case of the corpus, in file order."""
+    found = []
+    for path in sorted(FOLDER.glob("*.toml")):
+        document = tomllib.loads(path.read_text("utf-8"))
+        for case in document["case"]:
+            policy = case.get("policy", document.get("policy"))
+            seed = case.get("seed", 0)
+            found.append(Case(case["name"], path.stem, policy, seed, case["events"]))
+    return found
+
+
+def event_of(line: dict[str, Any], now: int) -> tuple[str, dict[str, Any]]:
+    """A line of a case as a method of `Run` and its arguments."""
+    do = line["do"]
+    facts = line.get("facts", {})
+    usage = {
+        "attempt": line.get("attempt"),
+        "usage": line.get("usage"),
+        "input_tokens": line.get("input", 0),
+        "output_tokens": line.get("output", 0),
+    }
+    if do == "limits":
+        return do, {}
+    if do == "model":
+        asked = {"model": line.get("model"), "input_tokens": line["input"], "max_output": line.get("max")}
+        return "model_call", {"now": now, "call": line.get("call"), "facts": facts, **asked}
+    if do == "tool":
+        asked = {"tool": line["tool"], "args": line.get("args", {}), "facts": facts}
+        return "tool_call", {"now": now, "call": line.get("call"), **asked}
+    if do == "settle":
+        return do, {"now": now, **usage}
+    if do == "error":
+        error = {field: line.get(field) for field in ("kind", "status", "retry_after", "billed")}
+        return do, {"now": now, **usage, **error}
+    if do == "answer":
+        return do, {"now": now, "request": line["request"], "approve": line["approve"]}
+    if do == "count":
+        return do, {"now": now, "attempt": line["attempt"], "n": line["n"]}
+    return "end", {"now": now}
+
+
+def differences(line: dict[str, Any], answer: Any) -> list[str]:
+    """What an answer has otherwise than a line expects; empty when it is as expected."""
+    expected = line.get("expect", {})
+    found = answer if isinstance(answer, dict) else {"answer": answer}
+    if "error" in found or "error" in expected:
+        return [] if found.get("error") == expected.get("error") else [f"error {found.get('error')}"]
+    if line["do"] == "limits":
+        return limit_differences(expected, answer)
+    if line["do"] == "count":
+        found = {"remaining": answer}
+    wrong = []
+    for field, wanted in expected.items():
+        seen, wanted = comparable(field, wanted, found)
+        if seen != wanted:
+            wrong.append(f"{field}: expected {wanted!r}, found {seen!r}")
+    return wrong
+
+
+def comparable(field: str, wanted: Any, found: dict[str, Any]) -> tuple[Any, Any]:
+    """What an answer says about an expected field, and the expectation in the same terms."""
+    if field == "none":
+        return {name: found[RENAMED.get(name, name)] for name in wanted}, dict.fromkeys(wanted)
+    if field in ("timeout", "wait", "expires_at"):
+        return found[RENAMED[field]], nanoseconds(wanted)
+    if field == "wait_at_least":
+        return found["wait_ns"] >= nanoseconds(wanted), True
+    if field == "wait_at_most":
+        return found["wait_ns"] <= nanoseconds(wanted), True
+    if field in ("cost", "reserved_cost"):
+        return found[field], money(wanted)
+    if field in ("input", "output"):
+        return found[f"{field}_tokens"], wanted
+    if field == "advice":
+        return [text for _, text, _ in found["advice"]], wanted
+    if field == "votes":
+        return [name for _, name, _, _ in found["votes"]], wanted
+    if field == "values":
+        seen = dict(found["values"])
+        return ({name: seen.get(name) for name in wanted} if wanted else seen), wanted
+    return found[RENAMED.get(field, field)], wanted
+
+
+def limit_differences(expected: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:
+    """As `differences`, for names like `per run.cost.spent`."""
+    seen = {f"{row['name']}.{row['dimension']}.{each}": row[each] for row in rows for each in ("limit", "spent", "held")}
+    wrong = []
+    for name, wanted in expected.items():
+        if isinstance(wanted, str):
+            wanted = money(wanted) if wanted.startswith("$") else nanoseconds(wanted)
+        if seen.get(name) != wanted:
+            wrong.append(f"{name}: expected {wanted!r}, found {seen.get(name)!r}")
+    return wrong
+
+
+def nanoseconds(text: str) -> int:
+    """`1.5 s` and the like."""
+    number, unit = re.fullmatch(r"([0-9.]+) ([a-z]+)", text).groups()
+    return int(Decimal(number) * UNITS[unit])
+
+
+def money(text: str) -> int:
+    """`$0.05` in nano-units."""
+    return int(Decimal(text.removeprefix("$")) * 10**9)

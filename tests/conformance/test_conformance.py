@@ -1,0 +1,41 @@
+"""Every hand-written case holds in both engines, which also agree wherever a case is silent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+
+import pytest
+
+from ..both import Compiled, Walked, load
+from .cases import Case, all_cases, differences, event_of, nanoseconds
+
+CASES = all_cases()
+
+
+@cache
+def loaded(policy: str):
+    """A policy of the corpus, compiled once; many cases share one."""
+    return load(policy)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.file}/{case.name}" for case in CASES])
+def test_both_engines_answer_as_written(case: Case) -> None:
+    policy, program = loaded(case.policy)
+    walked, compiled = Walked(policy, case.seed), Compiled(program, case.seed)
+    now = 0
+    for place, line in enumerate(case.events, start=1):
+        now = nanoseconds(line["at"]) if "at" in line else now
+        event = event_of(line, now)
+        answers = {"reference": walked.do(event), "engine": compiled.do(event)}
+        for who, answer in answers.items():
+            wrong = differences(line, answer)
+            assert not wrong, f"the {who}, at event {place} ({line['do']}): " + "; ".join(wrong)
+        assert answers["engine"] == answers["reference"], f"at event {place} ({line['do']})"
+        assert compiled.standing() == walked.standing(), f"after event {place} ({line['do']})"
+
+
+def test_the_corpus_is_large_and_its_names_are_unique() -> None:
+    counts = Counter(case.name for case in CASES)
+    assert [name for name, count in counts.items() if count > 1] == []
+    assert len(CASES) >= 120

@@ -1,0 +1,183 @@
+"""The whole demo, offline, in an empty directory: its table says what really went over the wire."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from checkrein import demo as package
+from checkrein.testing import run_file
+
+COUNTED = Path(__file__).with_name("counted_demo.py")
+POLICY = Path(package.__file__).with_name("support.rein")
+
+# Nano-dollars for a million tokens in and out, as the policy says.
+PRICE = (2_000_000_000, 10_000_000_000)
+
+# Scene: what happens without the guard, what with it, and what saw to that.
+EXPECTED = {
+    "a runaway loop": ("cut off at turn 12", "stopped: too_long", "limit `length`"),
+    "repeated tool calls": ("cut off at turn 12", "stopped: stuck", "loop `stuck`"),
+    "overspending": ("cut off at turn 12", "stopped: over_budget", "limit `budget`"),
+    "a tool that keeps failing": (
+        "cut off at turn 12",
+        "stopped: stuck",
+        "retry `flaky tools` loop `stuck`",
+    ),
+    "acting before retrieving": (
+        "answered, $80.00 refunded",
+        "answered, $19.00 refunded",
+        "order `look before you leap`",
+    ),
+    "a trivial step on a large model": ("6 answers", "6 answers", "route `tiering`"),
+    "a refund that needs a person": (
+        "answered, $1,190.00 refunded",
+        "answered, $240.00 refunded",
+        "rule `big refunds`",
+    ),
+    "a generation that never ends": ("2012 tokens: context full", "48 tokens", "output of `edge`"),
+}
+
+
+def run(folder, *command):
+    """The finished process, run without a key, and with proxies that nobody listens on."""
+    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "PYTHONPATH") if name in os.environ}
+    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
+    return subprocess.run(
+        [sys.executable, *map(str, command)],
+        cwd=folder,
+        env={**kept, **proxies, "HOME": str(folder), "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+class Demo:
+    """One run of the demo, and what the witnesses saw."""
+
+    def __init__(self, folder):
+        self.folder = folder / "empty"
+        self.folder.mkdir()
+        witness = folder / "seen.json"
+        self.done = run(self.folder, COUNTED, witness)
+        assert witness.exists(), self.done.stderr
+        seen = json.loads(witness.read_text())
+        self.strangers = seen["strangers"]
+        self.halves = seen["halves"]
+        self.rows = table(self.done.stdout)
+        self.log = self.folder / ".checkrein" / "decisions.jsonl"
+
+    def records(self, kind):
+        return [r for r in map(json.loads, self.log.read_text().splitlines()) if r["kind"] == kind]
+
+
+def table(printed):
+    """The final table by scene: {"without" or "with": (calls, spent), ...}, wrapped cells joined."""
+    lines = printed.splitlines()
+    head = next(n for n, line in enumerate(lines) if "what happened" in line)
+    starts = [lines[head].index(name) for name in ("scene", "what happened", "outcome", "by")]
+    rows = []
+    for line in lines[head + 2 :]:
+        if not line.strip():
+            break
+        cells = [line[start : start + 20].strip() for start in starts[:3]] + [line[starts[3] :].strip()]
+        figures = re.findall(r"(\d+) +\$(\d+\.\d+)", line)
+        if figures:
+            without, guarded = [(int(calls), spent) for calls, spent in figures]
+            rows.append({"cells": cells, "without": without, "with": guarded})
+        else:
+            joined = zip(rows[-1]["cells"], cells, strict=True)
+            rows[-1]["cells"] = [f"{first} {more}".strip() for first, more in joined]
+    return {row["cells"][0]: row for row in rows}
+
+
+def bill(sent):
+    """The requests and the money, in nano-dollars, of the usage that one server sent."""
+    assert all(status == 200 for status, _input, _output in sent)
+    costs = (input * PRICE[0] + output * PRICE[1] for _status, input, output in sent)
+    return len(sent), sum(-(-cost // 1_000_000) for cost in costs)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The demo is run once; every test looks at it."""
+    return Demo(tmp_path_factory.mktemp("demo"))
+
+
+def test_it_ends_well_and_complains_of_nothing(demo):
+    assert (demo.done.returncode, demo.done.stderr) == (0, "")
+
+
+def test_it_talks_to_this_machine_only(demo):
+    assert demo.strangers == []
+
+
+def test_every_failure_comes_out_as_told(demo):
+    assert {scene: tuple(row["cells"][1:]) for scene, row in demo.rows.items()} == EXPECTED
+
+
+def test_the_table_says_what_went_over_the_wire(demo):
+    # A server for each half of a scene with a paid model, in order; the last scene has none.
+    servers = iter(demo.halves)
+    for scene, row in demo.rows.items():
+        for half in ("without", "with"):
+            sent = [] if scene == "a generation that never ends" else next(servers)
+            calls, cost = bill(sent)
+            assert row[half] == (calls, f"{cost / 1e9:.4f}"), (scene, half)
+    assert next(servers, None) is None
+
+
+def test_the_sums_are_those_of_the_wire(demo):
+    sums = next(line for line in demo.done.stdout.splitlines() if line.startswith(" all scenes"))
+    for (calls, spent), halves in zip(
+        re.findall(r"(\d+) +\$(\d+\.\d+)", sums), (demo.halves[::2], demo.halves[1::2]), strict=True
+    ):
+        bills = [bill(sent) for sent in halves]
+        assert int(calls) == sum(calls for calls, _cost in bills)
+        assert spent == f"{sum(cost for _calls, cost in bills) / 1e9:.4f}"
+
+
+def test_the_guards_books_are_the_servers_bill(demo):
+    booked = sum(record["settled"]["cost"] for record in demo.records("settlement"))
+    assert booked == sum(bill(sent)[1] for sent in demo.halves[1::2])
+    assert "equal to the nano-dollar" in demo.done.stdout
+
+
+def test_no_run_passes_its_limits(demo):
+    stands = [r["limits_after"] for kind in ("decision", "settlement") for r in demo.records(kind)]
+    assert stands
+    assert not [stand for stand in stands for bound, spent, held in stand.values() if spent + held > bound]
+
+
+def test_the_explained_decision_is_in_the_log(demo):
+    asked = re.search(r"^\$ checkrein explain (\S+)$", demo.done.stdout, re.M)[1]
+    again = run(demo.folder, "-c", "from checkrein.cli.main import main; main()", "explain", asked)
+    assert again.returncode == 0, again.stderr
+    shown = [line.strip() for line in demo.done.stdout.partition(asked)[2].splitlines() if line.strip()]
+    assert shown == [line.strip() for line in again.stdout.splitlines() if line.strip()]
+    assert "call.args.amount  $240.00" in again.stdout
+
+
+def test_it_leaves_nothing_but_its_log(demo):
+    # The folder is its home as well: what a library that reports usage keeps would be found here.
+    left = [path.relative_to(demo.folder).as_posix() for path in demo.folder.rglob("*") if path.is_file()]
+    assert left == [".checkrein/decisions.jsonl"]
+
+
+def test_the_policy_passes_its_own_tests():
+    results = run_file(POLICY)
+    assert results
+    assert [str(result) for result in results if not result.passed] == []
+
+
+def test_importing_it_loads_no_framework(tmp_path):
+    code = "import sys, checkrein.demo; print(*{name.partition('.')[0] for name in sys.modules})"
+    loaded = set(run(tmp_path, "-c", code).stdout.split())
+    assert "checkrein" in loaded
+    assert not loaded & {"langchain", "langchain_core", "openai", "onnxruntime_genai", "rich", "lark"}

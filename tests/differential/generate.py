@@ -1,0 +1,342 @@
+"""Random policies, by seed: typed, valid, and with every statement of the language now and then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+
+NAMES = ["north", "south", "East", "west wind", "up", "down", "né", "z-9"]
+MODELS = ["small", "large", "tiny", "vast"]
+TOOLS = ["search", "read", "write", "pay", "list"]
+CLASSES = ["retrieve", "reason", "act"]
+LITERALS = {
+    "count": ["0", "1", "2", "3", "5"],
+    "money": ["$0", "$0.50", "$10", "$100.25"],
+    "tokens": ["0 tokens", "50 tokens", "200 tokens", "1.5k tokens"],
+    "duration": ["0 s", "500 ms", "2 s", "1 min"],
+    "percent": ["0%", "25%", "50%", "87.5%", "100%"],
+    "flag": ["true", "false"],
+    "text": ['"red"', '"green"', '"né"', '""'],
+}
+CHOICES = ["public", "internal", "pii"]
+KINDS = ["timeout", "rate_limited", "unavailable", "auth", "tool_failure", "unknown", "cancelled"]
+RUN_FACTS = {
+    "run.cost.spent": "money",
+    "run.cost.held": "money",
+    "run.tokens.spent": "tokens",
+    "run.tokens.held": "tokens",
+    "run.steps.spent": "count",
+    "run.model_calls.spent": "count",
+    "run.tool_calls.spent": "count",
+    "run.active_time.spent": "duration",
+    "step.index": "count",
+    "call.attempt": "count",
+}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A fact that a condition may read; `choices` as they are written."""
+
+    name: str
+    dimension: str
+    optional: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass
+class Made:
+    """A policy as statement texts, and what a host needs to know of it."""
+
+    statements: list[str] = field(default_factory=list)
+    models: list[str] = field(default_factory=list)
+    tools: dict[str, list[Fact]] = field(default_factory=dict)
+    classes: dict[str, str] = field(default_factory=dict)
+    facts: list[Fact] = field(default_factory=list)
+    bounded: set[str] = field(default_factory=set)
+    defines: list[str] = field(default_factory=list)
+    kinds: set[str] = field(default_factory=set)
+
+    @property
+    def source(self) -> str:
+        """The whole text."""
+        return source_of(self.statements)
+
+
+def source_of(statements: list[str]) -> str:
+    """A policy file of these statements."""
+    return "\n".join(['language 1\npolicy "random"', *statements]) + "\n"
+
+
+class Maker:
+    """Makes one policy from one source of chance."""
+
+    def __init__(self, chance: Random) -> None:
+        self.chance = chance
+        self.made = Made()
+
+    def policy(self) -> Made:
+        """A new policy; the statements stand in any order."""
+        self._vocabulary()
+        self._many(self._limit, [12, 45, 30, 13])
+        self._many(self._define, [60, 30, 10])
+        self._many(self._retry, [8, 45, 32, 15])
+        self._many(self._require, [65, 28, 7])
+        self._many(self._route, [35, 65])
+        self._many(self._order, [65, 27, 8])
+        self._many(self._loop, [50, 40, 10])
+        self._many(self._rule, [4, 20, 26, 26, 14, 10])
+        self._many(self._test, [85, 15])
+        self.chance.shuffle(self.made.statements)
+        return self.made
+
+    # -- choosing ---------------------------------------------------------------------------------
+
+    def _many(self, make, weights: list[int]) -> None:
+        names = self.chance.sample(NAMES, len(NAMES))
+        for name in names[: self.chance.choices(range(len(weights)), weights)[0]]:
+            make(name)
+
+    def _maybe(self, share: float, text: str) -> str:
+        return text if self.chance.random() < share else ""
+
+    def _one(self, options):
+        return self.chance.choice(list(options))
+
+    def _add(self, text: str) -> None:
+        self.made.kinds.add(text.split(maxsplit=1)[0])
+        self.made.statements.append(text)
+
+    # -- the vocabulary ---------------------------------------------------------------------------
+
+    def _vocabulary(self) -> None:
+        for name in self.chance.sample(MODELS, self.chance.randint(1, 4)):
+            self._model(name)
+        for name in self.chance.sample(TOOLS, self.chance.randint(2, 5)):
+            self._tool(name)
+        for name in ("over", "gone", "halt"):
+            tells = self._one(['tell user "Sorry."', 'tell agent "No."', 'tell agent "No." tell user "Sorry."'])
+            self._add(f'state "{name}" {tells}')
+        for name in ("boss", "desk"):
+            default = self._one(["", "default deny", 'default stop "halt"', "default deny"])
+            expires = self._one(["20 s", "2 min", "1 h"])
+            self._add(f'queue "{name}" {{ expires {expires} {default} }}')
+        for number in range(self.chance.randint(1, 5)):
+            self._fact(f"f{number}.value")
+
+    def _model(self, name: str) -> None:
+        window = self._one(["400 tokens", "1k tokens", "8k tokens"])
+        output = self._one(["50 tokens", "120 tokens", "300 tokens"])
+        least = self._maybe(0.4, f"least output {self._one(['1', '20', '50'])} tokens")
+        price = self._one(["free", "input $1 output $4 per 1M tokens", "input $0.0005 output $3 per 1M tokens"])
+        place, tier = self._one(["edge", "cloud"]), self._one("123")
+        items = f"tier {tier} place {place} window {window} output {output} {least} price {price}"
+        self.made.models.append(name)
+        self._add(f'model "{name}" is "x/{name}" {{ {items} }}')
+
+    def _tool(self, name: str) -> None:
+        kind = self._one([*CLASSES, None])
+        args = []
+        for arg in self.chance.sample(["size", "amount", "kind", "path"], self.chance.randint(0, 3)):
+            dimension = {"size": "count", "amount": "money", "path": "text"}.get(arg, self._one(["text", "count"]))
+            optional = self.chance.random() < 0.4
+            unit = self._maybe(0.5, " in cents") if dimension == "money" else ""
+            choices = tuple(CHOICES[: self._one([2, 3])]) if arg == "kind" and dimension == "text" else ()
+            args.append((Fact(f"call.args.{arg}", dimension, optional, choices), unit))
+        texts = [f'"{f.name[10:]}" {type_text(f)}{unit}{" optional" * f.optional}' for f, unit in args]
+        self.made.tools[name] = [fact for fact, _ in args]
+        self.made.classes[name] = kind or ""
+        items = [f"class {kind}" if kind else "", self._maybe(0.25, "once")]
+        items += [self._maybe(0.4, f"timeout {self._one(['500 ms', '3 s', '2 min'])}")]
+        items += [f"args {{ {' '.join(texts)} }}" if texts else ""]
+        self._add(f'tool "{name}" {{ {" ".join(items)} }}')
+
+    def _fact(self, name: str) -> None:
+        dimension = self._one([*LITERALS, "text"])
+        choices = tuple(CHOICES) if dimension == "text" and self.chance.random() < 0.5 else ()
+        presence = self._one(["", "", " optional", " optional", "default", "default"])
+        fact = Fact(name, dimension, presence == " optional", choices)
+        if presence == "default":
+            presence = f" default {self._literal(fact)}"
+        self.made.facts.append(fact)
+        self._add(f"fact {name} {type_text(fact)}{presence}")
+
+    def _define(self, name: str) -> None:
+        defined = f"is.d{len(self.made.defines)}"
+        condition = self._condition(self._host_facts(), 2)
+        self.made.defines.append(defined)
+        self._add(f"define {defined} = {condition}")
+
+    # -- conditions -------------------------------------------------------------------------------
+
+    def _host_facts(self) -> list[Fact]:
+        steps = [Fact("step.kind", "text", True), Fact("step.confidence", "percent", True)]
+        return [*self.made.facts, *self.made.facts, *steps]
+
+    def _run_facts(self) -> list[Fact]:
+        left = [Fact(f"run.{each}.left", dimension_of(each)) for each in sorted(self.made.bounded)]
+        counters = [Fact(name, dimension) for name, dimension in RUN_FACTS.items()]
+        return self.chance.sample(counters, 2) + left[:1]
+
+    def _model_facts(self, named: bool = False) -> list[Fact]:
+        model = Fact("call.model", "text", not named, tuple(MODELS))
+        return [*self._host_facts(), *self._run_facts(), model, Fact("call.input_tokens", "tokens")]
+
+    def _tool_facts(self, selected: list[str]) -> list[Fact]:
+        facts = [*self._host_facts(), *self._run_facts(), Fact("call.tool", "text", False, tuple(TOOLS))]
+        declared: dict[str, list[Fact]] = {}
+        for tool in selected:
+            for fact in self.made.tools[tool]:
+                declared.setdefault(fact.name, []).append(fact)
+        for name, each in declared.items():
+            if len({fact.dimension for fact in each}) == 1:
+                optional = len(each) < len(selected) or any(fact.optional for fact in each)
+                choices = min((fact.choices for fact in each), key=len)
+                facts += [Fact(name, each[0].dimension, optional, choices)] * 3
+        return facts
+
+    def _error_facts(self) -> list[Fact]:
+        optional = [("error.status", "count"), ("error.retry_after", "duration"), ("error.billed", "flag")]
+        return [Fact("error.kind", "text", False, tuple(KINDS))] * 4 + [Fact(n, d, True) for n, d in optional]
+
+    def _condition(self, facts: list[Fact], depth: int) -> str:
+        shape = self.chance.random()
+        if depth == 0 or shape < 0.45:
+            return self._atom(self._one(facts))
+        if shape < 0.55:
+            return f"not {self._inner(facts, depth)}"
+        if shape < 0.62 and self.made.defines:
+            return self._one(self.made.defines)
+        word = " and " if shape < 0.88 else " or "
+        return word.join(self._inner(facts, depth) for _ in range(self._one([2, 2, 3])))
+
+    def _inner(self, facts: list[Fact], depth: int) -> str:
+        return f"({self._condition(facts, depth - 1)})"
+
+    def _atom(self, fact: Fact) -> str:
+        if fact.optional and self.chance.random() < 0.15:
+            return f"has {fact.name}"
+        if not fact.optional:
+            return self._comparison(fact)
+        if self.chance.random() < 0.15:
+            return f"(not has {fact.name} or {self._comparison(fact)})"
+        return f"(has {fact.name} and {self._comparison(fact)})"
+
+    def _comparison(self, fact: Fact) -> str:
+        if self.chance.random() < 0.25:
+            members = {self._literal(fact) for _ in range(3)}
+            return f"{fact.name} in [{', '.join(sorted(members))}]"
+        if fact.dimension == "text" and not fact.choices and self.chance.random() < 0.3:
+            return f'{fact.name} {self._one(["starts", "ends"])} with "{self._one(["r", "n", "é", "een"])}"'
+        equal = ["==", "==", "!="]
+        signs = equal if fact.dimension in ("text", "flag") else [*equal, "<", "<=", ">", ">="]
+        return f"{fact.name} {self._one(signs)} {self._literal(fact)}"
+
+    def _literal(self, fact: Fact) -> str:
+        return f'"{self._one(fact.choices)}"' if fact.choices else self._one(LITERALS[fact.dimension])
+
+    # -- what is enforced -------------------------------------------------------------------------
+
+    def _outcome(self, weights: dict[str, int]) -> str:
+        kind = self.chance.choices(list(weights), list(weights.values()))[0]
+        if kind == "escalate":
+            return f'escalate to "{self._one(["boss", "desk"])}"'
+        return kind if kind == "deny" else f'{kind} "{self._one(["over", "gone", "halt"])}"'
+
+    def _else(self, escalates: bool = False) -> str:
+        weights = {"stop": 5, "fail": 4, "deny": 4} | ({"escalate": 6} if escalates else {})
+        return f"else {self._outcome(weights)}" + self._maybe(0.3, ' because "So it is."')
+
+    def _limit(self, name: str) -> None:
+        sizes = {
+            "cost": ["$0.0005", "$0.002", "$0.01", "$0"],
+            "tokens": ["600 tokens", "1.5k tokens", "5k tokens"],
+            "steps": ["3", "8", "15"],
+            "model_calls": ["4", "10", "20"],
+            "tool_calls": ["3", "8", "15", "0"],
+            "active_time": ["5 s", "30 s", "3 min"],
+        }
+        bounds = self.chance.sample(sorted(sizes), self.chance.choice([1, 1, 2, 3]))
+        self.made.bounded |= set(bounds)
+        items = [f"{bound} <= {self.chance.choices(sizes[bound], [1, 4, 4, 1][: len(sizes[bound])])[0]}" for bound in bounds]
+        for share in self.chance.sample(["1%", "25%", "50.5%", "100%"], self.chance.choice([0, 0, 1, 2])):
+            items.append(f"at {share} {self._one(['tell agent', 'warn'])} \"At {share} of {name}.\"")
+        self._add(f'limit "{name}" on run {{ {" ".join(items)} }} {self._else()}')
+
+    def _retry(self, name: str) -> None:
+        selector, facts = self._selector(self._one([["model any"], ["tool any"], None]))
+        parts = [f"attempts <= {self._one('12358')}"]
+        when = self.chance.random()
+        if when < 0.4:
+            parts.append('when error.kind in ["timeout", "rate_limited", "unavailable", "unknown"]')
+        elif when < 0.8:
+            parts.append(f"when {self._condition([*facts, *self._error_facts(), *self._error_facts()], 2)}")
+        parts.append(self._maybe(0.5, f"within {self._one(['2 s', '20 s', '2 min'])}"))
+        parts.append(self._maybe(0.6, f"backoff {self._one(['100 ms .. 2 s', '1 s .. 1 s', '500 ms .. 8 s'])}"))
+        self._add(f'retry "{name}" on {selector} {{ {" ".join(parts)} }} {self._else()}')
+
+    def _selector(self, kinds: list[str] | None = None) -> tuple[str, list[Fact]]:
+        classes = sorted(set(self.made.classes.values()) - {""})
+        kind = self._one(kinds or ["model any", "model", "tool any", "tool", *(["class"] if classes else [])])
+        if kind == "model any":
+            return kind, self._model_facts()
+        if kind == "model":
+            return f'model "{self._one(self.made.models)}"', self._model_facts(named=True)
+        if kind == "tool":
+            tool = self._one(self.made.tools)
+            return f'tool "{tool}"', self._tool_facts([tool])
+        if kind == "class":
+            chosen = self._one(classes)
+            members = [tool for tool in self.made.tools if self.made.classes[tool] == chosen]
+            return f"tool class {chosen}", self._tool_facts(members)
+        return kind, self._tool_facts(list(self.made.tools))
+
+    def _when(self, share: float, facts: list[Fact]) -> str:
+        return f"when {self._condition(facts, 2)}" if self.chance.random() < share else ""
+
+    def _require(self, name: str) -> None:
+        self._add(f'require "{name}" place {self._one(["edge", "cloud"])} {self._when(0.95, self._model_facts())}')
+
+    def _route(self, name: str) -> None:
+        models = self.made.models
+        items = [f'to "{self._one(models)}" {self._when(1, self._model_facts())}' for _ in range(self._one([0, 1, 2]))]
+        items += [self._maybe(0.3, f'to "{self._one(models)}"')]
+        pairs = [(a, b) for place, a in enumerate(models) for b in models[place + 1 :]]
+        chosen = self.chance.sample(pairs, min(len(pairs), self._one([1, 2, 3])))
+        items += [f'fallback "{before}" -> "{after}"' for before, after in chosen]
+        if any(items):
+            self._add(f'route "{name}" {{ {" ".join(items)} }}')
+
+    def _order(self, name: str) -> None:
+        first, *others = self.chance.sample(sorted(self.made.tools), 2)
+        before, after = f'"{first}"', f'"{others[0]}"'
+        kind = self.made.classes[others[0]]
+        if kind and kind != self.made.classes[first] and self.chance.random() < 0.5:
+            after = f"class {kind}"
+        self._add(f'order "{name}" {{ {before} before {after} within run }} {self._else(escalates=True)}')
+
+    def _loop(self, name: str) -> None:
+        same = f"same call >= {self._one('2345')} within {self._one(['1', '3', '10'])} steps"
+        cycle = f"cycle <= {self._one('123')} calls repeated >= {self._one('23')}"
+        items = self._one([same, cycle, f"{same} {cycle}"])
+        self._add(f'loop "{name}" on run {{ {items} }} {self._else(escalates=True)}')
+
+    def _rule(self, name: str) -> None:
+        selector, facts = self._selector()
+        outcome = self._outcome({"stop": 2, "fail": 5, "deny": 4, "escalate": 11})
+        self._add(f'rule "{name}" on {selector} {self._when(0.93, facts)} then {outcome} because "Because."')
+
+    def _test(self, name: str) -> None:
+        self._add(f'test "{name}" {{ tool "{self._one(self.made.tools)}" {{ }} expect allow }}')
+
+
+def type_text(fact: Fact) -> str:
+    """The type of a fact or argument as it is written."""
+    if fact.choices:
+        return "one of " + ", ".join(f'"{choice}"' for choice in fact.choices)
+    return fact.dimension
+
+
+def dimension_of(bound: str) -> str:
+    """The dimension of what is left of a bound."""
+    return {"cost": "money", "tokens": "tokens", "active_time": "duration"}.get(bound, "count")

@@ -1,0 +1,250 @@
+"""A random host, by seed: it does what hosts do, in any order, and now and then what they should not."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import math
+import pathlib
+import uuid
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from ..both import Event
+from .generate import CHOICES, KINDS, Fact, Made
+
+SECOND = 10**9
+VALUES: dict[str, list[Any]] = {
+    "count": [0, 1, 2, 3, 4, 5, 3.0, -1, Decimal("2")],
+    "money": [0, 0.5, "0.50", 10, 100, Decimal("100.25"), 100.25, "100.26", "-3", 50, 10025],
+    "tokens": [0, 50, 51, 200, 1500, 200.0],
+    "duration": [0, 0.5, 0.25, 2, 60, Decimal("1.999999999"), 7],
+    "percent": [0, 0.25, 0.5, 0.875, 1, 1.0, 0.333333],
+    "flag": [True, False],
+    "text": ["red", "green", "né", "", "purple", "nearby", "spleen", "\U0001f600 ok"],
+}
+ILL_TYPED = [
+    True, 1, 1.5, "x", "1e3", -7, 10**30, math.nan, math.inf, -math.inf, Decimal("NaN"), Decimal("1e-20"), 0.1 + 0.2,
+    [1], {"a": 1}, b"x", 2**53, "9007199.254740992", "٣", "1\n", object, Decimal("1e99999"),
+]  # fmt: skip
+
+
+class Colour(enum.Enum):
+    """An enum among the arguments of a call."""
+
+    RED = "red"
+
+
+ODD_ARGUMENTS = [
+    None, [1, 2.0, "x"], {"b": [], "a": {}, "é": 1}, (1, 2), {3, 1, 2}, b"bytes", Decimal("1.50"), Colour.RED, 1e21, -0.0,
+    math.nan, 2**70, uuid.UUID(int=7), pathlib.PurePosixPath("/tmp/x"), datetime.datetime(2026, 1, 2, 3, 4), object(),
+    "\u2028\x01\"\\/", 5e-324, {"\U0001f600": 1, "\ufb33": 2}, True, 0.000001, 1e-7, 123456789012345680000.0,
+]  # fmt: skip
+
+
+class Host:
+    """Chooses each next event from what was answered so far."""
+
+    def __init__(self, chance: Random, made: Made) -> None:
+        self.chance = chance
+        self.made = made
+        self.now = 0
+        self.flights: dict[int, tuple[int, str, dict]] = {}
+        self.settled: list[tuple[int, dict]] = []
+        self.waiting: list[tuple[int, int, str, dict]] = []
+        self.closed: list[tuple[int, str, dict]] = []
+        self.requests: list[int] = []
+        self.after_stop = 0
+        # Some hosts send values of the wrong type often, most never.
+        self.carelessness = chance.choice([0, 0, 0.02, 0.1])
+
+    # -- the next event ---------------------------------------------------------------------------
+
+    def next(self) -> Event:
+        """An event that a host could send now."""
+        self.now += self.chance.choice([0, 0, SECOND // 100, SECOND // 10, SECOND, 3 * SECOND])
+        if self.chance.random() < 0.02:
+            self.now += self.chance.choice([25 * SECOND, 130 * SECOND])
+        draw = self.chance.random()
+        if draw < 0.05:
+            return self._misuse()
+        if draw < 0.19 and self.flights:
+            return self._settle()
+        if draw < 0.43 and self.flights:
+            return self._error()
+        if draw < 0.46 and self.flights:
+            return self._count()
+        if draw < 0.53 and self.requests:
+            return self._answer()
+        if draw < 0.78 and self.waiting:
+            return self._ask_again()
+        return self._model() if self.chance.random() < 0.45 else self._tool()
+
+    def _ask_again(self) -> Event:
+        ready, call, method, ask = min(self.waiting, key=lambda each: each[0])
+        if self.chance.random() < 0.9:
+            self.now = max(self.now, ready)
+        facts = self._facts() if self.chance.random() < 0.3 else ask["facts"]
+        return method, {**ask, "facts": facts, "call": call, "now": self.now}
+
+    def _model(self) -> Event:
+        model = self.chance.choice([*self.made.models, *self.made.models, None])
+        if self.chance.random() < 0.02:
+            model = "ghost"
+        asked = {"model": model, "input_tokens": self.chance.choice([0, 1, 20, 50, 100, 120, 350, 399, 900])}
+        limit = self.chance.choice([None, None, 10, 60, 200, 0])
+        return "model_call", {"now": self.now, "call": None, **asked, "max_output": limit, "facts": self._facts()}
+
+    def _tool(self) -> Event:
+        tool = self.chance.choice(list(self.made.tools))
+        args = {fact.name[10:]: self._value(fact) for fact in self.made.tools[tool] if self._sends(fact)}
+        if self.chance.random() < 0.04:
+            args["extra"] = self.chance.choice(ODD_ARGUMENTS)
+        if self.chance.random() < 0.02:
+            tool = "ghost"
+        return "tool_call", {"now": self.now, "call": None, "tool": tool, "args": args, "facts": self._facts()}
+
+    def _usage(self, attempt: int) -> dict:
+        _, method, ask = self.flights[attempt]
+        used = {"input_tokens": ask.get("input_tokens", 0), "output_tokens": self.chance.choice([0, 5, 20, 50])}
+        if self.chance.random() < 0.1:
+            used = {"input_tokens": 500, "output_tokens": 400}
+        usage = self.chance.choices(["exact", "at_least", "unknown", "unsent"], [6, 2, 1, 1])[0]
+        return {"attempt": attempt, "usage": usage, **used}
+
+    def _settle(self) -> Event:
+        usage = self._usage(self.chance.choice(list(self.flights)))
+        return "settle", {"now": self.now, **usage}
+
+    def _error(self) -> Event:
+        usage = self._usage(self.chance.choice(list(self.flights)))
+        details = {
+            "kind": self.chance.choice([*KINDS, "timeout", "timeout", "unavailable", "rate_limited"]),
+            "status": self.chance.choice([None, None, 0, 2, 3, 5, 503]),
+            "retry_after": self.chance.choice([None, None, None, 0.5, 2, 0.1, 45]),
+            "billed": self.chance.choice([None, None, True, False]),
+        }
+        if self.chance.random() < self.carelessness:
+            details[self.chance.choice(["status", "retry_after", "billed"])] = self.chance.choice(ILL_TYPED)
+        return "error", {"now": self.now, **usage, **details}
+
+    def _count(self) -> Event:
+        attempt = self.chance.choice(list(self.flights))
+        return "count", {"now": self.now, "attempt": attempt, "n": self.chance.choice([0, 1, 7, 60])}
+
+    def _answer(self) -> Event:
+        request = self.chance.choice(self.requests)
+        return "answer", {"now": self.now, "request": request, "approve": self.chance.random() < 0.75}
+
+    def _misuse(self) -> Event:
+        return self.chance.choice([
+            self._settle_again, self._settle_again, self._stale_call, self._stale_call, self._changed_call,
+            self._unknown_things, self._bad_fact, self._bad_number, self._time_back, self._end,
+        ])()  # fmt: skip
+
+    def _settle_again(self) -> Event:
+        if not self.settled:
+            return self._tool()
+        attempt, usage = self.chance.choice(self.settled[-4:])
+        arguments = {"now": self.now, "attempt": attempt, **usage}
+        if self.chance.random() < 0.4:
+            arguments["output_tokens"] += 1
+        if self.chance.random() < 0.1:
+            return "error", {**arguments, "kind": "timeout", "status": None, "retry_after": None, "billed": None}
+        return "settle", arguments
+
+    def _stale_call(self) -> Event:
+        calls = [*self.closed[-5:], *(flight for flight in self.flights.values())]
+        if not calls:
+            return self._model()
+        call, method, ask = self.chance.choice(calls)
+        return method, {**ask, "call": self.chance.choice([call, call, call + 40]), "now": self.now}
+
+    def _changed_call(self) -> Event:
+        if not self.waiting:
+            return self._tool()
+        method, ask = self.chance.choice([self._tool, self._model])()
+        return method, {**ask, "call": self.chance.choice(self.waiting)[1]}
+
+    def _unknown_things(self) -> Event:
+        return self.chance.choice([
+            ("answer", {"now": self.now, "request": 99, "approve": True}),
+            ("settle", {"now": self.now, "attempt": 999, "usage": "unknown"}),
+            ("count", {"now": self.now, "attempt": 999, "n": 1}),
+        ])  # fmt: skip
+
+    def _bad_fact(self) -> Event:
+        method, ask = self._tool()
+        name = self.chance.choice(["no.such", "run.steps.spent", "call.tool", "error.kind"])
+        return method, {**ask, "facts": {**ask["facts"], name: 1}}
+
+    def _bad_number(self) -> Event:
+        method, ask = self._model()
+        field = self.chance.choice(["input_tokens", "max_output"])
+        return method, {**ask, field: self.chance.choice([-1, 2**53])}
+
+    def _time_back(self) -> Event:
+        method, ask = self._tool()
+        return method, {**ask, "now": max(0, self.now - 4 * SECOND)}
+
+    def _end(self) -> Event:
+        return ("end", {"now": self.now}) if self.chance.random() < 0.15 else self._tool()
+
+    # -- values -----------------------------------------------------------------------------------
+
+    def _facts(self) -> dict[str, Any]:
+        facts = {fact.name: self._value(fact) for fact in self.made.facts if self._sends(fact)}
+        if self.chance.random() < 0.3:
+            facts["step.kind"] = self.chance.choice(VALUES["text"])
+        if self.chance.random() < 0.3:
+            facts["step.confidence"] = self.chance.choice(VALUES["percent"])
+        return facts
+
+    def _sends(self, fact: Fact) -> bool:
+        return self.chance.random() < (0.5 if fact.optional else 0.92)
+
+    def _value(self, fact: Fact) -> Any:
+        if self.chance.random() < self.carelessness:
+            return self.chance.choice([*ILL_TYPED, None])
+        return self.chance.choice([*fact.choices, CHOICES[0]] if fact.choices else VALUES[fact.dimension])
+
+    # -- what was answered ------------------------------------------------------------------------
+
+    def saw(self, event: Event, answer: Any) -> None:
+        """Remember what became of an event."""
+        method, arguments = event
+        if isinstance(answer, dict) and "error" in answer:
+            return
+        if method in ("settle", "error"):
+            attempt = arguments["attempt"]
+            usage = {each: arguments[each] for each in ("usage", "input_tokens", "output_tokens") if each in arguments}
+            self.settled.append((attempt, usage))
+            flight = self.flights.pop(attempt, None)
+            if flight and method == "settle":
+                self.closed.append(flight)
+            if flight and method == "error":
+                self._decided(answer, flight[1], flight[2])
+        elif method.endswith("_call"):
+            self._decided(answer, method, arguments)
+        elif method == "end":
+            self.flights.clear()
+            self.after_stop += 1
+        elif method == "answer":
+            self.requests.remove(arguments["request"])
+
+    def _decided(self, answer: dict, method: str, ask: dict) -> None:
+        call, outcome = answer["call"], answer["outcome"]
+        self.waiting = [each for each in self.waiting if each[1] != call]
+        if outcome == "stop" or answer["by"] == "run ended":
+            self.after_stop += 1
+        if answer["attempt"] is not None:
+            self.flights[answer["attempt"]] = (call, method, ask)
+        elif outcome == "wait":
+            self.waiting.append((self.now + answer["wait_ns"], call, method, ask))
+        elif outcome == "escalate":
+            self.waiting.append((self.now, call, method, ask))
+            if answer["request"] not in self.requests:
+                self.requests.append(answer["request"])
+        elif call is not None:
+            self.closed.append((call, method, ask))

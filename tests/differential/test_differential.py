@@ -1,0 +1,36 @@
+"""A few hundred random runs through both engines, and a look at how much of the language they reach."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from .run import OUTCOMES, STATEMENTS, many, shares
+
+SEED = 20261121
+
+
+@pytest.fixture(scope="module")
+def mix() -> Counter:
+    found, report = many(400, SEED, jobs=2)
+    assert report is None, report
+    return found
+
+
+def test_the_engines_do_not_differ(mix: Counter) -> None:
+    assert mix["runs"] == 400
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_every_outcome_is_common(mix: Counter, outcome: str) -> None:
+    assert shares(mix)[f"outcome {outcome}"] >= 0.05
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_every_statement_is_common(mix: Counter, statement: str) -> None:
+    assert shares(mix)[f"statement {statement}"] >= 0.10
+
+
+def test_runs_go_on_for_long(mix: Counter) -> None:
+    assert mix["events"] / mix["runs"] >= 25

@@ -1,0 +1,65 @@
+"""Every code has a page, a policy that shows it, and a page whose examples are true."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from checkrein.language import check, parse
+from tests.language.made import MADE
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted((ROOT / "python" / "checkrein" / "rules").glob("*.md"))
+SOURCES = sorted((ROOT / "python" / "checkrein" / "language").rglob("*.py"))
+REJECTS = ROOT / "grammar" / "rejects"
+HEADINGS = ["What", "Why", "Wrong", "Right"]
+FENCE = re.compile(r"```rein\n(.*?)```", re.DOTALL)
+
+# What these are about cannot be shown on a page: too long, not text, or not to be seen.
+NOT_SHOWN = {"R0001", "R0002", "R0003", "R0004", "R0021", "R0022"}
+
+
+def sections(page):
+    parts = re.split(r"^## (\w+)\n", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return parts[0], dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def findings(text):
+    policy, found = parse(text, "page.rein")
+    return [d.code for d in found + (check(policy) if policy else [])]
+
+
+def codes_in_the_compiler():
+    return {code for path in SOURCES for code in re.findall(r'"(R\d{4})"', path.read_text(encoding="utf-8"))}
+
+
+def codes_of_the_rejects():
+    return {
+        code
+        for path in REJECTS.glob("*.txt")
+        for code in re.findall(r"^(?:error|warning) (R\d{4}):", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+
+
+def test_every_code_has_a_page_and_every_page_a_code():
+    assert codes_in_the_compiler() == {p.stem for p in PAGES}
+
+
+def test_every_code_is_shown_by_a_reject():
+    assert codes_in_the_compiler() == codes_of_the_rejects()
+    assert set(MADE) <= {p.stem for p in REJECTS.glob("*.txt")}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
+def test_a_page_is_well_formed_and_its_examples_are_true(page):
+    title, parts = sections(page)
+    assert re.fullmatch(rf"# {page.stem}: [a-z][^\n.]*\n+", title, re.IGNORECASE)
+    assert list(parts) == HEADINGS
+    assert all(text.strip() for text in parts.values())
+    (right,) = FENCE.findall(parts["Right"])
+    assert findings(right) == []
+    if page.stem in NOT_SHOWN:
+        assert not FENCE.search(parts["Wrong"])
+    else:
+        (wrong,) = FENCE.findall(parts["Wrong"])
+        assert findings(wrong) == [page.stem]

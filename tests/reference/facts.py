@@ -1,0 +1,114 @@
+"""The facts that conditions read: the host's, the tool's arguments, and what the run itself counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from checkrein.language import tree
+
+from .conditions import leaves, truth
+from .state import ERROR_KINDS, Ask, Misuse
+from .values import MISSING, convert, shown
+
+if TYPE_CHECKING:
+    from .run import Run
+
+NOWHERE = tree.Span(1, 1, 0, 0)
+BESIDE_A_CALL = {"step.kind": "text", "step.confidence": "percent"}
+OF_ERROR = {"kind": "text", "status": "count", "retry_after": "duration", "billed": "flag"}
+OF_RUN = {"cost": "money", "tokens": "tokens", "active_time": "duration"}
+OF_CALL = {"attempt": "count", "model": "text", "tool": "text", "input_tokens": "tokens"}
+
+
+class Vocabulary:
+    """The facts that a policy knows, its currency and its constants."""
+
+    def __init__(self, policy: tree.Policy) -> None:
+        self.declared = {each.name.text: each for each in policy.of(tree.Fact)}
+        defines = {each.name.text: each.condition for each in policy.of(tree.Define)}
+        compiled = [each for each in policy.statements if not isinstance(each, (tree.Define, tree.Test))]
+        self.constants = {node for node in below(compiled, defines) if isinstance(node, str)} | set(ERROR_KINDS)
+        if "step.kind" in self.constants:
+            self.constants.add("")
+        literals = [node for node in below(policy.statements, {}) if getattr(node, "currency", None)]
+        currency = literals[0].currency if literals else "$"
+        self.currency = currency + " " if currency.isalpha() else currency
+
+    def accept(self, facts: dict[str, Any]) -> None:
+        """Refuse facts that a host may not send."""
+        if any(name not in self.declared and name not in BESIDE_A_CALL for name in facts):
+            raise Misuse("unknown_fact")
+
+
+def below(node: Any, defines: dict[str, tree.Condition]) -> Iterator[Any]:
+    """A node and all that is below it, used defines included."""
+    yield node
+    if isinstance(node, (list, tuple)):
+        parts = list(node)
+    elif isinstance(node, tree.Defined):
+        parts = [defines[node.name.text]] if defines else []
+    else:
+        parts = [getattr(node, field.name) for field in fields(node)] if is_dataclass(node) else []
+    for part in parts:
+        yield from below(part, defines)
+
+
+def look(run: Run, name: str, ask: Ask) -> tuple[str, Any]:
+    """A fact's dimension and value, as `ask` sees it."""
+    group, _, rest = name.partition(".")
+    if name in run.vocabulary.declared:
+        fact = run.vocabulary.declared[name]
+        slot = convert(fact.type, ask.facts.get(name))
+        absent = slot is MISSING and fact.default is not None
+        return fact.type.dimension, fact.default.value if absent else slot
+    if name in BESIDE_A_CALL:
+        kind, slot = host(BESIDE_A_CALL[name], ask.facts.get(name))
+        return kind, "" if slot is MISSING and name == "step.kind" else slot
+    if group == "error":
+        return host(OF_ERROR[rest], (ask.error or {}).get(rest))
+    if name == "step.index":
+        return "count", run.step_index
+    if rest.startswith("args."):
+        return argument(run, rest.removeprefix("args."), ask)
+    if group == "call":
+        value = getattr(ask, rest)
+        return OF_CALL[rest], MISSING if value is None else value
+    dimension, _, which = rest.partition(".")
+    return OF_RUN.get(dimension, "count"), counted(run, dimension, which)
+
+
+def argument(run: Run, name: str, ask: Ask) -> tuple[str, Any]:
+    """An argument as its tool declares it; of a text, all that any tool lets it be is allowed."""
+    declared = [arg for arg in run.tools[ask.tool].args if arg.name.text == name]
+    if not declared:
+        return "text", MISSING
+    kind = declared[0].type
+    alike = [arg.type for tool in run.tools.values() for arg in tool.args if arg.name.text == name]
+    choices = [each.choices for each in alike if each.dimension == kind.dimension]
+    together = sum(choices, ()) if all(choices) else ()
+    return kind.dimension, convert(replace(kind, choices=together), ask.args.get(name))
+
+
+def host(dimension: str, value: Any) -> tuple[str, Any]:
+    """A built-in fact that the host supplies."""
+    return dimension, convert(tree.Type(dimension, NOWHERE), value)
+
+
+def counted(run: Run, dimension: str, which: str) -> int:
+    """What the run has spent, holds, or has left under its tightest limit."""
+    spent, held = run.spent(dimension), run.held[dimension]
+    left = [most - spent - held for _, most in run.bounds_on(dimension)]
+    return spent if which == "spent" else held if which == "held" else max(0, min(left))
+
+
+def holds(run: Run, condition: tree.Condition | None, ask: Ask) -> bool | None:
+    return truth(condition, lambda name: look(run, name, ask)[1], run.defines)
+
+
+def explained(run: Run, condition: tree.Condition | None, ask: Ask) -> list[tuple[str, str]]:
+    """The facts that a condition names, with the values it saw."""
+    names = dict.fromkeys(leaf.fact.text for leaf in leaves(condition, run.defines))
+    known = run.vocabulary
+    return [(name, shown(*look(run, name, ask), known.currency, known.constants)) for name in names]
