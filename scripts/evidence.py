@@ -74,9 +74,15 @@ def read_rows() -> list[str]:
 
 def commit() -> str:
     """The commit that was checked; `+` when the tree has changes on top of it."""
-    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    head = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     dirty = subprocess.run(
-        ["git", "status", "--porcelain", "--untracked-files=no"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "status", "--porcelain", "--untracked-files=no"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     changed = [line for line in dirty.stdout.splitlines() if not line.endswith("docs/evidence.md")]
     return head.stdout.strip() + ("+" if changed else "")

@@ -18,7 +18,7 @@ if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
     exit 1
 fi
 if ! command -v cargo >/dev/null; then
-    echo "Checkrein's engine is built from source and needs Rust 1.85 or newer: no \`cargo\` was found." >&2
+    echo "Checkrein's engine is built from source and needs Rust 1.88 or newer: no \`cargo\` was found." >&2
     echo "Install it from https://rustup.rs and run this again." >&2
     exit 1
 fi

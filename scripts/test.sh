@@ -3,7 +3,7 @@
 # A part that fails stops the run. `make test` sets up the environment and calls this.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-export VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH" NO_COLOR=1
+export VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH" NO_COLOR=1 ORT_DISABLE_TELEMETRY=1
 unset PYTHONPATH
 
 times=()

@@ -48,7 +48,11 @@ class Compiled:
 
     def standing(self) -> dict[str, Any]:
         """What can be read of the run besides its answers."""
-        return {"limits": self.do(("limits", {})), "in_flight": self.run.in_flight, "latched": self.run.latched}
+        return {
+            "limits": self.do(("limits", {})),
+            "in_flight": self.run.in_flight,
+            "latched": self.run.latched,
+        }
 
 
 class Walked:

@@ -23,7 +23,7 @@ SLEEPERS = {
 
 SOURCES = {".py", ".pyi", ".rs", ".lark", ".sh", ".rein"}
 COMMENTED = {".py": ('"""', "#"), ".pyi": ('"""', "#"), ".rs": ("//",), ".lark": ("//",), ".rein": ("#",)} | {
-    ".sh": ("#",), ".toml": ("#",), ".md": ("#",), ".in": ("#",),
+    ".sh": ("#",), ".toml": ("#", "about = "), ".md": ("#",), ".in": ("#",),
 }  # fmt: skip
 
 
@@ -177,7 +177,7 @@ FRAMEWORKS = {
 }  # fmt: skip
 # The compiler is built on Lark; an adapter on its framework, but what several adapters share is not.
 FREE = ("language", "demo", "adapters")
-SHARED = ("adapters/__init__.py", "adapters/names.py", "adapters/prompt.py")
+SHARED = ("adapters/__init__.py", "adapters/names.py")
 
 
 def test_no_framework_is_imported_where_it_is_not_asked_for():
@@ -235,4 +235,16 @@ def test_no_test_sleeps():
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if re.search(r"\btime\.sleep\b", line) and name(path) not in SLEEPERS:
                 found.append(f"{name(path)}:{number}: sleeps; pass a clock, or give the reason in SLEEPERS")
+    report(found)
+
+
+# -- documentation -----------------------------------------------------------------------------------
+
+
+def test_pages_that_sources_name_exist():
+    found = []
+    for path in [*files(*COMMENTED), ROOT / "Makefile"]:
+        pages = set(re.findall(r"\bdocs/[\w/-]+\.md\b", path.read_text()))
+        pages -= {"docs/evidence.md"}  # `make evidence` writes it
+        found.extend(f"{name(path)}: {page}" for page in pages if not (ROOT / page).exists())
     report(found)

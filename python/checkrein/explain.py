@@ -173,7 +173,7 @@ def _limits(record: dict[str, Any], currency: str) -> list[str]:
         dimension = name.rpartition(".")[2]
 
         def shown(spent: int, held: int, dimension: str = dimension) -> str:
-            text = amounts.amount(dimension, spent, currency)
+            text = amounts.amount(dimension, _to_the_millisecond(dimension, spent), currency)
             return f"{text} + {amounts.amount(dimension, held, currency)} held" if held else text
 
         now, then = shown(*used), shown(*before[name][1:]) if name in before else "?"
@@ -201,3 +201,8 @@ def _settled(settlement: dict[str, Any] | None, currency: str) -> list[str]:
     used = settlement["settled"]
     text = f"{used['tokens']:,} tokens, {amounts.money(used['cost'], currency)}"
     return [f"{text} (usage {settlement['usage'].replace('_', ' ')}), {settlement['time']}"]
+
+
+def _to_the_millisecond(dimension: str, amount: int) -> int:
+    """A time that was measured, without the digits that mean nothing; anything else as it is."""
+    return round(amount, -6) if dimension == "active_time" else amount

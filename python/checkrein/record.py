@@ -1,7 +1,8 @@
 """The decision log: one compact record a decision, kept as JSON lines.
 
 Texts that a policy does not name itself are replaced by their fingerprint (the engine does that),
-so no prompt, argument or result is written. The first line about a program carries its statements,
+so no prompt and no result is written, and of the arguments only the numbers and flags that a
+deciding condition reads. The first line about a program carries its statements,
 so that a decision can be explained later without the source file.
 """
 
@@ -78,6 +79,9 @@ class JsonlSink:
 
     def _line(self, record: dict[str, Any]) -> None:
         self._file.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+    def __del__(self) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the file; a later record opens it again."""

@@ -111,13 +111,22 @@ def test_only_the_policy_retries(serve, make_guard, clock, statements, requests)
     assert clock.now() >= (requests - 1) * 2_000_000_000
 
 
-def test_a_frameworks_retries_are_calls_of_their_own(serve, make_guard, records):
+def test_a_call_that_is_given_up_is_nothing_for_a_framework_to_retry(serve, make_guard):
     server = serve({"large-1": refuse(500)})
-    retrying = ModelRetryMiddleware(max_retries=1, initial_delay=0, jitter=False)
+    retrying = ModelRetryMiddleware(max_retries=2, initial_delay=0, jitter=False)
     result = agent_of(make_guard(RETRIES), server, inner=[retrying]).invoke(question())
-    # The policy has given its answer, which is a message and nothing to retry.
     assert len(server.requests) == 3
     assert result["checkrein_outcome"] == "given_up"
+
+
+def test_what_a_framework_retries_is_a_call_of_its_own(serve, make_guard):
+    server = serve({"large-1": [refuse(500), refuse(500), say("a")]})
+    guard = make_guard()
+    retrying = ModelRetryMiddleware(max_retries=2, initial_delay=0, jitter=False)
+    with guard.run() as run:
+        result = agent_of(guard, server, inner=[retrying]).invoke(question())
+        assert (used(run, "model_calls"), used(run)[1]) == ((3, 0), 0)
+    assert (len(server.requests), result["messages"][-1].content) == (3, "a")
 
 
 @pytest.mark.parametrize(
@@ -375,8 +384,11 @@ def test_runs_of_invocations_are_not_kept(serve, make_guard):
             agent.invoke(question(), thread())
         assert len(governed._runs) == (0 if checkpointer is None else 1)
         if checkpointer:
+            (abandoned,) = governed._runs.values()
             with pytest.raises(openai.AuthenticationError):
                 agent.invoke(question(), thread())
+            assert abandoned.outcome.kind == "completed"
+            assert abandoned not in governed._runs.values()
             assert len(governed._runs) == 1
         agent.invoke(question(), thread())
         assert (len(governed._runs), len(governed._threads)) == (0, 0)

@@ -54,7 +54,7 @@ def test_an_interrupted_agent_is_resumed_by_the_answer(paused, shop, approve):
     assert len(server.requests) == 2
     assert result["messages"][-1].content == "done"
     (told,) = tool_messages(result)
-    assert told.content == ("refunded 500" if approve else "This call was not run. a person said no")
+    assert told.content == ("refunded 500" if approve else "This call was not run. A person said no.")
     assert result["checkrein_outcome"] == "completed"
 
 
@@ -121,7 +121,7 @@ def test_a_refused_model_call_ends_the_agent(paused):
     agent, server, _result = paused(rule)
     result = agent.invoke(Command(resume=False), thread())
     assert server.requests == []
-    assert result["messages"][-1].content == "This call was not run. a person said no"
+    assert result["messages"][-1].content == "This call was not run. A person said no."
     assert result["checkrein_outcome"] == "denied"
 
 

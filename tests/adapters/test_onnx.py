@@ -19,7 +19,7 @@ def edge():
         yield EdgeModel(folder)
 
 
-@pytest.mark.parametrize("cap", [1, 7, 64])
+@pytest.mark.parametrize("cap", [0, 1, 7, 64])
 def test_a_model_that_never_ends_stops_at_exactly_the_capped_token(edge, make_guard, cap):
     with make_guard().run() as run:
         written = run.model(edge.generate, model="small", prompt_ids=PROMPT, max_tokens=cap)
@@ -42,14 +42,15 @@ def test_what_is_left_of_a_limit_is_the_cap(edge, make_guard):
     assert used(run, limit="tight") == (50, 0)
 
 
-def test_a_host_that_asks_for_more_gets_no_token_more(edge, make_guard):
+@pytest.mark.parametrize("cap", [0, 13])
+def test_a_host_that_asks_for_more_gets_no_token_more(edge, make_guard, cap):
     def greedy(model, max_tokens):
         return edge.generate(PROMPT, max_tokens=1000, model=model)
 
     with make_guard().run() as run:
-        written = run.model(greedy, model="small", max_tokens=13, input_tokens=4)
-        assert len(written.tokens) == 13
-        assert used(run) == (17, 0)
+        written = run.model(greedy, model="small", max_tokens=cap, input_tokens=4)
+        assert len(written.tokens) == cap
+        assert used(run) == (4 + cap, 0)
 
 
 def test_nothing_runs_without_a_reservation(edge, make_guard):

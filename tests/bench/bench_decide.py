@@ -105,7 +105,9 @@ def same_answers(program: object) -> int:
             ours = run.model_call(number, None, "large", 900, 300, facts)
             theirs = hand.model_call(number, "large", 900, 300, facts)
         if (ours.outcome, ours.by, ours.model) != (theirs["outcome"], theirs["by"], theirs["model"]):
-            raise SystemExit(f"call {number} differs: {ours.outcome} {ours.by} {ours.model}, by hand {theirs}")
+            raise SystemExit(
+                f"call {number} differs: {ours.outcome} {ours.by} {ours.model}, by hand {theirs}"
+            )
         equal += 1
         if ours.outcome == "allow":
             if ours.event == "model call":
@@ -143,11 +145,14 @@ def main() -> None:
 
 def show(took: dict[str, list[int]], equal: int) -> None:
     """The table, with ratios to the hand-written chain of the same run."""
+
     def at(name: str, share: float) -> float:
         values = sorted(took[name])
         return values[min(len(values) - 1, int(len(values) * share))] / 1000
 
-    table = Table(title=f"one decision and its settlement, {len(took['engine']):,} timed; {equal} answers compared first")
+    table = Table(
+        title=f"a decision and its settlement, {len(took['engine']):,} timed; {equal} answers compared first"
+    )
     for heading in ("what", "p50 us", "p99 us", "p50 to by hand"):
         table.add_column(heading, justify="left" if heading == "what" else "right")
     rows = {
@@ -155,10 +160,14 @@ def show(took: dict[str, list[int]], equal: int) -> None:
         "read": "reading the facts alone", "hash": "canonical arguments and fingerprint alone",
     }  # fmt: skip
     for name, label in rows.items():
-        table.add_row(label, f"{at(name, 0.5):.2f}", f"{at(name, 0.99):.2f}", f"{at(name, 0.5) / at('hand', 0.5):.2f}x")
+        table.add_row(
+            label, f"{at(name, 0.5):.2f}", f"{at(name, 0.99):.2f}", f"{at(name, 0.5) / at('hand', 0.5):.2f}x"
+        )
     console = Console(width=110)
     console.print(table)
-    console.print(f"load average {os.getloadavg()[0]:.2f} on {os.cpu_count()} cores; timer overhead is in every figure")
+    console.print(
+        f"load average {os.getloadavg()[0]:.2f} on {os.cpu_count()} cores; timer overhead is in every figure"
+    )
 
 
 if __name__ == "__main__":

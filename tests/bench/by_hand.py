@@ -41,7 +41,9 @@ class ByHand:
             if CLASS[tool] == "act":
                 if facts.get("risk.flagged", False) is True:
                     votes.append((2, "flagged", "deny", "Flagged."))
-                if self.looked_up is None or (self.step_clock is not None and self.looked_up >= self.step_clock):
+                if self.looked_up is None or (
+                    self.step_clock is not None and self.looked_up >= self.step_clock
+                ):
                     votes.append((2, "look first", "deny", "Look it up first."))
             if tool == "refund":
                 if facts.get("risk.score", 0) >= 0.9:
@@ -71,7 +73,11 @@ class ByHand:
                 return {"outcome": "deny", "by": "region", "reason": "Not served.", "model": None}
             if facts.get("ticket.reopened", 0) > 9:
                 return {"outcome": "deny", "by": "reopened", "reason": "Reopened too often.", "model": None}
-            candidates = ["small", "large"] if facts.get("step.kind") in ("classify", "extract") else ["large", "small"]
+            candidates = (
+                ["small", "large"]
+                if facts.get("step.kind") in ("classify", "extract")
+                else ["large", "small"]
+            )
             for model in candidates:
                 if facts.get("data.class", "public") == "pii" and PLACE[model] != "edge":
                     continue
@@ -90,7 +96,13 @@ class ByHand:
                     held["cost"] += cost
                     held["tokens"] += tokens
                     spent["steps"] += 1
-                    return {"outcome": "allow", "by": None, "model": model, "cap": cap, "hold": (tokens, cost)}
+                    return {
+                        "outcome": "allow",
+                        "by": None,
+                        "model": model,
+                        "cap": cap,
+                        "hold": (tokens, cost),
+                    }
             return {"outcome": "stop", "by": "per run", "reason": "over_limit", "model": None}
 
     def settle_model(self, decision: dict[str, Any], used_input: int, used_output: int) -> None:

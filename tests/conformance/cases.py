@@ -115,7 +115,11 @@ def comparable(field: str, wanted: Any, found: dict[str, Any]) -> tuple[Any, Any
 
 def limit_differences(expected: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:
     """As `differences`, for names like `per run.cost.spent`."""
-    seen = {f"{row['name']}.{row['dimension']}.{each}": row[each] for row in rows for each in ("limit", "spent", "held")}
+    seen = {
+        f"{row['name']}.{row['dimension']}.{each}": row[each]
+        for row in rows
+        for each in ("limit", "spent", "held")
+    }
     wrong = []
     for name, wanted in expected.items():
         if isinstance(wanted, str):

@@ -7,7 +7,8 @@ from functools import cache
 
 import pytest
 
-from ..both import Compiled, Walked, load
+from tests.both import Compiled, Walked, load
+
 from .cases import Case, all_cases, differences, event_of, nanoseconds
 
 CASES = all_cases()

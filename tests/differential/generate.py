@@ -80,7 +80,7 @@ class Maker:
         self._vocabulary()
         self._many(self._limit, [12, 45, 30, 13])
         self._many(self._define, [60, 30, 10])
-        self._many(self._retry, [8, 45, 32, 15])
+        self._many(self._retry, [8, 22, 42, 28])
         self._many(self._require, [65, 28, 7])
         self._many(self._route, [35, 65])
         self._many(self._order, [65, 27, 8])
@@ -115,7 +115,9 @@ class Maker:
         for name in self.chance.sample(TOOLS, self.chance.randint(2, 5)):
             self._tool(name)
         for name in ("over", "gone", "halt"):
-            tells = self._one(['tell user "Sorry."', 'tell agent "No."', 'tell agent "No." tell user "Sorry."'])
+            tells = self._one(
+                ['tell user "Sorry."', 'tell agent "No."', 'tell agent "No." tell user "Sorry."']
+            )
             self._add(f'state "{name}" {tells}')
         for name in ("boss", "desk"):
             default = self._one(["", "default deny", 'default stop "halt"', "default deny"])
@@ -128,7 +130,9 @@ class Maker:
         window = self._one(["400 tokens", "1k tokens", "8k tokens"])
         output = self._one(["50 tokens", "120 tokens", "300 tokens"])
         least = self._maybe(0.4, f"least output {self._one(['1', '20', '50'])} tokens")
-        price = self._one(["free", "input $1 output $4 per 1M tokens", "input $0.0005 output $3 per 1M tokens"])
+        price = self._one(
+            ["free", "input $1 output $4 per 1M tokens", "input $0.0005 output $3 per 1M tokens"]
+        )
         place, tier = self._one(["edge", "cloud"]), self._one("123")
         items = f"tier {tier} place {place} window {window} output {output} {least} price {price}"
         self.made.models.append(name)
@@ -138,7 +142,9 @@ class Maker:
         kind = self._one([*CLASSES, None])
         args = []
         for arg in self.chance.sample(["size", "amount", "kind", "path"], self.chance.randint(0, 3)):
-            dimension = {"size": "count", "amount": "money", "path": "text"}.get(arg, self._one(["text", "count"]))
+            dimension = {"size": "count", "amount": "money", "path": "text"}.get(
+                arg, self._one(["text", "count"])
+            )
             optional = self.chance.random() < 0.4
             unit = self._maybe(0.5, " in cents") if dimension == "money" else ""
             choices = tuple(CHOICES[: self._one([2, 3])]) if arg == "kind" and dimension == "text" else ()
@@ -146,7 +152,7 @@ class Maker:
         texts = [f'"{f.name[10:]}" {type_text(f)}{unit}{" optional" * f.optional}' for f, unit in args]
         self.made.tools[name] = [fact for fact, _ in args]
         self.made.classes[name] = kind or ""
-        items = [f"class {kind}" if kind else "", self._maybe(0.25, "once")]
+        items = [f"class {kind}" if kind else "", self._maybe(0.15, "once")]
         items += [self._maybe(0.4, f"timeout {self._one(['500 ms', '3 s', '2 min'])}")]
         items += [f"args {{ {' '.join(texts)} }}" if texts else ""]
         self._add(f'tool "{name}" {{ {" ".join(items)} }}')
@@ -170,7 +176,7 @@ class Maker:
     # -- conditions -------------------------------------------------------------------------------
 
     def _host_facts(self) -> list[Fact]:
-        steps = [Fact("step.kind", "text", True), Fact("step.confidence", "percent", True)]
+        steps = [Fact("step.kind", "text"), Fact("step.confidence", "percent", True)]
         return [*self.made.facts, *self.made.facts, *steps]
 
     def _run_facts(self) -> list[Fact]:
@@ -214,7 +220,7 @@ class Maker:
         return f"({self._condition(facts, depth - 1)})"
 
     def _atom(self, fact: Fact) -> str:
-        if fact.optional and self.chance.random() < 0.15:
+        if self.chance.random() < (0.15 if fact.optional else 0.03):
             return f"has {fact.name}"
         if not fact.optional:
             return self._comparison(fact)
@@ -258,21 +264,30 @@ class Maker:
         }
         bounds = self.chance.sample(sorted(sizes), self.chance.choice([1, 1, 2, 3]))
         self.made.bounded |= set(bounds)
-        items = [f"{bound} <= {self.chance.choices(sizes[bound], [1, 4, 4, 1][: len(sizes[bound])])[0]}" for bound in bounds]
-        for share in self.chance.sample(["1%", "25%", "50.5%", "100%"], self.chance.choice([0, 0, 1, 2])):
-            items.append(f"at {share} {self._one(['tell agent', 'warn'])} \"At {share} of {name}.\"")
+        items = [
+            f"{bound} <= {self.chance.choices(sizes[bound], [1, 4, 4, 1][: len(sizes[bound])])[0]}"
+            for bound in bounds
+        ]
+        shares = self.chance.sample(["1%", "25%", "50.5%", "100%"], self.chance.choice([0, 0, 1, 2]))
+        items += [
+            f'at {share} {self._one(["tell agent", "warn"])} "At {share} of {name}."' for share in shares
+        ]
         self._add(f'limit "{name}" on run {{ {" ".join(items)} }} {self._else()}')
 
     def _retry(self, name: str) -> None:
-        selector, facts = self._selector(self._one([["model any"], ["tool any"], None]))
-        parts = [f"attempts <= {self._one('12358')}"]
+        selector, facts = self._selector(
+            self._one([["model any"], ["model any"], ["tool any"], ["tool any"], None])
+        )
+        parts = [f"attempts <= {self._one('13588')}"]
         when = self.chance.random()
-        if when < 0.4:
+        if when < 0.5:
             parts.append('when error.kind in ["timeout", "rate_limited", "unavailable", "unknown"]')
-        elif when < 0.8:
+        elif when < 0.85:
             parts.append(f"when {self._condition([*facts, *self._error_facts(), *self._error_facts()], 2)}")
-        parts.append(self._maybe(0.5, f"within {self._one(['2 s', '20 s', '2 min'])}"))
-        parts.append(self._maybe(0.6, f"backoff {self._one(['100 ms .. 2 s', '1 s .. 1 s', '500 ms .. 8 s'])}"))
+        parts.append(self._maybe(0.5, f"within {self._one(['3 s', '30 s', '5 min'])}"))
+        parts.append(
+            self._maybe(0.6, f"backoff {self._one(['100 ms .. 2 s', '1 s .. 1 s', '500 ms .. 8 s'])}")
+        )
         self._add(f'retry "{name}" on {selector} {{ {" ".join(parts)} }} {self._else()}')
 
     def _selector(self, kinds: list[str] | None = None) -> tuple[str, list[Fact]]:
@@ -295,11 +310,16 @@ class Maker:
         return f"when {self._condition(facts, 2)}" if self.chance.random() < share else ""
 
     def _require(self, name: str) -> None:
-        self._add(f'require "{name}" place {self._one(["edge", "cloud"])} {self._when(0.95, self._model_facts())}')
+        self._add(
+            f'require "{name}" place {self._one(["edge", "cloud"])} {self._when(0.95, self._model_facts())}'
+        )
 
     def _route(self, name: str) -> None:
         models = self.made.models
-        items = [f'to "{self._one(models)}" {self._when(1, self._model_facts())}' for _ in range(self._one([0, 1, 2]))]
+        items = [
+            f'to "{self._one(models)}" {self._when(1, self._model_facts())}'
+            for _ in range(self._one([0, 1, 2]))
+        ]
         items += [self._maybe(0.3, f'to "{self._one(models)}"')]
         pairs = [(a, b) for place, a in enumerate(models) for b in models[place + 1 :]]
         chosen = self.chance.sample(pairs, min(len(pairs), self._one([1, 2, 3])))

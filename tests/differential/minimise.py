@@ -8,8 +8,8 @@ from pprint import pformat
 from typing import Any
 
 from checkrein.errors import PolicyError
+from tests.both import Compiled, Event, Walked, load
 
-from ..both import Compiled, Event, Walked, load
 from .generate import source_of
 
 Compare = Callable[[Walked, Compiled, Event], tuple[Any, str | None]]
@@ -28,9 +28,10 @@ Step = tuple[int, Event]
 class Minimiser:
     """Repeats one run with less and less of it, as long as `compare` still finds a difference."""
 
-    def __init__(self, compare: Compare, run_seed: int) -> None:
+    def __init__(self, compare: Compare, run_seed: int, begun: int) -> None:
         self.compare = compare
         self.run_seed = run_seed
+        self.begun = begun
 
     def report(self, statements: list[str], events: list[Event], told: str) -> str:
         """The smallest policy and events found, and what differs at the last event."""
@@ -48,13 +49,16 @@ class Minimiser:
                     break
         seen: list[Event] = []
         self._differs(statements, steps, seen)
-        lines = [f"run seed {self.run_seed}", source_of(statements)]
+        lines = [f"run seed {self.run_seed}, begun at {self.begun}", source_of(statements)]
         lines += [f"{method} {pformat(arguments, width=150, compact=True)}" for method, arguments in seen]
         return "\n".join([*lines, told])
 
+    def _both(self, policy: Any, program: Any) -> tuple[Walked, Compiled]:
+        return Walked(policy, self.run_seed, self.begun), Compiled(program, self.run_seed, self.begun)
+
     def _linked(self, statements: list[str], events: list[Event]) -> list[Step]:
         policy, program = load(source_of(statements))
-        walked, compiled = Walked(policy, self.run_seed), Compiled(program, self.run_seed)
+        walked, compiled = self._both(policy, program)
         came_from: dict[tuple[str, int], int] = {}
         steps = []
         for place, (method, arguments) in enumerate(events):
@@ -67,12 +71,14 @@ class Minimiser:
                     came_from.setdefault((name, answer[name]), Link(place))
         return steps
 
-    def _differs(self, statements: list[str], steps: list[Step], seen: list[Event] | None = None) -> str | None:
+    def _differs(
+        self, statements: list[str], steps: list[Step], seen: list[Event] | None = None
+    ) -> str | None:
         try:
             policy, program = load(source_of(statements))
         except PolicyError:
             return None
-        walked, compiled = Walked(policy, self.run_seed), Compiled(program, self.run_seed)
+        walked, compiled = self._both(policy, program)
         answers: dict[int, Any] = {}
         for place, (method, linked) in steps:
             arguments = dict(linked)

@@ -17,7 +17,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from ..both import Compiled, Event, Walked, load
+from tests.both import Compiled, Event, Walked, load
+
 from .generate import Made, Maker
 from .hosts import Host
 from .minimise import Minimiser
@@ -63,14 +64,15 @@ def one_run(made: Made, loaded: tuple, seed: int, number: int, mix: Counter) -> 
     """Drive both engines through one random run; raises Difference at the first one."""
     chance = Random(f"{seed} run {number}")
     run_seed = chance.getrandbits(64)
-    walked, compiled = Walked(loaded[0], run_seed), Compiled(loaded[1], run_seed)
-    host, events = Host(chance, made), []
+    begun = chance.choice([0, 1_800_000_000 * 10**9])
+    walked, compiled = Walked(loaded[0], run_seed, begun), Compiled(loaded[1], run_seed, begun)
+    host, events = Host(chance, made, begun), []
     for _ in range(EVENTS_MAX):
         event = host.next()
         events.append(event)
         answer, told = first_difference(walked, compiled, event)
         if told:
-            report = Minimiser(first_difference, run_seed).report(made.statements, events, told)
+            report = Minimiser(first_difference, run_seed, begun).report(made.statements, events, told)
             raise Difference(f"the engines differ (seed {seed}, run {number})\n{report}")
         count_answer(mix, event, answer)
         host.saw(event, answer)

@@ -15,9 +15,9 @@ import contextlib
 import gc
 import io
 import os
+import re
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import pytest
@@ -65,10 +65,8 @@ def test_page(page, tmp_path, monkeypatch):
         run_page(page, namespace, tmp_path)
     finally:
         # Examples leave clients and logs open, as a reader would: they are closed here, not in a later test.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)
-            namespace.clear()
-            gc.collect()
+        namespace.clear()
+        gc.collect()
 
 
 def run_page(page, namespace, folder):
@@ -127,3 +125,25 @@ def compare(place, expected, printed):
 )
 def test_dots_stand_for_any_lines(expected, printed, equal):
     assert same(expected, printed) is equal
+
+
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def anchors(page):
+    """The anchors of a page's headings, as they are made where the pages are read."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    broken = []
+    for link in LINK.findall(page.read_text()):
+        if link.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert not broken

@@ -30,6 +30,7 @@ Running it again gives the same bytes: fixed seed, Python's own generator
 (`random.Random.random`, whose sequence is stable across versions), pinned IR
 and opset versions, deterministic protobuf serialisation, "\\n" line ends.
 """
+
 import argparse
 import json
 import pathlib
@@ -77,6 +78,45 @@ class Graph:
         return outputs[0]
 
 
+def add_layer(g, n, x, positions, inputs, outputs):
+    """One decoder layer after `x`: its output; its caches are added to the graph's inputs and outputs."""
+    p = f"layer{n}."
+    normed = g.op("LayerNormalization", [x, "norm_scale"], p + "attention_norm", axis=-1)
+    q, k, v = (
+        g.op(
+            "MatMul",
+            [normed, g.weight(f"{p}{name}_weight", HIDDEN, heads * HEAD_SIZE, 2.0**-8)],
+            p + name,
+        )
+        for name, heads in (("q", HEADS), ("k", KV_HEADS), ("v", KV_HEADS))
+    )
+    past = [f"past_key_values.{n}.key", f"past_key_values.{n}.value"]
+    present = [f"present.{n}.key", f"present.{n}.value"]
+    kv_shape = ["batch", KV_HEADS, "{}_sequence", HEAD_SIZE]
+    for names, into, when in ((past, inputs, "past"), (present, outputs, "total")):
+        dims = [d.format(when) if isinstance(d, str) else d for d in kv_shape]
+        into.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, dims) for name in names)
+    attended = g.op(
+        "GroupQueryAttention",
+        [q, k, v, *past, *positions],
+        [p + "attention", *present],
+        domain="com.microsoft",
+        num_heads=HEADS,
+        kv_num_heads=KV_HEADS,
+        scale=HEAD_SIZE**-0.5,
+        do_rotary=1,
+        rotary_interleaved=0,
+    )
+    projected = g.op("MatMul", [attended, g.weight(p + "o_weight", HIDDEN, HIDDEN, 2.0**-7)], p + "o")
+    x = g.op("Add", [x, projected], p + "after_attention")
+
+    normed = g.op("LayerNormalization", [x, "norm_scale"], p + "mlp_norm", axis=-1)
+    up = g.op("MatMul", [normed, g.weight(p + "up_weight", HIDDEN, INNER, 2.0**-8)], p + "up")
+    active = g.op("Relu", [up], p + "active")
+    down = g.op("MatMul", [active, g.weight(p + "down_weight", INNER, HIDDEN, 2.0**-7)], p + "down")
+    return g.op("Add", [x, down], p + "after_mlp")
+
+
 def build_model():
     g = Graph()
     f32, i64 = TensorProto.FLOAT, TensorProto.INT64
@@ -113,37 +153,7 @@ def build_model():
     x = g.op("Gather", [embedding, "input_ids"], "embedded", axis=0)
 
     for n in range(LAYERS):
-        p = f"layer{n}."
-        normed = g.op("LayerNormalization", [x, "norm_scale"], p + "attention_norm", axis=-1)
-        q, k, v = (
-            g.op("MatMul", [normed, g.weight(f"{p}{name}_weight", HIDDEN, heads * HEAD_SIZE, 2.0**-8)], p + name)
-            for name, heads in (("q", HEADS), ("k", KV_HEADS), ("v", KV_HEADS))
-        )
-        past = [f"past_key_values.{n}.key", f"past_key_values.{n}.value"]
-        present = [f"present.{n}.key", f"present.{n}.value"]
-        kv_shape = ["batch", KV_HEADS, "{}_sequence", HEAD_SIZE]
-        for names, into, when in ((past, inputs, "past"), (present, outputs, "total")):
-            dims = [d.format(when) if isinstance(d, str) else d for d in kv_shape]
-            into.extend(helper.make_tensor_value_info(name, f32, dims) for name in names)
-        attended = g.op(
-            "GroupQueryAttention",
-            [q, k, v, *past, seqlens, total, cos, sin],
-            [p + "attention", *present],
-            domain="com.microsoft",
-            num_heads=HEADS,
-            kv_num_heads=KV_HEADS,
-            scale=HEAD_SIZE**-0.5,
-            do_rotary=1,
-            rotary_interleaved=0,
-        )
-        projected = g.op("MatMul", [attended, g.weight(p + "o_weight", HIDDEN, HIDDEN, 2.0**-7)], p + "o")
-        x = g.op("Add", [x, projected], p + "after_attention")
-
-        normed = g.op("LayerNormalization", [x, "norm_scale"], p + "mlp_norm", axis=-1)
-        up = g.op("MatMul", [normed, g.weight(p + "up_weight", HIDDEN, INNER, 2.0**-8)], p + "up")
-        active = g.op("Relu", [up], p + "active")
-        down = g.op("MatMul", [active, g.weight(p + "down_weight", INNER, HIDDEN, 2.0**-7)], p + "down")
-        x = g.op("Add", [x, down], p + "after_mlp")
+        x = add_layer(g, n, x, (seqlens, total, cos, sin), inputs, outputs)
 
     normed = g.op("LayerNormalization", [x, "norm_scale"], "final_norm", axis=-1)
     raw = g.op("MatMul", [normed, g.weight("head_weight", HIDDEN, VOCAB, 2.0**-8)], "raw_logits")
@@ -212,9 +222,15 @@ def build_config():
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Make the tiny random-weight ONNX model (see the top of this file).")
-    parser.add_argument("--out", type=pathlib.Path, default=DEFAULT_OUT, help="folder to write (default: %(default)s)")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the files there differ")
+    parser = argparse.ArgumentParser(
+        description="Make the tiny random-weight ONNX model (see the top of this file)."
+    )
+    parser.add_argument(
+        "--out", type=pathlib.Path, default=DEFAULT_OUT, help="folder to write (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 if the files there differ"
+    )
     args = parser.parse_args()
 
     files = {"model.onnx": build_model(), "genai_config.json": build_config()}

@@ -3,7 +3,18 @@
 import subprocess
 import sys
 
-FORBIDDEN = ["lark", "numpy", "xxhash", "rich", "click", "langchain", "langchain_core", "openai", "httpx", "onnxruntime_genai"]
+FORBIDDEN = [
+    "lark",
+    "numpy",
+    "xxhash",
+    "rich",
+    "click",
+    "langchain",
+    "langchain_core",
+    "openai",
+    "httpx",
+    "onnxruntime_genai",
+]
 
 
 def test_importing_loads_neither_the_parser_nor_a_framework():

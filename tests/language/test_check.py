@@ -43,8 +43,8 @@ def rule(condition, selector='tool "pay"'):
         "not (not has data.size) and data.size > 1",
         "not (has data.size and data.vip == true) or data.size > 1",
         "(has data.size and data.vip == true or has data.size) and data.size > 1",
-        "data.class == \"pii\" and data.vip == true",
-        "has call.args.note and call.args.note starts with \"x\"",
+        'data.class == "pii" and data.vip == true',
+        'has call.args.note and call.args.note starts with "x"',
         "has data.vip",
     ],
 )
@@ -62,7 +62,7 @@ def test_a_guarded_fact_is_fine(condition):
         "(has data.size or data.vip == true) and data.size > 1",
         "not (has data.size or data.vip == true) or data.size > 1 and not has data.size or data.size > 2",
         "has step.kind and step.confidence > 1%",
-        "call.args.note == \"x\"",
+        'call.args.note == "x"',
     ],
 )
 def test_an_unguarded_fact_is_found(condition):
@@ -72,7 +72,7 @@ def test_an_unguarded_fact_is_found(condition):
 
 
 def test_a_guard_at_the_use_of_a_define_is_enough():
-    body = TOOLS + 'define a.big = data.size > 5\n'
+    body = TOOLS + "define a.big = data.size > 5\n"
     guarded = body + 'rule "r" on tool "pay" when has data.size and a.big then deny because "No."\n'
     assert codes(guarded) == []
     open_use = guarded + 'rule "s" on tool "pay" when a.big then deny because "No."\n'
@@ -89,11 +89,11 @@ def test_a_guard_at_the_use_of_a_define_is_enough():
     [
         ("call.args.amount > $5", 'tool "pay"'),
         ("call.args.amount > 5", 'tool "look"'),
-        ("call.args.kind == \"c\"", 'tool "look"'),
-        ("has call.args.kind and call.args.kind == \"a\"", "tool any"),
-        ("call.tool == \"pay\"", "tool any"),
-        ("call.model == \"m\"", 'model "m"'),
-        ("has call.model and call.model == \"m\"", "model any"),
+        ('call.args.kind == "c"', 'tool "look"'),
+        ('has call.args.kind and call.args.kind == "a"', "tool any"),
+        ('call.tool == "pay"', "tool any"),
+        ('call.model == "m"', 'model "m"'),
+        ('has call.model and call.model == "m"', "model any"),
         ("call.input_tokens > 5 tokens", "model any"),
         ("step.index > 5 and call.attempt == 1 and run.cost.spent >= $1", "model any"),
         ("run.active_time.spent > 5 s and run.tokens.held > 5 tokens", 'tool "pay"'),
@@ -109,20 +109,20 @@ def test_a_fact_is_known_there(condition, selector):
     [
         ("call.args.amount > $5", "tool any", "R0206"),
         ("call.args.amount > 5", 'tool "pay"', "R0201"),
-        ("call.args.kind == \"c\"", 'tool "pay"', "R0205"),
-        ("call.args.kind == \"a\"", "tool any", "R0204"),
+        ('call.args.kind == "c"', 'tool "pay"', "R0205"),
+        ('call.args.kind == "a"', "tool any", "R0204"),
         ("call.args.none == 5", "tool any", "R0104"),
         ("call.args.amount > $5", 'model "m"', "R0110"),
-        ("call.tool == \"pay\"", "model any", "R0110"),
+        ('call.tool == "pay"', "model any", "R0110"),
         ("call.input_tokens > 5 tokens", 'tool "pay"', "R0110"),
-        ("call.model == \"m\"", "model any", "R0204"),
-        ("error.kind == \"timeout\"", 'tool "pay"', "R0110"),
+        ('call.model == "m"', "model any", "R0204"),
+        ('error.kind == "timeout"', 'tool "pay"', "R0110"),
         ("run.steps.held > 5", 'tool "pay"', "R0103"),
         ("run.steps.left > 5", 'tool "pay"', "R0111"),
         ("session.cost.spent > $5", 'tool "pay"', "R0901"),
         ("now.hour > 5", 'tool "pay"', "R0901"),
         ("data.vip > true", 'tool "pay"', "R0202"),
-        ("data.size starts with \"x\"", 'tool "pay"', "R0202"),
+        ('data.size starts with "x"', 'tool "pay"', "R0202"),
         ("data.vip in [true, 5]", 'tool "pay"', "R0201"),
     ],
 )
@@ -131,7 +131,9 @@ def test_a_fact_is_not_what_was_meant_there(condition, selector, code):
 
 
 def test_a_retry_sees_the_error():
-    body = 'retry "r" on tool any { when error.kind in ["timeout"] and has error.status and error.status >= 500 '
+    body = (
+        'retry "r" on tool any { when error.kind in ["timeout"] and has error.status and error.status >= 500 '
+    )
     assert codes(TOOLS + body + "attempts <= 3 } else deny\n") == []
     assert codes(TOOLS + body.replace("timeout", "tmeout") + "attempts <= 3 } else deny\n") == ["R0205"]
 
@@ -150,7 +152,9 @@ def test_a_limit_may_be_small(bound):
     assert codes(f'limit "l" on run {{ {bound} }} else deny\n') == []
 
 
-@pytest.mark.parametrize("bound", ["steps <= 0", "tokens <= 0 tokens", "model_calls <= 0", "active_time <= 0 s"])
+@pytest.mark.parametrize(
+    "bound", ["steps <= 0", "tokens <= 0 tokens", "model_calls <= 0", "active_time <= 0 s"]
+)
 def test_a_limit_that_lets_nothing_run_is_refused(bound):
     assert codes(f'limit "l" on run {{ {bound} }} else deny\n') == ["R0303"]
 
@@ -175,7 +179,8 @@ def test_the_numbers_of_a_loop(loop, right):
 
 def test_a_long_circle_of_fallbacks_is_found_once():
     models = "".join(
-        f'model "m{i}" is "x/m" {{ place edge  window 8k tokens  output 1k tokens  price free }}\n' for i in range(40)
+        f'model "m{i}" is "x/m" {{ place edge  window 8k tokens  output 1k tokens  price free }}\n'
+        for i in range(40)
     )
     edges = " ".join(f'fallback "m{i}" -> "m{(i + 1) % 40}"' for i in range(40))
     assert codes(models + f'route "r" {{ {edges} }}\n') == ["R0405"]
@@ -208,8 +213,8 @@ def test_warnings_wait_until_there_is_no_error():
 
 
 def test_a_test_may_name_what_the_engine_decides_by_itself():
-    body = 'test "t" { tool "plain" { "any" "thing"  data.vip true  step.kind "x" }  expect deny by "no candidate" }\n'
-    assert codes(TOOLS + body) == []
+    call = 'tool "plain" { "any" "thing"  data.vip true  step.kind "x" }'
+    assert codes(TOOLS + f'test "t" {{ {call}  expect deny by "no candidate" }}\n') == []
 
 
 def test_repeats_multiply():

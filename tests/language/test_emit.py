@@ -18,7 +18,11 @@ HEADER = 'language 1\npolicy "p"\n'
 
 
 def operations(condition, declarations=""):
-    source = HEADER + declarations + f'tool "t" {{ }}\nrule "r" on tool "t" when {condition} then deny because "No."\n'
+    source = (
+        HEADER
+        + declarations
+        + f'tool "t" {{ }}\nrule "r" on tool "t" when {condition} then deny because "No."\n'
+    )
     policy, found = parse(source, "p.rein")
     assert found == []
     return [
@@ -37,33 +41,35 @@ def test_an_example_loads(path):
     source = path.read_text(encoding="utf-8")
     for statement in program.statements:
         line = source.splitlines()[statement["line"] - 1]
-        assert line[statement["column"] - 1 :].startswith(f"{statement['kind']} \"{statement['name']}\"")
+        assert line[statement["column"] - 1 :].startswith(f'{statement["kind"]} "{statement["name"]}"')
         assert statement["source"] in source
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
-def test_the_same_text_gives_the_same_bytes_in_any_process(path):
-    here = compile_source(path.read_bytes(), path.name)
-    assert compile_source(path.read_text(encoding="utf-8"), path.name) == here
+def test_the_same_text_gives_the_same_bytes_in_any_process():
+    here = [compile_source(path.read_bytes(), path.name) for path in EXAMPLES]
+    assert [compile_source(path.read_text(encoding="utf-8"), path.name) for path in EXAMPLES] == here
     program = (
-        "import sys, hashlib; from checkrein.language import compile_source;"
-        "print(hashlib.sha256(compile_source(open(sys.argv[1], 'rb').read(), sys.argv[2])).hexdigest())"
+        "import sys, pathlib; from checkrein.language import compile_source;"
+        "paths = [pathlib.Path(p) for p in sys.argv[1:]];"
+        "print(*(compile_source(p.read_bytes(), p.name).hex() for p in paths))"
     )
     for seed in ("0", "1", "4711"):
         there = subprocess.run(
-            [sys.executable, "-c", program, str(path), path.name],
+            [sys.executable, "-c", program, *map(str, EXAMPLES)],
             env={**os.environ, "PYTHONHASHSEED": seed},
             capture_output=True,
             text=True,
             check=True,
         )
-        assert there.stdout.strip() == hashlib.sha256(here).hexdigest()
+        assert [bytes.fromhex(data) for data in there.stdout.split()] == here
 
 
 def test_the_order_of_statements_changes_no_decision_table():
     statements = [
-        'tool "t" { }\n', 'tool "a" { class act }\n', 'state "s" tell user "S."\n', 'state "b" tell user "B."\n',
-        'rule "y" on tool "t" then stop "s" because "Y."\n', 'rule "x" on tool "a" then stop "b" because "X."\n',
+        'tool "t" { }\n', 'tool "a" { class act }\n',
+        'state "s" tell user "S."\n', 'state "b" tell user "B."\n',
+        'rule "y" on tool "t" then stop "s" because "Y."\n',
+        'rule "x" on tool "a" then stop "b" because "X."\n',
     ]  # fmt: skip
 
     def tables(order):
@@ -105,7 +111,9 @@ def test_sets_are_sorted_and_without_repetition():
 
 
 def test_a_define_is_put_in_where_it_is_used():
-    assert operations("data.late", "define data.late = step.index > 5\n") == [("compare", "step.index", 4, (2, 5))]
+    assert operations("data.late", "define data.late = step.index > 5\n") == [
+        ("compare", "step.index", 4, (2, 5))
+    ]
 
 
 def test_the_bytes_of_a_small_policy():
@@ -122,7 +130,7 @@ def test_the_bytes_of_a_small_policy():
         [
             bytes([len(strings)]), *(bytes([len(s)]) + s.encode() for s in strings),
             at["p"], at["f"], at["$"],
-            b"\x01", at["call.args.a"], b"\x03\x01\x01\x00",  # facts: money, of an argument, optional, no choices
+            b"\x01", at["call.args.a"], b"\x03\x01\x01\x00",  # money, of an argument, optional
             b"\x00",  # models
             b"\x01", at["t"], b"\x03\x01\x01\x80\x94\xeb\xdc\x03", b"\x01", at["a"], b"\x00\x02",
             b"\x01", at["s"], b"\x00\x01", at["Done."],
@@ -133,7 +141,11 @@ def test_the_bytes_of_a_small_policy():
             b"\x00\x00\x00\x00\x00\x00",  # limits, retries, requires, routes, orders, loops
         ]
     )  # fmt: skip
-    header = b"REIN\x01\x00\x01\x00slice001" + hashlib.sha256(payload).digest() + len(payload).to_bytes(4, "little")
+    header = (
+        b"REIN\x01\x00\x01\x00slice001"
+        + hashlib.sha256(payload).digest()
+        + len(payload).to_bytes(4, "little")
+    )
     assert compile_source(source, "f") == header + payload
 
 

@@ -37,7 +37,9 @@ def codes_of_the_rejects():
     return {
         code
         for path in REJECTS.glob("*.txt")
-        for code in re.findall(r"^(?:error|warning) (R\d{4}):", path.read_text(encoding="utf-8"), re.MULTILINE)
+        for code in re.findall(
+            r"^(?:error|warning) (R\d{4}):", path.read_text(encoding="utf-8"), re.MULTILINE
+        )
     }
 
 

@@ -6,6 +6,6 @@ and answers with plain dicts of the same fields.
 """
 
 from .run import Run
-from .values import canonical, fingerprint
+from .values import canonical
 
-__all__ = ["Run", "canonical", "fingerprint"]
+__all__ = ["Run", "canonical"]

@@ -12,7 +12,7 @@ from .values import ILL, MISSING
 
 SIGNS = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 Look = Callable[[str], Any]
-Defines = dict[str, tree.Condition]
+Defines = dict[str, tree.Define]
 
 
 def truth(condition: tree.Condition | None, look: Look, defines: Defines) -> bool | None:
@@ -26,7 +26,7 @@ def truth(condition: tree.Condition | None, look: Look, defines: Defines) -> boo
     if isinstance(condition, tree.Not):
         return inverse(truth(condition.operand, look, defines))
     if isinstance(condition, tree.Defined):
-        return truth(defines[condition.name.text], look, defines)
+        return truth(defines[condition.name.text].condition, look, defines)
     slot = look(condition.fact.text)
     if isinstance(condition, tree.Has):
         return {MISSING: False, ILL: None}.get(slot, True)
@@ -60,6 +60,6 @@ def leaves(condition: tree.Condition | None, defines: Defines) -> Iterator[Any]:
     elif isinstance(condition, tree.Not):
         yield from leaves(condition.operand, defines)
     elif isinstance(condition, tree.Defined):
-        yield from leaves(defines[condition.name.text], defines)
+        yield from leaves(defines[condition.name.text].condition, defines)
     elif condition is not None:
         yield condition

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import xxhash
+
 from checkrein.language import tree
 
 from .admission import names_tool, vote
 from .facts import explained, holds, host
-from .state import Attempt, Vote
-from .values import Absence
+from .state import Attempt, Call, Vote
 
 if TYPE_CHECKING:
     from .run import Run
@@ -20,39 +21,29 @@ PASSING = ("timeout", "rate_limited", "unavailable")
 
 def decide(run: Run, tried: Attempt, error: dict[str, Any]) -> dict:
     """The decision after a failed attempt that is settled."""
-    call = tried.call
-    event = f"{call.point} error"
-    extra = {"attempt_number": tried.number, "model": tried.target if call.point == "model" else None}
-    if error["kind"] == "cancelled":
-        return pass_on(run, tried, extra)
-    if run.latch:
-        call.state = "closed"
-        return run.decide(event, "stop", **run.latch, latched=True, call=call.number, **extra)
-    matching = [each for each in run.statements[tree.Retry] if selected(run, each.selector, tried)]
-    cast = [(retry, vote_of(run, retry, tried, error)) for retry in matching]
-    applying = [(retry, each) for retry, each in cast if each is not None]
-    votes = [each for _, each in applying]
-    call.state = "open"
-    winner = deciding(votes)
-    if winner is None:
-        if call.point == "model" and error["kind"] in PASSING and not matching:
-            winner = fallback(run, tried, [])
-        if winner is None:
-            return pass_on(run, tried, extra)
-    elif winner.outcome == "fail" and not winner.undecided and call.point == "model":
-        winner = fallback(run, tried, [retry for retry, _ in applying]) or winner
-    if winner.kind == "route":
-        call.failed.add(tried.target)
-        votes.append(winner)
-    return run.conclude(event, call, votes, winner, **extra)
-
-
-def pass_on(run: Run, tried: Attempt, extra: dict) -> dict:
-    """The host gets the error unchanged."""
-    call = tried.call
+    call, event = tried.call, f"{tried.call.point} error"
     call.state = "closed"
-    fields = {"by": "not retried", "kind": "built-in", "call": call.number}
-    return run.decide(f"{call.point} error", "allow", **fields, **extra)
+    model = tried.target if call.point == "model" else None
+    extra = {"attempt_number": tried.number, "model": model}
+    if error["kind"] == "cancelled":
+        return run.built_in(event, "not retried", "allow", call=call.number, **extra)
+    if run.latch:
+        return run.decide(event, "stop", **run.latch, latched=True, call=call.number, **extra)
+    matching = [each for each in run.of["retry"] if selected(run, each.selector, tried)]
+    votes = [each for each in [vote_of(run, retry, tried, error) for retry in matching] if each is not None]
+    longest = max((each.wait for each in votes if each.outcome == "wait"), default=0)
+    deciding = [each for each in votes if each.outcome != "wait" or each.wait == longest]
+    winner = min(deciding, key=Vote.rank, default=None)
+    given_up = winner and winner.outcome == "fail" and not winner.undecided
+    gives_way = given_up or (error["kind"] in PASSING and not matching)
+    if model and gives_way and goes_on(run, tried, [each.statement for each in votes]):
+        call.failed.add(model)
+        winner = Vote(run.of["route"][0], "wait", wait=0)
+        votes.append(winner)
+    if winner is None:
+        return run.built_in(event, "not retried", "allow", call=call.number, **extra)
+    call.state = "open"
+    return run.conclude(event, call, votes, winner, **extra)
 
 
 def selected(run: Run, selector: tree.Selector, tried: Attempt) -> bool:
@@ -74,38 +65,32 @@ def vote_of(run: Run, retry: tree.Retry, tried: Attempt, error: dict[str, Any]) 
     if held is False:
         return None
     values = explained(run, retry.when, ask)
-    once = call.point == "tool" and run.tools[tried.target].once
-    delay = delay_of(run, retry, tried, error)
-    in_time = retry.within is None or run.now - call.first_asked + delay <= retry.within
-    if held and not once and tried.number < retry.attempts and in_time and run.fits_time(delay):
-        return Vote("retry", retry, "wait", wait=delay, values=values)
-    return vote(run, retry, retry.otherwise, call, undecided=held is None, values=values)
-
-
-def delay_of(run: Run, retry: tree.Retry, tried: Attempt, error: dict[str, Any]) -> int:
-    """The back-off before the next attempt, never shorter than the server asked for."""
-    delay = 0
-    if retry.backoff is not None:
-        low, high = retry.backoff
-        ceiling = max(low, min(high, low * 2**tried.number))
-        delay = low + run.jitter(tried.call, tried.number, ceiling - low + 1)
     asked = host("duration", error["retry_after"])[1]
-    return delay if isinstance(asked, Absence) else max(delay, asked)
+    delay = max(backoff(run, retry, call, tried.number), asked if isinstance(asked, int) else 0)
+    once = call.point == "tool" and run.tools[tried.target].once
+    in_time = is_within(run, retry, call, delay) and run.fits_time(delay)
+    if held and not once and tried.number < retry.attempts and in_time:
+        return Vote(retry, "wait", wait=delay, values=values)
+    return vote(run, retry, retry.otherwise, call, held is None, values)
 
 
-def deciding(votes: list[Vote]) -> Vote | None:
-    """The most restrictive vote; of several waits the longest."""
-    longest = max((each.wait for each in votes if each.outcome == "wait"), default=0)
-    eligible = [each for each in votes if each.outcome != "wait" or each.wait == longest]
-    return min(eligible, key=Vote.rank, default=None)
+def is_within(run: Run, retry: tree.Retry, call: Call, delay: int) -> bool:
+    return retry.within is None or run.now - call.first_asked + delay <= retry.within
 
 
-def fallback(run: Run, tried: Attempt, applying: list[tree.Retry]) -> Vote | None:
-    """A vote to go on at once with the next candidate, if there is one and there is time."""
+def backoff(run: Run, retry: tree.Retry, call: Call, made: int) -> int:
+    """The wait by the statement alone: the same for the same seed, call and attempt."""
+    if retry.backoff is None:
+        return 0
+    low, high = retry.backoff
+    ceiling = max(low, min(high, low * 2**made))
+    data = call.number.to_bytes(8, "little") + made.to_bytes(8, "little")
+    return low + xxhash.xxh3_64_intdigest(data, seed=run.seed) % (ceiling - low + 1)
+
+
+def goes_on(run: Run, tried: Attempt, applying: list[tree.Retry]) -> bool:
+    """Whether there is a next candidate, and time to ask it at once."""
     call = tried.call
     after = call.candidates[call.candidates.index(tried.target) + 1 :]
-    waited = run.now - call.first_asked
-    in_time = all(each.within is None or waited <= each.within for each in applying)
-    if not in_time or not run.fits_time(0) or all(model in call.failed for model in after):
-        return None
-    return Vote("route", run.routes[0], "wait", wait=0)
+    in_time = run.fits_time(0) and all(is_within(run, retry, call, 0) for retry in applying)
+    return in_time and not all(model in call.failed for model in after)

@@ -27,11 +27,11 @@ class Vocabulary:
 
     def __init__(self, policy: tree.Policy) -> None:
         self.declared = {each.name.text: each for each in policy.of(tree.Fact)}
-        defines = {each.name.text: each.condition for each in policy.of(tree.Define)}
+        defines = {each.name.text: each for each in policy.of(tree.Define)}
         compiled = [each for each in policy.statements if not isinstance(each, (tree.Define, tree.Test))]
-        self.constants = {node for node in below(compiled, defines) if isinstance(node, str)} | set(ERROR_KINDS)
-        if "step.kind" in self.constants:
-            self.constants.add("")
+        texts = {node for node in below(compiled, defines) if isinstance(node, str)}
+        # The default of `step.kind` is the empty text.
+        self.constants = texts | set(ERROR_KINDS) | ({""} if "step.kind" in texts else set())
         literals = [node for node in below(policy.statements, {}) if getattr(node, "currency", None)]
         currency = literals[0].currency if literals else "$"
         self.currency = currency + " " if currency.isalpha() else currency
@@ -42,13 +42,13 @@ class Vocabulary:
             raise Misuse("unknown_fact")
 
 
-def below(node: Any, defines: dict[str, tree.Condition]) -> Iterator[Any]:
+def below(node: Any, defines: dict[str, tree.Define]) -> Iterator[Any]:
     """A node and all that is below it, used defines included."""
     yield node
     if isinstance(node, (list, tuple)):
         parts = list(node)
     elif isinstance(node, tree.Defined):
-        parts = [defines[node.name.text]] if defines else []
+        parts = [defines[node.name.text].condition] if defines else []
     else:
         parts = [getattr(node, field.name) for field in fields(node)] if is_dataclass(node) else []
     for part in parts:

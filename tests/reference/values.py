@@ -20,8 +20,7 @@ from checkrein.language import tree
 LARGEST = 2**53 - 1
 SCALE = {"count": 1, "tokens": 1, "money": 10**9, "percent": 10**6, "duration": 10**9}
 DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-MISSING = enum.Enum("Absent", "VALUE").VALUE
-ILL = enum.Enum("IllTyped", "VALUE").VALUE
+MISSING, ILL = enum.Enum("Slot", "MISSING ILL")
 AS_TEXT = (enum.Enum, bytes, Decimal, datetime.date, datetime.time, uuid.UUID, pathlib.PurePath)
 
 
@@ -76,8 +75,8 @@ def canonical(value: Any) -> str:
     if isinstance(value, str):
         return quoted(value)
     if isinstance(value, dict):
-        members = sorted(((str(key), each) for key, each in value.items()), key=lambda m: m[0].encode("utf-16-be"))
-        return "{" + ",".join(quoted(key) + ":" + canonical(each) for key, each in members) + "}"
+        members = [(str(key).encode("utf-16-be"), quoted(key) + ":" + canonical(value[key])) for key in value]
+        return "{" + ",".join(text for _, text in sorted(members)) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(canonical(each) for each in value) + "]"
     if isinstance(value, (set, frozenset)):

@@ -20,13 +20,12 @@ pub(crate) fn tables(tables: &Tables) -> Result<(), LoadError> {
 /// Every operation finds what it pops, every jump lands on the same depth, and one value is left.
 fn balanced(condition: &Condition) -> Result<(), &'static str> {
     let mut depth = 0_usize;
-    // Where jumps that are still open land, and the depth that they bring.
-    let mut landings: Vec<(usize, usize)> = Vec::new();
+    // For each place, the last of them the end: the depth that a jump brings there.
+    let mut landings: Vec<Option<usize>> = vec![None; condition.ops.len().saturating_add(1)];
     for (place, op) in condition.ops.iter().enumerate() {
-        if landings.iter().any(|&(target, brought)| target == place && brought != depth) {
+        if landings.get(place).copied().flatten().is_some_and(|brought| brought != depth) {
             return Err("jumps between different depths");
         }
-        landings.retain(|&(target, _)| target > place);
         let needed = match op {
             Op::And | Op::Or => 2,
             Op::Not | Op::JumpIfFalse { .. } | Op::JumpIfTrue { .. } => 1,
@@ -40,11 +39,9 @@ fn balanced(condition: &Condition) -> Result<(), &'static str> {
             Op::Not => {}
             Op::JumpIfFalse { skip } | Op::JumpIfTrue { skip } => {
                 let target = place.saturating_add(1).saturating_add(*skip as usize);
-                if target > condition.ops.len() {
-                    return Err("jumps out of itself");
-                }
-                if !landings.contains(&(target, depth)) {
-                    landings.push((target, depth));
+                let landing = landings.get_mut(target).ok_or("jumps out of itself")?;
+                if *landing.get_or_insert(depth) != depth {
+                    return Err("jumps between different depths");
                 }
             }
             _ => depth = depth.saturating_add(1),
@@ -53,10 +50,8 @@ fn balanced(condition: &Condition) -> Result<(), &'static str> {
             return Err("is too deep");
         }
     }
-    if depth != 1 || landings.iter().any(|&(_, brought)| brought != 1) {
-        return Err("does not end with one value");
-    }
-    Ok(())
+    let brought = landings.last().copied().flatten().unwrap_or(1);
+    if depth == 1 && brought == 1 { Ok(()) } else { Err("does not end with one value") }
 }
 
 /// Conditions are numbered by their use: rules, retries, requirements, the route's arms.
@@ -74,24 +69,37 @@ fn used_once(tables: &Tables) -> Result<(), LoadError> {
     }
 }
 
-/// Takes away, again and again, the edges into models that lead nowhere; what is left is a cycle.
+/// Follows fallbacks from the models that none leads to, again and again; an edge never followed is in a
+/// cycle.
 fn acyclic(tables: &Tables) -> Result<(), LoadError> {
     let Some(route) = &tables.route else { return Ok(()) };
     let mut edges: Vec<(u32, u32)> = route.fallbacks.to_vec();
     edges.sort_unstable();
-    if edges.is_sorted_by(|left, right| left < right) {
-        loop {
-            let before = edges.len();
-            let leads_on: Vec<u32> = edges.iter().map(|&(from, _)| from).collect();
-            edges.retain(|(_, to)| leads_on.binary_search(to).is_ok());
-            match edges.len() {
-                0 => return Ok(()),
-                after if after == before => break,
-                _ => {}
+    let mut incoming = vec![0_usize; tables.models.all().len()];
+    for &(_, to) in &edges {
+        if let Some(count) = incoming.get_mut(to as usize) {
+            *count = count.saturating_add(1);
+        }
+    }
+    let mut free: Vec<u32> =
+        (0..=u32::MAX).zip(&incoming).filter(|(_, count)| **count == 0).map(|(model, _)| model).collect();
+    let mut followed = 0_usize;
+    while let Some(model) = free.pop() {
+        let first = edges.partition_point(|(from, _)| *from < model);
+        for &(_, to) in edges.iter().skip(first).take_while(|(from, _)| *from == model) {
+            followed = followed.saturating_add(1);
+            let Some(count) = incoming.get_mut(to as usize) else { continue };
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                free.push(to);
             }
         }
     }
-    Err(LoadError::invalid("the artifact's fallbacks go round in a circle, or one is there twice"))
+    if followed == edges.len() && edges.is_sorted_by(|left, right| left < right) {
+        Ok(())
+    } else {
+        Err(LoadError::invalid("the artifact's fallbacks go round in a circle, or one is there twice"))
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use policy_core::{
 };
 use proptest::prelude::*;
 
+use super::{Else, Enforced, FactSpec, Lit, Op, Policy, SECOND, Select, When, fact, vocabulary};
+
 /// One event: what, who, how much, and how much later.
 pub type Step = (u8, u64, u64, u64);
 
@@ -13,93 +15,68 @@ pub fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// One policy that uses every statement, under which most things can happen.
-pub fn busy() -> super::Policy {
-    use super::*;
-    let kinds = vec![Lit::Text("rate_limited"), Lit::Text("timeout")];
+pub fn busy() -> Policy {
     let mut policy = vocabulary();
     policy.facts = vec![
         fact("data.n", 2),
         FactSpec { source: 2, ..fact("error.kind", 0) },
         FactSpec { source: 2, ..fact("run.cost.spent", 3) },
     ];
+    patterns(retries(models(policy)))
+}
+
+fn data(comparison: u8, number: i64) -> When {
+    Some(vec![Op::Compare("data.n", comparison, Lit::Number(2, number))])
+}
+
+fn models(policy: Policy) -> Policy {
+    let cap = Enforced::Limit {
+        bounds: vec![(0, 5000), (1, 6000), (2, 40), (3, 60), (4, 30), (5, 150 * SECOND)],
+        at: vec![(500_000, "half"), (900_000, "nearly")],
+        otherwise: Else::Stop("over"),
+    };
+    let cheap = Enforced::Limit { bounds: vec![(0, 4500)], at: vec![], otherwise: Else::Deny };
+    let tiers = Enforced::Route {
+        arms: vec![("small", data(2, 3)), ("large", None)],
+        fallbacks: vec![("large", "small")],
+    };
     policy
-        .with(
-            "cap",
-            Enforced::Limit {
-                bounds: vec![(0, 5000), (1, 6000), (2, 40), (3, 60), (4, 30), (5, 150 * SECOND)],
-                at: vec![(500_000, "half"), (900_000, "nearly")],
-                otherwise: Else::Stop("over"),
-            },
-        )
-        .with("cheap", Enforced::Limit { bounds: vec![(0, 4500)], at: vec![], otherwise: Else::Deny })
-        .with(
-            "edge",
-            Enforced::Require { place: 1, when: Some(vec![Op::Compare("data.n", 0, Lit::Number(2, 11))]) },
-        )
-        .with(
-            "tiers",
-            Enforced::Route {
-                arms: vec![
-                    ("small", Some(vec![Op::Compare("data.n", 2, Lit::Number(2, 3))])),
-                    ("large", None),
-                ],
-                fallbacks: vec![("large", "small")],
-            },
-        )
-        .with(
-            "flaky",
-            Enforced::Retry {
-                on: Select::AnyModel,
-                when: Some(vec![Op::Member("error.kind", kinds)]),
-                attempts: 2,
-                within: Some(20 * SECOND),
-                backoff: Some((SECOND / 5, 5 * SECOND)),
-                otherwise: Else::Fail("broken"),
-            },
-        )
-        .with(
-            "tools",
-            Enforced::Retry {
-                on: Select::AnyTool,
-                when: None,
-                attempts: 3,
-                within: None,
-                backoff: None,
-                otherwise: Else::Fail("broken"),
-            },
-        )
-        .with(
-            "look first",
-            Enforced::Order {
-                before: Select::Tool("look"),
-                after: Select::Tool("pay"),
-                otherwise: Else::Deny,
-            },
-        )
-        .with(
-            "stuck",
-            Enforced::Loop {
-                same_call: Some((4, 3)),
-                cycle: Some((3, 4)),
-                otherwise: Else::Escalate("leads"),
-            },
-        )
-        .with(
-            "big",
-            Enforced::Rule {
-                on: Select::Class(3),
-                when: Some(vec![Op::Compare("data.n", 5, Lit::Number(2, 6))]),
-                then: Else::Escalate("strict"),
-            },
-        )
-        .with(
-            "odd",
-            Enforced::Rule {
-                on: Select::Model("small"),
-                when: Some(vec![Op::Compare("run.cost.spent", 4, Lit::Number(3, 4000))]),
-                then: Else::Deny,
-            },
-        )
+        .with("cap", cap)
+        .with("cheap", cheap)
+        .with("edge", Enforced::Require { place: 1, when: data(0, 11) })
+        .with("tiers", tiers)
+}
+
+fn retries(policy: Policy) -> Policy {
+    let kinds = vec![Lit::Text("rate_limited"), Lit::Text("timeout")];
+    let flaky = Enforced::Retry {
+        on: Select::AnyModel,
+        when: Some(vec![Op::Member("error.kind", kinds)]),
+        attempts: 2,
+        within: Some(20 * SECOND),
+        backoff: Some((SECOND / 5, 5 * SECOND)),
+        otherwise: Else::Fail("broken"),
+    };
+    let tools = Enforced::Retry {
+        on: Select::AnyTool,
+        when: None,
+        attempts: 3,
+        within: None,
+        backoff: None,
+        otherwise: Else::Fail("broken"),
+    };
+    policy.with("flaky", flaky).with("tools", tools)
+}
+
+fn patterns(policy: Policy) -> Policy {
+    let look_first =
+        Enforced::Order { before: Select::Tool("look"), after: Select::Tool("pay"), otherwise: Else::Deny };
+    let stuck =
+        Enforced::Loop { same_call: Some((4, 3)), cycle: Some((3, 4)), otherwise: Else::Escalate("leads") };
+    let big = Enforced::Rule { on: Select::Class(3), when: data(5, 6), then: Else::Escalate("strict") };
+    let spent = vec![Op::Compare("run.cost.spent", 4, Lit::Number(3, 4000))];
+    let odd = Enforced::Rule { on: Select::Model("small"), when: Some(spent), then: Else::Deny };
+    policy.with("look first", look_first).with("stuck", stuck).with("big", big).with("odd", odd)
 }
 
 fn usage(code: u64, amount: u64) -> Usage {
@@ -184,12 +161,13 @@ impl Player {
     }
 
     fn fail(&mut self, run: &mut Run, who: u64, amount: u64) -> String {
+        let asked = Slot::Int(amount as i64 * 10_000_000);
         let failure = Failure {
             attempt: self.recent(self.attempts, who),
             usage: usage(amount, amount),
             kind: ErrorKind::ALL[(amount % 17) as usize % 12],
             status: Slot::Int(500),
-            retry_after: if amount.is_multiple_of(5) { Slot::Int(amount as i64 * 10_000_000) } else { Slot::Missing },
+            retry_after: if amount.is_multiple_of(5) { asked } else { Slot::Missing },
             billed: Slot::Ill,
         };
         format!("{:?}", run.error(self.now, &failure))

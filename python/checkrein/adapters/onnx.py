@@ -11,6 +11,7 @@ Its loop is ours, so what was paid for is never passed by a token, and what was 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
@@ -49,6 +50,8 @@ class EdgeModel:
     def __init__(self, path: str | PathLike[str]) -> None:
         import json
 
+        # The runtime's official builds report usage to their maker unless told not to.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime_genai
 
         self._genai = onnxruntime_genai
@@ -65,19 +68,18 @@ class EdgeModel:
         """
         attempt = _reserved(model)
         generator = self._begin(prompt_ids, min(self.context, len(prompt_ids) + max_tokens))
-        room = min(max_tokens, self.context - len(prompt_ids), attempt.run.count(attempt.decision, 0))
+        room = min(max_tokens, self.context - len(prompt_ids))
         clock, begun = attempt.run.clock, attempt.run.clock.now()
         timeout = attempt.decision.timeout_ns
         tokens: list[int] = []
         finish: Literal["stop", "length", "deadline"] = "length"
-        while len(tokens) < room and finish == "length":
+        paid = attempt.run.count(attempt.decision, 0)
+        while paid > 0 and len(tokens) < room and finish == "length":
             generator.generate_next_token()
             tokens.append(int(generator.get_next_tokens()[0]))
             paid = attempt.run.count(attempt.decision, 1)
             if len(tokens) < room and generator.is_done():
                 finish = "stop"
-            elif paid == 0:
-                break
             elif timeout is not None and clock.now() - begun >= timeout:
                 finish = "deadline"
         return Generation(tokens, finish, Usage("exact", len(prompt_ids), len(tokens)))

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from checkrein.adapters.names import policy_name, run_of
-from checkrein.adapters.prompt import upper_bound
 from checkrein.errors import EngineError
 from checkrein.guard.context import ATTEMPT, claim_attempt
+from checkrein.guard.prompt import upper_bound
 from checkrein.guard.stream import is_stream
 from checkrein.guard.usage import Usage, read_usage
 
@@ -245,16 +245,8 @@ def _asks_usage(settings: Mapping[str, Any]) -> bool:
 
 
 def _used(value: Any) -> Usage | None:
-    """The usage that a response, or one chunk of a stream, reports.
-
-    Some servers report in every chunk: until the last one that is a lower bound.
-    """
-    usage = read_usage(value) or read_usage(getattr(value, "response", None))
-    choices = getattr(value, "choices", None)
-    unfinished = choices and all(getattr(choice, "finish_reason", None) is None for choice in choices)
-    if usage is not None and unfinished:
-        return Usage("at_least", usage.input_tokens, usage.output_tokens)
-    return usage
+    """The usage that a response, or one event of a stream, reports."""
+    return read_usage(value) or read_usage(getattr(value, "response", None))
 
 
 async def _then_hide(result: Any) -> Any:

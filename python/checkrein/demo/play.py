@@ -136,6 +136,10 @@ def _with(scene: Scene, price: tuple[int, int], guard: Guard, journal: Journal) 
     decisions = journal.decisions(run.id)
     half.by = verdicts.statements(decisions, guard.program.statements)
     half.notes += [*sorted(person.answers), *verdicts.sentences(decisions), *_said(answers)]
+    if scene.kind == "generate":
+        half.notes.append(
+            f"every token is counted as it comes: the policy pays for {decisions[0]['output_cap']}"
+        )
     return half
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from checkrein.demo.agents import Half
     from checkrein.demo.scenes import Scene
 
-PLAIN_WIDTH = 118
+PLAIN_WIDTH = 120
 """Columns where there is no terminal to ask."""
 
 Played = tuple["Scene", "Half", "Half"]

@@ -185,7 +185,7 @@ SCENES = (
     Scene(
         "a generation that never ends",
         "endless",
-        "The edge model does not find its end, and writes until its context is full.",
+        "No agent here: the edge model, called directly, finds no end and writes until its context is full.",
         ("Write a short note to the customer.",),
         _is_not_asked,
         kind="generate",

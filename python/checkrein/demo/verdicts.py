@@ -79,5 +79,5 @@ def _fullness(record: Record) -> str:
         if limit == record["by"] and (dimension == "cost" or spent >= bound):
             stand = f"{amounts.amount(dimension, spent)} of {amounts.amount(dimension, bound)}"
             rest = "" if spent >= bound else ", too near for a call at its dearest"
-            parts.append(f"; {dimension} is at {stand}{rest}")
+            parts.append(f"; {dimension} {stand}{rest}")
     return "".join(parts)

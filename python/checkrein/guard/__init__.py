@@ -6,4 +6,14 @@ from checkrein.guard.context import current_run
 from checkrein.guard.guard import Guard, load
 from checkrein.guard.run import Outcome, Run
 
-__all__ = ["Approval", "Clock", "Guard", "Outcome", "Run", "SystemClock", "VirtualClock", "current_run", "load"]
+__all__ = [
+    "Approval",
+    "Clock",
+    "Guard",
+    "Outcome",
+    "Run",
+    "SystemClock",
+    "VirtualClock",
+    "current_run",
+    "load",
+]

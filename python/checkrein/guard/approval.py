@@ -27,4 +27,4 @@ class Approval:
 
 
 # True approves, False rejects, None leaves the request open: the call then raises `Escalated`.
-Approver = Callable[[Approval], "bool | None | Awaitable[bool | None]"]
+Approver = Callable[[Approval], "bool | Awaitable[bool | None] | None"]

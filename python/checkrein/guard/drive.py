@@ -129,7 +129,7 @@ def _in_thread(context: contextvars.Context, call: Callable[[], Any], timeout: i
     def body() -> None:
         try:
             outcome.append((True, context.run(call)))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 -- raised again by the thread that waits
             outcome.append((False, error))
 
     thread = threading.Thread(target=body, name=f"checkrein {subject}", daemon=True)
@@ -211,7 +211,7 @@ def run_sync(plan: Steps) -> Any:
         result, error = None, None
         try:
             result = effect.sync()
-        except BaseException as raised:
+        except BaseException as raised:  # noqa: BLE001 -- thrown into the plan, which decides
             error = raised
 
 
@@ -227,7 +227,7 @@ async def run_async(plan: Steps) -> Any:
         result, error = None, None
         try:
             result = await effect.asynchronous()
-        except BaseException as raised:
+        except BaseException as raised:  # noqa: BLE001 -- thrown into the plan, which decides
             error = raised
 
 

@@ -87,7 +87,9 @@ class Guard:
 
             def guarded(*args: Any, **kwargs: Any) -> Any:
                 arguments = bind_arguments(function, args, kwargs)
-                return _current(tool).call_tool(tool, function, arguments, invoke=lambda: function(*args, **kwargs))
+                return _current(tool).call_tool(
+                    tool, function, arguments, invoke=lambda: function(*args, **kwargs)
+                )
 
             return _dressed(guarded, function)
 
@@ -124,5 +126,7 @@ def _dressed(guarded: Callable[..., Any], function: Callable[..., Any]) -> Calla
 def _current(subject: str) -> Run:
     run = RUN.get()
     if run is None:
-        raise EngineError(f"`{subject}` was called outside a run; wrap the agent in `with guard.run():`", "no_run")
+        raise EngineError(
+            f"`{subject}` was called outside a run; wrap the agent in `with guard.run():`", "no_run"
+        )
     return run

@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from checkrein import _core
 from checkrein.errors import EngineError, Refusal, Stopped
@@ -17,8 +17,9 @@ from checkrein.guard.approval import Approval, Approver
 from checkrein.guard.classify import Failure
 from checkrein.guard.context import RUN
 from checkrein.guard.drive import Request, carry_out, steps
+from checkrein.guard.prompt import upper_bound
 from checkrein.guard.signature import accepts, bind_arguments
-from checkrein.guard.usage import NOTHING, Usage, read_usage
+from checkrein.guard.usage import NOTHING, UNKNOWN, Usage, read_usage
 from checkrein.record import decision_record, settlement_record
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Run:
         self.approver = approver or guard.approver
         self.clock = guard.clock
         self.outcome = Outcome("running")
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._advice: list[str] = []
         self._calls: dict[str, int] = {}
         self._suspended: dict[str, Any] = {}
@@ -94,11 +95,11 @@ class Run:
         `model` is the policy's name of the wanted model (a route may choose another); `max_tokens`
         the most output wanted (the policy may cap it lower). `input_tokens` must be an upper bound
         of the prompt; left out, a token per byte of the arguments is taken. `key` and `approver` are
-        as for `call_tool`. A coroutine function gives a coroutine. Raises `Stopped`, `Failed`, `Denied` or `Escalated`; an exception of
-        `call` that no retry takes is passed on unchanged.
+        as for `call_tool`. A coroutine function gives a coroutine. Raises `Stopped`, `Failed`, `Denied`
+        or `Escalated`; an exception of `call` that no retry takes is passed on unchanged.
         """
         if input_tokens is None:
-            input_tokens = len(_core.canonical(kwargs))
+            input_tokens = upper_bound(kwargs)
         sent = self._facts(facts, step, confidence)
 
         def ask(again: int | None) -> Any:
@@ -107,10 +108,14 @@ class Run:
         def invoke(decision: Any) -> Any:
             for name in ("max_tokens", "model"):
                 if not accepts(call, name):
-                    raise EngineError(f"the model function takes no `{name}`, so it cannot be governed; add it", "signature")
+                    raise EngineError(
+                        f"the model function takes no `{name}`, so it cannot be governed; add it", "signature"
+                    )
             return call(model=decision.model, max_tokens=decision.output_cap, **kwargs)
 
-        request = Request("model", f"model `{model or 'any'}`", ask, invoke, usage, key=key, approver=approver)
+        request = Request(
+            "model", f"model `{model or 'any'}`", ask, invoke, usage, key=key, approver=approver
+        )
         return carry_out(steps(self, request), inspect.iscoroutinefunction(call))
 
     def tool(self, name: str, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -118,7 +123,9 @@ class Run:
 
         A coroutine function gives a coroutine. Raises as `model` does.
         """
-        return self.call_tool(name, call, bind_arguments(call, args, kwargs), invoke=lambda: call(*args, **kwargs))
+        return self.call_tool(
+            name, call, bind_arguments(call, args, kwargs), invoke=lambda: call(*args, **kwargs)
+        )
 
     def call_tool(
         self,
@@ -207,7 +214,12 @@ class Run:
         return self.ask_model(call, model, input_tokens, max_tokens, sent)
 
     def ask_model(
-        self, call: int | None, model: str | None, input_tokens: int, max_tokens: int | None, facts: dict[str, Any]
+        self,
+        call: int | None,
+        model: str | None,
+        input_tokens: int,
+        max_tokens: int | None,
+        facts: dict[str, Any],
     ) -> Any:
         """Ask about a model call; `call` is the logical call when it is asked again."""
         return self._decided(
@@ -217,10 +229,16 @@ class Run:
 
     def ask_tool(self, call: int | None, name: str, arguments: dict[str, Any], facts: dict[str, Any]) -> Any:
         """Ask about a tool call; `call` is the logical call when it is asked again."""
-        return self._decided(lambda now: self._core.tool_call(now, call, name, arguments, facts), f"tool `{name}`")
+        return self._decided(
+            lambda now: self._core.tool_call(now, call, name, arguments, facts), f"tool `{name}`"
+        )
 
-    def settle(self, decision: Any, usage: Usage = NOTHING) -> Any:
-        """The attempt of `decision` has ended well and used so much."""
+    def settle(self, decision: Any, usage: Usage | None = None) -> Any:
+        """The attempt of `decision` has ended well and used so much.
+
+        A model call settled without a usage keeps its whole hold as spent.
+        """
+        usage = usage or (UNKNOWN if decision.model else NOTHING)
         with self._lock:
             settled = self._core.settle(
                 self.clock.now(), decision.attempt, usage.kind, usage.input_tokens, usage.output_tokens
@@ -280,7 +298,7 @@ class Run:
 
     # -- the block ----------------------------------------------------------------------------------
 
-    def __enter__(self) -> Run:
+    def __enter__(self) -> Self:
         self._token = RUN.set(self)
         return self
 
@@ -291,10 +309,12 @@ class Run:
         self.end(error)
         return isinstance(error, Stopped) and error.run_id == self.id
 
-    async def __aenter__(self) -> Run:
+    async def __aenter__(self) -> Self:
         return self.__enter__()
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> bool:
         return self.__exit__(kind, error, trace)
 
     def end(self, error: BaseException | None = None) -> Outcome:
@@ -308,7 +328,9 @@ class Run:
         if state is not None:
             self.outcome = Outcome("stopped", state, error.id if isinstance(error, Refusal) else None)
         elif isinstance(error, Refusal):
-            kind: Any = {"Failed": "failed", "Denied": "denied", "Escalated": "escalated"}.get(type(error).__name__)
+            kind: Any = {"Failed": "failed", "Denied": "denied", "Escalated": "escalated"}.get(
+                type(error).__name__
+            )
             self.outcome = Outcome(kind or "error", error.state, error.id)
         else:
             self.outcome = Outcome("completed" if error is None else "error")
@@ -331,7 +353,9 @@ class Run:
             before = self._core.limits() if sink else []
             decision = decide(self.clock.now())
             self._advice += [text for kind, text, _by in decision.advice if kind == "tell agent"]
-            self._write(lambda: decision_record(self, decision, subject, failure, before, self._core.limits()))
+            self._write(
+                lambda: decision_record(self, decision, subject, failure, before, self._core.limits())
+            )
         return decision
 
     def _settle_dropped(self) -> None:

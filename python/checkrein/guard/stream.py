@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import AsyncGeneratorType, GeneratorType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from checkrein.errors import EngineError
 from checkrein.guard.classify import classify
@@ -49,11 +50,13 @@ class _Settling:
         self._source = source
         self._usage: Usage | None = None
         self._open = True
+        self._begun = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)
 
     def _saw(self, chunk: Any) -> None:
+        self._begun = True
         self._usage = self._request.read(chunk) or self._usage
 
     def _finish(self) -> None:
@@ -69,8 +72,11 @@ class _Settling:
         """Failed in the middle: chunks may be out already, so nothing is retried from here."""
         if self._open:
             self._open = False
+            failure = classify(error, self._request.point)
+            if self._begun:  # whatever the status says, what was delivered is billed
+                failure = replace(failure, usage=self._lower_bound(), billed=None)
             with _unless_ended(self._run):
-                self._run.fail(self._decision, classify(error, self._request.point), self._request.subject)
+                self._run.fail(self._decision, failure, self._request.subject)
 
     def _settle(self, usage: Usage) -> None:
         self._open = False
@@ -106,7 +112,7 @@ class GuardedStream(_Settling):
         self._saw(chunk)
         return chunk
 
-    def __enter__(self) -> GuardedStream:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -136,7 +142,7 @@ class AsyncGuardedStream(_Settling):
         self._saw(chunk)
         return chunk
 
-    async def __aenter__(self) -> AsyncGuardedStream:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -39,10 +39,15 @@ def for_agent(decision: Any) -> str:
         return decision.tell_user or "This run was stopped by its policy. Do not call anything else."
     if decision.outcome == "fail":
         return "This call failed and will not be tried again. Do not make its result up."
-    reason = decision.reason or f"Not allowed by `{decision.by}`."
+    reason = _sentence(decision.reason or f"not allowed by `{decision.by}`")
     if decision.outcome == "escalate":
         return f"A person has to decide this first. {reason} Do not assume the answer."
     return f"This call was not run. {reason}"
+
+
+def _sentence(words: str) -> str:
+    """`words` with a capital and a full stop, as an agent and a customer read them."""
+    return words[0].upper() + words[1:] + ("" if words[-1] in ".!?" else ".")
 
 
 def refusal(decision: Any, subject: str, file: str, id: str) -> Refusal:

@@ -1,6 +1,6 @@
 """Tables to bytes: the `.reinc` artifact. The same tables give the same bytes, always.
 
-The layout is written down in `docs/artifact.md`; the loader in the core is its judge.
+The layout is written down in `docs/ARCHITECTURE.md`; the loader in the core is its judge.
 """
 
 from __future__ import annotations

@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from checkrein.language.check.vocabulary import currencies
-from checkrein.language.facts import ARG_PREFIX, BUILT_IN, BuiltIn, Context, Unknown, choices_of, context_of, find
+from checkrein.language.facts import (
+    ARG_PREFIX,
+    BUILT_IN,
+    BuiltIn,
+    Context,
+    Unknown,
+    choices_of,
+    context_of,
+    find,
+)
 from checkrein.language.names import ENFORCED, Names
 from checkrein.language.tree import (
     Affix,

@@ -16,32 +16,28 @@ LEXEME = re.compile(r'"(?:[^"\\\n]|\\.)*"?|#[^\n]*|[{}]|\n|[A-Za-z_][\w.]*|[^\S\
 def statement_starts(text: str) -> list[int]:
     """Offsets of the lines that begin a statement.
 
-    While the braces of the file balance, a statement begins at depth 0 only. When they do not, a
-    keyword at the left margin is taken for a statement as well, whatever the depth seems to be.
+    While the braces of the file balance, a statement begins at depth 0. When they do not, depth means
+    little: then a statement's keyword counts if it stands at the left margin, where most authors write it.
     """
-    balanced, starts = _scan(text, trust_margin=False)
-    return starts if balanced else _scan(text, trust_margin=True)[1]
-
-
-def _scan(text: str, *, trust_margin: bool) -> tuple[bool, list[int]]:
-    starts = []
-    depth, balanced, at_line_start, line_start = 0, True, True, 0
+    at_depth_zero, at_margin = [], []
+    depth, balanced, line_start, first_on_line = 0, True, 0, True
     for match in LEXEME.finditer(text):
         lexeme = match.group()
         if lexeme == "\n":
-            at_line_start, line_start = True, match.end()
+            line_start, first_on_line = match.end(), True
             continue
         if lexeme.isspace():
             continue
-        if lexeme == "{":
+        if first_on_line and lexeme in STATEMENTS:
+            if depth == 0:
+                at_depth_zero.append(match.start())
+            if match.start() == line_start:
+                at_margin.append(match.start())
+        elif lexeme == "{":
             depth += 1
         elif lexeme == "}":
             balanced = balanced and depth > 0
             depth = max(0, depth - 1)
-        elif at_line_start and lexeme in STATEMENTS:
-            at_margin = trust_margin and match.start() == line_start
-            if depth == 0 or at_margin:
-                starts.append(match.start())
-                depth = 0
-        at_line_start = False
-    return balanced and depth == 0, starts
+        first_on_line = False
+    trust_depth = balanced and depth == 0
+    return at_depth_zero if trust_depth or not at_margin else at_margin

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from checkrein.adapters.names import policy_name
-from checkrein.adapters.prompt import upper_bound
 from checkrein.errors import EngineError
+from checkrein.guard.prompt import upper_bound
 
 if TYPE_CHECKING:
     from langchain.agents.middleware import ModelRequest

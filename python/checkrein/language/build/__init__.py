@@ -1,8 +1,14 @@
-"""Lark's tree to the typed tree of `tree.py`."""
+"""Lark's tree to the typed tree of `tree/`. The modules imported here register a builder for every rule."""
 
 from __future__ import annotations
 
-from checkrein.language.build import enforced, trials, unsupported, values, vocabulary  # noqa: F401 - they register
+from checkrein.language.build import (  # noqa: F401 - for what they register
+    enforced,
+    trials,
+    unsupported,
+    values,
+    vocabulary,
+)
 from checkrein.language.build.walk import HANDLERS, Builder
 
 __all__ = ["HANDLERS", "Builder"]

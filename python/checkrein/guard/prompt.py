@@ -31,7 +31,7 @@ def _refuse_media(value: Any) -> None:
         if isinstance(kind, str) and kind in _MEDIA:
             raise EngineError(
                 f"the tokens of a prompt part of type `{kind}` cannot be counted from its bytes; "
-                "say how many the prompt has at most: describe={'input_tokens': ...}",
+                "say how many the prompt has at most, as `input_tokens`",
                 "uncounted",
             )
         _refuse_media(list(value.values()))
@@ -50,6 +50,6 @@ def _plain(value: Any) -> Any:
         return list(value)
     raise EngineError(
         f"a {type(value).__name__} in the prompt cannot be counted; "
-        "say how many tokens the prompt has at most: describe={'input_tokens': ...}",
+        "say how many tokens the prompt has at most, as `input_tokens`",
         "uncounted",
     )
