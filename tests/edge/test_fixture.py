@@ -10,7 +10,10 @@ FOLDER = HERE.parent.parent / "python" / "checkrein" / "demo" / "tiny_onnx"
 
 def test_the_script_makes_the_committed_files():
     done = subprocess.run(
-        [sys.executable, str(HERE / "make_tiny_model.py"), "--check"], capture_output=True, text=True, check=False
+        [sys.executable, str(HERE / "make_tiny_model.py"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("same: ") == 2
