@@ -3,8 +3,8 @@
 import pytest
 
 from checkrein.language import parse, tree
-from checkrein.language.build import HANDLERS
 from checkrein.language.syntax import reader
+from checkrein.language.translate import HANDLERS
 from checkrein.language.words import KINDS, expected
 
 HEADER = 'language 1\npolicy "p"\n'

@@ -15,10 +15,10 @@ from lark.utils import TextSlice
 
 from checkrein.diagnostics import Report, quote
 from checkrein.language import words
-from checkrein.language.build import Builder
 from checkrein.language.mistakes import explain
 from checkrein.language.recovery import statement_starts
 from checkrein.language.source import Source, read
+from checkrein.language.translate import Builder
 from checkrein.language.tree import Name, Policy, Span
 
 if TYPE_CHECKING:

@@ -3,7 +3,8 @@
     agent = create_agent(model, tools, middleware=[..., langchain.middleware(guard, models={"small": small})])
 
 It has to be the last in the list, next to the model and the tools: a middleware further inside could
-call the model again, or change a tool's arguments, after the decision.
+call the model again, or change a tool's arguments, after the decision. A model that another middleware
+calls by itself (to summarize, say) is not seen from here: give it one that is governed in its own right.
 
 **Which run.** When the host has opened one (`with guard.run() as run: agent.invoke(...)`), that one:
 context variables follow LangGraph's threads and tasks. Otherwise each invocation begins its own run in

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from checkrein.diagnostics import Related, quote
-from checkrein.language.build.walk import ARTICLE, EXAMPLE
 from checkrein.language.facts import ARG_PREFIX, Unknown, find
+from checkrein.language.translate.walk import ARTICLE, EXAMPLE
 from checkrein.language.tree import Affix, And, Compare, Defined, Has, Member, Not, Or
 
 if TYPE_CHECKING:

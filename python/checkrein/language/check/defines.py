@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from checkrein.diagnostics import quote
-from checkrein.language.build.walk import DEPTH_MAX
+from checkrein.language.translate.walk import DEPTH_MAX
 from checkrein.language.tree import And, Defined, Not, Or
 
 if TYPE_CHECKING:

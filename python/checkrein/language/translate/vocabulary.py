@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from checkrein.language.build.walk import DROPPED, VALUE_MAX, Item, builds
+from checkrein.language.translate.walk import DROPPED, VALUE_MAX, Item, builds
 from checkrein.language.tree import (
     Arg,
     Define,
@@ -17,7 +17,7 @@ from checkrein.language.tree import (
 )
 
 if TYPE_CHECKING:
-    from checkrein.language.build.walk import Builder
+    from checkrein.language.translate.walk import Builder
     from checkrein.language.tree import Span
 
 MILLION = 1_000_000

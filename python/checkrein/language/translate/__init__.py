@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from checkrein.language.build import (  # noqa: F401 - for what they register
+from checkrein.language.translate import (  # noqa: F401 - for what they register
     enforced,
     trials,
     unsupported,
     values,
     vocabulary,
 )
-from checkrein.language.build.walk import HANDLERS, Builder
+from checkrein.language.translate.walk import HANDLERS, Builder
 
 __all__ = ["HANDLERS", "Builder"]

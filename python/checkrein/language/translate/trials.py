@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from checkrein.diagnostics import quote
-from checkrein.language.build.walk import DEPTH_MAX, DROPPED, ONE_OF_TWO, Item, builds
+from checkrein.language.translate.walk import DEPTH_MAX, DROPPED, ONE_OF_TWO, Item, builds
 from checkrein.language.tree import Answer, Call, Expect, Fails, Name, Repeat, Test, TestItem, Wait
 
 if TYPE_CHECKING:
-    from checkrein.language.build.walk import Builder
+    from checkrein.language.translate.walk import Builder
     from checkrein.language.tree import Literal, Span
 
 

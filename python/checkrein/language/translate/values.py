@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from checkrein.diagnostics import quote
-from checkrein.language.build.walk import DROPPED, ONE_OF_TWO, Item, Nested, builds, exact
+from checkrein.language.translate.walk import DROPPED, ONE_OF_TWO, Item, Nested, builds, exact
 from checkrein.language.tree import (
     Affix,
     And,
@@ -23,7 +23,7 @@ from checkrein.language.tree import (
 )
 
 if TYPE_CHECKING:
-    from checkrein.language.build.walk import Builder
+    from checkrein.language.translate.walk import Builder
     from checkrein.language.tree import Span
 
 UNIT_NS = {

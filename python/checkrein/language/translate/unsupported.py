@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from checkrein.language.build.walk import UNSUPPORTED_RULES, builds
+from checkrein.language.translate.walk import UNSUPPORTED_RULES, builds
 
 if TYPE_CHECKING:
-    from checkrein.language.build.walk import Builder
+    from checkrein.language.translate.walk import Builder
     from checkrein.language.tree import Span
 
 NAMES = {

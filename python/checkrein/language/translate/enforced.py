@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from checkrein.diagnostics import quote
-from checkrein.language.build.walk import DROPPED, Item, builds
+from checkrein.language.translate.walk import DROPPED, Item, builds
 from checkrein.language.tree import (
     Arm,
     Bound,
@@ -22,7 +22,7 @@ from checkrein.language.tree import (
 )
 
 if TYPE_CHECKING:
-    from checkrein.language.build.walk import Builder
+    from checkrein.language.translate.walk import Builder
     from checkrein.language.tree import Span
 
 ATTEMPTS_MAX = 1_000

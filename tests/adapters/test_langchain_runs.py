@@ -1,0 +1,150 @@
+"""Which run an agent's calls belong to, over invocations, threads, tools and layers."""
+
+import threading
+
+import openai
+import pytest
+from langchain_core.tools import tool
+from langchain_openai import ChatOpenAI
+from langgraph.checkpoint.memory import InMemorySaver
+
+import checkrein
+from checkrein.adapters import langchain
+from checkrein.demo.server import call_tool, refuse, say
+
+from .agents import Shop, agent_of, chat, question, thread
+from .conftest import RETRIES, used
+
+CALLS_3 = 'limit "calls" on run { model_calls <= 3 } else stop "over_limit"'
+
+
+@pytest.fixture
+def shop():
+    return Shop()
+
+
+def test_each_invocation_is_a_run_unless_the_host_has_one(serve, make_guard, shop, records):
+    server = serve({"large-1": say("a")})
+    guard = make_guard()
+    agent = agent_of(guard, server, shop.tools)
+    agent.invoke(question())
+    agent.invoke(question())
+    with guard.run(id="mine") as run:
+        agent.invoke(question())
+        agent.invoke(question())
+        assert used(run, "model_calls") == (2, 0)
+    runs = [record["run"] for record in records.decisions()]
+    assert (len(set(runs)), runs.count("mine")) == (3, 2)
+    assert str(run.outcome) == "completed"
+
+
+def test_runs_of_invocations_are_not_kept(serve, make_guard):
+    server = serve({"large-1": [refuse(401), say("a"), refuse(401), refuse(401), say("a")]})
+    governed = langchain.middleware(make_guard())
+    from langchain.agents import create_agent
+
+    for checkpointer in (None, InMemorySaver()):
+        agent = create_agent(chat(server), [], middleware=[governed], checkpointer=checkpointer)
+        with pytest.raises(openai.AuthenticationError):
+            agent.invoke(question(), thread())
+        assert len(governed._runs) == (0 if checkpointer is None else 1)
+        if checkpointer:
+            (abandoned,) = governed._runs.values()
+            with pytest.raises(openai.AuthenticationError):
+                agent.invoke(question(), thread())
+            assert abandoned.outcome.kind == "completed"
+            assert abandoned not in governed._runs.values()
+            assert len(governed._runs) == 1
+        agent.invoke(question(), thread())
+        assert (len(governed._runs), len(governed._threads)) == (0, 0)
+
+
+def test_an_agent_in_a_tool_shares_the_run(serve, make_guard, shop):
+    server = serve({"large-1": [call_tool("agent", task="x"), say("done")], "small-1": say("sub")})
+    guard = make_guard()
+    governed = langchain.middleware(guard)
+    from langchain.agents import create_agent
+
+    inner = create_agent(chat(server, "small-1"), [], middleware=[governed])
+
+    @tool
+    def agent(task: str) -> str:
+        """Ask another agent."""
+        return inner.invoke(question(task))["messages"][-1].text
+
+    with guard.run() as run:
+        create_agent(chat(server), [agent], middleware=[governed]).invoke(question())
+        assert used(run, "model_calls") == (3, 0)
+    assert len(server.requests) == 3
+
+
+def test_a_chat_model_over_a_guarded_client_is_booked_once(serve, make_guard, client_of):
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage
+    from langchain_core.outputs import ChatGeneration, ChatResult
+
+    from checkrein.adapters.openai import guarded
+
+    server = serve({"large-1": say("a b c d")})
+    guard = make_guard()
+    client = guarded(client_of(server), guard)
+
+    class Own(BaseChatModel):
+        model_name: str = "large-1"
+        max_tokens: int | None = None
+
+        @property
+        def _llm_type(self):
+            return "own"
+
+        def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+            sent = [{"role": "user", "content": m.text} for m in messages]
+            reply = client.chat.completions.create(
+                model=self.model_name, messages=sent, max_tokens=self.max_tokens
+            )
+            usage = {
+                "input_tokens": reply.usage.prompt_tokens,
+                "output_tokens": reply.usage.completion_tokens,
+            }
+            usage["total_tokens"] = reply.usage.total_tokens
+            message = AIMessage(reply.choices[0].message.content, usage_metadata=usage)
+            return ChatResult(generations=[ChatGeneration(message=message)])
+
+    with guard.run() as run:
+        agent_of(guard, server, model=Own()).invoke(question())
+        assert used(run) == (3 + 4, 0)
+        assert used(run, "model_calls") == (1, 0)
+    assert server.requests[0].max_tokens == 1000
+
+
+def test_many_threads_share_one_middleware_but_no_run(serve, make_guard, shop, records):
+    server = serve({"large-1": call_tool("search", query="again")})
+    results = agent_of(make_guard(CALLS_3), server, shop.tools).batch([question()] * 8)
+    assert [r["checkrein_outcome"] for r in results] == ["over_limit"] * 8
+    assert len(server.requests) == 8 * 3
+    assert len({record["run"] for record in records.decisions()}) == 8
+
+
+def test_the_responses_interface_is_governed_alike(serve, make_guard):
+    server = serve({"large-1": [refuse(503), say("a b c d")]})
+    model = ChatOpenAI(model="large-1", base_url=server.url, api_key="none", use_responses_api=True)
+    guard = make_guard(RETRIES)
+    with guard.run() as run:
+        agent_of(guard, server, model=model).invoke(question())
+        assert used(run) == (3 + 4, 0)
+    assert [(r.path, r.max_tokens) for r in server.requests] == [("/responses", 1000)] * 2
+
+
+def test_the_deadline_is_the_clients_timeout(serve, make_guard):
+    server = serve({"large-1": say("late", after=threading.Event())})
+    guard = make_guard('limit "time" on run { active_time <= 100 ms } else stop "over_limit"')
+    with guard.run() as run:
+        with pytest.raises(openai.APITimeoutError):
+            agent_of(guard, server).invoke(question())
+        assert used(run)[0] > 1000
+    assert len(server.requests) == 1
+
+
+def test_names_that_the_policy_does_not_declare_are_refused_at_once(make_guard):
+    with pytest.raises(checkrein.EngineError, match="lrage"):
+        langchain.middleware(make_guard(), models={"lrage": None})
