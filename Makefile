@@ -6,10 +6,9 @@ BIN := $(VENV)/bin
 RUST_SOURCES := $(shell find policy_core/src rust -name '*.rs' 2>/dev/null) \
     Cargo.toml Cargo.lock policy_core/Cargo.toml rust/python/Cargo.toml grammar/rein.lark pyproject.toml
 N ?= 100000
-RUNS ?= $(N)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench evidence evidence-differential lock clean tools
+.PHONY: help demo test bench evidence evidence-airline evidence-differential lock clean tools
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
@@ -23,10 +22,13 @@ test: $(VENV)/.tested-with $(VENV)/.built  ## everything that CI runs
 bench: $(VENV)/.tested-with $(VENV)/.built  ## one decision beside the same rules in Python
 	@$(BIN)/python -m tests.bench.bench_decide
 
-evidence: evidence-differential  ## every expensive check at its full figure; writes docs/evidence.md
+evidence: evidence-airline evidence-differential  ## every expensive check at its full figure; writes docs/evidence.md
 
 evidence-differential: $(VENV)/.tested-with $(VENV)/.built  ## N random runs through both engines
 	@$(BIN)/python scripts/evidence.py differential --count $(N)
+
+evidence-airline: $(VENV)/.tested-with $(VENV)/.built  ## the recorded airline runs under their policy
+	@$(BIN)/python scripts/evidence.py airline --count 100
 
 lock: $(VENV)/.tested-with  ## pin the newest packages that requirements/*.in allow
 	@$(BIN)/python -m pip install -q uv
@@ -53,6 +55,6 @@ $(VENV)/.tested-with: requirements/test.txt $(VENV)/.demo-with
 
 $(VENV)/.built: $(VENV)/.demo-with $(RUST_SOURCES)
 	@echo "building the engine (Rust, a minute or two the first time)"
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --quiet \
-	    || VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release
+	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin develop --release --quiet >$(VENV)/build.log 2>&1 \
+	    || { cat $(VENV)/build.log >&2; exit 1; }
 	@touch $@

@@ -26,7 +26,7 @@ writes this file; nothing here is typed in.
 """
 
 
-def differential(count: int, seed: int, state: Path) -> tuple[list[str], str]:
+def differential(count: int, seed: int, state: Path) -> str:
     """Random policies and runs through the Rust engine and the reference interpreter."""
     command = [
         sys.executable, "-m", "tests.differential.run",
@@ -37,10 +37,37 @@ def differential(count: int, seed: int, state: Path) -> tuple[list[str], str]:
     sys.stderr.write(done.stderr)
     if done.returncode != 0:
         raise SystemExit(done.returncode)
-    return command, "; ".join(line for line in done.stdout.splitlines() if line.strip())
+    return "; ".join(line for line in done.stdout.splitlines() if line.strip())
 
 
-CHECKS = {"differential": differential}
+def airline(count: int, seed: int, state: Path) -> str:  # noqa: ARG001 -- one shape for all
+    """The recorded runs of a real airline agent under grammar/examples/airline.rein."""
+    sys.path.insert(0, str(ROOT))
+    from tests.replay.recorded import AIRLINE_POLICY, AIRLINE_RUNS
+
+    import checkrein
+    from checkrein.replay import Problem, replay
+
+    if not AIRLINE_RUNS.is_file():
+        raise SystemExit(f"the recorded runs are not at {AIRLINE_RUNS}; put them there and run this again")
+    program = checkrein.load(AIRLINE_POLICY, log=None).program
+    with AIRLINE_RUNS.open("rb") as lines:
+        runs = [run for run in replay(lines, program) if not isinstance(run, Problem)][:count]
+    stopped: dict[str, list[str]] = {}
+    for run in runs:
+        if run.stop:
+            stopped.setdefault(f"{run.stop.kind} `{run.stop.by}`", []).append(f"{run.task}/{run.trial}")
+    rewarded = [run for run in runs if run.reward == 1]
+    by = "; ".join(f"{name} stops task/trial {', '.join(tasks)}" for name, tasks in sorted(stopped.items()))
+    calls = sum(run.model_calls + run.tool_calls for run in runs)
+    asked = sum(any(v.outcome == "escalate" for v in run.verdicts) for run in runs)
+    return (
+        f"{len(runs)} runs, {calls} calls; {by}; {asked} runs ask a person; "
+        f"of {len(rewarded)} runs with reward 1, {sum(run.stop is not None for run in rewarded)} are stopped"
+    )
+
+
+CHECKS = {"airline": airline, "differential": differential}
 
 
 def main() -> None:
@@ -53,10 +80,11 @@ def main() -> None:
     state = ROOT / "target" / f"evidence-{options.check}-{options.seed}-{options.count}.json"
     state.parent.mkdir(exist_ok=True)
     begun = time.monotonic()
-    _command, result = CHECKS[options.check](options.count, options.seed, state)
+    result = CHECKS[options.check](options.count, options.seed, state)
     seconds = time.monotonic() - begun
+    given = f" N={options.count}" if options.check == "differential" else ""
     row = (
-        f"| {options.check} | `make evidence-{options.check} N={options.count}` | {commit()} "
+        f"| {options.check} | `make evidence-{options.check}{given}` | {commit()} "
         f"| {options.seed} | {options.count} | {seconds:.0f} | {result.replace('|', '/')} |\n"
     )
     rows = [line for line in read_rows() if not line.startswith(f"| {options.check} |")]

@@ -30,7 +30,6 @@ RUN_FACTS = {
     "run.tool_calls.spent": "count",
     "run.active_time.spent": "duration",
     "step.index": "count",
-    "call.attempt": "count",
 }
 
 
@@ -182,11 +181,12 @@ class Maker:
     def _run_facts(self) -> list[Fact]:
         left = [Fact(f"run.{each}.left", dimension_of(each)) for each in sorted(self.made.bounded)]
         counters = [Fact(name, dimension) for name, dimension in RUN_FACTS.items()]
-        return self.chance.sample(counters, 2) + left[:1]
+        return [*self.chance.sample(counters, 2), *left[:1], Fact("call.attempt", "count")]
 
     def _model_facts(self, named: bool = False) -> list[Fact]:
         model = Fact("call.model", "text", not named, tuple(MODELS))
-        return [*self._host_facts(), *self._run_facts(), model, Fact("call.input_tokens", "tokens")]
+        models = [model] * (3 if named else 1)
+        return [*self._host_facts(), *self._run_facts(), *models, Fact("call.input_tokens", "tokens")]
 
     def _tool_facts(self, selected: list[str]) -> list[Fact]:
         facts = [*self._host_facts(), *self._run_facts(), Fact("call.tool", "text", False, tuple(TOOLS))]

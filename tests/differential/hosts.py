@@ -56,7 +56,7 @@ class Host:
         self.settled: list[tuple[int, dict]] = []
         self.waiting: list[tuple[int, int, str, dict]] = []
         self.closed: list[tuple[int, str, dict]] = []
-        self.requests: list[int] = []
+        self.requests: dict[int, int] = {}
         self.after_stop = 0
         # Some hosts send values of the wrong type often, most never.
         self.carelessness = chance.choice([0, 0, 0.02, 0.1])
@@ -151,7 +151,11 @@ class Host:
         return "count", {"now": self.now, "attempt": attempt, "n": self.chance.choice([0, 1, 7, 60])}
 
     def _answer(self) -> Event:
-        request = self.chance.choice(self.requests)
+        request = self.chance.choice(list(self.requests))
+        if self.chance.random() < 0.06:
+            self.now = max(self.now, self.requests[request] + self.chance.choice([0, 1]))
+        if self.chance.random() < 0.03:
+            return self._ask_again() if self.waiting else self._tool()
         return "answer", {"now": self.now, "request": request, "approve": self.chance.random() < 0.75}
 
     def _misuse(self) -> Event:
@@ -258,7 +262,7 @@ class Host:
             self.flights.clear()
             self.after_stop += 1
         elif method == "answer":
-            self.requests.remove(arguments["request"])
+            self.requests.pop(arguments["request"], None)
 
     def _decided(self, answer: dict, method: str, ask: dict) -> None:
         call, outcome = answer["call"], answer["outcome"]
@@ -271,7 +275,6 @@ class Host:
             self.waiting.append((self.now + answer["wait_ns"], call, method, ask))
         elif outcome == "escalate":
             self.waiting.append((self.now, call, method, ask))
-            if answer["request"] not in self.requests:
-                self.requests.append(answer["request"])
+            self.requests[answer["request"]] = answer["expires_at"]
         elif call is not None:
             self.closed.append((call, method, ask))

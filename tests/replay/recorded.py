@@ -7,14 +7,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 AIRLINE_POLICY = ROOT / "grammar" / "examples" / "airline.rein"
-_AIRLINE_RUNS = ROOT.parent / "shared" / "data" / "tau_bench_airline_gpt4o.jsonl"
+AIRLINE_RUNS = ROOT.parent / "shared" / "data" / "tau_bench_airline_gpt4o.jsonl"
 
 
 def airline_runs():
     """The file of recorded runs; without it the test is skipped, and in CI it fails."""
-    if not _AIRLINE_RUNS.is_file():
-        reason = f"the recorded airline runs are not at {_AIRLINE_RUNS}"
+    if not AIRLINE_RUNS.is_file():
+        reason = f"the recorded airline runs are not at {AIRLINE_RUNS}"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    return _AIRLINE_RUNS
+    return AIRLINE_RUNS
