@@ -13,7 +13,7 @@ N ?= 100000
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
 
-demo: $(VENV)/.built  ## see seven failures of agents, without and with a policy (offline)
+demo: $(VENV)/.built  ## see eight failures, without and with a policy (offline)
 	@$(BIN)/checkrein demo
 
 test: $(VENV)/.tested-with $(VENV)/.built  ## everything that CI runs

@@ -22,3 +22,10 @@ if ! command -v cargo >/dev/null; then
     echo "Install it from https://rustup.rs and run this again." >&2
     exit 1
 fi
+rust=$(cargo --version 2>&1 | head -1) || true
+newer='import re, sys; sys.exit([int(n) for n in re.findall(r"\d+", sys.argv[1])[:2]] < [1, 88])'
+if ! "$python" -c "$newer" "$rust"; then
+    echo "Checkrein's engine needs Rust 1.88 or newer; \`cargo --version\` says: $rust" >&2
+    echo "Update it (rustup update stable) and run this again." >&2
+    exit 1
+fi

@@ -7,7 +7,8 @@ root=$PWD
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-.venv/bin/maturin build --release --quiet --out "$work/dist"
+.venv/bin/maturin build --release --quiet --out "$work/dist" >"$work/build.log" 2>&1 \
+    || { cat "$work/build.log" >&2; exit 1; }
 wheel=$(ls "$work"/dist/*.whl)
 echo "wheel: $(basename "$wheel"), $(du -k "$wheel" | cut -f1) KiB"
 case "$wheel" in *-cp311-abi3-*) ;; *) echo "not an abi3 wheel for 3.11: $wheel" >&2; exit 1 ;; esac

@@ -26,6 +26,9 @@ pub struct ToolCall<'a> {
     pub tool: &'a str,
     /// The arguments in canonical form (RFC 8785); the engine only hashes them.
     pub args: &'a [u8],
+    /// Other arguments have another form. If not (it leaves something out), then what a person answers is for
+    /// this logical call alone.
+    pub is_exact: bool,
     /// One slot for each fact of the program; see [`crate::Run::tool_call`].
     pub facts: &'a [Slot<'a>],
 }
@@ -47,9 +50,10 @@ pub enum Usage {
         /// Tokens that came back.
         output: u64,
     },
-    /// Nothing is known. The whole hold is charged.
+    /// Nothing is known. The whole hold is charged, and tokens counted beyond the cap.
     Unknown,
-    /// The request provably never left. Everything is given back.
+    /// The request provably never left. Everything is given back, unless tokens were counted: then it did
+    /// leave, and this is [`Usage::Unknown`].
     Unsent,
 }
 

@@ -1,5 +1,5 @@
-//! What makes two calls the same: xxh3 for loops, where a collision costs an early stop at worst, and
-//! SHA-256 for approvals, where it would let another call through.
+//! What makes two calls the same: xxh3 for loops and for a call asked again, where a collision made on
+//! purpose lets nothing through that is not decided again; SHA-256 for approvals, where it would.
 
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
@@ -23,7 +23,7 @@ pub fn xxh3_64(data: &[u8], seed: u64) -> u64 {
 /// What an approval is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Binding {
-    /// One logical model call.
+    /// One logical call: of a model, or of a tool whose arguments are not exact.
     Call(u64),
     /// A tool with these very arguments, by their SHA-256.
     Args([u8; 32]),

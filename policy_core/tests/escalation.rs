@@ -10,11 +10,22 @@
 mod common;
 
 use common::*;
-use policy_core::{Outcome, Run, Usage};
+use policy_core::{Outcome, Run, ToolCall, Usage, fingerprint};
 
 fn policy() -> Policy {
     let rule = |then| Enforced::Rule { on: Select::Tool("pay"), when: None, then };
     vocabulary().with("big", rule(Else::Escalate("leads")))
+}
+
+fn retries() -> Enforced {
+    Enforced::Retry {
+        on: Select::AnyTool,
+        when: None,
+        attempts: 3,
+        within: None,
+        backoff: None,
+        otherwise: Else::Deny,
+    }
 }
 
 fn pay(run: &mut Run, now: u64, call: Option<u64>) -> policy_core::Decision {
@@ -36,15 +47,7 @@ fn an_approval_lets_one_call_through() {
 
 #[test]
 fn an_approval_stays_with_the_retries_of_its_call() {
-    let retry = Enforced::Retry {
-        on: Select::AnyTool,
-        when: None,
-        attempts: 3,
-        within: None,
-        backoff: None,
-        otherwise: Else::Deny,
-    };
-    let mut run = policy().with("r", retry).run();
+    let mut run = policy().with("r", retries()).run();
     pay(&mut run, 0, None);
     run.answer(0, 1, true).unwrap();
     assert_eq!(pay(&mut run, 0, Some(1)).outcome, Outcome::Allow);
@@ -142,4 +145,55 @@ fn model_calls_are_bound_one_by_one() {
     run.answer(0, 1, true).unwrap();
     assert_eq!(ask_model(&mut run, 0, Some(2)).outcome, Outcome::Escalate);
     assert_eq!(ask_model(&mut run, 0, Some(1)).outcome, Outcome::Allow);
+}
+
+/// Two argument texts with one xxh3: eight bytes equal to its secret make it blind to the eight behind them.
+fn alike(last: &[u8; 8]) -> Vec<u8> {
+    let blinding = [0xDE, 0xD4, 0x6D, 0xE9, 0x83, 0x90, 0x97, 0xDB];
+    [&[b'.'; 12][..], &blinding, last].concat()
+}
+
+#[test]
+fn an_equal_fingerprint_does_not_carry_an_approval_to_other_arguments() {
+    let (cheap, dear) = (alike(b"    $ 10"), alike(b"$ 100000"));
+    assert_eq!(fingerprint("pay", &cheap), fingerprint("pay", &dear));
+    let mut run = policy().with("r", retries()).run();
+    ask_tool_with(&mut run, 0, None, "pay", &cheap, &[]);
+    run.answer(0, 1, true).unwrap();
+    assert_eq!(ask_tool_with(&mut run, 0, Some(1), "pay", &cheap, &[]).outcome, Outcome::Allow);
+    run.error(0, &failure_of(1, Usage::Unknown)).unwrap();
+    assert_eq!(ask_tool_with(&mut run, 0, Some(1), "pay", &dear, &[]).outcome, Outcome::Escalate);
+    assert_eq!(ask_tool_with(&mut run, 0, Some(1), "pay", &cheap, &[]).outcome, Outcome::Allow);
+}
+
+#[test]
+fn answers_about_inexact_arguments_are_for_one_call() {
+    let ask = |run: &mut Run, call| {
+        let event = ToolCall { call, tool: "pay", args: b"{}", is_exact: false, facts: &[] };
+        run.tool_call(0, &event).unwrap()
+    };
+    let mut run = policy().with("r", retries()).run();
+    assert_eq!(ask(&mut run, None).asked.unwrap().request, 1);
+    assert_eq!(ask(&mut run, None).asked.unwrap().request, 2);
+    run.answer(0, 1, true).unwrap();
+    assert_eq!(ask(&mut run, Some(2)).outcome, Outcome::Escalate);
+    assert_eq!(ask(&mut run, Some(1)).outcome, Outcome::Allow);
+    run.error(0, &failure_of(1, Usage::Unknown)).unwrap();
+    assert_eq!(ask(&mut run, Some(1)).outcome, Outcome::Allow);
+    run.answer(0, 2, false).unwrap();
+    assert!(ask(&mut run, Some(2)).rejected);
+    assert_eq!(ask(&mut run, None).outcome, Outcome::Escalate);
+}
+
+#[test]
+fn a_retry_leaves_the_approval_of_an_equal_call() {
+    let mut run = policy().with("r", retries()).run();
+    pay(&mut run, 0, None);
+    run.answer(0, 1, true).unwrap();
+    pay(&mut run, 0, Some(1));
+    pay(&mut run, 0, None);
+    run.answer(0, 2, true).unwrap();
+    run.error(0, &failure_of(1, Usage::Unknown)).unwrap();
+    assert_eq!(pay(&mut run, 0, Some(1)).outcome, Outcome::Allow);
+    assert_eq!(pay(&mut run, 0, Some(2)).outcome, Outcome::Allow);
 }

@@ -80,8 +80,8 @@ def canonical(args: object) -> bytes:
     any other object as `{"$type":"module.Qualname"}`.
 
     Raises:
-        EngineError: kind `bad_value`, for more than 128 levels of nesting, or an integer of more
-            digits than the interpreter prints.
+        EngineError: kind `bad_value`, for more than 128 levels of nesting, more than 64 MiB of text, or
+            an integer of more digits than the interpreter prints.
     """
 
 def fingerprint(tool: str, args: object) -> int:
@@ -198,6 +198,9 @@ class Run:
         facts: dict[str, object] | None = None,
     ) -> Decision:
         """Ask for a tool call; `call` as for `model_call`.
+
+        If an object in `args` is written by its type alone, an answer to the call's escalation is for
+        this logical call only; otherwise it is for the tool with these very arguments.
 
         Raises:
             UnknownFact: a fact is not declared, or only the engine may set it.

@@ -17,7 +17,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from checkrein._core import Decision
@@ -34,6 +35,9 @@ class PolicyError(CheckreinError):
     def __init__(self, message: str, diagnostics: list[Diagnostic]) -> None:
         super().__init__(message)
         self.diagnostics = diagnostics
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.diagnostics)
 
 
 class LoadError(CheckreinError):
@@ -62,6 +66,11 @@ class Refusal(CheckreinError, RuntimeError):
         super().__init__(message)
         self.decision = decision
         self.id = id
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A pool of processes hands exceptions on; of the decision it hands on what it says.
+        says = {name: getattr(self.decision, name) for name in dir(self.decision) if name[0] != "_"}
+        return type(self), (str(self), SimpleNamespace(**says), self.id)
 
     @property
     def run_id(self) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from checkrein import amounts
 from checkrein.errors import CheckreinError
+from checkrein.guard.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,14 +23,22 @@ _NO_PROGRAM: dict[str, Any] = {"policy": "?", "file": "?", "currency": "$", "sta
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A decision's record, with its program's and, once its attempt has ended, its settlement's."""
+    """A decision's record, with its program's and, once its attempt has ended, its settlement's.
+
+    `str()` is the page about it; it raises `CheckreinError` if the record is not one that we wrote.
+    """
 
     decision: dict[str, Any]
     program: dict[str, Any]
     settlement: dict[str, Any] | None
 
     def __str__(self) -> str:
-        return "\n".join(_lines(self)).rstrip() + "\n"
+        try:
+            return "\n".join(map(printable, _lines(self))).rstrip() + "\n"
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise CheckreinError(
+                f"the log's record of decision `{self.decision.get('id')}` is damaged"
+            ) from error
 
 
 def find(records: Iterable[dict[str, Any]], wanted: str) -> Explained:
@@ -44,7 +53,7 @@ def find(records: Iterable[dict[str, Any]], wanted: str) -> Explained:
         kind = record.get("kind")
         if kind == "program":
             programs[str(record.get("digest"))] = record
-        elif kind == "settlement" and record.get("decision") in found:
+        elif kind == "settlement" and str(record.get("decision")) in found:
             settled[str(record["decision"])] = record
         elif kind == "decision":
             id = str(record.get("id"))

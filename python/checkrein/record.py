@@ -8,8 +8,10 @@ so that a decision can be explained later without the source file.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 import threading
 import warnings
 from datetime import UTC, datetime
@@ -44,41 +46,59 @@ class Sink(Protocol):
 class JsonlSink:
     """Appends to a file, a line a record, created readable by its owner only.
 
-    When the file can't be written, that is said once as a warning and counted in `lost`.
+    Records are written whole, so that several processes may share a file; one that was deleted or
+    emptied is begun again. When it can't be written, that is said once as a warning and counted in
+    `lost`.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lost = 0
-        self._lock = threading.Lock()
+        self._lock = (
+            threading.RLock()
+        )  # the collector may end a call, and record it, in the middle of a write
         self._file: Any = None
         self._programs: set[str] = set()
+        self._torn = False
 
     def write(self, record: dict[str, Any]) -> None:
         program = record.pop("program", None)
         with self._lock:
             try:
-                if self._file is None:
-                    self.path.parent.mkdir(parents=True, exist_ok=True)
-                    self._file = os.fdopen(
-                        os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600),
-                        "w",
-                        encoding="utf-8",
-                    )
+                self._open()
                 if program is not None and program.digest not in self._programs:
+                    self._append(program_record(program))
                     self._programs.add(program.digest)
-                    self._line(program_record(program))
-                self._line(record)
-                self._file.flush()
+                self._append(record)
             except OSError as error:
-                if not self.lost:
+                self.lost += 1
+                if self.lost == 1:
                     warnings.warn(
                         f"decisions are not logged to {self.path}: {error}", RuntimeWarning, stacklevel=3
                     )
-                self.lost += 1
 
-    def _line(self, record: dict[str, Any]) -> None:
-        self._file.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
+    def _open(self) -> None:
+        """Have the file open, and know whether it still has what was written to it."""
+        status = None if self._file is None else os.fstat(self._file.fileno())
+        if status is not None and status.st_nlink == 0:
+            self._file.close()
+            self._file = status = None
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(self.path, "ab", buffering=0, opener=_private)  # noqa: SIM115
+            status = os.fstat(self._file.fileno())
+        if status is not None and status.st_size == 0 and stat.S_ISREG(status.st_mode):
+            self._programs.clear()
+
+    def _append(self, record: dict[str, Any]) -> None:
+        """Add a line in one write: what other processes add stands before or after it."""
+        line = json.dumps(record, ensure_ascii=False, separators=(",", ":"), default=str)
+        # Half a surrogate pair, which a model may put in a name, becomes the escape that JSON has for it.
+        data = b"\n" * self._torn + line.encode("utf-8", "backslashreplace") + b"\n"
+        written = self._file.write(data)
+        self._torn = bool(written) and written < len(data)
+        if written != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def __del__(self) -> None:
         self.close()
@@ -91,13 +111,17 @@ class JsonlSink:
                 self._file = None
 
 
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def read_log(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a log file; a torn last line, left by a crash, is passed over."""
+    """The records of a log file; a torn line, left by a crash or a full disk, is passed over."""
     with path.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             try:
                 record = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(record, dict):
                 yield record
@@ -180,4 +204,7 @@ def _known(**fields: Any) -> dict[str, Any]:
 
 
 def _iso(wall: int) -> str:
-    return datetime.fromtimestamp(wall / 1e9, UTC).isoformat(timespec="microseconds")
+    try:
+        return datetime.fromtimestamp(wall / 1e9, UTC).isoformat(timespec="microseconds")
+    except (OverflowError, ValueError, OSError):  # a clock that went wrong: a record is kept all the same
+        return f"{wall} ns"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from checkrein.errors import CheckreinError, EngineError
-from checkrein.guard import Guard, Run, VirtualClock
+from checkrein.guard import Guard, Run, VirtualClock, words
 from checkrein.guard.classify import Failure
 from checkrein.guard.usage import NOTHING, Usage
 from checkrein.trace import ModelTurn, Problem, RecordedRun, ToolCall, ToolResult, read_trace
@@ -106,7 +106,11 @@ def _model(program: Any, wanted: str | None) -> str:
     if wanted is not None and wanted not in names:
         raise CheckreinError(f"the policy declares no model `{wanted}`; it has {known or 'none'}")
     if wanted is None and len(names) != 1:
-        missing = "declare the model that was recorded" if not names else f"say which was recorded: {known}"
+        missing = (
+            "declare the model that was recorded"
+            if not names
+            else f"say which was recorded (`--model`): {known}"
+        )
         raise CheckreinError(f"the policy declares {len(names) or 'no'} models; {missing}")
     return wanted or names[0]
 
@@ -173,7 +177,7 @@ class _Replay:
 
     def _tool(self, call: ToolCall, message: int) -> None:
         self.report.tool_calls += 1
-        subject = f"tool `{call.name}`"
+        subject = words.subject("tool", call.name)
         decision = self._ask(
             lambda again: self.run.decide(tool=call.name, args=call.arguments, call=again), subject, message
         )

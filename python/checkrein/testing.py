@@ -164,7 +164,7 @@ class _Rehearsal:
         if item.point == "tool":
             subject = f"tool `{name}`"
             units = self._money_units(name)
-            args = {arg: _host_value(literal, units.get(arg)) for arg, literal in item.args}
+            args = {arg.text: _host_value(literal, units.get(arg.text)) for arg, literal in item.args}
 
             def ask(again: int | None) -> Any:
                 return self.run.decide(tool=name, args=args, facts=facts, call=again)
@@ -278,4 +278,4 @@ def _came(decision: Any, call: _Call, file: str) -> str:
         return words.for_developer(decision, call.subject, file)
     if decision.event.endswith("error"):
         return f"{call.subject} failed, and its error was passed on (`{decision.by}`)"
-    return f"{call.subject} allowed"
+    return f"{call.subject} allowed" + (f" on `{decision.model}`" if decision.model else "")

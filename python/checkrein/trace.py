@@ -21,6 +21,7 @@ from checkrein.guard.usage import Usage, read_usage
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+_REWARD_MAX = 1e15
 _ROLES = ("system", "developer", "user", "assistant", "tool")
 
 
@@ -114,7 +115,9 @@ def _run(line: int, record: dict[str, Any]) -> RecordedRun:
         raise _Malformed("the line has no list `traj` or `messages`")
     facts = record.get("facts") or {}
     reward = record.get("reward")
-    if isinstance(reward, bool) or not isinstance(reward, (int, float, type(None))):
+    if reward is not None and (
+        isinstance(reward, bool) or not isinstance(reward, (int, float)) or not abs(reward) <= _REWARD_MAX
+    ):  # NaN is no number either
         raise _Malformed("`reward` is not a number")
     return RecordedRun(
         line,

@@ -67,6 +67,7 @@ def test_a_terminal_without_a_character_shows_its_escape(folder):
 
 
 def test_colours_only_where_they_are_wanted(command, monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
     plain = command("check", "mistakes.rein").stdout
     coloured = command("check", "mistakes.rein", color=True).stdout
     assert "\x1b[" not in plain

@@ -37,7 +37,8 @@ def all_cases() -> list[Case]:
         for case in document["case"]:
             policy = case.get("policy", document.get("policy"))
             seed = case.get("seed", 0)
-            found.append(Case(case["name"], path.stem, policy, seed, case["events"]))
+            events = [line for line in case["events"] for _ in range(line.get("times", 1))]
+            found.append(Case(case["name"], path.stem, policy, seed, events))
     return found
 
 

@@ -109,7 +109,7 @@ class Maker:
     # -- the vocabulary ---------------------------------------------------------------------------
 
     def _vocabulary(self) -> None:
-        for name in self.chance.sample(MODELS, self.chance.randint(1, 4)):
+        for name in self.chance.sample(MODELS, self._one([1, 2, 3, 3, 4])):
             self._model(name)
         for name in self.chance.sample(TOOLS, self.chance.randint(2, 5)):
             self._tool(name)
@@ -142,7 +142,7 @@ class Maker:
         args = []
         for arg in self.chance.sample(["size", "amount", "kind", "path"], self.chance.randint(0, 3)):
             dimension = {"size": "count", "amount": "money", "path": "text"}.get(
-                arg, self._one(["text", "count"])
+                arg, self._one(["text", "text", "count"])
             )
             optional = self.chance.random() < 0.4
             unit = self._maybe(0.5, " in cents") if dimension == "money" else ""
@@ -278,9 +278,9 @@ class Maker:
         selector, facts = self._selector(
             self._one([["model any"], ["model any"], ["tool any"], ["tool any"], None])
         )
-        parts = [f"attempts <= {self._one('13588')}"]
+        parts = [f"attempts <= {self._one('135888')}"]
         when = self.chance.random()
-        if when < 0.5:
+        if when < 0.55:
             parts.append('when error.kind in ["timeout", "rate_limited", "unavailable", "unknown"]')
         elif when < 0.85:
             parts.append(f"when {self._condition([*facts, *self._error_facts(), *self._error_facts()], 2)}")

@@ -71,15 +71,15 @@ class Host:
         draw = self.chance.random()
         if draw < 0.05:
             return self._misuse()
-        if draw < 0.17 and self.flights:
+        if draw < 0.16 and self.flights:
             return self._settle()
-        if draw < 0.47 and self.flights:
+        if draw < 0.50 and self.flights:
             return self._error()
-        if draw < 0.49 and self.flights:
+        if draw < 0.52 and self.flights:
             return self._count()
-        if draw < 0.55 and self.requests:
+        if draw < 0.57 and self.requests:
             return self._answer()
-        if draw < 0.80 and self.waiting:
+        if draw < 0.83 and self.waiting:
             return self._ask_again()
         return self._model() if self.chance.random() < 0.45 else self._tool()
 
@@ -234,7 +234,8 @@ class Host:
     def _value(self, fact: Fact) -> Any:
         if self.chance.random() < self.carelessness:
             return self.chance.choice([*ILL_TYPED, None])
-        return self.chance.choice([*fact.choices, CHOICES[0]] if fact.choices else VALUES[fact.dimension])
+        choices = [*fact.choices, *fact.choices, *CHOICES] if fact.choices else VALUES[fact.dimension]
+        return self.chance.choice(choices)
 
     # -- what was answered ------------------------------------------------------------------------
 

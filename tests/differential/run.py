@@ -165,6 +165,8 @@ def main() -> int:
         print(f"{name:24} {mix[name]:10,}")
     for name, share in shares(mix).items():
         print(f"{name:24} {share:10.1%}")
+    for name in sorted(name for name in mix if name.startswith("by ")):
+        print(f"{name:27} {mix[name] / mix['decisions']:7.1%}")
     print(f"{'seconds':24} {elapsed:10.1f}")
     print(report or "no difference")
     return 1 if report else 0

@@ -1,4 +1,4 @@
-"""A few hundred random runs through both engines, and a look at how much of the language they reach."""
+"""Some hundred random runs through both engines, and a look at how much of the language they reach."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import pytest
 from .run import OUTCOMES, STATEMENTS, many, shares
 
 SEED = 20261121
+RUNS = 1_500
 
 
 @pytest.fixture(scope="module")
 def mix() -> Counter:
-    found, report = many(400, SEED, jobs=2)
+    found, report = many(RUNS, SEED, jobs=2)
     assert report is None, report
     return found
 
 
 def test_the_engines_do_not_differ(mix: Counter) -> None:
-    assert mix["runs"] == 400
+    assert mix["runs"] == RUNS
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)

@@ -37,11 +37,11 @@ def clock():
 
 @pytest.fixture
 def make_guard(tmp_path, clock):
-    """A guard over the policy, with the given parts replaced."""
+    """A guard over the policy and more statements, with the given parts replaced."""
     path = tmp_path / "policy.rein"
-    path.write_text(POLICY)
 
-    def make(**parts):
+    def make(*statements, **parts):
+        path.write_text("\n".join([POLICY, *statements]))
         return checkrein.load(path, **{"log": None, "clock": clock, **parts})
 
     return make

@@ -70,6 +70,12 @@ def several(items: Iterable[bytes]) -> bytes:
     return u(len(items)) + b"".join(items)
 
 
+def seal(payload: bytes) -> bytes:
+    """Put the header before a payload."""
+    head = b"REIN" + struct.pack("<HH", 1, 1) + b"slice001" + hashlib.sha256(payload).digest()
+    return head + struct.pack("<I", len(payload)) + payload
+
+
 class Writer:
     """One pass that collects the strings, and a second that writes their indices."""
 
@@ -82,9 +88,7 @@ class Writer:
         self.sections()
         self.strings = sorted(self.seen, key=bytes)
         texts = several(u(len(text)) + text for text in self.strings)
-        payload = texts + self.sections()
-        head = b"REIN" + struct.pack("<HH", 1, 1) + b"slice001" + hashlib.sha256(payload).digest()
-        return head + struct.pack("<I", len(payload)) + payload
+        return seal(texts + self.sections())
 
     def s(self, text: str) -> bytes:
         raw = text.encode()

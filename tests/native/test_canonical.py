@@ -148,6 +148,15 @@ def test_endless_nesting_is_refused() -> None:
     assert raised.value.kind == "bad_value"
 
 
+def test_lists_that_hold_each_other_many_times_are_refused() -> None:
+    laughs: list[object] = ["lol"]
+    for _ in range(12):
+        laughs = [laughs] * 10
+    with pytest.raises(EngineError, match="64 MiB") as raised:
+        _core.canonical(laughs)
+    assert raised.value.kind == "bad_value"
+
+
 def test_an_integer_that_cannot_be_printed_is_refused() -> None:
     with pytest.raises(EngineError, match="too long") as raised:
         _core.canonical({"n": 10**5000})

@@ -287,3 +287,37 @@ def test_host_code_of_a_value_may_use_the_run_itself(run: _core.Run) -> None:
 
     facts = Nosy({Key("data.class"): "public"})
     assert run.model_call(0, None, "large", 1, None, facts).outcome == "allow"
+
+
+class Order:
+    def __init__(self, amount: int) -> None:
+        self.amount = amount
+
+
+@pytest.mark.parametrize(
+    ("approved", "other"),
+    [
+        (Order(1), Order(10**9)),
+        (Order(1), {"$type": f"{__name__}.Order"}),
+        ([bytearray(b"a")], [bytearray(b"b")]),
+        ({1: "a", "1": "b"}, {"1": "a", 1: "b"}),
+    ],
+    ids=["objects", "object-and-dict", "bytearrays", "keys"],
+)
+def test_an_approval_is_not_for_arguments_that_only_look_alike(
+    run: _core.Run, approved: object, other: object
+) -> None:
+    def ask(order: object, call: int | None = None) -> _core.Decision:
+        return run.tool_call(0, call, "refund", {"order": order, "amount": None})
+
+    assert _core.canonical(approved) == _core.canonical(other)
+    assert ask(approved).outcome == "escalate"
+    run.answer(0, 1, True)
+    assert ask(other).request == 2
+    assert ask(approved, call=1).outcome == "allow"
+
+
+def test_a_flag_is_no_number(run: _core.Run) -> None:
+    with pytest.raises(EngineError, match="`True`") as raised:
+        run.model_call(0, None, "large", True, None)
+    assert raised.value.kind == "bad_value"

@@ -233,7 +233,7 @@ def open_attempt(run: Run, attempt: Attempt, timeout: int | None, **fields) -> d
         run.held[dimension] += amount
         fields[f"reserved_{dimension}"] = amount
     for kind, name, binding in [key for key, request in run.requests.items() if request.answer is True]:
-        if binding == call.binding:
+        if binding == call.binding and (kind, name) not in call.approvals:
             call.approvals.add((kind, name))
             del run.requests[kind, name, binding]
     call.state = "in flight"

@@ -12,7 +12,7 @@ from checkrein.language import tree
 from . import admission, errors
 from .facts import Vocabulary
 from .state import DIMENSIONS, ERROR_KINDS, KINDS, Ask, Attempt, Call, Misuse, Request, Vote, price, whole
-from .values import call_bytes
+from .values import call_bytes, is_exact
 
 NOTHING = (
     "call attempt model output_cap timeout_ns wait_ns state tell_agent tell_user by kind line column"
@@ -182,6 +182,9 @@ class Run:
         if tried.call.point == "model" and kind in ("exact", "at_least"):
             used_out = max(used_out, tried.produced if kind == "at_least" else 0)
             tokens, cost = used_in + used_out, price(self.models[tried.target], used_in, used_out)
+        if kind == "unknown" and tried.call.point == "model":
+            assumed = tried.held["tokens"] - tried.cap, tried.produced
+            tokens, cost = sum(assumed), price(self.models[tried.target], *assumed)
         if kind in ("at_least", "unknown"):
             tokens, cost = max(tokens, tried.held["tokens"]), max(cost, tried.held["cost"])
         for dimension, used in (("tokens", tokens), ("cost", cost)):
@@ -273,11 +276,15 @@ def usage_of(usage: str, input_tokens: int, output_tokens: int) -> tuple:
 
 def normal(tried: Attempt, usage: tuple) -> tuple:
     """A usage as it is kept: numbers only where they mean something."""
+    if usage[0] == "unsent" and tried.produced:
+        return "unknown", 0, 0  # What produced tokens was sent.
     if usage[0] == "unsent" or (usage[0] == "unknown" and tried.call.point == "model"):
         return usage[0], 0, 0
     return ("exact", 0, 0) if tried.call.point == "tool" else usage
 
 
 def binding_of(ask: Ask, number: int) -> Any:
-    """What an approval is for: a tool with these very arguments, or one logical model call."""
-    return number if ask.point == "model" else hashlib.sha256(call_bytes(ask.tool, ask.args)).hexdigest()
+    """What an answer is for: a tool with these very arguments, or one logical call."""
+    if ask.point == "model" or not is_exact(ask.args):
+        return number
+    return hashlib.sha256(call_bytes(ask.tool, ask.args)).hexdigest()

@@ -84,6 +84,16 @@ def canonical(value: Any) -> str:
     return canonical({"$type": f"{type(value).__module__}.{type(value).__qualname__}"})
 
 
+def is_exact(value: Any) -> bool:
+    """Whether the canonical text leaves nothing out: no object by its type alone, no two keys alike."""
+    if isinstance(value, dict):
+        names = {key if isinstance(key, str) else canonical(key).strip('"') for key in value}
+        return len(names) == len(value) and all(map(is_exact, [*value, *value.values()]))
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return all(map(is_exact, value))
+    return value is None or isinstance(value, (bool, int, float, str, *AS_TEXT))
+
+
 def quoted(text: str) -> str:
     return rfc8785.dumps(str(text)).decode()
 

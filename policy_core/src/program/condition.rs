@@ -1,12 +1,14 @@
 //! Conditions as the machine runs them: a line of operations with forward jumps only.
 
+use std::sync::Arc;
+
 use crate::value::Slot;
 
 /// A constant of the policy, in the integer unit of its fact's dimension.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Const {
     /// A text.
-    Text(Box<str>),
+    Text(Arc<str>),
     /// A flag.
     Flag(bool),
     /// A number.
@@ -53,8 +55,8 @@ pub(crate) enum Op {
     Compare { fact: u32, comparison: Comparison, value: Const },
     Member { fact: u32, values: Box<[Const]> },
     Has { fact: u32 },
-    Starts { fact: u32, text: Box<str> },
-    Ends { fact: u32, text: Box<str> },
+    Starts { fact: u32, text: Arc<str> },
+    Ends { fact: u32, text: Arc<str> },
     Not,
     And,
     Or,

@@ -1,5 +1,7 @@
 //! From the bytes of an artifact to tables, section by section, in canonical encoding only.
 
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 
 use crate::error::{LoadError, LoadErrorKind};
@@ -135,20 +137,15 @@ fn section<T>(
     reader: &mut Reader<'_>,
     statements: &mut [Statement],
     kind: StatementKind,
-    item: impl Fn(&mut Reader<'_>) -> Result<(u32, T, Option<Box<str>>), LoadError>,
+    item: impl Fn(&mut Reader<'_>) -> Result<(u32, T, Option<Arc<str>>), LoadError>,
 ) -> Result<Vec<T>, LoadError> {
-    let mut last = None;
-    let items = reader.list(|reader| {
+    let items = reader.ascending(|reader| {
         let (index, item, reason) = item(reader)?;
-        if last.is_some_and(|last| last >= index) {
-            return Err(reader.malformed("the statements of a section are not in order"));
-        }
-        last = Some(index);
         match statements.get_mut(index as usize) {
             Some(statement) if statement.kind == kind => statement.reason = reason,
             _ => return Err(reader.malformed("a statement is of another kind than its section")),
         }
-        Ok(item)
+        Ok((index, item))
     })?;
     // Ascending and all of this kind, so as many as there are means each of them once.
     if items.len() != statements.iter().filter(|statement| statement.kind == kind).count() {

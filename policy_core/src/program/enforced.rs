@@ -1,9 +1,11 @@
 //! The sections of an artifact that are enforced: rules, limits, retries, requirements, the route, orders
 //! and loops. Each reader gives the statement's index, the item and the author's reason.
 
+use std::sync::Arc;
+
 use crate::error::LoadError;
 use crate::program::reader::Reader;
-use crate::program::sections::{CLASSES, Known, PLACES, ascending};
+use crate::program::sections::{Known, PLACES};
 use crate::program::statements::{
     Arm, Bound, BoundKind, Limit, Loop, Order, Require, Retry, Route, Rule, Selector, Threshold,
     ThresholdKind, Verdict,
@@ -11,7 +13,7 @@ use crate::program::statements::{
 use crate::program::tables::ToolClass;
 use crate::value::MILLION;
 
-type Reason = Option<Box<str>>;
+type Reason = Option<Arc<str>>;
 type Read<T> = Result<(u32, T, Reason), LoadError>;
 
 impl Known<'_> {
@@ -26,7 +28,7 @@ impl Known<'_> {
             1 => Ok(Selector::Model(reader.index(self.models)?)),
             2 => Ok(Selector::AnyTool),
             3 => Ok(Selector::Tool(reader.index(self.tools)?)),
-            4 => match reader.choice(&CLASSES)? {
+            4 => match reader.choice(&ToolClass::ALL)? {
                 ToolClass::None => Err(reader.malformed("a selector names no class")),
                 class => Ok(Selector::Class(class)),
             },
@@ -78,9 +80,10 @@ impl Known<'_> {
 
     pub(crate) fn limit(&self, reader: &mut Reader<'_>) -> Read<Limit> {
         let statement = Self::statement(reader)?;
-        let bounds = reader
-            .list(|reader| Ok(Bound { kind: reader.choice(&BoundKind::ALL)?, max: reader.quantity()? }))?;
-        ascending(reader, &bounds, |bound| bound.kind)?;
+        let bounds = reader.ascending(|reader| {
+            let kind = reader.choice(&BoundKind::ALL)?;
+            Ok((kind, Bound { kind, max: reader.quantity()? }))
+        })?;
         let thresholds = reader.list(|reader| {
             let ppm = reader.quantity()?;
             if ppm > MILLION {

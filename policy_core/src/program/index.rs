@@ -3,23 +3,15 @@
 
 use crate::facts::BuiltInFact;
 use crate::program::statements::{BoundKind, Selector};
-use crate::program::tables::{Source, Tables};
+use crate::program::tables::{Source, Tables, ToolClass};
 
-/// Which statements concern which calls. Lists hold indexes of their tables, ascending.
+/// What concerns which calls. Lists hold indexes of their tables.
 #[derive(Debug)]
 pub(crate) struct Index {
-    /// Rules on any model.
-    pub(crate) model_rules: Box<[u32]>,
-    /// For each model: the rules on it by name.
-    pub(crate) rules_of_model: Box<[Box<[u32]>]>,
-    /// For each model: its retries.
-    pub(crate) retries_of_model: Box<[Box<[u32]>]>,
-    /// For each tool: the rules on it by name, class or any.
-    pub(crate) rules_of_tool: Box<[Box<[u32]>]>,
-    /// For each tool: its retries.
-    pub(crate) retries_of_tool: Box<[Box<[u32]>]>,
-    /// For each tool: the orders that it comes after.
-    pub(crate) orders_of_tool: Box<[Box<[u32]>]>,
+    pub(crate) rules: Selected,
+    pub(crate) retries: Selected,
+    /// The orders, by what comes after.
+    pub(crate) orders: Selected,
     /// For each statement: its condition.
     pub(crate) condition_of: Box<[Option<u32>]>,
     /// The tightest bound of each kind over all limits.
@@ -32,32 +24,13 @@ pub(crate) struct Index {
 
 impl Index {
     pub(crate) fn new(tables: &Tables) -> Self {
-        let of_models = |select: &dyn Fn(u32) -> Box<[u32]>| -> Box<[Box<[u32]>]> {
-            tables.models.numbered().map(|(model, _)| select(model)).collect()
-        };
-        let of_tools = |select: &dyn Fn(u32) -> Box<[u32]>| -> Box<[Box<[u32]>]> {
-            tables.tools.numbered().map(|(tool, _)| select(tool)).collect()
-        };
-        let rules = |takes: &dyn Fn(Selector) -> bool| -> Box<[u32]> {
-            tables.rules.numbered().filter(|(_, rule)| takes(rule.selector)).map(|(index, _)| index).collect()
-        };
-        let retries = |takes: &dyn Fn(Selector) -> bool| -> Box<[u32]> {
-            let all = tables.retries.numbered();
-            all.filter(|(_, retry)| takes(retry.selector)).map(|(index, _)| index).collect()
-        };
-        let orders = |tool: u32| -> Box<[u32]> {
-            let class = tables.tools.at(tool).class;
-            let all = tables.orders.numbered();
-            all.filter(|(_, order)| order.after.takes_tool(tool, class)).map(|(index, _)| index).collect()
-        };
-        let class = |tool: u32| tables.tools.at(tool).class;
+        let rules = tables.rules.all().iter().map(|rule| rule.selector);
+        let retries = tables.retries.all().iter().map(|retry| retry.selector);
+        let orders = tables.orders.all().iter().map(|order| order.after);
         Self {
-            model_rules: rules(&|selector| selector == Selector::AnyModel),
-            rules_of_model: of_models(&|model| rules(&|selector| selector == Selector::Model(model))),
-            retries_of_model: of_models(&|model| retries(&|selector| selector.takes_model(model))),
-            rules_of_tool: of_tools(&|tool| rules(&|selector| selector.takes_tool(tool, class(tool)))),
-            retries_of_tool: of_tools(&|tool| retries(&|selector| selector.takes_tool(tool, class(tool)))),
-            orders_of_tool: of_tools(&orders),
+            rules: Selected::new(tables, rules),
+            retries: Selected::new(tables, retries),
+            orders: Selected::new(tables, orders),
             condition_of: conditions(tables),
             tightest: BoundKind::ALL.map(|kind| tightest(tables, kind)),
             kept_facts: kept_facts(tables),
@@ -69,10 +42,63 @@ impl Index {
     pub(crate) fn tightest(&self, kind: BoundKind) -> Option<u64> {
         self.tightest.get(kind as usize).copied().flatten()
     }
+}
 
-    /// The list of one model or tool.
-    pub(crate) fn of(lists: &[Box<[u32]>], index: u32) -> &[u32] {
-        lists.get(index as usize).map_or(&[], AsRef::as_ref)
+/// Statements of one kind by what their selectors say. Each stands here once, however many calls it concerns:
+/// a list for each model and tool would grow with statements times tools.
+#[derive(Debug)]
+pub(crate) struct Selected {
+    any_model: Vec<u32>,
+    models: Box<[Vec<u32>]>,
+    any_tool: Vec<u32>,
+    classes: [Vec<u32>; ToolClass::ALL.len()],
+    tools: Box<[Vec<u32>]>,
+}
+
+impl Selected {
+    fn new(tables: &Tables, selectors: impl Iterator<Item = Selector>) -> Self {
+        let mut selected = Self {
+            any_model: Vec::new(),
+            models: vec![Vec::new(); tables.models.all().len()].into_boxed_slice(),
+            any_tool: Vec::new(),
+            classes: ToolClass::ALL.map(|_| Vec::new()),
+            tools: vec![Vec::new(); tables.tools.all().len()].into_boxed_slice(),
+        };
+        for (index, selector) in (0..=u32::MAX).zip(selectors) {
+            let list = match selector {
+                Selector::AnyModel => Some(&mut selected.any_model),
+                Selector::Model(model) => selected.models.get_mut(model as usize),
+                Selector::AnyTool => Some(&mut selected.any_tool),
+                Selector::Tool(tool) => selected.tools.get_mut(tool as usize),
+                Selector::Class(class) => selected.classes.get_mut(class as usize),
+            };
+            if let Some(list) = list {
+                list.push(index);
+            }
+        }
+        selected
+    }
+
+    /// Those on any model.
+    pub(crate) fn on_any_model(&self) -> &[u32] {
+        &self.any_model
+    }
+
+    /// Those on this model by name.
+    pub(crate) fn on_model(&self, model: u32) -> &[u32] {
+        self.models.get(model as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// Those that take calls of this model.
+    pub(crate) fn of_model(&self, model: u32) -> impl Iterator<Item = u32> {
+        [self.on_any_model(), self.on_model(model)].into_iter().flatten().copied()
+    }
+
+    /// Those that take calls of this tool.
+    pub(crate) fn of_tool(&self, tool: u32, class: ToolClass) -> impl Iterator<Item = u32> {
+        let named = self.tools.get(tool as usize).map_or(&[][..], Vec::as_slice);
+        let class = self.classes.get(class as usize).map_or(&[][..], Vec::as_slice);
+        [&self.any_tool, class, named].into_iter().flatten().copied()
     }
 }
 

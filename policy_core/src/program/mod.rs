@@ -17,14 +17,12 @@ use std::fmt;
 pub use condition::Const;
 pub(crate) use condition::{Comparison, Condition, Op};
 pub(crate) use index::Index;
-#[cfg(test)]
-pub(crate) use statements::Selector;
 pub use statements::{Bound, BoundKind, Limit, Statement, StatementKind, Threshold, ThresholdKind};
-pub(crate) use statements::{Loop, Order, Retry, Verdict};
+pub(crate) use statements::{Loop, Retry, Selector, Verdict};
+pub(crate) use tables::Tables;
 pub use tables::{
     Arg, Fact, Model, MoneyUnit, Place, Presence, Price, Queue, QueueDefault, Source, State, Tool, ToolClass,
 };
-pub(crate) use tables::{Table, Tables};
 pub(crate) use verify::DEEPEST;
 
 use crate::error::LoadError;

@@ -1,6 +1,7 @@
 //! Reads the primitives of an artifact. Whatever could be written in two ways is refused in all but one.
 
 use std::str;
+use std::sync::Arc;
 
 use crate::error::{LoadError, LoadErrorKind};
 use crate::value::MAX_QUANTITY;
@@ -106,9 +107,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn text(&mut self, strings: &[Box<str>]) -> Result<Box<str>, LoadError> {
+    /// A text of the table, shared with it: however often an artifact points at a text, it is kept once.
+    pub(crate) fn text(&mut self, strings: &[Arc<str>]) -> Result<Arc<str>, LoadError> {
+        self.keyed_text(strings).map(|(_, text)| text)
+    }
+
+    /// The same with its index. The table ascends, so texts are put in order without comparing them.
+    pub(crate) fn keyed_text(&mut self, strings: &[Arc<str>]) -> Result<(u32, Arc<str>), LoadError> {
         let index = self.index(strings.len())?;
-        strings.get(index as usize).cloned().ok_or_else(|| self.malformed("an index is out of range"))
+        let text = strings.get(index as usize).cloned();
+        text.map(|text| (index, text)).ok_or_else(|| self.malformed("an index is out of range"))
     }
 
     /// The number of items that follow. Each takes at least a byte, so no count can ask for more memory than
@@ -133,6 +141,22 @@ impl<'a> Reader<'a> {
         Ok(items)
     }
 
+    /// A list whose items strictly ascend by their keys.
+    pub(crate) fn ascending<K: Ord, T>(
+        &mut self,
+        mut item: impl FnMut(&mut Self) -> Result<(K, T), LoadError>,
+    ) -> Result<Vec<T>, LoadError> {
+        let mut last = None;
+        self.list(|reader| {
+            let (key, item) = item(reader)?;
+            if last.as_ref().is_some_and(|last| *last >= key) {
+                return Err(reader.malformed("a list is not in order"));
+            }
+            last = Some(key);
+            Ok(item)
+        })
+    }
+
     pub(crate) fn option<T>(
         &mut self,
         item: impl FnOnce(&mut Self) -> Result<T, LoadError>,
@@ -141,9 +165,9 @@ impl<'a> Reader<'a> {
     }
 
     /// The string table: strictly ascending by bytes.
-    pub(crate) fn strings(&mut self) -> Result<Box<[Box<str>]>, LoadError> {
+    pub(crate) fn strings(&mut self) -> Result<Box<[Arc<str>]>, LoadError> {
         let count = self.count()?;
-        let mut strings: Vec<Box<str>> = Vec::new();
+        let mut strings: Vec<Arc<str>> = Vec::new();
         for _ in 0..count {
             let length = self.count()?;
             let bytes = self.bytes(length)?;

@@ -1,5 +1,7 @@
 //! The items of each section of an artifact. Checks what one item can tell by itself.
 
+use std::sync::Arc;
+
 use crate::error::LoadError;
 use crate::facts::BuiltInFact;
 use crate::program::reader::Reader;
@@ -14,13 +16,11 @@ use crate::value::Dimension;
 const MOST_OPS: usize = 4096;
 
 pub(crate) const PLACES: [Place; 2] = [Place::Edge, Place::Cloud];
-pub(crate) const CLASSES: [ToolClass; 4] =
-    [ToolClass::None, ToolClass::Retrieve, ToolClass::Reason, ToolClass::Act];
 
 /// How many of what there is, for the sections that point at others.
 #[derive(Debug)]
 pub(crate) struct Known<'a> {
-    pub(crate) strings: &'a [Box<str>],
+    pub(crate) strings: &'a [Arc<str>],
     pub(crate) models: usize,
     pub(crate) tools: usize,
     pub(crate) states: usize,
@@ -28,41 +28,42 @@ pub(crate) struct Known<'a> {
     pub(crate) conditions: usize,
 }
 
-/// Fails unless the items strictly ascend by their key.
-pub(crate) fn ascending<T, K: Ord>(
-    reader: &Reader<'_>,
-    items: &[T],
-    key: impl Fn(&T) -> K,
-) -> Result<(), LoadError> {
-    let ordered = items.is_sorted_by(|left, right| key(left) < key(right));
-    if ordered { Ok(()) } else { Err(reader.malformed("a list is not in order")) }
-}
-
-fn constant(reader: &mut Reader<'_>, strings: &[Box<str>]) -> Result<(Dimension, Const), LoadError> {
+/// A constant, with its dimension and a key that orders the constants of one dimension.
+fn constant(reader: &mut Reader<'_>, strings: &[Arc<str>]) -> Result<(Dimension, (i64, Const)), LoadError> {
     let dimension = reader.choice(&Dimension::ALL)?;
-    let value = match dimension {
-        Dimension::Text => Const::Text(reader.text(strings)?),
-        Dimension::Flag => Const::Flag(reader.flag()?),
+    let keyed = match dimension {
+        Dimension::Text => {
+            let (index, text) = reader.keyed_text(strings)?;
+            (index.into(), Const::Text(text))
+        }
+        Dimension::Flag => {
+            let flag = reader.flag()?;
+            (flag.into(), Const::Flag(flag))
+        }
         _ => {
             let number = reader.signed()?;
             if !dimension.admits(number) {
                 return Err(reader.malformed("a constant is out of range"));
             }
-            Const::Int(number)
+            (number, Const::Int(number))
         }
     };
-    Ok((dimension, value))
+    Ok((dimension, keyed))
 }
 
-/// A constant that is compared with a fact.
-fn constant_of(reader: &mut Reader<'_>, strings: &[Box<str>], wanted: Dimension) -> Result<Const, LoadError> {
-    let (dimension, value) = constant(reader, strings)?;
-    if dimension == wanted { Ok(value) } else { Err(reader.malformed("a constant has another dimension")) }
+/// A constant that is compared with a fact, with its key.
+fn constant_of(
+    reader: &mut Reader<'_>,
+    strings: &[Arc<str>],
+    wanted: Dimension,
+) -> Result<(i64, Const), LoadError> {
+    let (dimension, keyed) = constant(reader, strings)?;
+    if dimension == wanted { Ok(keyed) } else { Err(reader.malformed("a constant has another dimension")) }
 }
 
-pub(crate) fn facts(reader: &mut Reader<'_>, strings: &[Box<str>]) -> Result<Vec<Fact>, LoadError> {
-    let facts = reader.list(|reader| {
-        let name = reader.text(strings)?;
+pub(crate) fn facts(reader: &mut Reader<'_>, strings: &[Arc<str>]) -> Result<Vec<Fact>, LoadError> {
+    reader.ascending(|reader| {
+        let (key, name) = reader.keyed_text(strings)?;
         let dimension = reader.choice(&Dimension::ALL)?;
         let built_in = BuiltInFact::parse(&name);
         let source = match (reader.byte()?, built_in) {
@@ -71,33 +72,41 @@ pub(crate) fn facts(reader: &mut Reader<'_>, strings: &[Box<str>]) -> Result<Vec
             (2, Some(fact)) if fact.dimension() == dimension => Source::BuiltIn(fact),
             _ => return Err(reader.malformed("a fact is not one of the engine's, or is")),
         };
+        let mut default = None;
         let presence = match reader.byte()? {
             0 => Presence::Required,
             1 => Presence::Optional,
-            2 if source.from_host() => Presence::Default(constant_of(reader, strings, dimension)?),
+            2 if source.from_host() => {
+                let (key, value) = constant_of(reader, strings, dimension)?;
+                default = Some(key);
+                Presence::Default(value)
+            }
             _ => return Err(reader.malformed("a code is unknown")),
         };
-        let choices = reader.list(|reader| reader.text(strings))?;
-        ascending(reader, &choices, |choice| choice.as_bytes().to_vec())?;
+        let mut has_default = false;
+        let choices = reader.ascending(|reader| {
+            let (key, choice) = reader.keyed_text(strings)?;
+            has_default |= default == Some(key.into());
+            Ok((key, choice))
+        })?;
         if !choices.is_empty() && dimension != Dimension::Text {
             return Err(reader.malformed("a number has choices"));
         }
-        if let Presence::Default(Const::Text(text)) = &presence
-            && !choices.is_empty()
-            && !choices.contains(text)
-        {
+        if !choices.is_empty() && default.is_some() && !has_default {
             return Err(reader.malformed("a default is none of the choices"));
         }
-        Ok(Fact { name, dimension, source, presence, choices: choices.into_boxed_slice() })
-    })?;
-    ascending(reader, &facts, |fact| (fact.name.as_bytes().to_vec(), fact.dimension))?;
-    Ok(facts)
+        Ok((
+            (key, dimension),
+            Fact { name, dimension, source, presence, choices: choices.into_boxed_slice() },
+        ))
+    })
 }
 
-pub(crate) fn models(reader: &mut Reader<'_>, strings: &[Box<str>]) -> Result<Vec<Model>, LoadError> {
-    let models = reader.list(|reader| {
+pub(crate) fn models(reader: &mut Reader<'_>, strings: &[Arc<str>]) -> Result<Vec<Model>, LoadError> {
+    reader.ascending(|reader| {
+        let (key, name) = reader.keyed_text(strings)?;
         let model = Model {
-            name: reader.text(strings)?,
+            name,
             target: reader.text(strings)?,
             tier: reader.quantity()?,
             place: reader.choice(&PLACES)?,
@@ -110,32 +119,27 @@ pub(crate) fn models(reader: &mut Reader<'_>, strings: &[Box<str>]) -> Result<Ve
         if model.least_output > model.output || model.output > model.window {
             return Err(reader.malformed("a model's window, output and least output do not fit each other"));
         }
-        Ok(model)
-    })?;
-    ascending(reader, &models, |model| model.name.as_bytes().to_vec())?;
-    Ok(models)
+        Ok((key, model))
+    })
 }
 
 pub(crate) fn tools(
     reader: &mut Reader<'_>,
-    strings: &[Box<str>],
+    strings: &[Arc<str>],
     facts: &[Fact],
 ) -> Result<Vec<Tool>, LoadError> {
-    let tools = reader.list(|reader| {
-        let name = reader.text(strings)?;
-        let class = reader.choice(&CLASSES)?;
+    reader.ascending(|reader| {
+        let (key, name) = reader.keyed_text(strings)?;
+        let class = reader.choice(&ToolClass::ALL)?;
         let once = reader.flag()?;
         let timeout_ns = reader.option(Reader::quantity)?;
-        let args = reader.list(|reader| arg(reader, strings, facts))?;
-        ascending(reader, &args, |arg| arg.name.as_bytes().to_vec())?;
-        Ok(Tool { name, class, once, timeout_ns, args: args.into_boxed_slice() })
-    })?;
-    ascending(reader, &tools, |tool| tool.name.as_bytes().to_vec())?;
-    Ok(tools)
+        let args = reader.ascending(|reader| arg(reader, strings, facts))?;
+        Ok((key, Tool { name, class, once, timeout_ns, args: args.into_boxed_slice() }))
+    })
 }
 
-fn arg(reader: &mut Reader<'_>, strings: &[Box<str>], facts: &[Fact]) -> Result<Arg, LoadError> {
-    let name = reader.text(strings)?;
+fn arg(reader: &mut Reader<'_>, strings: &[Arc<str>], facts: &[Fact]) -> Result<(u32, Arg), LoadError> {
+    let (key, name) = reader.keyed_text(strings)?;
     let fact = reader.index(facts.len())?;
     let unit = match reader.byte()? {
         0 => None,
@@ -147,46 +151,41 @@ fn arg(reader: &mut Reader<'_>, strings: &[Box<str>], facts: &[Fact]) -> Result<
         Some(filled)
             if filled.source == Source::Arg && unit.is_some() == (filled.dimension == Dimension::Money) =>
         {
-            Ok(Arg { name, fact, unit })
+            Ok((key, Arg { name, fact, unit }))
         }
         _ => Err(reader.malformed("an argument fills a fact of another sort")),
     }
 }
 
-pub(crate) fn states(reader: &mut Reader<'_>, strings: &[Box<str>]) -> Result<Vec<State>, LoadError> {
-    let states = reader.list(|reader| {
-        Ok(State {
-            name: reader.text(strings)?,
-            tell_agent: reader.option(|reader| reader.text(strings))?,
-            tell_user: reader.option(|reader| reader.text(strings))?,
-        })
-    })?;
-    ascending(reader, &states, |state| state.name.as_bytes().to_vec())?;
-    Ok(states)
+pub(crate) fn states(reader: &mut Reader<'_>, strings: &[Arc<str>]) -> Result<Vec<State>, LoadError> {
+    reader.ascending(|reader| {
+        let (key, name) = reader.keyed_text(strings)?;
+        let tell_agent = reader.option(|reader| reader.text(strings))?;
+        let tell_user = reader.option(|reader| reader.text(strings))?;
+        Ok((key, State { name, tell_agent, tell_user }))
+    })
 }
 
 pub(crate) fn queues(
     reader: &mut Reader<'_>,
-    strings: &[Box<str>],
+    strings: &[Arc<str>],
     states: usize,
 ) -> Result<Vec<Queue>, LoadError> {
-    let queues = reader.list(|reader| {
-        let name = reader.text(strings)?;
+    reader.ascending(|reader| {
+        let (key, name) = reader.keyed_text(strings)?;
         let expires_ns = reader.quantity()?;
         let default = match reader.byte()? {
             0 => QueueDefault::Deny,
             1 => QueueDefault::Stop(reader.index(states)?),
             _ => return Err(reader.malformed("a code is unknown")),
         };
-        Ok(Queue { name, expires_ns, default })
-    })?;
-    ascending(reader, &queues, |queue| queue.name.as_bytes().to_vec())?;
-    Ok(queues)
+        Ok((key, Queue { name, expires_ns, default }))
+    })
 }
 
 pub(crate) fn condition(
     reader: &mut Reader<'_>,
-    strings: &[Box<str>],
+    strings: &[Arc<str>],
     facts: &[Fact],
 ) -> Result<Condition, LoadError> {
     let ops = reader.list(|reader| op(reader, strings, facts))?;
@@ -196,7 +195,7 @@ pub(crate) fn condition(
     Ok(Condition::new(ops))
 }
 
-fn op(reader: &mut Reader<'_>, strings: &[Box<str>], facts: &[Fact]) -> Result<Op, LoadError> {
+fn op(reader: &mut Reader<'_>, strings: &[Arc<str>], facts: &[Fact]) -> Result<Op, LoadError> {
     let code = reader.byte()?;
     match code {
         0..=4 => reading(code, reader, strings, facts),
@@ -209,7 +208,7 @@ fn op(reader: &mut Reader<'_>, strings: &[Box<str>], facts: &[Fact]) -> Result<O
     }
 }
 
-fn reading(code: u8, reader: &mut Reader<'_>, strings: &[Box<str>], facts: &[Fact]) -> Result<Op, LoadError> {
+fn reading(code: u8, reader: &mut Reader<'_>, strings: &[Arc<str>], facts: &[Fact]) -> Result<Op, LoadError> {
     let fact = reader.index(facts.len())?;
     let Some(dimension) = facts.get(fact as usize).map(|fact| fact.dimension) else {
         return Err(reader.malformed("an index is out of range"));
@@ -220,11 +219,11 @@ fn reading(code: u8, reader: &mut Reader<'_>, strings: &[Box<str>], facts: &[Fac
             if comparison.needs_order() && !dimension.is_number() {
                 return Err(reader.malformed("a text or a flag is put in order"));
             }
-            Ok(Op::Compare { fact, comparison, value: constant_of(reader, strings, dimension)? })
+            let (_, value) = constant_of(reader, strings, dimension)?;
+            Ok(Op::Compare { fact, comparison, value })
         }
         1 => {
-            let values = reader.list(|reader| constant_of(reader, strings, dimension))?;
-            ascending(reader, &values, Const::clone)?;
+            let values = reader.ascending(|reader| constant_of(reader, strings, dimension))?;
             Ok(Op::Member { fact, values: values.into_boxed_slice() })
         }
         2 => Ok(Op::Has { fact }),
@@ -234,17 +233,12 @@ fn reading(code: u8, reader: &mut Reader<'_>, strings: &[Box<str>], facts: &[Fac
     }
 }
 
-pub(crate) fn statements(reader: &mut Reader<'_>, strings: &[Box<str>]) -> Result<Vec<Statement>, LoadError> {
-    let statements = reader.list(|reader| {
-        Ok(Statement {
-            kind: reader.choice(&StatementKind::ALL)?,
-            name: reader.text(strings)?,
-            line: reader.quantity()?,
-            column: reader.quantity()?,
-            source: reader.text(strings)?,
-            reason: None,
-        })
-    })?;
-    ascending(reader, &statements, |statement| (statement.name.as_bytes().to_vec(), statement.kind))?;
-    Ok(statements)
+pub(crate) fn statements(reader: &mut Reader<'_>, strings: &[Arc<str>]) -> Result<Vec<Statement>, LoadError> {
+    reader.ascending(|reader| {
+        let kind = reader.choice(&StatementKind::ALL)?;
+        let (key, name) = reader.keyed_text(strings)?;
+        let (line, column) = (reader.quantity()?, reader.quantity()?);
+        let source = reader.text(strings)?;
+        Ok(((key, kind), Statement { kind, name, line, column, source, reason: None }))
+    })
 }

@@ -1,5 +1,7 @@
 //! What a program enforces: one table for each kind of statement.
 
+use std::sync::Arc;
+
 use crate::decision::Outcome;
 use crate::program::{Place, ToolClass};
 
@@ -48,15 +50,15 @@ pub struct Statement {
     /// Its kind.
     pub kind: StatementKind,
     /// The author's name for it.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// The line it starts in, from 1.
     pub line: u64,
     /// The column it starts in, from 1.
     pub column: u64,
     /// Its source text.
-    pub source: Box<str>,
+    pub source: Arc<str>,
     /// What the agent is told, if the author says.
-    pub reason: Option<Box<str>>,
+    pub reason: Option<Arc<str>>,
 }
 
 /// Which calls a statement looks at.
@@ -70,25 +72,6 @@ pub(crate) enum Selector {
 }
 
 impl Selector {
-    /// Whether it selects calls of this tool.
-    pub(crate) fn takes_tool(self, tool: u32, class: ToolClass) -> bool {
-        match self {
-            Self::AnyTool => true,
-            Self::Tool(wanted) => wanted == tool,
-            Self::Class(wanted) => wanted == class,
-            Self::AnyModel | Self::Model(_) => false,
-        }
-    }
-
-    /// Whether it selects calls of this model.
-    pub(crate) fn takes_model(self, model: u32) -> bool {
-        match self {
-            Self::AnyModel => true,
-            Self::Model(wanted) => wanted == model,
-            Self::AnyTool | Self::Tool(_) | Self::Class(_) => false,
-        }
-    }
-
     /// The model that it names.
     pub(crate) const fn model(self) -> Option<u32> {
         if let Self::Model(model) = self { Some(model) } else { None }
@@ -196,7 +179,7 @@ pub struct Threshold {
     /// Who gets the text.
     pub kind: ThresholdKind,
     /// The text.
-    pub text: Box<str>,
+    pub text: Arc<str>,
 }
 
 /// A limit on a run.

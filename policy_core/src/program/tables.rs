@@ -1,5 +1,7 @@
 //! The vocabulary of a program: facts, models, tools, states and queues, with names resolved to texts.
 
+use std::sync::Arc;
+
 use crate::facts::BuiltInFact;
 use crate::program::statements::{Limit, Loop, Order, Require, Retry, Route, Rule, Statement};
 use crate::program::{Condition, Const};
@@ -60,7 +62,7 @@ pub enum Presence {
 #[derive(Debug)]
 pub struct Fact {
     /// The dotted name.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// What it measures.
     pub dimension: Dimension,
     /// Where its value comes from.
@@ -68,7 +70,7 @@ pub struct Fact {
     /// What holds if it is missing.
     pub presence: Presence,
     /// For `one of` texts: the declared choices, ascending. Empty: any text.
-    pub choices: Box<[Box<str>]>,
+    pub choices: Box<[Arc<str>]>,
 }
 
 /// Where a model runs.
@@ -104,9 +106,9 @@ pub struct Price {
 #[derive(Debug)]
 pub struct Model {
     /// Its name in the policy.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// What the host calls, such as `openai/gpt-5`.
-    pub target: Box<str>,
+    pub target: Arc<str>,
     /// Its tier, 1 the lowest.
     pub tier: u64,
     /// Where it runs.
@@ -135,6 +137,9 @@ pub enum ToolClass {
 }
 
 impl ToolClass {
+    /// All classes, in the order of their codes in an artifact.
+    pub const ALL: [Self; 4] = [Self::None, Self::Retrieve, Self::Reason, Self::Act];
+
     /// The word that policies use; `None` if none was declared.
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
@@ -160,7 +165,7 @@ pub enum MoneyUnit {
 #[derive(Debug)]
 pub struct Arg {
     /// Its name in the tool's arguments.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// The fact whose slot it fills, an index into the program's facts.
     pub fact: u32,
     /// For money only.
@@ -171,7 +176,7 @@ pub struct Arg {
 #[derive(Debug)]
 pub struct Tool {
     /// Its name.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// What it does.
     pub class: ToolClass,
     /// It must never run twice for one call.
@@ -186,11 +191,11 @@ pub struct Tool {
 #[derive(Debug)]
 pub struct State {
     /// Its name.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// What the agent is told.
-    pub tell_agent: Option<Box<str>>,
+    pub tell_agent: Option<Arc<str>>,
     /// What the user is told.
-    pub tell_user: Option<Box<str>>,
+    pub tell_user: Option<Arc<str>>,
 }
 
 /// What happens when nobody answers in time.
@@ -206,7 +211,7 @@ pub enum QueueDefault {
 #[derive(Debug)]
 pub struct Queue {
     /// Its name.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// How long a request may be answered.
     pub expires_ns: u64,
     /// What happens after that.
@@ -216,10 +221,10 @@ pub struct Queue {
 /// Everything that an artifact says.
 #[derive(Debug)]
 pub(crate) struct Tables {
-    pub(crate) strings: Box<[Box<str>]>,
-    pub(crate) policy: Box<str>,
-    pub(crate) file: Box<str>,
-    pub(crate) currency: Box<str>,
+    pub(crate) strings: Box<[Arc<str>]>,
+    pub(crate) policy: Arc<str>,
+    pub(crate) file: Arc<str>,
+    pub(crate) currency: Arc<str>,
     pub(crate) facts: Table<Fact>,
     pub(crate) models: Table<Model>,
     pub(crate) tools: Table<Tool>,

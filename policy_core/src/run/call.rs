@@ -2,6 +2,7 @@
 
 use crate::decision::{By, Settlement};
 use crate::event::Usage;
+use crate::fingerprint::Binding;
 use crate::ledger::Amounts;
 use crate::value::Value;
 
@@ -28,8 +29,8 @@ pub(crate) struct Call {
     pub(crate) has_next: bool,
     /// Loops that escalated at the first ask; they stand until a person has answered.
     pub(crate) loops: Vec<u32>,
-    /// Statements whose approval this call has used up; they let its retries pass.
-    pub(crate) grants: Vec<u32>,
+    /// Approvals that this call has used up, by statement; they let its retries pass.
+    pub(crate) grants: Vec<(u32, Binding)>,
     /// The last ask, for the conditions of retries.
     pub(crate) requested: Option<u32>,
     pub(crate) input_tokens: Option<u64>,

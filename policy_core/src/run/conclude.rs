@@ -108,7 +108,7 @@ impl Run {
             Point::Tool { .. } => Subject::Tool(clearance.subject),
         };
         if let Some(binding) = binding {
-            call.grants.extend(self.requests.consume(binding));
+            self.requests.consume(binding, &mut call.grants);
         }
         let number = call.tries.add(clearance.subject);
         call.in_flight = true;

@@ -9,15 +9,11 @@ use crate::fingerprint::Binding;
 enum Answer {
     Open,
     Approved,
-    /// Used up by a logical call.
-    Consumed,
     Rejected,
 }
 
 #[derive(Debug)]
 struct Request {
-    statement: u32,
-    binding: Binding,
     expires_at: u64,
     answer: Answer,
 }
@@ -37,20 +33,20 @@ pub(crate) enum Standing {
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     all: Vec<Request>,
-    latest: BTreeMap<(u32, Binding), u64>,
+    /// The request that stands for a call and a statement; none once its approval is used up.
+    standing: BTreeMap<(Binding, u32), u64>,
     /// Approvals that no call has used yet.
     unused: u64,
 }
 
 impl Requests {
     pub(crate) fn standing(&self, statement: u32, binding: Binding, now: u64) -> Standing {
-        let id = self.latest.get(&(statement, binding));
+        let id = self.standing.get(&(binding, statement));
         let Some(request) = id.and_then(|id| self.get(*id)) else { return Standing::Unasked };
         match request.answer {
             Answer::Open if now > request.expires_at => Standing::Expired,
             Answer::Open => Standing::Pending,
             Answer::Approved => Standing::Approved,
-            Answer::Consumed => Standing::Unasked,
             Answer::Rejected => Standing::Rejected,
         }
     }
@@ -58,15 +54,15 @@ impl Requests {
     /// The pending request of that statement and call, or a new one: its id and the last moment to answer it.
     pub(crate) fn ask(&mut self, statement: u32, binding: Binding, now: u64, expires: u64) -> (u64, u64) {
         if self.standing(statement, binding, now) == Standing::Pending
-            && let Some(&id) = self.latest.get(&(statement, binding))
+            && let Some(&id) = self.standing.get(&(binding, statement))
             && let Some(request) = self.get(id)
         {
             return (id, request.expires_at);
         }
         let expires_at = now.saturating_add(expires);
-        self.all.push(Request { statement, binding, expires_at, answer: Answer::Open });
+        self.all.push(Request { expires_at, answer: Answer::Open });
         let id = u64::try_from(self.all.len()).unwrap_or(u64::MAX);
-        self.latest.insert((statement, binding), id);
+        self.standing.insert((binding, statement), id);
         (id, expires_at)
     }
 
@@ -75,10 +71,8 @@ impl Requests {
         let request =
             place.and_then(|place| self.all.get_mut(place)).ok_or(EngineError::UnknownRequest(id))?;
         match (request.answer, approve) {
-            (Answer::Approved | Answer::Consumed, true) | (Answer::Rejected, false) => Ok(()),
-            (Answer::Approved | Answer::Consumed, false) | (Answer::Rejected, true) => {
-                Err(EngineError::AlreadyAnswered(id))
-            }
+            (Answer::Approved, true) | (Answer::Rejected, false) => Ok(()),
+            (Answer::Approved, false) | (Answer::Rejected, true) => Err(EngineError::AlreadyAnswered(id)),
             (Answer::Open, _) if now > request.expires_at => Err(EngineError::Expired(id)),
             (Answer::Open, true) => {
                 request.answer = Answer::Approved;
@@ -97,17 +91,19 @@ impl Requests {
         self.unused > 0
     }
 
-    /// Uses up every approval of this call and returns the statements that they were given for.
-    pub(crate) fn consume(&mut self, binding: Binding) -> Vec<u32> {
-        let mut statements = Vec::new();
-        for request in &mut self.all {
-            if request.answer == Answer::Approved && request.binding == binding {
-                request.answer = Answer::Consumed;
+    /// Uses up every approval of this call. Those that its `grants` hold already are left for the next equal
+    /// call, which they were given for.
+    pub(crate) fn consume(&mut self, binding: Binding, grants: &mut Vec<(u32, Binding)>) {
+        let asked = self.standing.range((binding, 0)..=(binding, u32::MAX));
+        let approved = asked.filter(|(_, id)| self.get(**id).is_some_and(|it| it.answer == Answer::Approved));
+        let statements: Vec<u32> = approved.map(|(&(_, statement), _)| statement).collect();
+        for statement in statements {
+            if !grants.contains(&(statement, binding)) {
+                self.standing.remove(&(binding, statement));
                 self.unused = self.unused.saturating_sub(1);
-                statements.push(request.statement);
+                grants.push((statement, binding));
             }
         }
-        statements
     }
 
     fn get(&self, id: u64) -> Option<&Request> {
@@ -140,10 +136,17 @@ mod tests {
         assert_eq!(requests.answer(1, true, 5), Ok(()));
         assert!(requests.has_unused());
         assert_eq!(requests.standing(4, CALL, 99), Standing::Approved);
-        assert_eq!(requests.consume(CALL), [4]);
+        let mut grants = Vec::new();
+        requests.consume(CALL, &mut grants);
+        assert_eq!(grants, [(4, CALL)]);
         assert!(!requests.has_unused());
         assert_eq!(requests.standing(4, CALL, 99), Standing::Unasked);
+        assert_eq!(requests.answer(1, false, 99), Err(EngineError::AlreadyAnswered(1)));
         assert_eq!(requests.ask(4, CALL, 100, 5), (2, 105));
+        // What an equal call is granted is not used up by the retries of the first.
+        assert_eq!(requests.answer(2, true, 100), Ok(()));
+        requests.consume(CALL, &mut grants);
+        assert_eq!((grants.len(), requests.standing(4, CALL, 100)), (1, Standing::Approved));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::error::EngineError;
 use crate::event::ModelCall;
 use crate::facts::{Sent, View, keep};
 use crate::ledger::{Amounts, cost};
-use crate::program::{Index, Model, Place, Program, Verdict};
+use crate::program::{Model, Place, Program, Verdict};
 use crate::value::Truth;
 
 /// How long to wait for holds, and how long a call may wait for them in all, in nanoseconds.
@@ -152,7 +152,7 @@ impl Asked<'_> {
         let question = self.question;
         let view = question.view(question.call.next_attempt_anywhere(), None);
         let mut votes = Vec::new();
-        question.vote_rules(&self.program().index.model_rules, &view, &mut votes);
+        question.vote_rules(self.program().index.rules.on_any_model().iter().copied(), &view, &mut votes);
         question.vote_active_time(&mut votes);
         let barred = self.vote_requirements(&view, &mut votes);
         if let Some(finding) = question.find(&view, votes) {
@@ -230,11 +230,11 @@ impl Asked<'_> {
         if self.input.saturating_add(model.least_output) > model.window {
             return None;
         }
-        let rules = Index::of(&self.program().index.rules_of_model, candidate);
+        let rules = self.program().index.rules.on_model(candidate);
         if !rules.is_empty() {
             let view = question.view(question.call.next_attempt(candidate), Some(candidate));
             let mut votes = Vec::new();
-            question.vote_rules(rules, &view, &mut votes);
+            question.vote_rules(rules.iter().copied(), &view, &mut votes);
             if let Some(finding) = question.find(&view, votes) {
                 return Some(Ruling::Votes(finding));
             }

@@ -22,8 +22,10 @@ pub(crate) struct Question<'a> {
     pub(crate) call: &'a Call,
     pub(crate) sent: Sent<'a>,
     pub(crate) error: Option<ErrorFacts<'a>>,
-    /// A tool's name and canonical arguments; `None` for a model.
-    pub(crate) tool: Option<(&'a str, &'a [u8])>,
+    /// The tool's name; `None` for a model.
+    pub(crate) tool: Option<&'a str>,
+    /// The tool's canonical arguments, if an answer about them is for every equal call.
+    pub(crate) args: Option<&'a [u8]>,
     /// Hashed only if somebody may have to be asked.
     binding: OnceCell<Binding>,
 }
@@ -57,7 +59,7 @@ pub(crate) struct Clearance {
 
 impl<'a> Question<'a> {
     pub(crate) fn new(run: &'a Run, program: &'a Program, id: u64, call: &'a Call, sent: Sent<'a>) -> Self {
-        Self { run, program, id, call, sent, error: None, tool: None, binding: OnceCell::new() }
+        Self { run, program, id, call, sent, error: None, tool: None, args: None, binding: OnceCell::new() }
     }
 
     /// The facts as statements on a call of this attempt see them; `model` is the one they are on, if they
@@ -71,21 +73,16 @@ impl<'a> Question<'a> {
             elapsed: self.run.elapsed(),
             steps: self.run.steps,
             sent: self.sent,
-            call: CallFacts {
-                attempt,
-                model,
-                tool: self.tool.map(|(tool, _)| tool),
-                input_tokens: self.call.input_tokens,
-            },
+            call: CallFacts { attempt, model, tool: self.tool, input_tokens: self.call.input_tokens },
             error: self.error,
         }
     }
 
     /// What approvals of this call are bound to.
     fn binding(&self) -> Binding {
-        *self.binding.get_or_init(|| match self.tool {
-            Some((tool, args)) => Binding::of_tool(tool, args),
-            None => Binding::Call(self.id),
+        *self.binding.get_or_init(|| match (self.tool, self.args) {
+            (Some(tool), Some(args)) => Binding::of_tool(tool, args),
+            _ => Binding::Call(self.id),
         })
     }
 
@@ -100,8 +97,13 @@ impl<'a> Question<'a> {
     }
 
     /// The votes of these rules. One that cannot be decided votes too: an error never loosens.
-    pub(crate) fn vote_rules(&self, rules: &[u32], view: &View<'_>, votes: &mut Vec<Vote>) {
-        for &index in rules {
+    pub(crate) fn vote_rules(
+        &self,
+        rules: impl Iterator<Item = u32>,
+        view: &View<'_>,
+        votes: &mut Vec<Vote>,
+    ) {
+        for index in rules {
             let rule = self.program.tables.rules.at(index);
             let truth = self.truth(rule.when, view);
             if truth != Truth::False {
@@ -148,7 +150,8 @@ impl<'a> Question<'a> {
 
     /// Turns an escalation into what its request has come to; false if it was approved.
     fn escalate(&self, queue: u32, vote: &mut Vote) -> bool {
-        if self.call.grants.contains(&vote.statement) {
+        // Compared by their binding, since equal fingerprints do not prove that the arguments are equal.
+        if !self.call.grants.is_empty() && self.call.grants.contains(&(vote.statement, self.binding())) {
             return false;
         }
         match self.run.requests.standing(vote.statement, self.binding(), self.run.latest) {

@@ -11,7 +11,7 @@ use crate::error::EngineError;
 use crate::event::{ErrorKind, Failure};
 use crate::facts::{ErrorFacts, Sent, typed};
 use crate::fingerprint::xxh3_64;
-use crate::program::{Index, Program, Retry};
+use crate::program::{Program, Retry, Tool};
 use crate::value::{Dimension, Slot, Truth};
 
 /// What the retry statements say.
@@ -82,7 +82,7 @@ impl Run {
             billed: failure.billed,
         });
         if let Subject::Tool(tool) = subject {
-            question.tool = Some((&program.tables.tools.at(tool).name, &[]));
+            question.tool = Some(&program.tables.tools.at(tool).name);
         }
         let advised = question.advise_retry(subject, number);
         let model = self.fallback_from(call, subject, &advised, failure.kind);
@@ -147,18 +147,21 @@ const fn wait_of(statement: u32) -> Vote {
 
 impl Question<'_> {
     fn advise_retry(&self, subject: Subject, number: u64) -> Advised {
-        let index = &self.program.index;
-        let (retries, once, key) = match subject {
-            Subject::Model(model) => (Index::of(&index.retries_of_model, model), false, model),
+        let all = &self.program.index.retries;
+        let (mut retries, once, key): (Vec<u32>, _, _) = match subject {
+            Subject::Model(model) => (all.of_model(model).collect(), false, model),
             Subject::Tool(tool) => {
-                (Index::of(&index.retries_of_tool, tool), self.program.tables.tools.at(tool).once, tool)
+                let Tool { class, once, .. } = *self.program.tables.tools.at(tool);
+                (all.of_tool(tool, class).collect(), once, tool)
             }
         };
+        // Of equal waits the first statement's decides.
+        retries.sort_unstable();
         let made = self.call.tries.made(key);
         let mut advised =
             Advised { is_covered: !retries.is_empty(), may_fall_back: true, ..Advised::default() };
         let mut votes = Vec::new();
-        for &index in retries {
+        for index in retries {
             let retry = self.program.tables.retries.at(index);
             // A statement on a named model sees that model; others see the one that was asked for.
             let view = self.view(number, retry.selector.model());

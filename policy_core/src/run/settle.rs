@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::call::Subject;
+use super::call::{Attempt, Subject};
 use super::{Run, check_tokens};
 use crate::decision::Settlement;
 use crate::error::EngineError;
@@ -24,7 +24,7 @@ impl Run {
         let known = self.attempts.get(place).ok_or(EngineError::UnknownAttempt(attempt))?;
         let (call, subject) = (known.call, known.subject);
         if let Some((settled, settlement)) = known.settled {
-            let is_same = settled == reported(subject, usage);
+            let is_same = settled == reported(known, usage);
             return if is_same { Ok(settlement) } else { Err(EngineError::AlreadySettled(attempt)) };
         }
         let settlement = self.close_attempt(&program, place, usage);
@@ -32,7 +32,7 @@ impl Run {
         if let Subject::Tool(tool) = subject
             && usage != Usage::Unsent
         {
-            self.successes.record(tool, self.clock);
+            self.successes.record(tool, program.tables.tools.at(tool).class, self.clock);
         }
         Ok(settlement)
     }
@@ -44,7 +44,7 @@ impl Run {
     pub fn count(&mut self, now: u64, attempt: u64, tokens: u64) -> Result<u64, EngineError> {
         check_tokens(tokens)?;
         let place = self.place(attempt);
-        let is_tool = |attempt: &&mut super::Attempt| matches!(attempt.subject, Subject::Tool(_));
+        let is_tool = |attempt: &&mut Attempt| matches!(attempt.subject, Subject::Tool(_));
         if place.is_ok_and(|place| self.attempts.get_mut(place).as_ref().is_some_and(is_tool)) {
             return Err(EngineError::BadValue("a tool's attempt has no tokens; count those of models only"));
         }
@@ -79,7 +79,7 @@ impl Run {
     /// Charges an open attempt; its call is open again, not over.
     pub(crate) fn close_attempt(&mut self, program: &Program, place: usize, usage: Usage) -> Settlement {
         let Some(attempt) = self.attempts.get_mut(place) else { return Settlement::default() };
-        let usage = reported(attempt.subject, usage);
+        let usage = reported(attempt, usage);
         let reserved = attempt.reserved;
         let price = match attempt.subject {
             Subject::Model(model) => program.tables.models.at(model).price,
@@ -90,11 +90,15 @@ impl Run {
             Usage::AtLeast { input, output } => (input, output.max(attempt.produced)),
             Usage::Unknown | Usage::Unsent => (0, 0),
         };
-        let (cost, tokens) = (cost(price, input, output), input.saturating_add(output));
+        // If nothing is reported, the input may have been all that was held, the output what was counted.
+        let (seen_in, seen_out) = match usage {
+            Usage::Unknown => (reserved.tokens.saturating_sub(attempt.cap), attempt.produced),
+            _ => (input, output),
+        };
+        let (cost, tokens) = (cost(price, seen_in, seen_out), seen_in.saturating_add(seen_out));
         let (cost, tokens) = match usage {
             Usage::Exact { .. } => (cost, tokens),
-            Usage::AtLeast { .. } => (cost.max(reserved.cost), tokens.max(reserved.tokens)),
-            Usage::Unknown => (reserved.cost, reserved.tokens),
+            Usage::AtLeast { .. } | Usage::Unknown => (cost.max(reserved.cost), tokens.max(reserved.tokens)),
             Usage::Unsent => (0, 0),
         };
         let settlement = Settlement {
@@ -131,9 +135,11 @@ pub(crate) fn check_usage(usage: Usage) -> Result<(), EngineError> {
     }
 }
 
-/// What a report means for this attempt: a tool was run, or it was not.
-const fn reported(subject: Subject, usage: Usage) -> Usage {
-    match (subject, usage) {
+/// What a report means for this attempt: a tool was run, or it was not; a model that has produced tokens was
+/// sent something, whatever the host says.
+const fn reported(attempt: &Attempt, usage: Usage) -> Usage {
+    match (attempt.subject, usage) {
+        (Subject::Model(_), Usage::Unsent) if attempt.produced > 0 => Usage::Unknown,
         (Subject::Model(_), _) | (Subject::Tool(_), Usage::Unsent) => usage,
         (Subject::Tool(_), _) => Usage::Exact { input: 0, output: 0 },
     }

@@ -11,7 +11,7 @@ use crate::event::ToolCall;
 use crate::facts::{Sent, View, keep};
 use crate::fingerprint::fingerprint;
 use crate::ledger::Amounts;
-use crate::program::{Index, Program};
+use crate::program::Program;
 
 impl Run {
     /// A tool call is proposed, or asked again.
@@ -34,7 +34,8 @@ impl Run {
         if let Some((id, tool)) = self.open_tool_call(&program, event, &mut decision) {
             let ruled = self.calls.get(&id).map(|call| {
                 let mut question = Question::new(self, &program, id, call, Sent::Now(event.facts));
-                question.tool = Some((event.tool, event.args));
+                question.tool = Some(event.tool);
+                question.args = event.is_exact.then_some(event.args);
                 (question.rule_tool(tool), question.needed_binding())
             });
             if let Some((ruling, binding)) = ruled {
@@ -91,10 +92,11 @@ impl Question<'_> {
         let view = self.view(self.call.next_attempt(tool), None);
         let tables = &self.program.tables;
         let mut votes = Vec::new();
-        self.vote_rules(Index::of(&self.program.index.rules_of_tool, tool), &view, &mut votes);
-        for &index in Index::of(&self.program.index.orders_of_tool, tool) {
-            let order = tables.orders.at(index);
-            if !self.run.successes.satisfy(order, &tables.tools, self.call.proposed) {
+        let (index, class) = (&self.program.index, tables.tools.at(tool).class);
+        self.vote_rules(index.rules.of_tool(tool, class), &view, &mut votes);
+        for order in index.orders.of_tool(tool, class) {
+            let order = tables.orders.at(order);
+            if !self.run.successes.precede(order.before, self.call.proposed) {
                 self.vote(order.statement, order.verdict, false, &mut votes);
             }
         }

@@ -155,7 +155,13 @@ impl Player {
     fn tool(&mut self, run: &mut Run, call: Option<u64>, asked: (usize, u8), who: u64) -> String {
         let program = run.program().clone();
         let args = [asked.1];
-        let event = ToolCall { call, tool: TOOLS[asked.0], args: &args, facts: &facts(&program, who) };
+        let event = ToolCall {
+            call,
+            tool: TOOLS[asked.0],
+            args: &args,
+            is_exact: !who.is_multiple_of(4),
+            facts: &facts(&program, who),
+        };
         let decision = run.tool_call(self.now, &event);
         self.remember(decision, Some(asked))
     }

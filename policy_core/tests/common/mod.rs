@@ -229,7 +229,7 @@ pub fn ask_tool_with(
 ) -> Decision {
     let program = Arc::clone(run.program());
     let facts = slots(&program, sent);
-    run.tool_call(now, &ToolCall { call, tool, args, facts: &facts }).expect("good values")
+    run.tool_call(now, &ToolCall { call, tool, args, is_exact: true, facts: &facts }).expect("good values")
 }
 
 /// A slot for each fact of the program: what was sent, or missing.

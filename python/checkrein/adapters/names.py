@@ -1,16 +1,20 @@
-"""Which of a policy's models a client means by its own name of a model."""
+"""What a client means by its own name of a model, and what it may not slip past a decision."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from checkrein.errors import EngineError
-from checkrein.guard.context import RUN
 
 if TYPE_CHECKING:
     from checkrein.guard.guard import Guard
-    from checkrein.guard.run import Run
+
+# What a decision is about, under the names that requests have for it.
+_DECIDED = frozenset({
+    "best_of", "conversation", "input", "max_completion_tokens", "max_output_tokens", "max_tokens",
+    "messages", "model", "n", "previous_response_id", "prompt", "stream", "stream_options", "tools",
+})  # fmt: skip
 
 
 def policy_name(guard: Guard, wanted: str | None, aliases: Mapping[str, str] | None = None) -> str | None:
@@ -35,11 +39,11 @@ def policy_name(guard: Guard, wanted: str | None, aliases: Mapping[str, str] | N
     return wanted
 
 
-def run_of(guard: Guard, subject: str) -> Run:
-    """The run of `guard` that the caller is in. Raises `EngineError` if there is none."""
-    run = RUN.get()
-    if run is None or run.guard is not guard:
+def refuse_overrides(extra_body: Any) -> None:
+    """Raises `EngineError` if an `extra_body` would replace what was decided: it is merged last."""
+    hidden = sorted(_DECIDED & set(extra_body or ()))
+    if hidden:
         raise EngineError(
-            f"{subject} was called outside a run of its guard; use `with guard.run():`", "no_run"
+            f"`{hidden[0]}` in `extra_body` would replace what the policy decides; pass it as a setting",
+            "uncapped",
         )
-    return run

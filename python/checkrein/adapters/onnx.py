@@ -52,7 +52,11 @@ class EdgeModel:
 
         # The runtime's official builds report usage to their maker unless told not to.
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-        import onnxruntime_genai
+        try:
+            import onnxruntime_genai
+        except ImportError as error:
+            needs = f"an edge model needs `pip install 'checkrein[edge]'` ({error})"
+            raise type(error)(needs, name=error.name) from error
 
         self._genai = onnxruntime_genai
         self._model = onnxruntime_genai.Model(fspath(path))

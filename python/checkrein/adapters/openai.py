@@ -21,10 +21,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from checkrein.adapters.names import policy_name, run_of
+from checkrein.adapters.names import policy_name, refuse_overrides
 from checkrein.errors import EngineError
-from checkrein.guard.context import ATTEMPT, claim_attempt
-from checkrein.guard.prompt import upper_bound
+from checkrein.guard.context import ATTEMPT, claim_attempt, run_of
+from checkrein.guard.prompt import refuse_server_tools, upper_bound
 from checkrein.guard.stream import is_stream
 from checkrein.guard.usage import Usage, read_usage
 
@@ -48,13 +48,15 @@ class _Endpoint:
         return getattr(client, name)  # type: ignore[no-any-return]
 
 
-_CHAT = _Endpoint(("chat", "completions"), "messages", ("max_completion_tokens", "max_tokens"))
+_CHAT = _Endpoint(
+    ("chat", "completions"), "messages", ("max_completion_tokens", "max_tokens"), ("web_search_options",)
+)
 _RESPONSES = _Endpoint(
     ("responses",), "input", ("max_output_tokens",), ("previous_response_id", "conversation", "prompt")
 )
 
 # Settings that no prompt is made of.
-_NOT_SENT = frozenset({"timeout", "extra_headers", "extra_query", "extra_body"})
+_NOT_SENT = frozenset({"timeout", "extra_headers", "extra_query"})
 
 
 def guarded(
@@ -132,6 +134,7 @@ class _Calls:
             for name, value in settings.items()
             if type(value).__name__ not in ("NotGiven", "Omit")
         }
+        refuse_overrides(settings.get("extra_body"))
         described = dict(settings.pop("describe", None) or {})
         wanted = policy_name(self.guard, settings.get("model"), self.names)
         asked = _asked_output(endpoint, settings)
@@ -185,7 +188,9 @@ class _Calls:
         if model in self.targets:
             return self.targets[model]
         if wanted_id is not None and policy_name(self.guard, wanted_id, self.names) == model:
-            return self.client, wanted_id
+            # The policy's own name means nothing to a provider: it is sent what the name stands for.
+            known = wanted_id != model
+            return self.client, wanted_id if known else self.guard.models[model]["target"].rpartition("/")[2]
         raise EngineError(
             f"the policy chose model `{model}`; say where it is: targets={{'{model}': (client, 'model id')}}",
             "no_target",
@@ -214,7 +219,7 @@ def _input_bound(endpoint: _Endpoint, settings: dict[str, Any]) -> int:
     for name in endpoint.elsewhere:
         if settings.get(name) is not None:
             raise EngineError(
-                f"what `{name}` adds to the prompt is kept by the server, so its tokens cannot be counted; "
+                f"what `{name}` adds to the prompt is known to the server only and cannot be counted; "
                 "say how many the prompt has at most: describe={'input_tokens': ...}",
                 "uncounted",
             )
@@ -225,6 +230,7 @@ def _input_bound(endpoint: _Endpoint, settings: dict[str, Any]) -> int:
     rest = {
         name: value for name, value in settings.items() if name not in _NOT_SENT and name != endpoint.prompt
     }
+    refuse_server_tools(settings.get("tools"))
     return upper_bound(prompt, rest)
 
 
@@ -267,8 +273,9 @@ class _WithoutUsage:
         return self
 
     def __next__(self) -> Any:
-        chunk = next(self._stream)
-        return next(self) if _only_usage(chunk) else chunk
+        while _only_usage(chunk := next(self._stream)):
+            pass
+        return chunk
 
     def __enter__(self) -> Any:
         return self
@@ -290,8 +297,9 @@ class _AsyncWithoutUsage:
         return self
 
     async def __anext__(self) -> Any:
-        chunk = await self._stream.__anext__()
-        return await self.__anext__() if _only_usage(chunk) else chunk
+        while _only_usage(chunk := await self._stream.__anext__()):
+            pass
+        return chunk
 
     async def __aenter__(self) -> Any:
         return self

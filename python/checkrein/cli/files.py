@@ -49,9 +49,12 @@ def read_source(name: str) -> SourceFile:
     """One policy's source; `-` is stdin."""
     if name.endswith(COMPILED_SUFFIX):
         raise CheckreinError(f"`{name}` is compiled; give its source, a `{SUFFIX}` file")
+    from checkrein.language.source import SOURCE_BYTES_MAX
+
     try:
         with click.open_file(name, "rb") as file:
-            return SourceFile("<stdin>" if name == STDIN else name, file.read())
+            # A byte too many is enough for the compiler to refuse it: not all files have an end.
+            return SourceFile("<stdin>" if name == STDIN else name, file.read(SOURCE_BYTES_MAX + 1))
     except OSError as error:
         raise CheckreinError(f"cannot read `{name}`: {(error.strerror or str(error)).lower()}") from error
 
@@ -62,7 +65,9 @@ def _names(path: str) -> list[str]:
     found: list[str] = []
     for folder, folders, files in os.walk(path):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
-        found += [str(Path(folder, file)) for file in sorted(files) if file.endswith(SUFFIX)]
+        policies = [Path(folder, file) for file in sorted(files) if file.endswith(SUFFIX)]
+        # What is there and no file (a pipe, a device) would wait for ever; a broken link is an error.
+        found += [str(policy) for policy in policies if policy.is_file() or not policy.exists()]
     if not found:
         raise CheckreinError(f"no `*{SUFFIX}` file in the folder `{path}`")
     return found

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     "--answers", type=click.Choice(["yes", "no"]), default="yes", show_default=True,
     help="What people answer to every escalation.",
 )  # fmt: skip
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="How the result is printed: for people, or as one JSON object.",
+)  # fmt: skip
 @click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Replay the first N runs only.")
 @click.option(
     "--log",
@@ -53,6 +56,7 @@ def replay(
     """
     import checkrein
     from checkrein.cli import replay_report as report
+    from checkrein.guard.words import printable
     from checkrein.record import JsonlSink
     from checkrein.replay import replay as replay_trace
     from checkrein.trace import Problem
@@ -65,7 +69,7 @@ def replay(
     for item in replayed:
         if isinstance(item, Problem):
             problems.append(item)
-            fail(f"{trace}:{item.line}: {item.message}; the line was skipped")
+            fail(f"{trace}:{item.line}: {printable(item.message)}; the line was skipped")
         else:
             runs.append(item)
         if len(runs) == limit:

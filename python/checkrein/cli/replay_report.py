@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from checkrein import amounts
 from checkrein.cli.output import count, table
+from checkrein.guard.words import printable
 from checkrein.replay import BYTES_PER_TOKEN
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _run_table(runs: _Runs) -> list[str]:
     head = ("line", "task", "trial", "reward", "model", "tool", "outcome", "decided by")
     rows = [
         (
-            str(r.line), r.task or "-", r.trial or "-", _number(r.reward),
+            str(r.line), printable(r.task) or "-", printable(r.trial) or "-", _number(r.reward),
             str(r.model_calls), str(r.tool_calls), r.outcome, _deciders(r),
         )
         for r in runs

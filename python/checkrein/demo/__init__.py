@@ -1,4 +1,4 @@
-"""The demo: seven failures that production agents have, without a guard and with it. Runs offline.
+"""The demo: eight failures, without a guard and with it. Runs offline.
 
     checkrein demo
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PLAIN_WIDTH = 120
 """Columns where there is no terminal to ask."""
+TABLE_WIDTH = 108
+"""Columns from which the table also says what happened and by which statement."""
 
 Played = tuple["Scene", "Half", "Half"]
 
@@ -69,20 +71,26 @@ class Report:
         self._print(Padding(grid, (0, 0, 0, 3)))
 
     def table(self, played: Sequence[Played]) -> None:
-        """All scenes in one table, a row a scene, and the sums."""
+        """All scenes in one table, a row a scene, and the sums; on a narrow terminal the figures alone."""
+        wide = self._console.width >= TABLE_WIDTH
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-        table.add_column("\nscene", max_width=20)
+        table.add_column("\nscene", max_width=20 if wide else 32)
         for name, what, colour in (("without", "what happened", "red"), ("with", "outcome", "green")):
             table.add_column(f"{name}\ncalls", justify="right", style=colour, no_wrap=True)
             table.add_column("\nspent", justify="right", style=colour, no_wrap=True)
-            table.add_column(f"\n{what}", style=colour, max_width=20)
-        table.add_column("\nby", max_width=26)
+            if wide:
+                table.add_column(f"\n{what}", style=colour, max_width=20)
+        if wide:
+            table.add_column("\nby", max_width=26)
+        shown = 3 if wide else 2
         for scene, without, with_ in played:
-            table.add_row(*map(escape, (scene.title, *_cells(without), *_cells(with_), "\n".join(with_.by))))
+            by = ["\n".join(with_.by)] if wide else []
+            cells = (scene.title, *_cells(without)[:shown], *_cells(with_)[:shown], *by)
+            table.add_row(*map(escape, cells))
         table.add_section()
         sums = [(sum(h.calls for h in halves), sum(h.spent for h in halves)) for halves in _halves(played)]
-        first, second = [(str(calls), dollars(spent)) for calls, spent in sums]
-        table.add_row("all scenes", *first, "", *second, "", "")
+        first, second = [(str(calls), dollars(spent), "")[:shown] for calls, spent in sums]
+        table.add_row("all scenes", *first, *second)
         self._print()
         self._print(table)
 

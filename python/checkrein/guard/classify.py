@@ -37,6 +37,12 @@ _LOST_CONNECTION = frozenset({"APIConnectionError", "ConnectError", "RemoteProto
 # Statuses that providers answer before any token is produced, so that nothing is billed.
 _UNBILLED = frozenset({400, 401, 402, 403, 404, 413, 422, 429, 503, 529})
 
+# 100 days, in seconds; a server that asks for more is answered as if for these.
+_RETRY_AFTER_MAX = 8_640_000.0
+
+# How far a chain of causes is followed: it may be a circle.
+_CAUSES_MAX = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -57,11 +63,16 @@ def classify(error: BaseException, point: str) -> Failure:
     own graph, is passed on, never retried.
     """
     # What is no `Exception` gave the attempt up: a cancelled task, a closed generator, Ctrl-C, exit.
-    if isinstance(error, CheckreinError) or not isinstance(error, Exception):
-        return Failure("cancelled", UNKNOWN)
     names = {kind.__name__ for kind in type(error).__mro__}
-    if _STEERING in names:
+    if not isinstance(error, Exception) or _STEERING in names or _refused_inside(error):
         return Failure("cancelled", UNKNOWN)
+    try:
+        return _read(error, names, point)
+    except Exception:  # noqa: BLE001 -- an attribute of the host's error that can't be read says nothing
+        return Failure("tool_failure" if point == "tool" else "unknown", UNKNOWN)
+
+
+def _read(error: BaseException, names: set[str], point: str) -> Failure:
     status = _status(error)
     if status is not None:
         kind = _KIND_BY_CODE.get(_code(error)) or _KIND_BY_STATUS.get(status) or "unknown"
@@ -70,9 +81,14 @@ def classify(error: BaseException, point: str) -> Failure:
         return Failure(kind, usage, status, _retry_after(error), billed)
     if isinstance(error, TimeoutError) or any("Timeout" in name for name in names):
         return Failure("timeout", UNKNOWN)
-    if isinstance(error, ConnectionRefusedError) or _caused_by_refusal(error):
+    if _connection_refused(error):
         return Failure("unavailable", NOTHING, billed=False)
-    if isinstance(error, ConnectionError) or names & _LOST_CONNECTION:
+    # Raised while a refused connection was handled, it says nothing about what was done instead.
+    if (
+        isinstance(error, ConnectionError)
+        or names & _LOST_CONNECTION
+        or _connection_refused(error, implied=True)
+    ):
         return Failure("unavailable", UNKNOWN)
     return Failure("tool_failure" if point == "tool" else "unknown", UNKNOWN)
 
@@ -80,6 +96,19 @@ def classify(error: BaseException, point: str) -> Failure:
 def pauses(error: BaseException) -> bool:
     """Whether `error` suspends the host's call: it will be run again, from its top, when it resumes."""
     return any(kind.__name__ == _PAUSING for kind in type(error).__mro__)
+
+
+def _refused_inside(error: BaseException | None) -> bool:
+    """Whether an error of ours is behind `error`: itself, its cause, or one of a group."""
+    seen = 0
+    while error is not None and seen < _CAUSES_MAX:
+        if isinstance(error, CheckreinError):
+            return True
+        if isinstance(error, BaseExceptionGroup) and any(map(_refused_inside, error.exceptions)):
+            return True
+        error = error.__cause__
+        seen += 1
+    return False
 
 
 def _status(error: BaseException) -> int | None:
@@ -102,12 +131,12 @@ def _code(error: BaseException) -> str:
     return ""
 
 
-def _caused_by_refusal(error: BaseException | None) -> bool:
+def _connection_refused(error: BaseException | None, *, implied: bool = False) -> bool:
     seen = 0
-    while error is not None and seen < 8:
+    while error is not None and seen < _CAUSES_MAX:
         if isinstance(error, ConnectionRefusedError):
             return True
-        error = error.__cause__ or error.__context__
+        error = error.__cause__ or (error.__context__ if implied else None)
         seen += 1
     return False
 
@@ -129,7 +158,7 @@ def _number(text: Any) -> float | None:
         value = float(text)
     except (TypeError, ValueError):
         return None
-    return value if 0 <= value < 1e9 else None
+    return min(value, _RETRY_AFTER_MAX) if value >= 0 else None
 
 
 def _until(text: str) -> float | None:
@@ -141,4 +170,4 @@ def _until(text: str) -> float | None:
         return None
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())
+    return min(max(0.0, (when - datetime.now(UTC)).total_seconds()), _RETRY_AFTER_MAX)

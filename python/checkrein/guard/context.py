@@ -8,10 +8,15 @@ once, so that nothing is booked twice and nothing slips by.
 from __future__ import annotations
 
 import threading
-from contextvars import ContextVar
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any
 
+from checkrein.errors import EngineError
+
 if TYPE_CHECKING:
+    from checkrein.guard.guard import Guard
     from checkrein.guard.run import Run
 
 RUN: ContextVar[Run | None] = ContextVar("checkrein_run", default=None)
@@ -37,10 +42,39 @@ class Attempt:
             first, self._claimed = not self._claimed, True
             return first
 
+    @contextmanager
+    def underway(self) -> Iterator[None]:
+        """While the host's code runs: the caller is in this run and this attempt."""
+        run, attempt = RUN.set(self.run), ATTEMPT.set(self)
+        try:
+            yield
+        finally:
+            self.claim()
+            put_back(ATTEMPT, attempt)
+            put_back(RUN, run)
+
+
+def put_back(variable: ContextVar[Any], token: Token[Any]) -> None:
+    """Undo a `set`. A block that is left in another context (a generator that some other task or thread
+    closes, or the collector) has nothing to undo there."""
+    with suppress(ValueError):
+        variable.reset(token)
+
 
 def current_run() -> Run | None:
     """The run whose `with` block (or guarded call) the caller is in, or None."""
     return RUN.get()
+
+
+def run_of(guard: Guard, subject: str) -> Run:
+    """The run of `guard` that the caller is in. Raises `EngineError` if there is none."""
+    run = RUN.get()
+    if run is None or run.guard is not guard:
+        raise EngineError(
+            f"{subject} was called outside a run of its guard; wrap the agent in `with guard.run():`",
+            "no_run",
+        )
+    return run
 
 
 def claim_attempt(run: Run, model: str | None) -> Attempt | None:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from checkrein.errors import EngineError
 from checkrein.guard.approval import Approval, Approver
 from checkrein.guard.classify import classify, pauses
-from checkrein.guard.context import ATTEMPT, RUN, Attempt
-from checkrein.guard.stream import guarded_stream, is_stream
+from checkrein.guard.context import Attempt
+from checkrein.guard.signature import is_asynchronous
+from checkrein.guard.stream import guarded_stream, is_stream, unless_ended
 from checkrein.guard.usage import UNKNOWN, Usage
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class Request:
     """One logical call: how to ask about it, how to run it, how to read what it used.
 
     `threaded` says that a synchronous call may run in a thread of its own, to be given up at its
-    deadline. `key` is the host's id of the call, `approver` the person for this call.
+    deadline. `key` is the host's id of the call, `exact` what the call is known by when the host comes
+    back to it with this key, `approver` the person for this call.
     """
 
     point: str
@@ -40,6 +42,7 @@ class Request:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     threaded: bool = False
     key: str | None = None
+    exact: Any = None
     approver: Approver | None = None
 
 
@@ -65,18 +68,22 @@ class _Ask:
             return None
         answer = self.approver(self.approval)
         if inspect.isawaitable(answer):
+            if inspect.iscoroutine(answer):
+                answer.close()
             raise TypeError("the approver is asynchronous; use it with asynchronous calls")
         return answer
 
     async def asynchronous(self) -> bool | None:
         if self.approver is None:
             return None
-        if inspect.iscoroutinefunction(self.approver):
-            return await self.approver(self.approval)  # type: ignore[no-any-return]
-        from asyncio import to_thread
+        answer: Any
+        if is_asynchronous(self.approver):
+            answer = self.approver(self.approval)
+        else:
+            from asyncio import to_thread
 
-        answer = await to_thread(self.approver, self.approval)
-        return await answer if inspect.isawaitable(answer) else answer
+            answer = await to_thread(self.approver, self.approval)
+        return await answer if inspect.isawaitable(answer) else answer  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,44 +93,37 @@ class _Invoke:
     decision: Any
 
     def sync(self) -> Any:
-        context = contextvars.copy_context()
-        attempt = Attempt(self.run, self.decision)
-
-        def call() -> Any:
-            RUN.set(self.run)
-            ATTEMPT.set(attempt)
-            return self.request.invoke(self.decision)
-
-        try:
-            if not self.request.threaded or self.decision.timeout_ns is None:
-                return context.run(call)
-            return _in_thread(context, call, self.decision.timeout_ns, self.request.subject)
-        finally:
-            attempt.claim()
+        timeout = self.decision.timeout_ns
+        with Attempt(self.run, self.decision).underway():
+            if self.request.threaded and timeout is not None:
+                value = _in_thread(lambda: self.request.invoke(self.decision), timeout, self.request.subject)
+            else:
+                value = self.request.invoke(self.decision)
+        if inspect.iscoroutine(value):
+            value.close()
+            raise EngineError(
+                f"the function of {self.request.subject} gives a coroutine, which would run unguarded; "
+                "pass a coroutine function",
+                "signature",
+            )
+        return value
 
     async def asynchronous(self) -> Any:
         from asyncio import timeout
 
-        # The variables are set in this task's own context and put back: `await` stays in it.
-        attempt = Attempt(self.run, self.decision)
-        run_token = RUN.set(self.run)
-        attempt_token = ATTEMPT.set(attempt)
-        try:
-            limit = None if self.decision.timeout_ns is None else self.decision.timeout_ns / 1e9
+        limit = None if self.decision.timeout_ns is None else self.decision.timeout_ns / 1e9
+        with Attempt(self.run, self.decision).underway():
             async with timeout(limit):
                 value = self.request.invoke(self.decision)
                 return await value if inspect.isawaitable(value) else value
-        finally:
-            attempt.claim()
-            ATTEMPT.reset(attempt_token)
-            RUN.reset(run_token)
 
 
-def _in_thread(context: contextvars.Context, call: Callable[[], Any], timeout: int, subject: str) -> Any:
+def _in_thread(call: Callable[[], Any], timeout: int, subject: str) -> Any:
     """Run `call`, but give up waiting after `timeout` ns: its late result is then refused.
 
     A thread cannot be stopped, so the call is abandoned, and its hold is kept as spent.
     """
+    context = contextvars.copy_context()
     outcome: list[tuple[bool, Any]] = []
 
     def body() -> None:
@@ -148,7 +148,7 @@ Steps = Generator[Any, Any, Any]
 
 def steps(run: Run, request: Request) -> Steps:
     """Everything between a host's wish to make a call and its result."""
-    call, resumed = run.known(request.key)
+    call, resumed = run.known(request.key, request.exact)
     while True:
         decision, resumed = resumed or request.ask(call), None
         call = run.remember(request.key, decision)
@@ -181,21 +181,27 @@ def _attempt(run: Run, request: Request, decision: Any) -> Generator[Any, Any, t
     """Run one allowed attempt: (True, its value), or (False, None) when it is to be asked again."""
     try:
         value = yield _Invoke(run, request, decision)
-        if is_stream(value):
-            return True, guarded_stream(run, decision, request, value)
-        usage = request.read(value) or UNKNOWN
     except BaseException as error:
         if request.key is not None and pauses(error):
-            run.suspend(request.key, decision)
+            run.suspend(request.key, decision, request.exact)
             raise
-        after = run.fail(decision, classify(error, request.point), request.subject)
-        if after.outcome == "allow":
+        after = None
+        with unless_ended(run):
+            after = run.fail(decision, classify(error, request.point), request.subject)
+        if after is None or after.outcome == "allow":
             raise
         if after.outcome != "wait":
             raise run.refusal(after, request.subject) from error
         yield _Sleep(run, after.wait_ns)
         return False, None
-    run.settle(decision, usage)
+    if is_stream(value):
+        return True, guarded_stream(run, decision, request, value)
+    usage = UNKNOWN
+    try:  # what goes wrong from here on is no failure of the call, which is not made again for it
+        usage = request.read(value) or UNKNOWN
+    finally:
+        with unless_ended(run):
+            run.settle(decision, usage)
     return True, value
 
 
@@ -208,6 +214,10 @@ def run_sync(plan: Steps) -> Any:
             effect = plan.send(result) if error is None else plan.throw(error)
         except StopIteration as end:
             return end.value
+        except RuntimeError as raised:
+            if isinstance(error, StopIteration) and raised.__cause__ is error:
+                raise error from error.__cause__  # the host's own, which a generator may not raise
+            raise
         result, error = None, None
         try:
             result = effect.sync()

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from checkrein import _core
-from checkrein.errors import EngineError, LoadError
+from checkrein.errors import LoadError
 from checkrein.guard.approval import Approver
 from checkrein.guard.clock import Clock, SystemClock
-from checkrein.guard.context import RUN
+from checkrein.guard.context import run_of
 from checkrein.guard.run import Run
-from checkrein.guard.signature import bind_arguments
+from checkrein.guard.signature import bind_arguments, is_asynchronous
 from checkrein.record import DEFAULT_LOG, JsonlSink, Sink
 
 
@@ -34,8 +33,9 @@ def load(
     path = Path(path)
     try:
         data = path.read_bytes()
-    except OSError as error:
-        raise LoadError(f"cannot read the policy {path}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # a path with a NUL is a `ValueError`
+        reason = getattr(error, "strerror", None) or error
+        raise LoadError(f"cannot read the policy {path}: {reason}") from error
     if path.suffix != ".reinc":
         from checkrein.language import compile_source
 
@@ -87,7 +87,7 @@ class Guard:
 
             def guarded(*args: Any, **kwargs: Any) -> Any:
                 arguments = bind_arguments(function, args, kwargs)
-                return _current(tool).call_tool(
+                return run_of(self, f"`{tool}`").call_tool(
                     tool, function, arguments, invoke=lambda: function(*args, **kwargs)
                 )
 
@@ -104,7 +104,7 @@ class Guard:
         def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
             def guarded(**kwargs: Any) -> Any:
                 kwargs.setdefault("model", name)
-                return _current(function.__name__).model(function, **kwargs)
+                return run_of(self, f"`{function.__name__}`").model(function, **kwargs)
 
             return _dressed(guarded, function)
 
@@ -113,7 +113,7 @@ class Guard:
 
 def _dressed(guarded: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
     """`guarded` with the name and signature of `function`, a coroutine function if that is one."""
-    if inspect.iscoroutinefunction(function):
+    if is_asynchronous(function):
 
         @functools.wraps(function)
         async def awaited(*args: Any, **kwargs: Any) -> Any:
@@ -121,12 +121,3 @@ def _dressed(guarded: Callable[..., Any], function: Callable[..., Any]) -> Calla
 
         return awaited
     return functools.wraps(function)(guarded)
-
-
-def _current(subject: str) -> Run:
-    run = RUN.get()
-    if run is None:
-        raise EngineError(
-            f"`{subject}` was called outside a run; wrap the agent in `with guard.run():`", "no_run"
-        )
-    return run

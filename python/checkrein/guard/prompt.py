@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from checkrein.errors import EngineError
@@ -23,6 +23,18 @@ def upper_bound(messages: Any, settings: Any = None) -> int:
     _refuse_media(messages)
     text = json.dumps([messages, settings], ensure_ascii=False, default=_plain)
     return len(text.encode("utf-8", "surrogatepass"))
+
+
+def refuse_server_tools(tools: Any) -> None:
+    """Raises `EngineError` for a tool that the provider runs itself: what it finds becomes prompt unseen."""
+    for tool in tools or ():
+        kind = tool.get("type", "function") if isinstance(tool, Mapping) else "function"
+        if kind not in ("function", "custom"):
+            raise EngineError(
+                f"what the provider's tool `{kind}` adds to the prompt cannot be counted; "
+                "say how many tokens the prompt has at most, as `input_tokens`",
+                "uncounted",
+            )
 
 
 def _refuse_media(value: Any) -> None:
@@ -46,7 +58,8 @@ def _plain(value: Any) -> Any:
         make = getattr(value, name, None)
         if make is not None:
             return make()
-    if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray)):
+    # An iterator can be read once: counted here, the call would find it empty.
+    if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray, Iterator)):
         return list(value)
     raise EngineError(
         f"a {type(value).__name__} in the prompt cannot be counted; "

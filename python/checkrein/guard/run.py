@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import threading
 from collections import deque
@@ -15,10 +14,11 @@ from checkrein.errors import EngineError, Refusal, Stopped
 from checkrein.guard import words
 from checkrein.guard.approval import Approval, Approver
 from checkrein.guard.classify import Failure
-from checkrein.guard.context import RUN
+from checkrein.guard.context import RUN, put_back
 from checkrein.guard.drive import Request, carry_out, steps
 from checkrein.guard.prompt import upper_bound
-from checkrein.guard.signature import accepts, bind_arguments
+from checkrein.guard.signature import accepts, bind_arguments, is_asynchronous
+from checkrein.guard.stream import unless_ended
 from checkrein.guard.usage import NOTHING, UNKNOWN, Usage, read_usage
 from checkrein.record import decision_record, settlement_record
 
@@ -63,12 +63,15 @@ class Run:
         self.approver = approver or guard.approver
         self.clock = guard.clock
         self.outcome = Outcome("running")
+        self.ended = False
+        self._process = os.getpid()
         self._lock = threading.RLock()
         self._advice: list[str] = []
         self._calls: dict[str, int] = {}
-        self._suspended: dict[str, Any] = {}
+        self._suspended: dict[str, tuple[Any, Any]] = {}
         self._dropped: deque[tuple[Any, Usage]] = deque()
         self._token: Any = None
+        self._entered = False
         seed = int.from_bytes(os.urandom(8), "little") if seed is None else seed
         self._core = _core.Run(guard.program, seed=seed, now=self.clock.now())
 
@@ -114,9 +117,10 @@ class Run:
             return call(model=decision.model, max_tokens=decision.output_cap, **kwargs)
 
         request = Request(
-            "model", f"model `{model or 'any'}`", ask, invoke, usage, key=key, approver=approver
-        )
-        return carry_out(steps(self, request), inspect.iscoroutinefunction(call))
+            "model", words.subject("model", model), ask, invoke, usage,
+            key=key, exact=(model, input_tokens, max_tokens), approver=approver,
+        )  # fmt: skip
+        return carry_out(steps(self, request), is_asynchronous(call))
 
     def tool(self, name: str, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Run `call(*args, **kwargs)` as the tool `name`; its result is returned.
@@ -155,19 +159,29 @@ class Run:
             return invoke() if invoke else call(**arguments)
 
         request = Request(
-            "tool", f"tool `{name}`", ask, run_it, lambda _value: NOTHING, arguments,
-            threaded=self.guard.tool_timeouts.get(name) is not None, key=key, approver=approver,
+            "tool", words.subject("tool", name), ask, run_it, lambda _value: NOTHING, arguments,
+            threaded=self.guard.tool_timeouts.get(name) is not None,
+            key=key, exact=key and (name, _core.canonical(arguments)), approver=approver,
         )  # fmt: skip
-        return carry_out(steps(self, request), inspect.iscoroutinefunction(call))
+        return carry_out(steps(self, request), is_asynchronous(call))
 
     # -- calls that a host asks about again ---------------------------------------------------------
 
-    def known(self, key: str | None) -> tuple[int | None, Any]:
-        """The call that the host knows as `key`, and its attempt if one was suspended."""
+    def known(self, key: str | None, exact: Any) -> tuple[int | None, Any]:
+        """The call that the host knows as `key`, and its attempt if one was suspended.
+
+        An attempt that was decided for another call than `exact`, or before a stop, is given up.
+        """
         if key is None:
             return None, None
         with self._lock:
-            return self._calls.get(key), self._suspended.pop(key, None)
+            call = self._calls.get(key)
+            decision, was = self._suspended.pop(key, (None, None))
+        if decision is None or (was == exact and self._core.latched is None and not self.ended):
+            return call, decision
+        with unless_ended(self):
+            self.fail(decision, Failure("cancelled", UNKNOWN))
+        return None, None
 
     def remember(self, key: str | None, decision: Any) -> int | None:
         """From now on the host's `key` is the call of `decision`, which is given back."""
@@ -177,10 +191,10 @@ class Run:
                 self._calls[key] = call
         return call
 
-    def suspend(self, key: str, decision: Any) -> None:
+    def suspend(self, key: str, decision: Any, exact: Any) -> None:
         """The framework paused this attempt: asked again with `key`, it goes on; its hold is kept."""
         with self._lock:
-            self._suspended[key] = decision
+            self._suspended[key] = decision, exact
 
     def forget(self, key: str) -> None:
         """The host uses `key` for a new call from now on."""
@@ -224,13 +238,13 @@ class Run:
         """Ask about a model call; `call` is the logical call when it is asked again."""
         return self._decided(
             lambda now: self._core.model_call(now, call, model, input_tokens, max_tokens, facts),
-            f"model `{model or 'any'}`",
+            words.subject("model", model),
         )
 
     def ask_tool(self, call: int | None, name: str, arguments: dict[str, Any], facts: dict[str, Any]) -> Any:
         """Ask about a tool call; `call` is the logical call when it is asked again."""
         return self._decided(
-            lambda now: self._core.tool_call(now, call, name, arguments, facts), f"tool `{name}`"
+            lambda now: self._core.tool_call(now, call, name, arguments, facts), words.subject("tool", name)
         )
 
     def settle(self, decision: Any, usage: Usage | None = None) -> Any:
@@ -284,7 +298,7 @@ class Run:
     def approval(self, decision: Any, subject: str, arguments: Mapping[str, Any]) -> Approval:
         """What a person is asked for an `escalate` decision."""
         return Approval(
-            decision.request, decision.queue, subject, arguments, decision.by,
+            decision.request, decision.queue, subject, dict(arguments), decision.by,
             decision.reason or "", decision.expires_at, self.limits(),
         )  # fmt: skip
 
@@ -299,14 +313,21 @@ class Run:
     # -- the block ----------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
+        with self._lock:
+            if self._entered or self.ended:
+                raise EngineError("a run is one block, and this one is not new; begin another", "reused")
+            self._entered = True
         self._token = RUN.set(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
-        if self._token is not None:
-            RUN.reset(self._token)
-            self._token = None
+        put_back(RUN, self._token)
         self.end(error)
+        return self._is_own_stop(error)
+
+    def _is_own_stop(self, error: BaseException | None) -> bool:
+        if isinstance(error, BaseExceptionGroup):  # of an `asyncio.TaskGroup`, say
+            return all(map(self._is_own_stop, error.exceptions))
         return isinstance(error, Stopped) and error.run_id == self.id
 
     async def __aenter__(self) -> Self:
@@ -323,6 +344,7 @@ class Run:
             return self.outcome
         self._settle_dropped()
         with self._lock:
+            self.ended = True
             self._core.end(self.clock.now())
         state = self._core.latched
         if state is not None:
@@ -347,6 +369,8 @@ class Run:
         return sent
 
     def _decided(self, decide: Callable[[int], Any], subject: str, failure: Failure | None = None) -> Any:
+        if failure is None and os.getpid() != self._process:
+            raise EngineError("this run is of another process: nobody adds up what a fork spends", "forked")
         self._settle_dropped()
         with self._lock:
             sink = self.guard.sink
@@ -364,7 +388,8 @@ class Run:
                 decision, usage = self._dropped.popleft()
             except IndexError:
                 return
-            self.settle(decision, usage)
+            with unless_ended(self):
+                self.settle(decision, usage)
 
     def _write(self, record: Callable[[], dict[str, Any]]) -> None:
         if self.guard.sink is not None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from checkrein.errors import EngineError
 
 
 def bind_arguments(
     call: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The arguments of `call(*args, **kwargs)` by name, defaults included.
+    """The arguments of `call(*args, **kwargs)` by name, defaults and those of a `partial` included.
 
-    Raises `TypeError`, as the call itself would, if they do not fit. A callable without a readable
-    signature takes keywords only.
+    Raises `TypeError`, as the call itself would, if they do not fit, and `EngineError` if two have one
+    name. A callable without a readable signature takes keywords only.
     """
+    while isinstance(call, functools.partial):
+        args, kwargs, call = (*call.args, *args), {**call.keywords, **kwargs}, call.func
     try:
         signature = inspect.signature(call)
     except (TypeError, ValueError):
@@ -27,12 +32,22 @@ def bind_arguments(
     for name, value in bound.arguments.items():
         kind = signature.parameters[name].kind
         if kind is inspect.Parameter.VAR_KEYWORD:
+            hidden = arguments.keys() & value.keys()
+            if hidden:  # of a positional-only parameter: the policy would see one, the call use the other
+                raise EngineError(f"two arguments are named `{min(hidden)}`; rename one", "signature")
             arguments.update(value)
         elif kind is inspect.Parameter.VAR_POSITIONAL:
             arguments[name] = list(value)
         else:
             arguments[name] = value
     return arguments
+
+
+def is_asynchronous(call: Callable[..., Any]) -> bool:
+    """Whether `call` gives a coroutine: a coroutine function, or an object that is called like one."""
+    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(
+        getattr(type(call), "__call__", None)  # noqa: B004  (its kind is asked for, not whether it is there)
+    )
 
 
 def accepts(call: Callable[..., Any], name: str) -> bool:

@@ -33,12 +33,12 @@ def guarded_stream(run: Run, decision: Any, request: Request, source: Any) -> An
 
 
 @contextmanager
-def _unless_ended(run: Run) -> Iterator[None]:
-    """A run that has ended took the whole hold of its open streams; what they say later is too late."""
+def unless_ended(run: Run) -> Iterator[None]:
+    """A run that has ended took the whole hold of its open attempts; what they say later is too late."""
     try:
         yield
     except EngineError as error:
-        if error.kind != "already_settled" or run.outcome.kind == "running":
+        if error.kind != "already_settled" or not run.ended:
             raise
 
 
@@ -54,6 +54,9 @@ class _Settling:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError("a guarded stream cannot be copied: it is settled once")
 
     def _saw(self, chunk: Any) -> None:
         self._begun = True
@@ -75,12 +78,12 @@ class _Settling:
             failure = classify(error, self._request.point)
             if self._begun:  # whatever the status says, what was delivered is billed
                 failure = replace(failure, usage=self._lower_bound(), billed=None)
-            with _unless_ended(self._run):
+            with unless_ended(self._run):
                 self._run.fail(self._decision, failure, self._request.subject)
 
     def _settle(self, usage: Usage) -> None:
         self._open = False
-        with _unless_ended(self._run):
+        with unless_ended(self._run):
             self._run.settle(self._decision, usage)
 
     def _lower_bound(self) -> Usage:

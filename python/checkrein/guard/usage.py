@@ -15,6 +15,9 @@ _INPUT_NAMES = ("prompt_tokens", "input_tokens")
 _OUTPUT_NAMES = ("completion_tokens", "output_tokens")
 _CARRIERS = ("usage", "usage_metadata")
 
+# More than the engine counts is a report that cannot be right, and so none.
+_COUNT_MAX = 2**53 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -51,7 +54,7 @@ def read_usage(response: Any) -> Usage | None:
 def _first_count(report: Any, names: tuple[str, ...]) -> int | None:
     for name in names:
         value = _get(report, name)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _COUNT_MAX:
             return value
     return None
 

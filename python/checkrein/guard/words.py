@@ -6,12 +6,26 @@ from typing import Any
 
 from checkrein.errors import Denied, Escalated, Failed, Refusal, Stopped
 
+# As long as a declared name may be.
+_NAME_MAX = 128
+
 _CLASSES: dict[str, type[Refusal]] = {
     "stop": Stopped,
     "fail": Failed,
     "deny": Denied,
     "escalate": Escalated,
 }
+
+
+def subject(point: str, name: str | None) -> str:
+    """A model or tool as it is named in messages and records. A model may make up any name for a tool."""
+    name = name or "any"
+    return f"{point} `{printable(name[:_NAME_MAX])}{'...' if len(name) > _NAME_MAX else ''}`"
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with escapes for what would move a terminal's cursor or cannot be encoded."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def for_developer(decision: Any, subject: str, file: str) -> str:

@@ -118,7 +118,8 @@ def context_of(names: Names, selector: Selector, statement: str, *, error: bool 
     if selector.point == "model":
         return Context("model", label, named_model=selector.name is not None, error=error)
     tools = selected_tools(names, selector)
-    return Context("tool", label, tools, error=error, unresolved=not tools)
+    is_named = selector.name is not None or selector.tool_class is not None
+    return Context("tool", label, tools, error=error, unresolved=is_named and not tools)
 
 
 def find(names: Names, name: str, context: Context) -> Known | Unknown:

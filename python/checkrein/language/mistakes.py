@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from checkrein.diagnostics import Report
     from checkrein.language.source import Source
 
-CHUNK = re.compile(r'"(?:[^"\\\n]|\\.)*"?|[A-Za-z_][\w.]*|[0-9][\w.,]*|[<>=!&|]+|\S')
+CHUNK = re.compile(r'"(?:[^"\\\n]|\\.)*"?|\$?[0-9][\w.,]*|[A-Za-z_][\w.]*|[<>=!&|]+|\S')
+NUMBER_BEFORE = re.compile(r"([0-9][0-9.]*[kM]?)\s*$")
 TOKEN_GAP = re.compile(r"(?:\s|#[^\n]*)*")
 
 
@@ -43,6 +44,23 @@ class Mistake:
     def accepted_words(self) -> list[str]:
         """The words of the language that could have stood there, as far as they are enforced."""
         return [w for w in words.offered(self.terminals, self.accepts) if w[0].isalpha() and " " not in w]
+
+    @property
+    def after_number(self) -> bool:
+        """Whether a unit could have stood there."""
+        return "S" in self.accepts and "MS" in self.accepts
+
+    @property
+    def begins_statement(self) -> bool:
+        """Whether it is the first on its line, where the statement before could be complete."""
+        line = self.text[self.text.rfind("\n", 0, self.offset) + 1 : self.offset]
+        return "$END" in self.accepts and not line.strip()
+
+    @property
+    def number_before(self) -> str:
+        """The number right before the mistake, as it is written; empty if there is none."""
+        found = NUMBER_BEFORE.search(self.text[max(0, self.offset - 40) : self.offset])
+        return found.group(1) if found else ""
 
     @property
     def previous_end(self) -> int:
@@ -71,6 +89,9 @@ def explain(
     mistake = _mistake(error, source.text, starts, terminals)
     broken_from = mistake.pending[0].start_pos if mistake.pending else mistake.offset
     broken_from = broken_from or 0
+    if not mistake.pending and "STARTS" in mistake.accepts and not mistake.begins_statement:
+        # A file that ends in a bare fact could be complete; what follows the fact says that it is not.
+        broken_from = max((s for s in starts if s < mistake.offset), default=broken_from)
     after = next((s for s in starts if s > broken_from), len(source.text))
     if not mistake.pending and mistake.offset in starts:
         after = mistake.offset

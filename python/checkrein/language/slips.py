@@ -53,6 +53,11 @@ UNIT_WORDS = {
 }
 UNIT_OF = {word: unit for unit, spelled in UNIT_WORDS.items() for word in spelled}
 CURRENCIES = {"€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR"}
+CURRENCY_WORDS = {
+    "dollar": "$", "dollars": "$", "usd": "USD ",
+    "euro": "EUR ", "euros": "EUR ", "eur": "EUR ", "gbp": "GBP ",
+}  # fmt: skip
+AFFIXES = {"startswith": "starts with", "endswith": "ends with"}
 SYNONYMS = {
     "if": ("when",),
     "where": ("when",),
@@ -133,17 +138,20 @@ def operator(m: Mistake) -> Slip | None:
 
 
 def strict_bound(m: Mistake) -> Slip | None:
-    """`cost < $1`: a bound of a limit is always `<=`."""
+    """`cost < $1`: a bound of a limit is always `<=`; `steps <= 30 steps`: a count has no unit."""
     if "BOUND" not in m.accepts or m.chunk not in DIMENSIONS:
         return None
+    behind = m.text[m.offset + len(m.chunk) :].lstrip()[:1]
+    if m.after_number and behind not in tuple("<>=0123456789$"):
+        return Slip("R0013", f"{quote(m.chunk)} is not a unit", "leave it out: a count is a plain number")
     return Slip("R0016", f"a bound on `{m.chunk}` is written with `<=`", f"write `{m.chunk} <= ...`")
 
 
 def money(m: Mistake) -> Slip | None:
-    """`0.50$`, `€5`, `USD5`."""
-    before = re.search(r"[0-9][0-9.]*[kM]?\s*$", m.text[max(0, m.offset - 40) : m.offset])
+    """`0.50$`, `€5`, `USD5`, `5 dollars`."""
+    before = m.number_before
     if m.chunk == "$" and before:
-        return Slip("R0017", "the currency comes before the amount", f"write `${before.group().strip()}`")
+        return Slip("R0017", "the currency comes before the amount", f"write `${before}`")
     if m.chunk == "$":
         return Slip("R0017", "an amount of money needs its digits", "write `$0.50`")
     if m.chunk in CURRENCIES:
@@ -155,18 +163,20 @@ def money(m: Mistake) -> Slip | None:
         return Slip(
             "R0017", "the currency is separated from the amount", f"write `{glued.group(1)} {glued.group(2)}`"
         )
-    if re.fullmatch(r"[A-Z]{3}", m.chunk) and before:
-        return Slip(
-            "R0017", "the currency comes before the amount", f"write `{m.chunk} {before.group().strip()}`"
-        )
+    named = f"{m.chunk} " if re.fullmatch(r"[A-Z]{3}", m.chunk) else CURRENCY_WORDS.get(m.chunk.lower())
+    if named and before:
+        return Slip("R0017", "the currency comes before the amount", f"write `{named}{before}`")
     return None
 
 
 def unit(m: Mistake) -> Slip | None:
-    """`30 seconds`, `5token`."""
-    after_number = "S" in m.accepts and "MS" in m.accepts
+    """`30 seconds`, `5token`, `200K`."""
+    if not m.after_number:
+        return None
+    if m.chunk == "K" and m.number_before:
+        return Slip("R0013", "a thousand is a small `k`", f"write `{m.number_before}k`")
     right = UNIT_OF.get(m.chunk.lower())
-    if not after_number or right is None:
+    if right is None:
         return None
     return Slip("R0013", f"{quote(m.chunk)} is not a unit", f"write `{right}`")
 
@@ -175,10 +185,20 @@ def number(m: Mistake) -> Slip | None:
     """Numbers of other languages: negative, grouped, with an exponent."""
     if m.chunk == "-" and ("NUMBER" in m.accepts or "MONEY" in m.accepts):
         return Slip("R0010", "there are no negative values", "write an amount of 0 or more")
-    after_digit = m.offset > 0 and m.text[m.offset - 1].isdigit()
-    if after_digit and re.match(r",[0-9]", m.text[m.offset : m.offset + 2]):
-        return Slip("R0010", "digits are not grouped by commas", "write `200000` or `200k`", length=1)
-    if not after_digit or "MS" not in m.accepts:
+    if m.offset == 0 or not m.text[m.offset - 1].isdigit():
+        return None
+    before = re.search(r"(?:\$|\b[A-Z]{3} )?[0-9]+$", m.text[max(0, m.offset - 40) : m.offset])
+    amount = before.group() if before else ""
+    grouped = re.match(r"(?:[,_][0-9]{3})+(?![0-9])", m.text[m.offset :])
+    if grouped and amount:
+        rest = re.match(r"[.][0-9]+", m.text[m.offset + grouped.end() :])
+        plain = amount + re.sub("[,_]", "", grouped.group()) + (rest.group() if rest else "")
+        return Slip("R0010", "digits are not grouped", f"write `{plain}`", length=1)
+    cents = re.match(r",([0-9]+)", m.text[m.offset :])
+    if cents and amount:
+        right = f"write `{amount}.{cents.group(1)}`"
+        return Slip("R0010", "a fraction is written with a point", right, length=1)
+    if "MS" not in m.accepts:
         return None
     if re.match(r"_[0-9]|[eE][0-9+-]", m.text[m.offset : m.offset + 2]):
         return Slip("R0010", "a number is written in plain digits", "write `1000000`, `1000k` or `1M`")
@@ -189,6 +209,32 @@ def punctuation(m: Mistake) -> Slip | None:
     """Commas and semicolons where nothing separates."""
     if m.chunk in (",", ";") and "COMMA" not in m.accepts:
         return Slip("R0010", f"no {quote(m.chunk)} is needed here", "items are separated by space alone")
+    return None
+
+
+def selector(m: Mistake) -> Slip | None:
+    """`on tool "a", "b"`: a selector names one."""
+    kinds = [t.type for t in m.pending[-3:]]
+    if kinds not in (["ON", "TOOL", "STRING"], ["ON", "MODEL", "STRING"]) or m.chunk not in (
+        ",",
+        "and",
+        "or",
+    ):
+        return None
+    one = m.pending[-2]
+    right = f"`on {one} any`" if one == "model" else "`on tool class act` or `on tool any`"
+    return Slip("R0010", f"a selector names one {one}", f"write a statement for each, or {right}")
+
+
+def order_of_words(m: Mistake) -> Slip | None:
+    """A rule whose parts stand in another order, or whose outcome lacks its `then`."""
+    if "THEN" in m.accepts and m.chunk in ("deny", "stop", "fail", "escalate"):
+        return Slip("R0010", "`then` comes before the outcome", f"write `then {m.chunk} ...`")
+    if ("THEN" in m.accepts and m.chunk == "because") or ("BECAUSE" in m.accepts and m.chunk == "when"):
+        if "$END" in m.accepts:
+            return None
+        right = "write `when ... then ... because ...`, in this order"
+        return Slip("R0010", f"{quote(m.chunk)} stands in the wrong place", right)
     return None
 
 
@@ -228,10 +274,18 @@ def no_value(m: Mistake) -> Slip | None:
     return None
 
 
+def affix(m: Mistake) -> Slip | None:
+    """`startswith`, `ends_with`."""
+    right = AFFIXES.get(m.chunk.lower().replace("_", ""))
+    if "STARTS" not in m.accepts or right is None:
+        return None
+    return Slip("R0016", f"{quote(m.chunk)} is not a comparison", f"write `{right}`")
+
+
 def no_comparison(m: Mistake) -> Slip | None:
     """Arithmetic, patterns and whatever else conditions do not know."""
     foreign = re.match(r"[A-Za-z_~+*/^%-]", m.chunk) and m.chunk not in m.terminals.values()
-    if "STARTS" not in m.accepts or not foreign:
+    if "STARTS" not in m.accepts or not foreign or m.begins_statement:
         return None
     wanted = "conditions know `==` `!=` `<` `<=` `>` `>=`, `in [...]`, `starts with` and `ends with`"
     return Slip("R0016", f"{quote(m.chunk)} is not a comparison", wanted)
@@ -281,7 +335,14 @@ def no_because(m: Mistake) -> Slip | None:
 
 
 def no_and(m: Mistake) -> Slip | None:
-    """Two conditions with nothing between them."""
+    """Two conditions with nothing between them, and a `not` inside a comparison."""
+    inside = re.match(r"not\s+(in|starts|ends)\b", m.text[m.offset :])
+    if "STARTS" in m.accepts and inside is not None:
+        before = re.search(r"[\w.]+\s*$", m.text[: m.offset])
+        fact = before.group().strip() if before else "fact"
+        comparison = inside.group(1) if inside.group(1) == "in" else f"{inside.group(1)} with"
+        right = f"write `not {fact} {comparison} ...`"
+        return Slip("R0016", "`not` comes before the whole comparison", right, length=3)
     dotted = "." in m.chunk and m.chunk[0].islower()
     if "AND" not in m.accepts or not (dotted or m.chunk in ("has", "not", "(")):
         return None
@@ -313,6 +374,7 @@ def bare_fact(m: Mistake) -> Slip | None:
 
 
 SLIPS: tuple[Callable[[Mistake], Slip | None], ...] = (
-    header, quotes, comment, money, unit, number, operator, strict_bound, no_and, allow, synonym, keyword,
-    no_value, no_else, no_because, extra_brace, punctuation, bare_name, bare_fact, no_comparison,
+    comment, header, quotes, money, unit, number, operator, strict_bound, no_and, allow, selector,
+    order_of_words, affix, synonym, keyword, no_value, no_else, no_because, extra_brace, punctuation,
+    bare_name, bare_fact, no_comparison,
 )  # fmt: skip

@@ -2,7 +2,8 @@
 //!
 //! Beyond RFC 8785, so that every argument has exactly one text: integers are written in full,
 //! NaN and the infinities as strings, lone surrogates as `\udxxx` escapes, and values that JSON
-//! does not know by their `str()` or, failing that, by their type alone.
+//! does not know by their `str()` or, failing that, by their type alone. Such a text is not exact: other
+//! arguments have it too.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -20,21 +21,42 @@ use crate::errors;
 /// How deep lists and objects may be nested. Deeper (or endless) arguments are refused, not walked.
 const MOST_LEVELS: usize = 128;
 
+/// How many bytes the text may have. A few lists that hold each other many times would fill the memory.
+const MOST_BYTES: usize = 64 << 20;
+
+/// The canonical JSON of a value.
+#[derive(Debug)]
+pub(crate) struct Canonical {
+    pub(crate) text: Vec<u8>,
+    /// It leaves nothing out: no value is written by its type alone, no two members have one name.
+    pub(crate) is_exact: bool,
+}
+
+impl Canonical {
+    const fn new(text: Vec<u8>) -> Self {
+        Self { text, is_exact: true }
+    }
+}
+
 /// The canonical JSON of `value`.
 ///
 /// # Errors
-/// `EngineError` of kind `bad_value` for more than 128 levels of nesting or an integer too long
-/// for the interpreter to print; whatever a host object's own `str()` raises.
-pub(crate) fn canonical(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
-    let mut out = Vec::with_capacity(128);
+/// `EngineError` of kind `bad_value` for more than 128 levels of nesting, more than 64 MiB of text or an
+/// integer too long for the interpreter to print; whatever a host object's own `str()` raises.
+pub(crate) fn canonical(value: &Bound<'_, PyAny>) -> PyResult<Canonical> {
+    let mut out = Canonical::new(Vec::with_capacity(128));
     write(&mut out, value, 0)?;
     Ok(out)
 }
 
-fn write(out: &mut Vec<u8>, value: &Bound<'_, PyAny>, level: usize) -> PyResult<()> {
-    if level > MOST_LEVELS {
-        let message =
-            format!("an argument is nested more than {MOST_LEVELS} levels deep; pass a flatter value");
+fn write(written: &mut Canonical, value: &Bound<'_, PyAny>, level: usize) -> PyResult<()> {
+    let out = &mut written.text;
+    if level > MOST_LEVELS || out.len() > MOST_BYTES {
+        let message = if level > MOST_LEVELS {
+            format!("an argument is nested more than {MOST_LEVELS} levels deep; pass a flatter value")
+        } else {
+            format!("the arguments are longer than {} MiB as JSON; pass a smaller value", MOST_BYTES >> 20)
+        };
         return Err(errors::engine_error(value.py(), "bad_value", message));
     }
     // Exact types first: they are nearly every value, and the test costs a pointer comparison.
@@ -42,7 +64,7 @@ fn write(out: &mut Vec<u8>, value: &Bound<'_, PyAny>, level: usize) -> PyResult<
         write_text(out, &Text::of(text)?);
         Ok(())
     } else if let Ok(object) = value.cast_exact::<PyDict>() {
-        write_object(out, object, level)
+        write_object(written, object, level)
     } else if let Ok(number) = value.cast_exact::<PyInt>() {
         write_integer(out, number)
     } else if value.is_none() {
@@ -55,32 +77,32 @@ fn write(out: &mut Vec<u8>, value: &Bound<'_, PyAny>, level: usize) -> PyResult<
         write_float(out, number.value());
         Ok(())
     } else if let Ok(items) = value.cast_exact::<PyList>() {
-        write_array(out, items.iter(), level)
+        write_array(written, items.iter(), level)
     } else if let Some(text) = worded(value)? {
         write_text(out, &Text::of(&text)?);
         Ok(())
     } else {
-        write_other(out, value, level)
+        write_other(written, value, level)
     }
 }
 
 /// Subclasses of the JSON types, tuples and sets; anything else leaves only its type.
-fn write_other(out: &mut Vec<u8>, value: &Bound<'_, PyAny>, level: usize) -> PyResult<()> {
+fn write_other(written: &mut Canonical, value: &Bound<'_, PyAny>, level: usize) -> PyResult<()> {
     if let Ok(number) = value.cast::<PyInt>() {
-        write_integer(out, number)
+        write_integer(&mut written.text, number)
     } else if let Ok(number) = value.cast::<PyFloat>() {
-        write_float(out, number.value());
+        write_float(&mut written.text, number.value());
         Ok(())
     } else if let Ok(object) = value.cast::<PyDict>() {
-        write_object(out, object, level)
+        write_object(written, object, level)
     } else if let Ok(items) = value.cast::<PyList>() {
-        write_array(out, items.iter(), level)
+        write_array(written, items.iter(), level)
     } else if let Ok(items) = value.cast::<PyTuple>() {
-        write_array(out, items.iter(), level)
+        write_array(written, items.iter(), level)
     } else if value.is_instance_of::<PySet>() || value.is_instance_of::<PyFrozenSet>() {
-        write_set(out, value, level)
+        write_set(written, value, level)
     } else {
-        write_type(out, value)
+        write_type(written, value)
     }
 }
 
@@ -120,43 +142,44 @@ fn printable(py: Python<'_>) -> PyResult<&Bound<'_, PyTuple>> {
 }
 
 fn write_array<'py>(
-    out: &mut Vec<u8>,
+    out: &mut Canonical,
     items: impl Iterator<Item = Bound<'py, PyAny>>,
     level: usize,
 ) -> PyResult<()> {
-    out.push(b'[');
+    out.text.push(b'[');
     for (index, item) in items.enumerate() {
         if index > 0 {
-            out.push(b',');
+            out.text.push(b',');
         }
         write(out, &item, level.saturating_add(1))?;
     }
-    out.push(b']');
+    out.text.push(b']');
     Ok(())
 }
 
 /// Sets have no order of their own: they are written in the order of their items' canonical text.
-fn write_set(out: &mut Vec<u8>, set: &Bound<'_, PyAny>, level: usize) -> PyResult<()> {
+fn write_set(out: &mut Canonical, set: &Bound<'_, PyAny>, level: usize) -> PyResult<()> {
     let mut texts = Vec::new();
     // The items are taken first: writing one may run host code, which may change the set.
     for item in set.try_iter()?.collect::<PyResult<Vec<_>>>()? {
-        let mut text = Vec::new();
-        write(&mut text, &item, level.saturating_add(1))?;
-        texts.push(text);
+        let mut inner = Canonical::new(Vec::new());
+        write(&mut inner, &item, level.saturating_add(1))?;
+        out.is_exact &= inner.is_exact;
+        texts.push(inner.text);
     }
     texts.sort_unstable();
-    out.push(b'[');
+    out.text.push(b'[');
     for (index, text) in texts.iter().enumerate() {
         if index > 0 {
-            out.push(b',');
+            out.text.push(b',');
         }
-        out.extend_from_slice(text);
+        out.text.extend_from_slice(text);
     }
-    out.push(b']');
+    out.text.push(b']');
     Ok(())
 }
 
-fn write_object(out: &mut Vec<u8>, object: &Bound<'_, PyDict>, level: usize) -> PyResult<()> {
+fn write_object(out: &mut Canonical, object: &Bound<'_, PyDict>, level: usize) -> PyResult<()> {
     // The members are taken in one go: writing a value may run host code, which may change the dict.
     let taken = RefCell::new(Vec::with_capacity(object.len()));
     object.locked_for_each(|key, value| {
@@ -164,33 +187,39 @@ fn write_object(out: &mut Vec<u8>, object: &Bound<'_, PyDict>, level: usize) -> 
         Ok(())
     })?;
     let members = taken.into_inner();
-    let keys = members.iter().map(|(key, _)| member_name(key, level)).collect::<PyResult<Vec<_>>>()?;
+    let mut keys = Vec::with_capacity(members.len());
+    for (key, _) in &members {
+        keys.push(member_name(out, key, level)?);
+    }
     let mut sorted: Vec<_> = keys.iter().zip(members.iter().map(|(_, value)| value)).collect();
     sorted.sort_by(|(one, _), (other, _)| one.order(other));
-    out.push(b'{');
+    // A key that is no text may be written like one that is: `1` and `"1"`.
+    out.is_exact &= sorted.is_sorted_by(|(one, _), (other, _)| one.order(other).is_lt());
+    out.text.push(b'{');
     for (index, (key, value)) in sorted.into_iter().enumerate() {
         if index > 0 {
-            out.push(b',');
+            out.text.push(b',');
         }
-        write_text(out, key);
-        out.push(b':');
+        write_text(&mut out.text, key);
+        out.text.push(b':');
         write(out, value, level.saturating_add(1))?;
     }
-    out.push(b'}');
+    out.text.push(b'}');
     Ok(())
 }
 
-/// The name of a member: text as it is, any other key as its canonical JSON.
-fn member_name<'a>(key: &'a Bound<'_, PyAny>, level: usize) -> PyResult<Text<'a>> {
+/// The name of a member of `object`: text as it is, any other key as its canonical JSON.
+fn member_name<'a>(object: &mut Canonical, key: &'a Bound<'_, PyAny>, level: usize) -> PyResult<Text<'a>> {
     if let Ok(text) = key.cast_exact::<PyString>() {
         return Text::of(text);
     }
     if let Some(text) = worded(key)? {
         return Ok(Text::of(&text)?.into_owned());
     }
-    let mut json = Vec::new();
-    write(&mut json, key, level.saturating_add(1))?;
-    Ok(Text::Utf8(String::from_utf8_lossy(&json).into_owned().into()))
+    let mut name = Canonical::new(Vec::new());
+    write(&mut name, key, level.saturating_add(1))?;
+    object.is_exact &= name.is_exact;
+    Ok(Text::Utf8(String::from_utf8_lossy(&name.text).into_owned().into()))
 }
 
 fn write_integer(out: &mut Vec<u8>, number: &Bound<'_, PyInt>) -> PyResult<()> {
@@ -221,8 +250,10 @@ fn write_float(out: &mut Vec<u8>, number: f64) {
 }
 
 /// All that is known of a foreign object. Its `str()` may hold an address, which differs in each run.
-fn write_type(out: &mut Vec<u8>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+fn write_type(written: &mut Canonical, value: &Bound<'_, PyAny>) -> PyResult<()> {
     let class: Bound<'_, PyType> = value.get_type();
+    let out = &mut written.text;
+    written.is_exact = false;
     out.extend_from_slice(b"{\"$type\":");
     let name = format!("{}.{}", class.module()?.to_string_lossy(), class.qualname()?.to_string_lossy());
     write_text(out, &Text::Utf8(name.into()));

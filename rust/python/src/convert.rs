@@ -89,7 +89,8 @@ macro_rules! numbers {
 
             fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
                 match value.extract::<u64>() {
-                    Ok(number) if number <= $most => Ok(Self(number)),
+                    // A flag is an integer to Python, but where a number is meant it is a mistake.
+                    Ok(number) if number <= $most && !value.is_instance_of::<PyBool>() => Ok(Self(number)),
                     Err(error) if !value.is_instance_of::<PyInt>() => Err(error),
                     _ => Err(out_of_range(&value, $what, $written)),
                 }

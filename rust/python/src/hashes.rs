@@ -11,13 +11,13 @@ use crate::convert::Seed;
 /// The canonical JSON of a value, as `bytes`.
 #[pyfunction]
 pub(crate) fn canonical(args: &Bound<'_, PyAny>) -> PyResult<Cow<'static, [u8]>> {
-    written(args).map(Cow::Owned)
+    Ok(Cow::Owned(written(args)?.text))
 }
 
 /// The fingerprint of a call of a tool.
 #[pyfunction]
 pub(crate) fn fingerprint(tool: &Bound<'_, PyString>, args: &Bound<'_, PyAny>) -> PyResult<u64> {
-    Ok(policy_core::fingerprint(&tool.to_string_lossy(), &written(args)?))
+    Ok(policy_core::fingerprint(&tool.to_string_lossy(), &written(args)?.text))
 }
 
 /// The xxh3 of some bytes.

@@ -6,7 +6,7 @@ use policy_core::{Dimension, EngineError, ErrorKind, Failure, ModelCall, Slot, T
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
-use crate::canonical::canonical;
+use crate::canonical::{Canonical, canonical};
 use crate::convert::{Id, Instant, Seed, Shape, Tokens};
 use crate::decision::{Decision, Settlement};
 use crate::errors;
@@ -136,10 +136,11 @@ impl Run {
         facts: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Decision> {
         let tool = tool.to_string_lossy();
-        let text = canonical(args)?;
+        let Canonical { text, is_exact } = canonical(args)?;
         let sent = self.columns.call(&self.program, &tool, args, facts)?;
         let slots = sent.slots();
-        let event = ToolCall { call: call.map(|id| id.0), tool: &tool, args: &text, facts: &slots };
+        let call = call.map(|id| id.0);
+        let event = ToolCall { call, tool: &tool, args: &text, is_exact, facts: &slots };
         let decision = self.ask(args.py(), |run| run.tool_call(now.0, &event))?;
         Ok(Decision::new(decision, &self.program))
     }

@@ -29,8 +29,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from checkrein.adapters.langchain.hooks import Checkrein, Describe
 from checkrein.errors import EngineError
+
+try:
+    from checkrein.adapters.langchain.hooks import Checkrein, Describe
+except ImportError as error:
+    needs = f"this adapter needs LangChain 1.x, `pip install 'checkrein[langchain]'` ({error})"
+    raise type(error)(needs, name=error.name) from error
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from checkrein.adapters.names import policy_name
+from checkrein.adapters.names import policy_name, refuse_overrides
 from checkrein.errors import EngineError
-from checkrein.guard.prompt import upper_bound
+from checkrein.guard.prompt import refuse_server_tools, upper_bound
 
 if TYPE_CHECKING:
     from langchain.agents.middleware import ModelRequest
@@ -58,6 +58,7 @@ def governed(model: BaseChatModel, cap: int, deadline: float | None) -> BaseChat
         raise EngineError(
             "a model that writes several answers at once (`n`) cannot be capped; leave `n` out", "uncapped"
         )
+    refuse_overrides(getattr(model, "extra_body", None))
     if hasattr(model, "root_client"):
         update |= _clients_without_retries(model, deadline)
     elif "max_retries" in fields and getattr(model, "max_retries", 0) != 0:
@@ -70,7 +71,16 @@ def governed(model: BaseChatModel, cap: int, deadline: float | None) -> BaseChat
 
 
 def settings_without_cap(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """A request's settings without a say on the output, which the copy of the model has."""
+    """A request's settings without a say on the output, which the copy of the model has.
+
+    Raises `EngineError` for settings that would replace what was decided.
+    """
+    for name in ("model", "model_name", "n"):
+        if settings.get(name) not in (None, 1):
+            raise EngineError(
+                f"the setting `{name}` would replace what the policy decides; leave it out", "uncapped"
+            )
+    refuse_overrides(settings.get("extra_body"))
     return {name: value for name, value in settings.items() if name not in _OUTPUT_SETTINGS}
 
 
@@ -79,7 +89,9 @@ def prompt_bound(request: ModelRequest[Any], extra: str) -> int:
     messages = [request.system_message, *request.messages] if request.system_message else request.messages
     sent = [{name: getattr(message, name, None) for name in _SENT} for message in messages]
     tools = [tool if isinstance(tool, dict) else convert_to_openai_tool(tool) for tool in request.tools]
-    return upper_bound([*sent, extra], [tools, _schemas(request.response_format)])
+    refuse_server_tools(tools)
+    added = [getattr(request.model, "extra_body", None), request.model_settings.get("extra_body")]
+    return upper_bound([*sent, extra], [tools, _schemas(request.response_format), added])
 
 
 def _output_field(model: BaseChatModel) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from checkrein.diagnostics import Related, quote
 from checkrein.language.facts import ARG_PREFIX, Unknown, find
-from checkrein.language.translate.walk import ARTICLE, EXAMPLE
+from checkrein.language.translate.walk import ARTICLE, example
 from checkrein.language.tree import Affix, And, Compare, Defined, Has, Member, Not, Or
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def literal_problem(
         return Unknown(
             "R0201",
             f"{quote(subject)} is {ARTICLE[dimension]}, {quote(written)} is {ARTICLE[literal.dimension]}",
-            f"write {ARTICLE[dimension]} such as {EXAMPLE[dimension]}",
+            f"write {ARTICLE[dimension]} such as {example(dimension, written)}",
         )
     if choices and literal.value not in choices:
         help = names.did_you_mean(str(literal.value), choices)

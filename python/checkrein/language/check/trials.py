@@ -83,27 +83,27 @@ class TrialChecker:
         if call.fails is not None:
             self._fails(call.fails)
 
-    def _argument(self, call: Call, argument: str, value: Literal) -> None:
+    def _argument(self, call: Call, argument: Name, value: Literal) -> None:
         if call.point == "model" or call.name is None:
-            self.report.add("R0104", value.span, f"a model call has no argument {quote(argument)}")
+            self.report.add("R0104", argument.span, f"a model call has no argument {quote(argument.text)}")
             return
         tool = self.names.tools.get(call.name.text)
         if tool is None:
             return
         if not tool.args:
             return  # nothing is declared, so nothing can be misspelt
-        declared = next((a for a in tool.args if a.name.text == argument), None)
+        declared = next((a for a in tool.args if a.name.text == argument.text), None)
         if declared is None:
             if not self.names.broken:
-                help = self.names.did_you_mean(argument, [a.name.text for a in tool.args])
+                help = self.names.did_you_mean(argument.text, [a.name.text for a in tool.args])
                 self.report.add(
                     "R0104",
-                    value.span,
-                    f"tool {quote(tool.name.text)} declares no argument {quote(argument)}",
+                    argument.span,
+                    f"tool {quote(tool.name.text)} declares no argument {quote(argument.text)}",
                     help=help,
                 )
             return
-        self._value(value, argument, declared.type.dimension, declared.type.choices)
+        self._value(value, argument.text, declared.type.dimension, declared.type.choices)
 
     def _fact(self, name: Name, value: Literal) -> None:
         if name.text in self.names.facts:

@@ -58,7 +58,11 @@ def _model(model: Model, report: Report) -> None:
         )
     missing = [w for w in ("place", "window", "output") if getattr(model, w) is None]
     if missing:
-        examples = {"place": "place cloud", "window": "window 128k tokens", "output": "output 4k tokens"}
+        examples = {
+            "place": "place edge` or `place cloud",
+            "window": "window 128k tokens",
+            "output": "output 4k tokens",
+        }
         report.add(
             "R0306",
             model.name.span,

@@ -81,7 +81,7 @@ def _call(b: Builder, span: Span, parts: list[Any], point: Any) -> Call:
     return Call(
         point,
         name,
-        tuple((i.value[0].text, i.value[1]) for i in items if i.word == "argument"),
+        tuple(i.value for i in items if i.word == "argument"),
         tuple(i.value for i in items if i.word == "fact"),
         used.get("input", 0),
         used.get("output", 0),

@@ -89,8 +89,26 @@ def percent(b: Builder, span: Span, parts: list[Any]) -> Any:
 
 @builds("count")
 def count(b: Builder, span: Span, parts: list[Any]) -> Any:
-    value = b.number(parts[0])
+    token = parts[0]
+    if exact(str(token), 1) is None:
+        b.report.add(
+            "R0024",
+            span,
+            f"{quote(token)} is not a whole number",
+            help=f"a count is whole; if a unit is missing, write {_with_unit(str(token))}",
+        )
+        return DROPPED
+    value = b.number(token)
     return value if value is DROPPED else Literal("count", value, span)
+
+
+def _with_unit(number: str) -> str:
+    """What a bare number may have meant."""
+    share = exact(number, 100)
+    meant = [f"`${number}`", f"`{number} s`"] if number[-1].isdigit() else [f"`{number} tokens`"]
+    if share is not None and share <= 100:
+        meant.append(f"`{share}%`")
+    return " or ".join(filter(None, [", ".join(meant[:-1]), meant[-1]]))
 
 
 @builds("tokens")

@@ -46,6 +46,18 @@ EXAMPLE = {
 }
 
 
+def example(dimension: str, written: str) -> str:
+    """A value of the dimension: the author's own number if it is a bare one, else any."""
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?[kM]?", written):
+        if dimension == "tokens":
+            return f"`{written} tokens`"
+        if dimension == "money" and written[-1].isdigit():
+            return f"`${written}`"
+        if dimension == "duration":
+            return f"`{written} s`"
+    return EXAMPLE[dimension]
+
+
 class Item(NamedTuple):
     """One line inside the braces of a statement; `word` is how the author knows it."""
 
@@ -152,7 +164,7 @@ class Builder:
                 "R0201",
                 literal.span,
                 f"`{word}` is {ARTICLE[dimension]}, {quote(written)} is {ARTICLE[literal.dimension]}",
-                help=f"write {ARTICLE[dimension]} such as {EXAMPLE[dimension]}",
+                help=f"write {ARTICLE[dimension]} such as {example(dimension, written)}",
             )
             return DROPPED
         if literal.value == 0 and not zero:

@@ -24,7 +24,7 @@ class Call:
 
     point: Choice["model", "tool"]
     name: Name | None
-    args: tuple[tuple[str, Literal], ...]
+    args: tuple[tuple[Name, Literal], ...]
     facts: tuple[tuple[Name, Literal], ...]
     input: int
     output: int

@@ -1,0 +1,155 @@
+"""The log under everything that can happen to a file, and what never gets into it."""
+
+import asyncio
+import contextlib
+import gc
+import json
+import multiprocessing
+import sys
+import uuid
+import warnings
+
+import pytest
+
+import checkrein
+from checkrein.record import JsonlSink, read_log
+
+SECRET = "canary-91827"
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "log" / "decisions.jsonl"
+
+
+def search(run, query="x"):
+    """One guarded call."""
+    return run.tool("search", lambda query: query, query=query)
+
+
+def kinds(log):
+    return [record["kind"] for record in read_log(log)]
+
+
+@pytest.mark.parametrize("user", ["\ud800", uuid.UUID(int=1)])
+def test_no_name_of_a_host_stops_a_run(make_guard, log, user):
+    with make_guard(log=log).run(user=user) as run:
+        assert search(run) == "x"
+    assert [record["user"] for record in read_log(log) if "user" in record] == [
+        "\ud800" if user == "\ud800" else str(user)
+    ]
+
+
+def test_a_clock_that_went_wrong_stops_no_run(make_guard, log):
+    guard = make_guard(log=log, clock=checkrein.VirtualClock(wall=10**30))
+    with guard.run() as run:
+        assert search(run) == "x"
+    assert next(r["time"] for r in read_log(log) if r["kind"] == "decision") == f"{10**30} ns"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a device of Linux")
+def test_a_full_disk_is_said_once_and_stops_no_run(make_guard):
+    guard = make_guard(log="/dev/full")
+    with guard.run() as run, warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert search(run) == "x"
+        assert search(run, "y") == "y"
+    assert ["not logged" in str(warning.message) for warning in said] == [True]
+    assert guard.sink.lost == 4
+    guard.sink.close()
+
+
+def test_a_warning_that_is_an_error_comes_once_too(make_guard, tmp_path):
+    (tmp_path / "file").write_text("")
+    with make_guard(log=tmp_path / "file" / "log").run() as run, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(RuntimeWarning):
+            search(run)
+        assert search(run, "y") == "y"
+
+
+@pytest.mark.parametrize("lose", ["delete", "empty"])
+def test_a_log_that_is_lost_is_begun_again_with_its_program(make_guard, log, lose):
+    with make_guard(log=log).run() as run:
+        search(run)
+        if lose == "delete":
+            log.unlink()
+        else:
+            log.write_text("")
+        search(run, "y")
+    assert kinds(log) == ["program", "decision", "settlement"]
+
+
+def write_much(log, worker):
+    sink = JsonlSink(log)
+    for number in range(100):
+        sink.write({"kind": "decision", "id": f"{worker}.{number}", "padding": "x" * 20_000})
+    sink.close()
+
+
+def test_processes_that_share_a_log_do_not_tear_its_lines(log):
+    workers = [
+        multiprocessing.get_context("spawn").Process(target=write_much, args=[log, w]) for w in range(3)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    lines = log.read_text().splitlines()
+    assert len({json.loads(line)["id"] for line in lines}) == len(lines) == 300
+
+
+def test_a_line_that_nests_too_deeply_is_passed_over(log):
+    log.parent.mkdir()
+    log.write_text("[" * 100_000 + '\n{"kind": "decision"}\n')
+    assert kinds(log) == ["decision"]
+
+
+def test_no_text_of_a_host_or_a_model_gets_into_the_log(make_guard, log):
+    guard = make_guard(
+        'fact data.text text default "-"',
+        'rule "text" on model any when data.text == "known" then deny because "known"',
+        'rule "query" on tool "search" when call.args.query starts with "ca" then escalate to "leads"',
+        '  because "a text decided"',
+        log=log, approver=lambda approval: True,
+    )  # fmt: skip
+    with guard.run(facts={"data.text": SECRET}) as run:
+        run.model(lambda model, max_tokens, prompt: SECRET, model="large", prompt=SECRET)
+        search(run, SECRET)
+        for error in (ValueError(SECRET), TimeoutError(SECRET), ConnectionError(SECRET)):
+            with contextlib.suppress(Exception):
+                run.tool("search", lambda query, error=error: (_ for _ in ()).throw(error), query=SECRET)
+        with pytest.raises(checkrein.Refusal):
+            run.tool("refund", lambda amount: amount, amount=SECRET)
+    assert "escalate" in log.read_text()
+    assert SECRET not in log.read_text()
+
+
+def test_a_call_that_is_collected_while_a_record_is_written_is_recorded_too(make_guard, log):
+    class Collecting:
+        """A user whose name takes the collector to be written."""
+
+        def __str__(self):
+            gc.collect()
+            return "u"
+
+    async def slow(query):
+        await asyncio.Event().wait()
+
+    async def main():
+        task = asyncio.ensure_future(abandoned.tool("search", slow, query="x"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task._log_destroy_pending = False
+        return task
+
+    guard = make_guard(log=log)
+    abandoned = guard.run(id="abandoned")
+    loop = asyncio.new_event_loop()
+    garbage = [loop.run_until_complete(main())]
+    loop.close()
+    garbage.append(garbage)
+    del garbage
+    with guard.run(user=Collecting()) as run:
+        assert search(run) == "x"
+    assert any(r.get("error") == "cancelled" for r in read_log(log) if r.get("run") == "abandoned")
