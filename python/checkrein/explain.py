@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from checkrein import amounts
 from checkrein.errors import CheckreinError
-from checkrein.guard.words import printable
+from checkrein.sentences import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from checkrein.guard.words import for_agent
+from checkrein.sentences import for_agent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

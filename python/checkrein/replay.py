@@ -14,8 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from checkrein import sentences
 from checkrein.errors import CheckreinError, EngineError
-from checkrein.guard import Guard, Run, VirtualClock, words
+from checkrein.guard import Guard, Run, VirtualClock
 from checkrein.guard.classify import Failure
 from checkrein.guard.usage import NOTHING, Usage
 from checkrein.trace import ModelTurn, Problem, RecordedRun, ToolCall, ToolResult, read_trace
@@ -177,7 +178,7 @@ class _Replay:
 
     def _tool(self, call: ToolCall, message: int) -> None:
         self.report.tool_calls += 1
-        subject = words.subject("tool", call.name)
+        subject = sentences.subject("tool", call.name)
         decision = self._ask(
             lambda again: self.run.decide(tool=call.name, args=call.arguments, call=again), subject, message
         )

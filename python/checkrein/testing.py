@@ -15,9 +15,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checkrein import _core
+from checkrein import _core, sentences
 from checkrein.errors import EngineError, LoadError
-from checkrein.guard import Guard, VirtualClock, words
+from checkrein.guard import Guard, VirtualClock
 from checkrein.guard.classify import Failure
 from checkrein.guard.usage import NOTHING, UNKNOWN, Usage
 
@@ -275,7 +275,7 @@ def _expectation(item: tree.Expect) -> str:
 
 def _came(decision: Any, call: _Call, file: str) -> str:
     if decision.outcome != "allow":
-        return words.for_developer(decision, call.subject, file)
+        return sentences.for_developer(decision, call.subject, file)
     if decision.event.endswith("error"):
         return f"{call.subject} failed, and its error was passed on (`{decision.by}`)"
     return f"{call.subject} allowed" + (f" on `{decision.model}`" if decision.model else "")

@@ -56,9 +56,9 @@ def replay(
     """
     import checkrein
     from checkrein.cli import replay_report as report
-    from checkrein.guard.words import printable
     from checkrein.record import JsonlSink
     from checkrein.replay import replay as replay_trace
+    from checkrein.sentences import printable
     from checkrein.trace import Problem
 
     program = checkrein.load(policy, log=None).program

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from checkrein import amounts
 from checkrein.cli.output import count, table
-from checkrein.guard.words import printable
 from checkrein.replay import BYTES_PER_TOKEN
+from checkrein.sentences import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

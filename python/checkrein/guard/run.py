@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from checkrein import _core
+from checkrein import _core, sentences
 from checkrein.errors import EngineError, Refusal, Stopped
-from checkrein.guard import words
 from checkrein.guard.approval import Approval, Approver
 from checkrein.guard.classify import Failure
 from checkrein.guard.context import RUN, put_back
@@ -117,7 +116,7 @@ class Run:
             return call(model=decision.model, max_tokens=decision.output_cap, **kwargs)
 
         request = Request(
-            "model", words.subject("model", model), ask, invoke, usage,
+            "model", sentences.subject("model", model), ask, invoke, usage,
             key=key, exact=(model, input_tokens, max_tokens), approver=approver,
         )  # fmt: skip
         return carry_out(steps(self, request), is_asynchronous(call))
@@ -159,7 +158,7 @@ class Run:
             return invoke() if invoke else call(**arguments)
 
         request = Request(
-            "tool", words.subject("tool", name), ask, run_it, lambda _value: NOTHING, arguments,
+            "tool", sentences.subject("tool", name), ask, run_it, lambda _value: NOTHING, arguments,
             threaded=self.guard.tool_timeouts.get(name) is not None,
             key=key, exact=key and (name, _core.canonical(arguments)), approver=approver,
         )  # fmt: skip
@@ -238,13 +237,14 @@ class Run:
         """Ask about a model call; `call` is the logical call when it is asked again."""
         return self._decided(
             lambda now: self._core.model_call(now, call, model, input_tokens, max_tokens, facts),
-            words.subject("model", model),
+            sentences.subject("model", model),
         )
 
     def ask_tool(self, call: int | None, name: str, arguments: dict[str, Any], facts: dict[str, Any]) -> Any:
         """Ask about a tool call; `call` is the logical call when it is asked again."""
         return self._decided(
-            lambda now: self._core.tool_call(now, call, name, arguments, facts), words.subject("tool", name)
+            lambda now: self._core.tool_call(now, call, name, arguments, facts),
+            sentences.subject("tool", name),
         )
 
     def settle(self, decision: Any, usage: Usage | None = None) -> Any:
@@ -304,7 +304,7 @@ class Run:
 
     def refusal(self, decision: Any, subject: str) -> Refusal:
         """The exception for a decision that does not let a call run."""
-        return words.refusal(decision, subject, self.guard.program.file, self.decision_id(decision))
+        return sentences.refusal(decision, subject, self.guard.program.file, self.decision_id(decision))
 
     def decision_id(self, decision: Any) -> str:
         """The id under which the log keeps this decision."""

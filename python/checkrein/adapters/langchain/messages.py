@@ -7,8 +7,8 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
 
+from checkrein import sentences
 from checkrein.errors import Refusal
-from checkrein.guard import words
 from checkrein.guard.usage import Usage, read_usage
 
 
@@ -26,7 +26,7 @@ def usage_of(result: Any) -> Usage | None:
 def last_word(refusal: Refusal) -> AIMessage:
     """The message that ends an agent whose model may not be called."""
     decision = refusal.decision
-    text = decision.tell_user or words.for_agent(decision)
+    text = decision.tell_user or sentences.for_agent(decision)
     return AIMessage(content=text, response_metadata={"checkrein": _verdict(refusal)})
 
 
@@ -38,7 +38,7 @@ def is_last_word(message: Any) -> bool:
 def refused(tool_call: Mapping[str, Any], refusal: Refusal) -> ToolMessage:
     """What the agent gets instead of a tool's result."""
     return ToolMessage(
-        content=words.for_agent(refusal.decision),
+        content=sentences.for_agent(refusal.decision),
         name=tool_call["name"],
         tool_call_id=tool_call["id"],
         status="error",
