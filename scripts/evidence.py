@@ -79,12 +79,13 @@ def main() -> None:
     options = parser.parse_args()
     state = ROOT / "target" / f"evidence-{options.check}-{options.seed}-{options.count}.json"
     state.parent.mkdir(exist_ok=True)
+    checked = commit()  # now: the tree may move on while the check runs
     begun = time.monotonic()
     result = CHECKS[options.check](options.count, options.seed, state)
     seconds = time.monotonic() - begun
     given = f" N={options.count}" if options.check == "differential" else ""
     row = (
-        f"| {options.check} | `make evidence-{options.check}{given}` | {commit()} "
+        f"| {options.check} | `make evidence-{options.check}{given}` | {checked} "
         f"| {options.seed} | {options.count} | {seconds:.0f} | {result.replace('|', '/')} |\n"
     )
     rows = [line for line in read_rows() if not line.startswith(f"| {options.check} |")]
