@@ -1,8 +1,10 @@
 //! The facts that the engine knows by itself, and the view through which conditions read all facts.
 
+use std::sync::Arc;
+
 use crate::event::ErrorKind;
 use crate::ledger::Ledger;
-use crate::program::{BoundKind, Condition, Index, Presence, Program, Source};
+use crate::program::{BoundKind, Condition, Fact, Index, Presence, Program, Source};
 use crate::value::{Dimension, Slot, Value};
 
 /// A fact of the engine's own.
@@ -156,12 +158,19 @@ impl<'a> View<'a> {
         };
         match (typed(slot, fact.dimension), &fact.presence) {
             (Slot::Missing, Presence::Default(value)) => value.as_slot(),
-            (Slot::Text(text), _) if !fact.choices.is_empty() => {
-                let known = fact.choices.binary_search_by(|choice| choice.as_bytes().cmp(text.as_bytes()));
-                if known.is_ok() { slot } else { Slot::Ill }
-            }
+            (Slot::Text(text), _) if !is_among(self.choices(index, fact), text) => Slot::Ill,
             (slot, _) => slot,
         }
+    }
+
+    /// The texts that a fact may be; an argument's are those of the tool that is called.
+    fn choices(&self, index: u32, fact: &'a Fact) -> &'a [Arc<str>] {
+        if fact.source != Source::Arg {
+            return &fact.choices;
+        }
+        let called = self.call.tool.and_then(|name| self.program.tool(name));
+        let arg = called.and_then(|tool| tool.args.iter().find(|arg| arg.fact == index));
+        arg.map_or(&[], |arg| &arg.choices)
     }
 
     /// What a condition read, to explain a decision with.
@@ -213,6 +222,11 @@ impl<'a> View<'a> {
             _ => self.ledger.cell(kind).spent,
         }
     }
+}
+
+/// Whether a text is one of the choices, if there are any.
+fn is_among(choices: &[Arc<str>], text: &str) -> bool {
+    choices.is_empty() || choices.binary_search_by(|choice| choice.as_bytes().cmp(text.as_bytes())).is_ok()
 }
 
 /// A slot of the wrong sort or out of range is ill-typed, whatever the host thinks.

@@ -72,7 +72,7 @@ def several(items: Iterable[bytes]) -> bytes:
 
 def seal(payload: bytes) -> bytes:
     """Put the header before a payload."""
-    head = b"REIN" + struct.pack("<HH", 1, 1) + b"slice001" + hashlib.sha256(payload).digest()
+    head = b"REIN" + struct.pack("<HH", 1, 1) + b"slice002" + hashlib.sha256(payload).digest()
     return head + struct.pack("<I", len(payload)) + payload
 
 
@@ -147,7 +147,7 @@ class Writer:
     def tool(self, name: str, args: list[tuple[str, str, str | None]]) -> bytes:
         keys = [(fact[0], fact[1]) for fact in self.facts]
         written = several(
-            self.s(arg) + u(keys.index((f"call.args.{arg}", dimension))) + bytes([UNITS[unit]])
+            self.s(arg) + u(keys.index((f"call.args.{arg}", dimension))) + bytes([UNITS[unit]]) + several([])
             for arg, dimension, unit in sorted(args)
         )
         return self.s(name) + b"\0\0\0" + written

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from checkrein.language import tree
@@ -80,15 +80,12 @@ def look(run: Run, name: str, ask: Ask) -> tuple[str, Any]:
 
 
 def argument(run: Run, name: str, ask: Ask) -> tuple[str, Any]:
-    """An argument as its tool declares it; of a text, all that any tool lets it be is allowed."""
+    """An argument as its tool declares it."""
     declared = [arg for arg in run.tools[ask.tool].args if arg.name.text == name]
     if not declared:
         return "text", MISSING
     kind = declared[0].type
-    alike = [arg.type for tool in run.tools.values() for arg in tool.args if arg.name.text == name]
-    choices = [each.choices for each in alike if each.dimension == kind.dimension]
-    together = sum(choices, ()) if all(choices) else ()
-    return kind.dimension, convert(replace(kind, choices=together), ask.args.get(name))
+    return kind.dimension, convert(kind, ask.args.get(name))
 
 
 def host(dimension: str, value: Any) -> tuple[str, Any]:

@@ -89,8 +89,8 @@ pub(crate) fn facts(reader: &mut Reader<'_>, strings: &[Arc<str>]) -> Result<Vec
             has_default |= default == Some(key.into());
             Ok((key, choice))
         })?;
-        if !choices.is_empty() && dimension != Dimension::Text {
-            return Err(reader.malformed("a number has choices"));
+        if !choices.is_empty() && (dimension != Dimension::Text || source == Source::Arg) {
+            return Err(reader.malformed("a number has choices, or a fact that has them at each tool"));
         }
         if !choices.is_empty() && default.is_some() && !has_default {
             return Err(reader.malformed("a default is none of the choices"));
@@ -147,11 +147,14 @@ fn arg(reader: &mut Reader<'_>, strings: &[Arc<str>], facts: &[Fact]) -> Result<
         2 => Some(MoneyUnit::Cents),
         _ => return Err(reader.malformed("a code is unknown")),
     };
+    let choices = reader.ascending(|reader| reader.keyed_text(strings))?;
     match facts.get(fact as usize) {
         Some(filled)
-            if filled.source == Source::Arg && unit.is_some() == (filled.dimension == Dimension::Money) =>
+            if filled.source == Source::Arg
+                && unit.is_some() == (filled.dimension == Dimension::Money)
+                && (choices.is_empty() || filled.dimension == Dimension::Text) =>
         {
-            Ok((key, Arg { name, fact, unit }))
+            Ok((key, Arg { name, fact, unit, choices: choices.into_boxed_slice() }))
         }
         _ => Err(reader.malformed("an argument fills a fact of another sort")),
     }

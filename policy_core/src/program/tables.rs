@@ -170,6 +170,8 @@ pub struct Arg {
     pub fact: u32,
     /// For money only.
     pub unit: Option<MoneyUnit>,
+    /// The only texts that this tool takes, ascending; empty for any.
+    pub choices: Box<[Arc<str>]>,
 }
 
 /// A declared tool.

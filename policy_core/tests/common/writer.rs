@@ -180,6 +180,7 @@ impl<'a> Plan<'a> {
                 w.text(arg);
                 w.number(at(&self.facts, fact));
                 w.byte(*unit);
+                w.number(0);
             });
         });
         w.list(&self.states, |w, name| {
@@ -352,7 +353,7 @@ pub fn payload(policy: &Policy) -> Vec<u8> {
 
 /// A payload with a header that fits it.
 pub fn seal(payload: &[u8]) -> Vec<u8> {
-    let mut bytes = b"REIN\x01\x00\x01\x00slice001".to_vec();
+    let mut bytes = b"REIN\x01\x00\x01\x00slice002".to_vec();
     bytes.extend_from_slice(&Sha256::digest(payload));
     bytes.extend_from_slice(&(payload.len() as u32).to_le_bytes());
     bytes.extend_from_slice(payload);

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from checkrein.language.lower import Constant, Tables
-    from checkrein.language.tree import Outcome, Selector
+    from checkrein.language.tree import Arg, Outcome, Selector
 
 MAGIC = b"REIN"
 FORMAT = 1
-SCHEMA = b"slice001"
+SCHEMA = b"slice002"
 JUMPS = {"jump_if_false": 8, "jump_if_true": 9}
 JOINTS = {"not": 5, "and": 6, "or": 7}
 AFFIXES = {"starts": 3, "ends": 4}
@@ -188,13 +188,15 @@ class _Sections:
         for arg in sorted(tool.args, key=lambda a: a.name.text.encode()):
             key = (ARG_PREFIX + arg.name.text, DIMENSIONS.index(arg.type.dimension))
             if key in self.fact_index:
-                read.append((arg.name.text, self.fact_index[key], MONEY_UNITS.index(arg.type.unit)))
+                read.append((arg, self.fact_index[key]))
         w.sequence(read, self.arg)
 
-    def arg(self, row: tuple[str, int, int]) -> None:
-        self.w.text(row[0])
-        self.w.number(row[1])
-        self.w.byte(row[2])
+    def arg(self, row: tuple[Arg, int]) -> None:
+        arg, fact = row
+        self.w.text(arg.name.text)
+        self.w.number(fact)
+        self.w.byte(MONEY_UNITS.index(arg.type.unit))
+        self.w.sequence(sorted(set(arg.type.choices), key=lambda c: c.encode()), self.w.text)
 
     def state(self, name: str) -> None:
         state = self.t.names.states[name]

@@ -15,7 +15,6 @@ from checkrein.language.facts import (
     BuiltIn,
     Context,
     Unknown,
-    choices_of,
     context_of,
     find,
 )
@@ -199,8 +198,7 @@ class _Conditions:
             for a in tool.args
             if a.name.text == arg and a.type.dimension == dimension
         ]
-        choices = tuple(sorted(choices_of(declared)))
-        return FactEntry(1, int(any(a.optional for a in declared)), None, choices)
+        return FactEntry(1, int(any(a.optional for a in declared)))
 
 
 def _constant_order(constant: Constant) -> Any:
