@@ -52,11 +52,26 @@ def test_runs_of_invocations_are_not_kept(serve, make_guard):
             (abandoned,) = governed._runs.values()
             with pytest.raises(openai.AuthenticationError):
                 agent.invoke(question(), thread())
-            assert abandoned.outcome.kind == "completed"
+            assert abandoned.outcome.kind == "error"
             assert abandoned not in governed._runs.values()
             assert len(governed._runs) == 1
         agent.invoke(question(), thread())
         assert (len(governed._runs), len(governed._threads)) == (0, 0)
+
+
+def test_paused_runs_are_kept_up_to_a_number(serve, make_guard, monkeypatch):
+    from langchain.agents import create_agent
+
+    from checkrein.adapters.langchain import hooks
+
+    monkeypatch.setattr(hooks, "MOST_PAUSED", 2)
+    governed = langchain.middleware(make_guard())
+    server = serve({"large-1": [refuse(401)] * 5})
+    agent = create_agent(chat(server), [], middleware=[governed], checkpointer=InMemorySaver())
+    for number in range(5):
+        with pytest.raises(openai.AuthenticationError):
+            agent.invoke(question(), thread(str(number)))
+    assert (len(governed._runs), len(governed._threads)) == (2, 2)
 
 
 def test_an_agent_in_a_tool_shares_the_run(serve, make_guard, shop):

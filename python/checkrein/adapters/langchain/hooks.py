@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 # What the host knows about one call: `step`, `confidence`, `facts`, and `input_tokens` of a model call.
 Describe = Callable[[Any], Mapping[str, Any]]
+# As many runs are kept for being resumed; beyond it the oldest ends, as if it were not in this process.
+MOST_PAUSED = 10_000
 _private = OmitFromSchema(input=True, output=True)
 _result = OmitFromSchema(input=True, output=False)
 
@@ -95,8 +97,12 @@ class Checkrein(AgentMiddleware[Any, Any, Any]):
             abandoned = self._runs.pop(self._threads.get(thread, ""), None)
             self._threads[thread] = run.id
             self._runs[run.id] = run
-        if abandoned is not None:
-            abandoned.end()
+            ended = [] if abandoned is None else [abandoned]
+            if len(self._runs) > MOST_PAUSED:
+                ended.append(self._runs.pop(next(iter(self._runs))))
+                self._threads = {key: id for key, id in self._threads.items() if id in self._runs}
+        for old in ended:
+            old.end(EngineError("this run was left in the middle and is not resumed", "abandoned"))
         return {"checkrein_run": run.id, "checkrein_outcome": "running"}
 
     async def abefore_agent(self, state: Any, runtime: Runtime[Any]) -> dict[str, Any]:
