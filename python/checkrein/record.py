@@ -92,7 +92,7 @@ class JsonlSink:
 
     def _append(self, record: dict[str, Any]) -> None:
         """Add a line in one write: what other processes add stands before or after it."""
-        line = json.dumps(record, ensure_ascii=False, separators=(",", ":"), default=str)
+        line = _WRITTEN(record)
         # Half a surrogate pair, which a model may put in a name, becomes the escape that JSON has for it.
         data = b"\n" * self._torn + line.encode("utf-8", "backslashreplace") + b"\n"
         written = self._file.write(data)
@@ -109,6 +109,10 @@ class JsonlSink:
             if self._file is not None:
                 self._file.close()
                 self._file = None
+
+
+# Made once: `json.dumps` with options makes an encoder for every call.
+_WRITTEN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
 
 def _private(path: str, flags: int) -> int:
