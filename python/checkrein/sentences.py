@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from checkrein.errors import Denied, Escalated, Failed, Refusal, Stopped
+from checkrein.nearest import closest
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 # As long as a declared name may be.
 _NAME_MAX = 128
+# Most names among which one that was meant is looked for: a denial must not take long.
+_CANDIDATES_MAX = 2_000
 
 _CLASSES: dict[str, type[Refusal]] = {
     "stop": Stopped,
@@ -64,7 +70,18 @@ def _sentence(words: str) -> str:
     return words[0].upper() + words[1:] + ("" if words[-1] in ".!?" else ".")
 
 
-def refusal(decision: Any, subject: str, file: str, id: str) -> Refusal:
-    """The exception that carries `decision` to the host."""
+def refusal(decision: Any, subject: str, file: str, id: str, declared: Collection[str] = ()) -> Refusal:
+    """The exception that carries `decision` to the host.
+
+    `declared` are the names that there are, if the decision is about one that there is not.
+    """
     kind = _CLASSES[decision.outcome]
-    return kind(f"{for_developer(decision, subject, file)} [{id}]", decision, id)
+    meant = _meant(subject, declared)
+    return kind(f"{for_developer(decision, subject, file)}{meant} [{id}]", decision, id)
+
+
+def _meant(subject: str, declared: Collection[str]) -> str:
+    """Which declared name the subject may have meant; nothing if none is like it."""
+    name = subject.partition("`")[2].removesuffix("`")
+    found = closest(name, declared) if len(declared) <= _CANDIDATES_MAX else None
+    return f"; did you mean `{found}`?" if found else ""

@@ -221,7 +221,7 @@ class _Rehearsal:
             return
         call = self.calls[number - 1]
         decision = call.decided(item.kind)
-        target = decision.queue if item.kind == "escalate" else decision.state
+        target = {"allow": decision.model, "escalate": decision.queue}.get(item.kind, decision.state)
         met = (
             decision.outcome == item.kind
             and (item.target is None or item.target.text == target)
@@ -266,7 +266,7 @@ def _failure(item: tree.Call) -> Failure:
 
 
 def _expectation(item: tree.Expect) -> str:
-    link = " to" if item.kind == "escalate" else ""
+    link = {"allow": " on", "escalate": " to"}.get(item.kind, "")
     target = f"{link} `{item.target.text}`" if item.target else ""
     by = f" by `{item.by.text}`" if item.by else ""
     at = f" at call {item.at_call}" if item.at_call else ""

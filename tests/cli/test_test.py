@@ -140,6 +140,34 @@ def test_repeats_may_be_nested():
     assert misses('repeat 2 { repeat 3 { tool "look" { } } }', "expect allow at call 6") == []
 
 
+def test_an_allowed_call_names_its_model():
+    assert misses(
+        'model "large" { input 10 asks 10 }', 'expect allow on "large"', 'expect allow on "large" at call 1',
+        'model "large" { input 10 asks 10 step.kind "short" }', 'expect allow on "small"',
+        'model "large" { input 10 asks 10 } fails "timeout" 2 times', 'expect allow on "small"',
+        'model "large" { input 10 asks 10 } fails "auth"', 'expect allow on "large"',
+    ) == []  # fmt: skip
+
+
+def test_a_missed_model_says_which_was_allowed():
+    assert misses(
+        'model "large" { input 10 asks 10 step.kind "short" }', 'expect allow on "large"',
+        'model "large" { input 9k }', 'expect allow on "large" at call 2',
+    ) == [
+        ("allow on `large`", "model `large` allowed on `small` (call 1)"),
+        (
+            "allow on `large` at call 2",
+            "model `large` stopped in state `over` by limit `per run` at t.rein:10 (call 2)",
+        ),
+    ]  # fmt: skip
+
+
+def test_a_tool_call_that_only_a_repeat_brings_there_has_no_model():
+    assert misses(
+        'model "small" { input 1 }', 'repeat 2 { expect allow on "small" tool "look" { } }'
+    ) == [("allow on `small`", "tool `look` allowed (call 2)")]  # fmt: skip
+
+
 def test_a_file_that_is_not_there(tmp_path):
     import checkrein
 

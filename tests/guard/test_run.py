@@ -126,6 +126,22 @@ def test_an_undeclared_tool_is_denied_and_not_run(guard):
     assert not ran
 
 
+def test_an_undeclared_name_that_is_like_a_declared_one_says_so(guard):
+    with guard.run() as run:
+        with pytest.raises(checkrein.Denied, match=r"`undeclared tool`; did you mean `search`\? \["):
+            run.tool("serch", lambda: None)
+        with pytest.raises(checkrein.Denied, match=r"`undeclared tool` \["):
+            run.tool("rm", lambda: None)
+        with pytest.raises(checkrein.Denied, match=r"`undeclared model`; did you mean `large`\? \["):
+            run.model(lambda model, max_tokens: None, model="larg", input_tokens=1)
+
+
+def test_a_rule_that_is_called_like_a_built_in_decision_means_no_other_name(make_guard):
+    guard = make_guard('rule "undeclared tool" on tool "search" then deny because "no"')
+    with guard.run() as run, pytest.raises(checkrein.Denied, match=r"at .*: no \["):
+        run.tool("search", lambda query: query, query="x")
+
+
 def test_a_failing_tool_is_retried_within_the_policy_and_then_given_up(guard, clock):
     tries = []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,13 @@ class Guard:
         Ids are the host's words, kept in the records; `id` is made up if it is left out.
         """
         return Run(self, id=id, seed=seed, user=user, session=session, facts=facts, approver=approver)
+
+    def instead_of(self, decision: Any) -> Collection[str]:
+        """The names that are declared, if `decision` denies a call because its own is not."""
+        if decision.kind != "built-in":
+            return ()
+        names: dict[str, Collection[str]] = {"undeclared tool": self.tools, "undeclared model": self.models}
+        return names.get(decision.by, ())
 
     def tool(self, call: Callable[..., Any] | None = None, /, *, name: str | None = None) -> Any:
         """Decorate a function: each call of it is a guarded tool call of the current run."""

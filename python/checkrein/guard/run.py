@@ -304,7 +304,8 @@ class Run:
 
     def refusal(self, decision: Any, subject: str) -> Refusal:
         """The exception for a decision that does not let a call run."""
-        return sentences.refusal(decision, subject, self.guard.program.file, self.decision_id(decision))
+        file, id = self.guard.program.file, self.decision_id(decision)
+        return sentences.refusal(decision, subject, file, id, self.guard.instead_of(decision))
 
     def decision_id(self, decision: Any) -> str:
         """The id under which the log keeps this decision."""

@@ -195,6 +195,9 @@ def _undeclared(names: Names, arg: str, context: Context) -> Unknown:
     help = names.did_you_mean(arg, candidates, prefix=ARG_PREFIX)
     if help is None:
         help = f'declare it: `args {{ "{arg}" ... }}`'
+    if not context.tools:
+        help = f'declare it: `tool "name" {{ args {{ "{arg}" ... }} }}`'
+        return Unknown("R0104", f"no tool is declared, so none has an argument {quote(arg)}", help)
     if len(context.tools) == 1:
         only = context.tools[0].name.text
         return Unknown("R0104", f"tool {quote(only)} declares no argument {quote(arg)}", help)

@@ -6,7 +6,6 @@ import unicodedata
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from checkrein.diagnostics import Related, quote, visible
-from checkrein.language import words
 from checkrein.language.tree import (
     Define,
     Fact,
@@ -23,6 +22,7 @@ from checkrein.language.tree import (
     Test,
     Tool,
 )
+from checkrein.nearest import closest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -80,7 +80,7 @@ class Names:
         if self._suggestions_left <= 0 or len(candidates) > CANDIDATES_MAX:
             return None
         self._suggestions_left -= 1
-        found = words.closest(name, candidates)
+        found = closest(name, candidates)
         return None if found is None else f"did you mean {quote(prefix + found)}?"
 
     def resolve(self, report: Report, kind: str, name: Name, table: Collection[str]) -> bool:

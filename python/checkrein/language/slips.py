@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from checkrein.diagnostics import quote
 from checkrein.language import words
+from checkrein.nearest import closest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -247,7 +248,7 @@ def keyword(m: Mistake) -> Slip | None:
         candidates += DIMENSIONS
     if m.chunk in candidates:
         return None
-    meant = words.closest(m.chunk, candidates, cutoff=0.7)
+    meant = closest(m.chunk, candidates, cutoff=0.7)
     if meant is None:
         return None
     return Slip("R0019", f"{quote(m.chunk)} is not a word of the language", f"did you mean `{meant}`?")

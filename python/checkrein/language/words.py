@@ -5,13 +5,12 @@ A grammar terminal never reaches a message: every one of them has its words here
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from lark.lexer import PatternStr
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
     from lark import Lark
 
@@ -104,12 +103,3 @@ def expected(words: dict[str, str], accepted: Collection[str]) -> tuple[str, ...
     if len(phrases) > SHOWN_MAX:
         phrases = [*phrases[:SHOWN_MAX], "..."]
     return tuple(phrases)
-
-
-def closest(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The candidate that is most like the word, or None."""
-    if not 2 <= len(word) <= 64:
-        return None
-    lowered = {c.lower(): c for c in sorted(candidates, reverse=True)}
-    found = difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=cutoff)
-    return lowered[found[0]] if found else None

@@ -39,6 +39,8 @@ class ConditionChecker:
         self.sound = sound
         """The defines that may be looked into."""
         self.used: set[str] = set()
+        self._told: set[tuple[str, int]] = set()
+        """What was found in defines: (code, place)."""
 
     def check(self, condition: Condition | None, context: Context) -> None:
         """Report what is wrong with a condition that stands in a context."""
@@ -171,6 +173,11 @@ class ConditionChecker:
         return None
 
     def _add(self, code: str, span: Span, message: str, use: Span | None, help: str | None = None) -> None:
+        if use is not None:
+            # Each tool words a mistake of a define anew, but mending it once mends it: the first use tells.
+            if (code, span.start) in self._told:
+                return
+            self._told.add((code, span.start))
         related = () if use is None else (Related("used here", use),)
         self.report.add(code, span, message, help=help, related=related)
 

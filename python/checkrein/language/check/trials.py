@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from typing import Literal as Choice
 
 from checkrein.diagnostics import quote
 from checkrein.language.check.conditions import literal_problem
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from checkrein.language.names import Names
     from checkrein.language.tree import Fails, Literal, Name, TestItem
 
+Point = Choice["model", "tool"]
 CALLS_MAX = 10_000
 """Most calls of one test once its repeats are unrolled."""
 BUILT_IN_REASONS = (
@@ -32,7 +34,8 @@ class TrialChecker:
 
     def check(self, test: Test) -> None:
         """Report what is wrong with one test."""
-        calls, expects = self._items(test.items, 0)
+        points: list[Point] = []
+        expects = self._items(test.items, points)
         if expects == 0 and not self.names.broken:
             self.report.add(
                 "R0603",
@@ -40,19 +43,19 @@ class TrialChecker:
                 f"test {quote(test.name.text)} expects nothing",
                 help="write `expect ...`",
             )
-        if calls > CALLS_MAX:
+        if len(points) > CALLS_MAX:
             self.report.add(
                 "R0605", test.name.span, f"test {quote(test.name.text)} makes more than {CALLS_MAX:,} calls"
             )
 
-    def _items(self, items: tuple[TestItem, ...], calls: int) -> tuple[int, int]:
-        """Check the items; the calls made so far, and how many items expect something."""
+    def _items(self, items: tuple[TestItem, ...], points: list[Point]) -> int:
+        """Check the items and append what each of their calls is of; how many items expect something."""
         expects = 0
         for item in items:
             match item:
                 case Call():
                     self._call(item)
-                    calls += 1
+                    points.append(item.point)
                 case Repeat():
                     if not 1 <= item.times <= CALLS_MAX:
                         self.report.add(
@@ -61,16 +64,15 @@ class TrialChecker:
                             f"`repeat` takes 1 to {CALLS_MAX:,}",
                             help="leave it out to do it once",
                         )
-                    after, inner = self._items(item.items, calls)
-                    calls += (after - calls) * min(max(item.times, 1), CALLS_MAX)
-                    calls = min(calls, CALLS_MAX + 1)
-                    expects += inner
+                    before = len(points)
+                    expects += self._items(item.items, points)
+                    _unroll(points, before, item.times)
                 case Expect():
-                    self._expect(item, calls)
+                    self._expect(item, points)
                     expects += 1
                 case _:
                     pass
-        return calls, expects
+        return expects
 
     def _call(self, call: Call) -> None:
         if call.name is not None:
@@ -142,21 +144,49 @@ class TrialChecker:
                 "R0607", fails.kind.span, "`fails ... 0 times` never fails", help="leave `fails` out"
             )
 
-    def _expect(self, expect: Expect, calls: int) -> None:
+    def _expect(self, expect: Expect, points: list[Point]) -> None:
+        calls = len(points)
+        number = calls if expect.at_call is None else expect.at_call
         if calls == 0:
             self.report.add(
                 "R0604", expect.span, "nothing was called before this `expect`", help="put it after a call"
             )
-        elif expect.at_call is not None and not 1 <= expect.at_call <= calls:
+        elif not 1 <= number <= calls:
             self.report.add(
                 "R0601",
                 expect.span,
-                f"there is no call {expect.at_call} before this `expect`",
+                f"there is no call {number} before this `expect`",
                 help=f"calls are numbered from 1; {calls} {'is' if calls == 1 else 'are'} made so far",
             )
         if expect.target is not None:
-            kind = "queue" if expect.kind == "escalate" else "state"
-            table = self.names.queues if kind == "queue" else self.names.states
-            self.names.resolve(self.report, kind, expect.target, table)
+            point = points[number - 1] if 1 <= number <= calls else None
+            self._target(expect.kind, expect.target, point)
         if expect.by is not None and expect.by.text not in BUILT_IN_REASONS:
             self.names.resolve(self.report, "statement", expect.by, self.names.statements)
+
+    def _target(self, kind: str, target: Name, point: Point | None) -> None:
+        """Check what an expected outcome names: the model of `allow`, a queue or a state."""
+        if kind == "allow" and point == "tool":
+            # In a broken policy a call may be missing, and then another one is meant.
+            if not self.names.broken:
+                self.report.add(
+                    "R0608",
+                    target.span,
+                    "a tool call is not allowed on a model",
+                    help="leave `on` out, or name a model call with `at call`",
+                )
+        elif kind == "allow":
+            self.names.resolve(self.report, "model", target, self.names.models)
+        elif kind == "escalate":
+            self.names.resolve(self.report, "queue", target, self.names.queues)
+        else:
+            self.names.resolve(self.report, "state", target, self.names.states)
+
+
+def _unroll(points: list[Point], begin: int, times: int) -> None:
+    """Append the calls from `begin` on again for each further time; no more than tell that it is too much."""
+    once = points[begin:]
+    if once:
+        more = min(max(times, 1) - 1, CALLS_MAX // len(once) + 1)
+        points += once * more
+        del points[CALLS_MAX + 1 :]

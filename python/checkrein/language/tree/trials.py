@@ -60,7 +60,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """`at_call` is 1-based over the calls so far; None is the last one."""
+    """`at_call` is 1-based over the calls so far; None is the last one.
+
+    `target` is the model of `allow on`, the state of `stop` and `fail`, the queue of `escalate`.
+    """
 
     kind: str
     target: Name | None
