@@ -37,7 +37,7 @@ def differential(count: int, seed: int, state: Path) -> str:
     sys.stderr.write(done.stderr)
     if done.returncode != 0:
         raise SystemExit(done.returncode)
-    return "; ".join(line for line in done.stdout.splitlines() if line.strip())
+    return "; ".join(" ".join(line.split()) for line in done.stdout.splitlines() if line.strip())
 
 
 def airline(count: int, seed: int, state: Path) -> str:  # noqa: ARG001 -- one shape for all
