@@ -14,6 +14,7 @@ FORBIDDEN = [
     "openai",
     "httpx",
     "onnxruntime_genai",
+    "asyncio",
 ]
 
 
