@@ -180,3 +180,23 @@ def test_a_name_that_a_model_makes_up_stays_on_one_line(guard):
                 run.tool(name, print)
             assert str(caught.value).isprintable()
             assert len(str(caught.value)) < 300
+
+
+def test_a_prompt_that_grew_before_a_retry_is_counted_again(make_guard):
+    guard = make_guard(
+        'retry "models" on model any { when error.kind == "unavailable" attempts <= 2 }',
+        'else fail "tool_unavailable"',
+    )
+    held = []
+
+    def ask(*, model, max_tokens, messages):
+        held.append(next(c["held"] for c in run.limits() if c["dimension"] == "tokens"))
+        messages.append("y" * 1000)
+        if len(held) == 1:
+            raise ConnectionRefusedError
+        return {"usage": {"prompt_tokens": 1100, "completion_tokens": 5}}
+
+    with guard.run() as run:
+        run.model(ask, model="large", max_tokens=10, messages=["x"])
+    assert held[1] >= held[0] + 1000
+    assert spent(run, "tokens") == 1105

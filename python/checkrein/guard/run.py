@@ -100,12 +100,13 @@ class Run:
         as for `call_tool`. A coroutine function gives a coroutine. Raises `Stopped`, `Failed`, `Denied`
         or `Escalated`; an exception of `call` that no retry takes is passed on unchanged.
         """
-        if input_tokens is None:
-            input_tokens = upper_bound(kwargs)
         sent = self._facts(facts, step, confidence)
 
+        def prompt() -> int:  # counted at every ask: a host may add to its messages before a retry
+            return upper_bound(kwargs) if input_tokens is None else input_tokens
+
         def ask(again: int | None) -> Any:
-            return self.ask_model(again, model, input_tokens, max_tokens, sent)
+            return self.ask_model(again, model, prompt(), max_tokens, sent)
 
         def invoke(decision: Any) -> Any:
             for name in ("max_tokens", "model"):
@@ -117,7 +118,7 @@ class Run:
 
         request = Request(
             "model", sentences.subject("model", model), ask, invoke, usage,
-            key=key, exact=(model, input_tokens, max_tokens), approver=approver,
+            key=key, exact=key and (model, prompt(), max_tokens), approver=approver,
         )  # fmt: skip
         return carry_out(steps(self, request), is_asynchronous(call))
 
