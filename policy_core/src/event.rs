@@ -2,6 +2,15 @@
 
 use crate::value::Slot;
 
+/// When an event happens, by two clocks of the host, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// A clock that never goes back: what delays, deadlines and rolling windows are measured with.
+    pub mono: u64,
+    /// Since the Unix epoch, UTC: what calendar windows are read from.
+    pub wall: u64,
+}
+
 /// A model call that the host wants to make.
 #[derive(Clone, Copy, Debug)]
 pub struct ModelCall<'a> {

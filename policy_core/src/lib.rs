@@ -13,6 +13,7 @@
     allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")
 )]
 
+pub mod books;
 mod decision;
 mod error;
 mod event;
@@ -23,12 +24,13 @@ mod loops;
 mod order;
 mod program;
 mod run;
+pub mod store;
 mod value;
 mod vm;
 
 pub use decision::{Advice, Asked, BuiltIn, By, Decision, Event, Outcome, Reading, Settlement, Vote};
 pub use error::{EngineError, LoadError, LoadErrorKind};
-pub use event::{ErrorKind, Failure, ModelCall, ToolCall, Usage};
+pub use event::{ErrorKind, Failure, ModelCall, Now, ToolCall, Usage};
 pub use facts::BuiltInFact;
 pub use fingerprint::{fingerprint, xxh3_64};
 pub use program::{

@@ -1,0 +1,196 @@
+//! What a node and a store say to each other. One request is in flight at a time; it is sent again, unchanged,
+//! until it is answered.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The name of an account: `scope:id`, limit, measure and window, a line each.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AccountKey(Arc<str>);
+
+impl AccountKey {
+    /// As many bytes as a name may have.
+    pub const LONGEST: usize = 1024;
+
+    /// The name of the account of one bound of a limit. `None` if a part has a control character or all is too
+    /// long.
+    #[must_use]
+    pub fn new(scope: &str, id: &str, limit: &str, measure: &str, window: &str) -> Option<Self> {
+        let parts = [scope, id, limit, measure, window];
+        if parts.iter().any(|part| part.chars().any(char::is_control)) {
+            return None;
+        }
+        let text = format!("{scope}:{id}\n{limit}\n{measure}\n{window}");
+        (text.len() <= Self::LONGEST).then(|| Self(text.into()))
+    }
+
+    /// The name as stored; `None` if it is not one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.split('\n');
+        let (first, limit, measure, window) = (lines.next()?, lines.next()?, lines.next()?, lines.next()?);
+        let (scope, id) = first.split_once(':')?;
+        if lines.next().is_some() { None } else { Self::new(scope, id, limit, measure, window) }
+    }
+
+    /// The name as stored.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Scope, id, limit, measure and window.
+    #[must_use]
+    pub fn parts(&self) -> [&str; 5] {
+        let mut lines = self.0.split('\n');
+        let (scope, id) = lines.next().and_then(|first| first.split_once(':')).unwrap_or_default();
+        let mut next = || lines.next().unwrap_or_default();
+        [scope, id, next(), next(), next()]
+    }
+}
+
+impl fmt::Display for AccountKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [scope, id, limit, measure, window] = self.parts();
+        write!(formatter, "{scope} `{id}`, limit `{limit}`, {measure}, {window}")
+    }
+}
+
+/// Which window of an account an item is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The only one.
+    Forever,
+    /// A period of the calendar.
+    Calendar {
+        /// Its number; the next period has the next greater one.
+        id: i64,
+        /// Its first instant, in nanoseconds since the Unix epoch.
+        start: u64,
+        /// The first instant after it.
+        end: u64,
+    },
+    /// Whatever was spent in the last `ns` nanoseconds.
+    Rolling {
+        /// How long.
+        ns: u64,
+    },
+}
+
+/// What a node has to say about one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// The account.
+    pub account: AccountKey,
+    /// Its bound, as the node's policy has it.
+    pub max: u64,
+    /// The window that the rest is about.
+    pub kind: Kind,
+    /// Settled since the last report: (age in nanoseconds, amount).
+    pub reported: Vec<(u64, u64)>,
+    /// How much of what is reported is beyond all that was granted.
+    pub debt: u64,
+    /// Given back unspent; the node has lowered its own slice before.
+    pub give_back: u64,
+    /// Less than this is of no use.
+    pub need: u64,
+    /// At most this is asked for.
+    pub want: u64,
+    /// A person raised the bound: by how much, and how often that may be done in one window.
+    pub grant: Option<(u64, u64)>,
+    /// The node leaves this account.
+    pub closing: bool,
+}
+
+/// What a node holds of one window, in all; sent after the store has lost something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The account.
+    pub account: AccountKey,
+    /// The window.
+    pub kind: Kind,
+    /// Granted in all, without what was given back.
+    pub granted: u64,
+    /// Reported in all.
+    pub reported: u64,
+}
+
+/// What a node asks of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The incarnation of a process.
+    pub node: u128,
+    /// The ledger's epoch as the node knows it; 0 if it knows none.
+    pub epoch: u64,
+    /// 1, 2, 3, ... of this node.
+    pub seq: u64,
+    /// The nonce of the last answer; 0 if there was none.
+    pub seen: u64,
+    /// The node's wall clock.
+    pub wall: u64,
+    /// The node ends after this.
+    pub closing: bool,
+    /// At most [`Request::MOST_ITEMS`].
+    pub items: Vec<Item>,
+    /// Everything that the node holds, if it was asked to say so again.
+    pub claims: Vec<Claim>,
+}
+
+impl Request {
+    /// As many accounts as one request may be about.
+    pub const MOST_ITEMS: usize = 64;
+}
+
+/// What the store knows of an item's account after the request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// Leased to the node by this answer.
+    pub granted: u64,
+    /// The bound that holds: the least of what was asked and what an operator pinned, with grants.
+    pub max: u64,
+    /// Spent in the window by everybody, as reported, with the debt of earlier windows.
+    pub spent: u64,
+    /// Leased to everybody, this node included, and not reported yet.
+    pub leased: u64,
+    /// How often the bound was raised in this window.
+    pub grants_used: u64,
+}
+
+/// What the store answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Done, now or before.
+    Done {
+        /// The request's number.
+        seq: u64,
+        /// To be sent back with the next request.
+        nonce: u64,
+        /// The ledger's epoch.
+        epoch: u64,
+        /// The store's wall clock.
+        now: u64,
+        /// One for each item.
+        items: Vec<Answer>,
+    },
+    /// A later request was answered already.
+    Stale {
+        /// The request's number.
+        seq: u64,
+    },
+    /// This node was declared dead: it must begin anew with nothing.
+    Fenced,
+    /// The store has lost something: say again what you hold.
+    Reassert {
+        /// The epoch to say it in.
+        epoch: u64,
+    },
+    /// There is no ledger here, or no longer.
+    NoLedger,
+    /// The clocks of node and store differ too much to agree on a window.
+    Clock {
+        /// The store's wall clock.
+        now: u64,
+    },
+    /// The request or a stored row cannot be read; nothing has changed.
+    Malformed(&'static str),
+}
