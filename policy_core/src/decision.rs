@@ -2,7 +2,7 @@
 //!
 //! Names are indexes into the program's tables ([`crate::Program`]); a plain allow allocates nothing.
 
-use crate::program::{BoundKind, Program};
+use crate::program::{Measure, Program};
 use crate::value::Value;
 
 /// Which event a decision answers.
@@ -83,6 +83,8 @@ pub enum BuiltIn {
     RunEnded,
     /// Only holds in flight are in the way.
     Holds,
+    /// Only what the store has not leased yet is in the way.
+    Lease,
     /// No retry statement applies; the error is passed on.
     NotRetried,
 }
@@ -100,6 +102,7 @@ impl BuiltIn {
             Self::ChangedCall => "changed call",
             Self::RunEnded => "run ended",
             Self::Holds => "holds",
+            Self::Lease => "lease",
             Self::NotRetried => "not retried",
         }
     }
@@ -188,6 +191,8 @@ pub struct Decision {
     pub latched: bool,
     /// A person has said no.
     pub rejected: bool,
+    /// The attempt takes what limits keep for wrapping up: it is among the last.
+    pub wrap_up: bool,
     /// The request to answer; only for an escalation.
     pub asked: Option<Asked>,
     /// Tokens held for the attempt.
@@ -223,6 +228,7 @@ impl Decision {
             undecided: false,
             latched: false,
             rejected: false,
+            wrap_up: false,
             asked: None,
             reserved_tokens: 0,
             reserved_cost: 0,
@@ -265,6 +271,12 @@ pub struct Settlement {
     pub input_tokens: u64,
     /// Tokens that came back, as reported, at least those counted where a lower bound was reported.
     pub output_tokens: u64,
+    /// Of the tokens that were sent, those read from the provider's cache, as reported.
+    pub cache_read_tokens: u64,
+    /// Of the tokens that were sent, those written to it, as reported.
+    pub cache_write_tokens: u64,
+    /// Of the tokens that came back, reasoning, as reported.
+    pub reasoning_tokens: u64,
     /// Tokens charged.
     pub tokens: u64,
     /// Nano-units of the currency charged.
@@ -275,17 +287,29 @@ pub struct Settlement {
     pub reserved_cost: u64,
 }
 
-/// Where one bound of one limit stands.
+/// Where one bound of one limit stands. `spent + held + free + leased = max`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// The limit, an index into [`crate::Program::limits`].
     pub limit: u32,
     /// What is bounded.
-    pub kind: BoundKind,
-    /// The bound.
+    pub measure: Measure,
+    /// The bound, with what people have added to it.
     pub max: u64,
-    /// Spent so far; for active time, what has elapsed as of the last event.
+    /// Spent so far in this window; for time, what has elapsed as of the last event.
     pub spent: u64,
     /// Held by attempts in flight.
     pub held: u64,
+    /// What is left; negative in debt.
+    pub free: i64,
+    /// Leased to other processes.
+    pub leased: u64,
+    /// The calendar's window: its number, its first instant and the first one after it, in nanoseconds.
+    pub window: Option<(i64, u64, u64)>,
+    /// The limit lets calls through when its store does not answer.
+    pub soft: bool,
+    /// The run has no id for the limit's scope: nothing is known.
+    pub missing: bool,
+    /// How old the store's last word is, in nanoseconds; 0 without a store.
+    pub age_ns: u64,
 }

@@ -59,6 +59,8 @@ pub enum EngineError {
     UnknownAttempt(u64),
     /// The attempt has been settled, with other usage or by another event.
     AlreadySettled(u64),
+    /// The attempt is still open, so there is nothing to correct.
+    NotSettled(u64),
     /// No escalation has opened this request.
     UnknownRequest(u64),
     /// The request was not answered in time; the queue's default applies.
@@ -76,6 +78,7 @@ impl EngineError {
         match self {
             Self::UnknownAttempt(_) => "unknown_attempt",
             Self::AlreadySettled(_) => "already_settled",
+            Self::NotSettled(_) => "not_settled",
             Self::UnknownRequest(_) => "unknown_request",
             Self::Expired(_) => "expired",
             Self::AlreadyAnswered(_) => "already_answered",
@@ -92,6 +95,9 @@ impl fmt::Display for EngineError {
             }
             Self::AlreadySettled(id) => {
                 write!(formatter, "attempt `{id}` is already settled; settle each attempt once")
+            }
+            Self::NotSettled(id) => {
+                write!(formatter, "attempt `{id}` is still open; settle it, there is nothing to correct yet")
             }
             Self::UnknownRequest(id) => {
                 write!(formatter, "request `{id}` was never opened in this run; pass the decision's request")

@@ -43,6 +43,9 @@ pub struct ToolCall<'a> {
 }
 
 /// What an attempt used. Tools have no tokens: only [`Usage::Unsent`] matters for them.
+///
+/// `input` is everything that was sent, with what was read from a cache or written to one; `output` is
+/// everything that came back, with reasoning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Usage {
     /// The provider said so.
@@ -51,6 +54,12 @@ pub enum Usage {
         input: u64,
         /// Tokens that came back.
         output: u64,
+        /// Of the input, read from the provider's cache.
+        cache_read: u64,
+        /// Of the input, written to it.
+        cache_write: u64,
+        /// Of the output, reasoning.
+        reasoning: u64,
     },
     /// This much was seen; there may be more. Charged is the greater of this and the hold.
     AtLeast {
@@ -58,12 +67,47 @@ pub enum Usage {
         input: u64,
         /// Tokens that came back.
         output: u64,
+        /// Of the input, read from the provider's cache.
+        cache_read: u64,
+        /// Of the input, written to it.
+        cache_write: u64,
+        /// Of the output, reasoning.
+        reasoning: u64,
     },
     /// Nothing is known. The whole hold is charged, and tokens counted beyond the cap.
     Unknown,
     /// The request provably never left. Everything is given back, unless tokens were counted: then it did
     /// leave, and this is [`Usage::Unknown`].
     Unsent,
+}
+
+impl Usage {
+    /// What the provider said, without cache and reasoning.
+    #[must_use]
+    pub const fn exact(input: u64, output: u64) -> Self {
+        Self::Exact { input, output, cache_read: 0, cache_write: 0, reasoning: 0 }
+    }
+
+    /// The same as a lower bound.
+    #[must_use]
+    pub const fn at_least(input: u64, output: u64) -> Self {
+        Self::AtLeast { input, output, cache_read: 0, cache_write: 0, reasoning: 0 }
+    }
+}
+
+/// Whom a run is for. A limit on what is not told here cannot be kept, so it votes its else.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scopes<'a> {
+    /// The session's id.
+    pub session: Option<&'a str>,
+    /// The user's id.
+    pub user: Option<&'a str>,
+    /// The team's id.
+    pub team: Option<&'a str>,
+    /// The organisation's id.
+    pub org: Option<&'a str>,
+    /// The values of [`crate::Program::key_facts`], in that order.
+    pub keys: &'a [Option<&'a str>],
 }
 
 /// Why an attempt failed, in the engine's closed set.
@@ -140,6 +184,24 @@ impl ErrorKind {
     /// Whether another model may well succeed where this one failed.
     pub(crate) const fn is_outage(self) -> bool {
         matches!(self, Self::Timeout | Self::RateLimited | Self::Unavailable)
+    }
+
+    /// Whether something may have run all the same.
+    pub(crate) const fn may_have_run(self) -> bool {
+        !matches!(
+            self,
+            Self::RateLimited
+                | Self::QuotaExhausted
+                | Self::Billing
+                | Self::Auth
+                | Self::InvalidRequest
+                | Self::ContextTooLong
+        )
+    }
+
+    /// Whether it may have ended well, for all that anybody knows.
+    pub(crate) const fn may_have_succeeded(self) -> bool {
+        matches!(self, Self::Timeout | Self::Cancelled | Self::Unknown)
     }
 }
 

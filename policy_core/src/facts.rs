@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
+use crate::books::Books;
 use crate::event::ErrorKind;
-use crate::ledger::Ledger;
-use crate::program::{BoundKind, Condition, Fact, Index, Presence, Program, Source};
+use crate::program::{Condition, Fact, Index, Measure, Presence, Program, Source};
+use crate::run::Run;
 use crate::value::{Dimension, Slot, Value};
 
 /// A fact of the engine's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BuiltInFact {
     /// `run.X.spent`
-    Spent(BoundKind),
+    Spent(Measure),
     /// `run.X.held`
-    Held(BoundKind),
+    Held(Measure),
     /// `run.X.left`
-    Left(BoundKind),
+    Left(Measure),
     /// `call.attempt`
     CallAttempt,
     /// `call.model`
@@ -62,11 +63,11 @@ impl BuiltInFact {
 
     fn parse_run(name: &str) -> Option<Self> {
         let (of, what) = name.split_once('.')?;
-        let kind = BoundKind::ALL.into_iter().find(|kind| kind.name() == of)?;
-        match (what, kind) {
-            ("spent", _) => Some(Self::Spent(kind)),
-            ("left", _) => Some(Self::Left(kind)),
-            ("held", BoundKind::Cost | BoundKind::Tokens) => Some(Self::Held(kind)),
+        let measure = Measure::ALL.into_iter().find(|measure| measure.name() == of)?;
+        match what {
+            "spent" => Some(Self::Spent(measure)),
+            "left" => Some(Self::Left(measure)),
+            "held" if measure.is_amount() => Some(Self::Held(measure)),
             _ => None,
         }
     }
@@ -75,12 +76,7 @@ impl BuiltInFact {
     #[must_use]
     pub const fn dimension(self) -> Dimension {
         match self {
-            Self::Spent(kind) | Self::Held(kind) | Self::Left(kind) => match kind {
-                BoundKind::Cost => Dimension::Money,
-                BoundKind::Tokens => Dimension::Tokens,
-                BoundKind::Steps | BoundKind::ModelCalls | BoundKind::ToolCalls => Dimension::Count,
-                BoundKind::ActiveTime => Dimension::Duration,
-            },
+            Self::Spent(measure) | Self::Held(measure) | Self::Left(measure) => measure.dimension(),
             Self::CallAttempt | Self::StepIndex | Self::ErrorStatus => Dimension::Count,
             Self::CallModel | Self::CallTool | Self::StepKind | Self::ErrorKind => Dimension::Text,
             Self::CallInputTokens => Dimension::Tokens,
@@ -140,9 +136,8 @@ pub(crate) struct ErrorFacts<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'a> {
     pub(crate) program: &'a Program,
-    pub(crate) ledger: &'a Ledger,
-    pub(crate) elapsed: u64,
-    pub(crate) steps: u64,
+    pub(crate) run: &'a Run,
+    pub(crate) books: &'a Books,
     pub(crate) sent: Sent<'a>,
     pub(crate) call: CallFacts<'a>,
     pub(crate) error: Option<ErrorFacts<'a>>,
@@ -190,20 +185,14 @@ impl<'a> View<'a> {
 
     fn built_in(&self, fact: BuiltInFact) -> Slot<'a> {
         match fact {
-            BuiltInFact::Spent(kind) => number(self.spent(kind)),
-            BuiltInFact::Held(kind) => number(self.ledger.cell(kind).held),
-            BuiltInFact::Left(kind) => match self.program.index.tightest(kind) {
-                Some(max) => {
-                    let used = self.spent(kind).saturating_add(self.ledger.cell(kind).held);
-                    number(max.saturating_sub(used))
-                }
-                None => Slot::Missing,
-            },
+            BuiltInFact::Spent(measure) => number(self.run.spent(measure, self.books)),
+            BuiltInFact::Held(measure) => number(self.run.held(measure, self.books)),
+            BuiltInFact::Left(measure) => self.run.left(measure, self.books).map_or(Slot::Missing, number),
             BuiltInFact::CallAttempt => number(self.call.attempt),
             BuiltInFact::CallModel => self.call.model.map_or(Slot::Missing, Slot::Text),
             BuiltInFact::CallTool => self.call.tool.map_or(Slot::Missing, Slot::Text),
             BuiltInFact::CallInputTokens => self.call.input_tokens.map_or(Slot::Missing, number),
-            BuiltInFact::StepIndex => number(self.steps),
+            BuiltInFact::StepIndex => number(self.run.steps()),
             BuiltInFact::StepKind | BuiltInFact::StepConfidence => Slot::Missing,
             BuiltInFact::ErrorKind => self.error.map_or(Slot::Missing, |error| Slot::Text(error.kind.name())),
             BuiltInFact::ErrorStatus => self.of_error(fact, |error| error.status),
@@ -215,17 +204,10 @@ impl<'a> View<'a> {
     fn of_error(&self, fact: BuiltInFact, read: impl Fn(ErrorFacts<'a>) -> Slot<'a>) -> Slot<'a> {
         self.error.map_or(Slot::Missing, |error| typed(read(error), fact.dimension()))
     }
-
-    fn spent(&self, kind: BoundKind) -> u64 {
-        match kind {
-            BoundKind::ActiveTime => self.elapsed,
-            _ => self.ledger.cell(kind).spent,
-        }
-    }
 }
 
 /// Whether a text is one of the choices, if there are any.
-fn is_among(choices: &[Arc<str>], text: &str) -> bool {
+pub(crate) fn is_among(choices: &[Arc<str>], text: &str) -> bool {
     choices.is_empty() || choices.binary_search_by(|choice| choice.as_bytes().cmp(text.as_bytes())).is_ok()
 }
 
@@ -256,15 +238,12 @@ mod tests {
 
     #[test]
     fn the_names_of_the_engine_are_known() {
-        assert_eq!(BuiltInFact::parse("run.cost.spent"), Some(BuiltInFact::Spent(BoundKind::Cost)));
-        assert_eq!(
-            BuiltInFact::parse("run.active_time.left"),
-            Some(BuiltInFact::Left(BoundKind::ActiveTime))
-        );
+        assert_eq!(BuiltInFact::parse("run.cost.spent"), Some(BuiltInFact::Spent(Measure::Cost)));
+        assert_eq!(BuiltInFact::parse("run.active_time.left"), Some(BuiltInFact::Left(Measure::ActiveTime)));
         assert_eq!(BuiltInFact::parse("run.steps.held"), None);
         assert_eq!(BuiltInFact::parse("run.cost.spent.x"), None);
         assert_eq!(BuiltInFact::parse("data.class"), None);
-        assert_eq!(BuiltInFact::Left(BoundKind::ActiveTime).dimension(), Dimension::Duration);
+        assert_eq!(BuiltInFact::Left(Measure::ActiveTime).dimension(), Dimension::Duration);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The engine of Checkrein: a deterministic state machine over the events of one agent run.
 //!
 //! A [`Program`] is a verified policy. A [`Run`] is told what an agent wants to do and answers with a
-//! [`Decision`]; it is told what attempts used and keeps the ledger. `now` is an input of every event,
-//! and so is the seed of every delay: the same events give the same decisions.
+//! [`Decision`]; it is told what attempts used and keeps the [`books`](books::Books). `now` is an input of
+//! every event, and so is the seed of every delay: the same events give the same decisions.
 //!
 //! The engine reads no clock, file, network, environment or random source, computes with integers only,
 //! and does not fail once a program is loaded: a decision is a value, never an error.
@@ -19,9 +19,9 @@ mod error;
 mod event;
 mod facts;
 mod fingerprint;
-mod ledger;
 mod loops;
 mod order;
+mod price;
 mod program;
 mod run;
 pub mod store;
@@ -30,12 +30,14 @@ mod vm;
 
 pub use decision::{Advice, Asked, BuiltIn, By, Decision, Event, Outcome, Reading, Settlement, Vote};
 pub use error::{EngineError, LoadError, LoadErrorKind};
-pub use event::{ErrorKind, Failure, ModelCall, Now, ToolCall, Usage};
+pub use event::{ErrorKind, Failure, ModelCall, Now, Scopes, ToolCall, Usage};
 pub use facts::BuiltInFact;
 pub use fingerprint::{fingerprint, xxh3_64};
+pub use price::{Price, Tariff};
 pub use program::{
-    Arg, Bound, BoundKind, Const, FORMAT, Fact, Limit, Model, MoneyUnit, Place, Presence, Price, Program,
-    Queue, QueueDefault, Source, State, Statement, StatementKind, Threshold, ThresholdKind, Tool, ToolClass,
+    Arg, Basis, Bound, Const, FORMAT, Fact, Grants, Limit, Measure, Model, MoneyUnit, Place, Presence,
+    Program, Queue, QueueDefault, Scope, Selector, Source, State, Statement, StatementKind, Threshold,
+    ThresholdKind, TimeZone, Tool, ToolClass,
 };
 pub use run::Run;
 pub use value::{Dimension, MAX_NUMBER, MAX_QUANTITY, MILLION, Slot, Truth, Value};

@@ -10,13 +10,9 @@
 mod common;
 
 use common::*;
-use policy_core::{BoundKind, ModelCall, Outcome, Slot, Usage};
+use policy_core::{Measure, ModelCall, Outcome, Slot, Usage};
 
-const EXACT: Usage = Usage::Exact { input: 100, output: 50 };
-
-fn limit(bounds: Vec<(u8, u64)>, otherwise: Else) -> Enforced {
-    Enforced::Limit { bounds, at: vec![], otherwise }
-}
+const EXACT: Usage = Usage::exact(100, 50);
 
 fn rule(on: Select, when: Option<Vec<Op>>, then: Else) -> Enforced {
     Enforced::Rule { on, when, then }
@@ -44,7 +40,7 @@ fn a_plain_allow_reserves_the_worst_case() {
 
 #[test]
 fn the_output_is_capped_down_to_what_fits() {
-    let policy = vocabulary().with("l", limit(vec![(0, 180), (1, 500)], Else::Stop("over")));
+    let policy = vocabulary().with("l", limit(vec![(COST, 180), (TOKENS, 500)], Else::Stop("over")));
     let mut run = policy.run();
     let decision = ask_model(&mut run, 0, None);
     assert_eq!((decision.output_cap, decision.reserved_cost), (Some(80), 180));
@@ -64,7 +60,7 @@ fn the_output_is_capped_down_to_what_fits() {
 
 #[test]
 fn a_wait_for_holds_ends_after_a_minute() {
-    let mut run = vocabulary().with("l", limit(vec![(0, 180)], Else::Deny)).run();
+    let mut run = vocabulary().with("l", limit(vec![(COST, 180)], Else::Deny)).run();
     ask_model(&mut run, 0, None);
     let waits = ask_model(&mut run, 0, None);
     assert_eq!(ask_model(&mut run, 60 * SECOND - 50_000_000, waits.call).outcome, Outcome::Wait);
@@ -211,35 +207,35 @@ fn loops_stop_the_same_call() {
 
 #[test]
 fn steps_are_charged_once_a_call_and_tools_run_out() {
-    let policy = vocabulary().with("l", limit(vec![(2, 2), (3, 3), (4, 1)], Else::Stop("over"))).with(
-        "again",
-        Enforced::Retry {
-            on: Select::AnyModel,
-            when: None,
-            attempts: 9,
-            within: None,
-            backoff: None,
-            otherwise: Else::Deny,
-        },
-    );
+    let policy = vocabulary()
+        .with("l", limit(vec![(STEPS, 2), (MODEL_CALLS, 3), (TOOL_CALLS, 1)], Else::Stop("over")))
+        .with(
+            "again",
+            Enforced::Retry {
+                on: Select::AnyModel,
+                when: None,
+                attempts: 9,
+                within: None,
+                backoff: None,
+                otherwise: Else::Deny,
+            },
+        );
     let mut run = policy.run();
     let first = ask_model(&mut run, 0, None);
     let failure = failure_of(1, Usage::Unknown);
     assert_eq!(run.error(0, &failure).unwrap().outcome, Outcome::Wait);
     ask_model(&mut run, 0, first.call);
-    let spent = |run: &policy_core::Run, kind| {
-        run.limits().iter().find(|reading| reading.kind == kind).unwrap().spent
-    };
-    assert_eq!((spent(&run, BoundKind::Steps), spent(&run, BoundKind::ModelCalls)), (1, 2));
+    let spent = |run: &Run, kind| run.limits().iter().find(|reading| reading.measure == kind).unwrap().spent;
+    assert_eq!((spent(&run, Measure::Steps), spent(&run, Measure::ModelCalls)), (1, 2));
     run.error(0, &failure_of(2, Usage::Unsent)).unwrap();
-    assert_eq!((spent(&run, BoundKind::Steps), spent(&run, BoundKind::ModelCalls)), (1, 1));
+    assert_eq!((spent(&run, Measure::Steps), spent(&run, Measure::ModelCalls)), (1, 1));
     assert_eq!(ask_tool(&mut run, 0, None, "look").outcome, Outcome::Allow);
     assert_eq!(ask_tool(&mut run, 0, None, "look").outcome, Outcome::Stop);
 }
 
 #[test]
 fn active_time_ends_and_bounds_timeouts() {
-    let mut policy = vocabulary().with("t", limit(vec![(5, 10 * SECOND)], Else::Stop("over")));
+    let mut policy = vocabulary().with("t", limit(vec![(ACTIVE_TIME, 10 * SECOND)], Else::Stop("over")));
     policy.tools[0].timeout = Some(4 * SECOND);
     let mut run = policy.run();
     assert_eq!(ask_tool(&mut run, 5 * SECOND, None, "look").timeout_ns, Some(4 * SECOND));
@@ -253,11 +249,10 @@ fn thresholds_speak_once() {
     let mut run = vocabulary()
         .with(
             "l",
-            Enforced::Limit {
-                bounds: vec![(1, 400)],
+            Enforced::Limit(LimitSpec {
                 at: vec![(500_000, "half"), (1_000_000, "all")],
-                otherwise: Else::Deny,
-            },
+                ..LimitSpec::new(vec![(TOKENS, 400)], Else::Deny)
+            }),
         )
         .run();
     assert!(ask_model(&mut run, 0, None).advice.is_empty());
@@ -268,18 +263,20 @@ fn thresholds_speak_once() {
 }
 
 #[test]
-fn a_debt_blocks_everything_and_an_ended_run_denies() {
-    let mut run = vocabulary().with("l", limit(vec![(1, 200)], Else::Deny)).run();
+fn a_debt_blocks_what_it_measures_and_an_ended_run_denies() {
+    let mut run = vocabulary().with("l", limit(vec![(TOKENS, 200)], Else::Deny)).run();
     ask_model(&mut run, 0, None);
-    run.settle(0, 1, Usage::Exact { input: 100, output: 500 }).unwrap();
-    assert_eq!(by(&ask_tool(&mut run, 0, None, "look"), &run), "l");
+    run.settle(0, 1, Usage::exact(100, 500)).unwrap();
+    // What asks for nothing that is overdrawn passes.
+    assert_eq!(ask_tool(&mut run, 0, None, "look").outcome, Outcome::Allow);
+    assert_eq!(by(&ask_model(&mut run, 0, None), &run), "l");
     run.end(0);
     assert_eq!(by(&ask_tool(&mut run, 0, None, "look"), &run), "run ended");
 }
 
 #[test]
 fn clocks_never_go_back_and_numbers_are_checked() {
-    let mut run = vocabulary().with("t", limit(vec![(5, 10 * SECOND)], Else::Stop("over"))).run();
+    let mut run = vocabulary().with("t", limit(vec![(ACTIVE_TIME, 10 * SECOND)], Else::Stop("over"))).run();
     ask_tool(&mut run, 3 * SECOND, None, "look");
     ask_tool(&mut run, SECOND, None, "look");
     assert_eq!(run.limits()[0].spent, 3 * SECOND);

@@ -10,10 +10,7 @@
 mod common;
 
 use common::drive::busy;
-use common::{
-    Else, Enforced, FactSpec, Lit, ModelSpec, Op, Policy, Select, artifact, fact, model, payload, seal,
-    vocabulary,
-};
+use common::*;
 use policy_core::{LoadErrorKind, Program};
 
 fn refusal(bytes: &[u8]) -> LoadErrorKind {
@@ -150,12 +147,15 @@ fn models_limits_and_retries_have_sane_numbers() {
     let with = |spec: ModelSpec| refused(&Policy { models: vec![spec], ..Policy::default() });
     assert_eq!(with(ModelSpec { least: 101, ..model("m") }), LoadErrorKind::Malformed);
     assert_eq!(with(ModelSpec { window: 50, ..model("m") }), LoadErrorKind::Malformed);
-    assert_eq!(with(ModelSpec { price: Some((1 << 60, 0)), ..model("m") }), LoadErrorKind::Malformed);
-    let limit = |bounds, otherwise| vocabulary().with("l", Enforced::Limit { bounds, at: vec![], otherwise });
-    assert_eq!(refused(&limit(vec![(1, 5), (0, 5)], Else::Deny)), LoadErrorKind::Malformed);
-    assert_eq!(refused(&limit(vec![(0, 5), (0, 6)], Else::Deny)), LoadErrorKind::Malformed);
-    assert_eq!(refused(&limit(vec![(0, 5)], Else::Escalate("leads"))), LoadErrorKind::Malformed);
-    assert_eq!(refused(&limit(vec![(0, 1 << 53)], Else::Deny)), LoadErrorKind::Malformed);
+    assert_eq!(
+        with(ModelSpec { price: Some(vec![flat(1 << 60, 0)]), ..model("m") }),
+        LoadErrorKind::Malformed
+    );
+    let with_limit = |bounds, otherwise| vocabulary().with("l", limit(bounds, otherwise));
+    assert_eq!(refused(&with_limit(vec![(TOKENS, 5), (COST, 5)], Else::Deny)), LoadErrorKind::Malformed);
+    assert_eq!(refused(&with_limit(vec![(COST, 5), (COST, 6)], Else::Deny)), LoadErrorKind::Malformed);
+    assert_eq!(refused(&with_limit(vec![(COST, 5)], Else::Escalate("leads"))), LoadErrorKind::Malformed);
+    assert_eq!(refused(&with_limit(vec![(COST, 1 << 53)], Else::Deny)), LoadErrorKind::Malformed);
     let retry = Enforced::Retry {
         on: Select::AnyTool,
         when: None,
@@ -165,4 +165,103 @@ fn models_limits_and_retries_have_sane_numbers() {
         otherwise: Else::Deny,
     };
     assert_eq!(refused(&vocabulary().with("r", retry)), LoadErrorKind::Malformed);
+}
+
+#[test]
+fn a_limit_says_nothing_that_it_cannot_mean() {
+    let plain = || LimitSpec::new(vec![(TOKENS, 9)], Else::Deny);
+    let mut policy = vocabulary();
+    policy.zones = vec![("UTC", 0, vec![])];
+    policy.facts = vec![fact("data.n", 2), FactSpec { presence: 1, ..fact("data.t", 0) }];
+    policy.queues.push(("more", SECOND, None));
+    policy.grants = vec![("more", 4, 5, 1)];
+    let check = |limit: LimitSpec| {
+        let bytes = artifact(&policy.clone().with("l", Enforced::Limit(limit)));
+        Program::load(&bytes).map_err(|error| error.kind()).err()
+    };
+    let bad = Some(LoadErrorKind::Malformed);
+    let rolling = |ns| LimitSpec { window: Windowed::Rolling(ns), ..plain() };
+    assert_eq!(check(plain()), None);
+    assert_eq!(check(rolling(SECOND)), None);
+    assert_eq!(check(rolling(SECOND - 1)), bad);
+    assert_eq!(check(LimitSpec { window: Windowed::Each(3, "UTC"), ..plain() }), None);
+    assert_eq!(check(LimitSpec { window: Windowed::Each(4, "UTC"), ..plain() }), bad);
+    assert_eq!(check(LimitSpec { scope: Scoped::Key("data.n"), ..plain() }), bad);
+    assert_eq!(check(LimitSpec { scope: Scoped::Key("data.t"), ..plain() }), bad);
+    assert_eq!(check(LimitSpec { failure: 1, ..plain() }), bad);
+    assert_eq!(check(LimitSpec { failure: 1, scope: USER, ..plain() }), None);
+    // Time is of a whole run.
+    let timed = |window| LimitSpec { window, ..LimitSpec::new(vec![(WALL_TIME, 9)], Else::Deny) };
+    assert_eq!(check(timed(Windowed::Forever)), None);
+    assert_eq!(check(timed(Windowed::Rolling(SECOND))), bad);
+    assert_eq!(check(LimitSpec { scope: USER, ..timed(Windowed::Forever) }), bad);
+    // So is wrapping up, which withholds just as much.
+    let wraps = |bounds, wrap_up| LimitSpec { bounds, wrap_up, ..plain() };
+    assert_eq!(check(wraps(vec![(TOKENS, 9, 9), (STEPS, 1, 1)], 2)), None);
+    assert_eq!(check(wraps(vec![(TOKENS, 9, 10)], 2)), bad);
+    assert_eq!(check(wraps(vec![(TOKENS, 9, 5), (STEPS, 3, 1)], 2)), bad);
+    assert_eq!(check(wraps(vec![(TOKENS, 9, 5), (TOOL_CALLS, 3, 2)], 2)), bad);
+    assert_eq!(check(wraps(vec![(TOKENS, 9, 1)], 0)), bad);
+    assert_eq!(check(LimitSpec { scope: USER, ..wraps(vec![(TOKENS, 9, 1)], 1) }), bad);
+    // More can be asked for where it is granted.
+    let asks = |bounds, queue| LimitSpec::new(bounds, Else::Escalate(queue));
+    assert_eq!(check(asks(vec![(COST, 9), (TOKENS, 9), (INPUT, 9)], "more")), None);
+    assert_eq!(check(asks(vec![(COST, 9), (INPUT, 9)], "more")), bad);
+    assert_eq!(check(asks(vec![(TOKENS, 9)], "leads")), bad);
+    let calls = [Measured::CallsOf(Select::AnyModel), Measured::CallsOf(Select::Model("large"))];
+    assert_eq!(check(LimitSpec::new(vec![(WALL_TIME, 9), (calls[0], 1), (calls[1], 1)], Else::Deny)), None);
+    assert_eq!(check(LimitSpec::new(vec![(calls[1], 1), (calls[0], 1)], Else::Deny)), bad);
+    let rule = Enforced::Rule { on: Select::AnyTool, when: None, then: Else::Escalate("more") };
+    assert_eq!(refused(&policy.clone().with("r", rule)), LoadErrorKind::Malformed);
+}
+
+#[test]
+fn counts_of_one_kind_are_granted_if_there_is_but_one() {
+    let mut policy = vocabulary();
+    policy.queues.push(("more", SECOND, None));
+    policy.grants = vec![("more", 2, 5, 1)];
+    let loads = |bounds| {
+        Program::load(&artifact(&policy.clone().with("l", limit(bounds, Else::Escalate("more"))))).is_ok()
+    };
+    assert!(loads(vec![(COST, 9), (STEPS, 9)]));
+    assert!(!loads(vec![(STEPS, 9), (TOOL_CALLS, 9)]));
+    for (dimension, amount, times) in [(5, 5, 1), (2, 0, 1), (2, 5, 0)] {
+        let grants = vec![("more", dimension, amount, times)];
+        assert_eq!(refused(&Policy { grants, ..policy.clone() }), LoadErrorKind::Malformed);
+    }
+}
+
+#[test]
+fn tariffs_share_the_day_and_zones_are_near_utc() {
+    let night = policy_core::Tariff { to: 60, ..flat(1, 1) };
+    let day = policy_core::Tariff { from: 60, ..flat(1, 1) };
+    let large = policy_core::Tariff { above: 5, ..flat(1, 1) };
+    let loads = |tariffs| {
+        let models = vec![ModelSpec { price: Some(tariffs), ..model("m") }];
+        Program::load(&artifact(&Policy { models, ..Policy::default() })).is_ok()
+    };
+    assert!(loads(vec![night, day, large]));
+    for wrong in [
+        vec![],
+        vec![night],
+        vec![day],
+        vec![large],
+        vec![night, large],
+        vec![night, night, day],
+        vec![flat(1, 1), flat(1, 1)],
+        vec![flat(1, 1), large, large],
+        vec![policy_core::Tariff { to: 1441, ..flat(1, 1) }],
+        (0..65).map(|above| policy_core::Tariff { above, ..flat(1, 1) }).collect(),
+    ] {
+        assert!(!loads(wrong));
+    }
+    let zone = |before, transitions| {
+        let zones = vec![("Z", before, transitions)];
+        Program::load(&artifact(&Policy { zones, ..vocabulary() })).is_ok()
+    };
+    assert!(zone(-86_400, vec![(1, 86_400), (2, 0)]));
+    assert!(!zone(86_401, vec![]));
+    assert!(!zone(0, vec![(1, -86_401)]));
+    assert!(!zone(0, vec![(2, 0), (1, 0)]));
+    assert!(!zone(0, vec![(1, 0), (1, 0)]));
 }

@@ -16,7 +16,7 @@ fn retry(on: Select, attempts: u64, within: Option<u64>, backoff: Option<(u64, u
     Enforced::Retry { on, when: None, attempts, within, backoff, otherwise: Else::Fail("broken") }
 }
 
-fn fails(run: &mut policy_core::Run, now: u64, attempt: u64) -> policy_core::Decision {
+fn fails(run: &mut Run, now: u64, attempt: u64) -> policy_core::Decision {
     run.error(now, &failure_of(attempt, Usage::Unknown)).unwrap()
 }
 
@@ -155,7 +155,7 @@ fn without_retries_an_outage_falls_back_and_nothing_else_does() {
     assert_eq!(by(&fails_with(&mut run, 2, ErrorKind::Auth), &run), "not retried");
 }
 
-fn fails_with(run: &mut policy_core::Run, attempt: u64, kind: ErrorKind) -> policy_core::Decision {
+fn fails_with(run: &mut Run, attempt: u64, kind: ErrorKind) -> policy_core::Decision {
     run.error(0, &Failure { kind, ..failure_of(attempt, Usage::Unknown) }).unwrap()
 }
 
@@ -167,11 +167,11 @@ fn usage_is_charged_as_it_is_known() {
     }
     assert_eq!(run.count(0, 2, 70).unwrap(), 30);
     assert_eq!(run.count(0, 2, 60).unwrap(), 0);
-    let exact = run.settle(0, 1, Usage::Exact { input: 100, output: 10 }).unwrap();
+    let exact = run.settle(0, 1, Usage::exact(100, 10)).unwrap();
     assert_eq!((exact.tokens, exact.cost), (110, 110));
-    let least = run.settle(0, 2, Usage::AtLeast { input: 100, output: 10 }).unwrap();
+    let least = run.settle(0, 2, Usage::at_least(100, 10)).unwrap();
     assert_eq!((least.output_tokens, least.tokens), (130, 230));
-    let least = run.settle(0, 3, Usage::AtLeast { input: 100, output: 10 }).unwrap();
+    let least = run.settle(0, 3, Usage::at_least(100, 10)).unwrap();
     assert_eq!((least.output_tokens, least.tokens), (10, 200));
     assert_eq!(run.settle(0, 4, Usage::Unknown).unwrap().tokens, 200);
     assert_eq!(run.settle(0, 5, Usage::Unsent).unwrap().tokens, 0);
@@ -180,7 +180,7 @@ fn usage_is_charged_as_it_is_known() {
 }
 
 fn limit_of(tokens: u64) -> Enforced {
-    Enforced::Limit { bounds: vec![(1, tokens)], at: vec![], otherwise: Else::Deny }
+    limit(vec![(TOKENS, tokens)], Else::Deny)
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn an_attempt_is_settled_once() {
     let mut run = vocabulary().run();
     ask_model(&mut run, 0, None);
     ask_tool(&mut run, 0, None, "look");
-    let usage = Usage::Exact { input: 1, output: 2 };
+    let usage = Usage::exact(1, 2);
     let kind = |error: policy_core::EngineError| error.kind();
     assert_eq!(run.settle(0, 0, usage).map_err(kind), Err("unknown_attempt"));
     assert_eq!(run.settle(0, 3, usage).map_err(kind), Err("unknown_attempt"));

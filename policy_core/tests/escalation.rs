@@ -10,7 +10,7 @@
 mod common;
 
 use common::*;
-use policy_core::{Outcome, Run, ToolCall, Usage, fingerprint};
+use policy_core::{Outcome, ToolCall, Usage, fingerprint};
 
 fn policy() -> Policy {
     let rule = |then| Enforced::Rule { on: Select::Tool("pay"), when: None, then };
@@ -109,8 +109,7 @@ fn a_denial_beside_an_escalation_asks_nobody() {
 
 #[test]
 fn active_time_stands_still_while_a_person_thinks() {
-    let limit =
-        Enforced::Limit { bounds: vec![(5, 100 * SECOND)], at: vec![], otherwise: Else::Stop("over") };
+    let limit = limit(vec![(ACTIVE_TIME, 100 * SECOND)], Else::Stop("over"));
     let mut run = policy().with("t", limit).run();
     pay(&mut run, 10 * SECOND, None);
     run.answer(50 * SECOND, 1, true).unwrap();

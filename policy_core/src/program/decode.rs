@@ -13,7 +13,7 @@ use crate::program::{Condition, FORMAT};
 
 const MAGIC: &[u8] = b"REIN";
 const LANGUAGE: u16 = 1;
-const SCHEMA: &[u8] = b"slice002";
+const SCHEMA: &[u8] = b"slice003";
 const HEADER: usize = 52;
 
 /// An artifact whose header holds.
@@ -81,20 +81,25 @@ pub(crate) fn payload(bytes: &[u8]) -> Result<Tables, LoadError> {
     let policy = reader.text(&strings)?;
     let file = reader.text(&strings)?;
     let currency = reader.text(&strings)?;
+    let prices = reader.text(&strings)?;
+    let is_shared = reader.flag()?;
     let facts = sections::facts(reader, &strings)?;
     let models = sections::models(reader, &strings)?;
     let tools = sections::tools(reader, &strings, &facts)?;
     let states = sections::states(reader, &strings)?;
     let queues = sections::queues(reader, &strings, states.len())?;
+    let zones = sections::zones(reader, &strings)?;
     let conditions: Vec<Condition> = reader.list(|reader| sections::condition(reader, &strings, &facts))?;
     let mut statements = sections::statements(reader, &strings)?;
 
     let known = sections::Known {
         strings: &strings,
+        facts: &facts,
         models: models.len(),
         tools: tools.len(),
         states: states.len(),
-        queues: queues.len(),
+        queues: &queues,
+        zones: &zones,
         conditions: conditions.len(),
     };
     let rules = section(reader, &mut statements, StatementKind::Rule, |reader| known.rule(reader))?;
@@ -113,11 +118,14 @@ pub(crate) fn payload(bytes: &[u8]) -> Result<Tables, LoadError> {
         policy,
         file,
         currency,
+        prices,
+        is_shared,
         facts: Table::new(facts),
         models: Table::new(models),
         tools: Table::new(tools),
         states: Table::new(states),
         queues: Table::new(queues),
+        zones: Table::new(zones),
         conditions: Table::new(conditions),
         statements: Table::new(statements),
         rules: Table::new(rules),

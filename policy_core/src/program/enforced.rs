@@ -1,4 +1,4 @@
-//! The sections of an artifact that are enforced: rules, limits, retries, requirements, the route, orders
+//! The sections of an artifact that are enforced but limits: rules, retries, requirements, the route, orders
 //! and loops. Each reader gives the statement's index, the item and the author's reason.
 
 use std::sync::Arc;
@@ -6,23 +6,19 @@ use std::sync::Arc;
 use crate::error::LoadError;
 use crate::program::reader::Reader;
 use crate::program::sections::{Known, PLACES};
-use crate::program::statements::{
-    Arm, Bound, BoundKind, Limit, Loop, Order, Require, Retry, Route, Rule, Selector, Threshold,
-    ThresholdKind, Verdict,
-};
+use crate::program::statements::{Arm, Loop, Order, Require, Retry, Route, Rule, Selector, Verdict};
 use crate::program::tables::ToolClass;
-use crate::value::MILLION;
 
 type Reason = Option<Arc<str>>;
-type Read<T> = Result<(u32, T, Reason), LoadError>;
+pub(crate) type Read<T> = Result<(u32, T, Reason), LoadError>;
 
 impl Known<'_> {
     /// A statement's index; that it exists and is of the right kind is checked by the section.
-    fn statement(reader: &mut Reader<'_>) -> Result<u32, LoadError> {
+    pub(crate) fn statement(reader: &mut Reader<'_>) -> Result<u32, LoadError> {
         reader.index(u32::MAX as usize)
     }
 
-    fn selector(&self, reader: &mut Reader<'_>) -> Result<Selector, LoadError> {
+    pub(crate) fn selector(&self, reader: &mut Reader<'_>) -> Result<Selector, LoadError> {
         match reader.byte()? {
             0 => Ok(Selector::AnyModel),
             1 => Ok(Selector::Model(reader.index(self.models)?)),
@@ -43,20 +39,34 @@ impl Known<'_> {
         }
     }
 
-    fn verdict(&self, reader: &mut Reader<'_>) -> Result<Verdict, LoadError> {
+    pub(crate) fn any_verdict(&self, reader: &mut Reader<'_>) -> Result<Verdict, LoadError> {
         match reader.byte()? {
             0 => Ok(Verdict::Stop(reader.index(self.states)?)),
             1 => Ok(Verdict::Fail(reader.index(self.states)?)),
             2 => Ok(Verdict::Deny),
-            3 => Ok(Verdict::Escalate(reader.index(self.queues)?)),
+            3 => Ok(Verdict::Escalate(reader.index(self.queues.len())?)),
             _ => Err(reader.malformed("a code is unknown")),
         }
     }
 
-    /// The else of a limit or a retry, which asks nobody.
+    /// What a rule, an order or a loop says: it does not ask where limits ask for more.
+    fn verdict(&self, reader: &mut Reader<'_>) -> Result<Verdict, LoadError> {
+        match self.any_verdict(reader)? {
+            Verdict::Escalate(queue) if self.grants(queue) => {
+                Err(reader.malformed("only limits ask a queue that grants"))
+            }
+            verdict => Ok(verdict),
+        }
+    }
+
+    fn grants(&self, queue: u32) -> bool {
+        self.queues.get(queue as usize).is_some_and(|queue| queue.grants.is_some())
+    }
+
+    /// The else of a retry, which asks nobody.
     fn final_verdict(&self, reader: &mut Reader<'_>) -> Result<Verdict, LoadError> {
-        match self.verdict(reader)? {
-            Verdict::Escalate(_) => Err(reader.malformed("a limit or a retry escalates")),
+        match self.any_verdict(reader)? {
+            Verdict::Escalate(_) => Err(reader.malformed("a retry escalates")),
             verdict => Ok(verdict),
         }
     }
@@ -65,7 +75,7 @@ impl Known<'_> {
         reader.option(|reader| reader.index(self.conditions))
     }
 
-    fn reason(&self, reader: &mut Reader<'_>) -> Result<Reason, LoadError> {
+    pub(crate) fn reason(&self, reader: &mut Reader<'_>) -> Result<Reason, LoadError> {
         reader.option(|reader| reader.text(self.strings))
     }
 
@@ -76,26 +86,6 @@ impl Known<'_> {
         let verdict = self.verdict(reader)?;
         let reason = reader.text(self.strings)?;
         Ok((statement, Rule { statement, selector, when, verdict }, Some(reason)))
-    }
-
-    pub(crate) fn limit(&self, reader: &mut Reader<'_>) -> Read<Limit> {
-        let statement = Self::statement(reader)?;
-        let bounds = reader.ascending(|reader| {
-            let kind = reader.choice(&BoundKind::ALL)?;
-            Ok((kind, Bound { kind, max: reader.quantity()? }))
-        })?;
-        let thresholds = reader.list(|reader| {
-            let ppm = reader.quantity()?;
-            if ppm > MILLION {
-                return Err(reader.malformed("a threshold is above its limit"));
-            }
-            let kind = reader.choice(&[ThresholdKind::TellAgent, ThresholdKind::Warn])?;
-            Ok(Threshold { ppm, kind, text: reader.text(self.strings)? })
-        })?;
-        let verdict = self.final_verdict(reader)?;
-        let reason = self.reason(reader)?;
-        let (bounds, thresholds) = (bounds.into_boxed_slice(), thresholds.into_boxed_slice());
-        Ok((statement, Limit { statement, bounds, thresholds, verdict }, reason))
     }
 
     pub(crate) fn retry(&self, reader: &mut Reader<'_>) -> Read<Retry> {

@@ -2,7 +2,8 @@
 //! read from the artifact: a wrong index could hide a denial.
 
 use crate::facts::BuiltInFact;
-use crate::program::statements::{BoundKind, Selector};
+use crate::program::limits::{Measure, Scope};
+use crate::program::statements::Selector;
 use crate::program::tables::{Source, Tables, ToolClass};
 
 /// What concerns which calls. Lists hold indexes of their tables.
@@ -14,8 +15,13 @@ pub(crate) struct Index {
     pub(crate) orders: Selected,
     /// For each statement: its condition.
     pub(crate) condition_of: Box<[Option<u32>]>,
-    /// The tightest bound of each kind over all limits.
-    tightest: [Option<u64>; BoundKind::ALL.len()],
+    /// The tightest bounds of active time and of wall time.
+    pub(crate) active_time: Option<u64>,
+    pub(crate) wall_time: Option<u64>,
+    /// The measures of which conditions read what is spent or held, ascending, without those of time.
+    pub(crate) meters: Box<[Measure]>,
+    /// The facts that limits are on, ascending.
+    pub(crate) key_facts: Box<[u32]>,
     /// Facts of the host that retries read: they are kept from the last ask to the error.
     pub(crate) kept_facts: Box<[u32]>,
     /// How many thresholds all limits have together.
@@ -32,15 +38,13 @@ impl Index {
             retries: Selected::new(tables, retries),
             orders: Selected::new(tables, orders),
             condition_of: conditions(tables),
-            tightest: BoundKind::ALL.map(|kind| tightest(tables, kind)),
+            active_time: tightest(tables, Measure::ActiveTime),
+            wall_time: tightest(tables, Measure::WallTime),
+            meters: meters(tables),
+            key_facts: key_facts(tables),
             kept_facts: kept_facts(tables),
             thresholds: tables.limits.all().iter().map(|limit| limit.thresholds.len()).sum(),
         }
-    }
-
-    /// The tightest bound of that kind over all limits.
-    pub(crate) fn tightest(&self, kind: BoundKind) -> Option<u64> {
-        self.tightest.get(kind as usize).copied().flatten()
     }
 }
 
@@ -102,9 +106,32 @@ impl Selected {
     }
 }
 
-fn tightest(tables: &Tables, kind: BoundKind) -> Option<u64> {
+/// The tightest bound of a measure of time; only limits on a run have any.
+fn tightest(tables: &Tables, time: Measure) -> Option<u64> {
     let bounds = tables.limits.all().iter().flat_map(|limit| limit.bounds.iter());
-    bounds.filter(|bound| bound.kind == kind).map(|bound| bound.max).min()
+    bounds.filter(|bound| bound.measure == time).map(|bound| bound.max).min()
+}
+
+fn meters(tables: &Tables) -> Box<[Measure]> {
+    let read = tables.facts.all().iter().filter_map(|fact| match fact.source {
+        Source::BuiltIn(BuiltInFact::Spent(measure) | BuiltInFact::Held(measure)) => Some(measure),
+        _ => None,
+    });
+    sorted(read.filter(|measure| !measure.is_time()))
+}
+
+fn key_facts(tables: &Tables) -> Box<[u32]> {
+    sorted(tables.limits.all().iter().filter_map(|limit| match limit.scope {
+        Scope::Key(fact) => Some(fact),
+        _ => None,
+    }))
+}
+
+fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Box<[T]> {
+    let mut items: Vec<T> = items.collect();
+    items.sort_unstable();
+    items.dedup();
+    items.into_boxed_slice()
 }
 
 fn conditions(tables: &Tables) -> Box<[Option<u32>]> {
@@ -127,8 +154,5 @@ fn kept_facts(tables: &Tables) -> Box<[u32]> {
         Source::Host | Source::Arg => true,
         Source::BuiltIn(fact) => BuiltInFact::from_host(fact),
     };
-    let mut facts: Vec<u32> = read.filter(sent).collect();
-    facts.sort_unstable();
-    facts.dedup();
-    facts.into_boxed_slice()
+    sorted(read.filter(sent))
 }

@@ -6,6 +6,8 @@ mod condition;
 mod decode;
 mod enforced;
 mod index;
+mod limit_section;
+mod limits;
 mod reader;
 mod sections;
 mod statements;
@@ -17,14 +19,17 @@ use std::fmt;
 pub use condition::Const;
 pub(crate) use condition::{Comparison, Condition, Op};
 pub(crate) use index::Index;
-pub use statements::{Bound, BoundKind, Limit, Statement, StatementKind, Threshold, ThresholdKind};
-pub(crate) use statements::{Loop, Retry, Selector, Verdict};
+pub use limits::{Basis, Bound, Limit, Measure, Scope, Threshold, ThresholdKind};
+pub(crate) use statements::{Loop, Retry, Verdict};
+pub use statements::{Selector, Statement, StatementKind};
 pub(crate) use tables::Tables;
 pub use tables::{
-    Arg, Fact, Model, MoneyUnit, Place, Presence, Price, Queue, QueueDefault, Source, State, Tool, ToolClass,
+    Arg, Fact, Grants, Model, MoneyUnit, Place, Presence, Queue, QueueDefault, Source, State, TimeZone, Tool,
+    ToolClass,
 };
 pub(crate) use verify::DEEPEST;
 
+use crate::books::{Period, WindowKind};
 use crate::error::LoadError;
 
 /// The version of the artifact format that this engine loads.
@@ -127,6 +132,106 @@ impl Program {
     #[must_use]
     pub fn limits(&self) -> &[Limit] {
         self.tables.limits.all()
+    }
+
+    /// The limit that a statement is, an index.
+    pub(crate) fn limit_of(&self, statement: u32) -> Option<u32> {
+        let found = self.limits().binary_search_by_key(&statement, |limit| limit.statement);
+        found.ok().and_then(|index| u32::try_from(index).ok())
+    }
+
+    /// The facts that limits are on, indexes into the program's facts, ascending.
+    #[must_use]
+    pub fn key_facts(&self) -> &[u32] {
+        &self.index.key_facts
+    }
+
+    /// The time zones of calendar windows, ascending by name.
+    #[must_use]
+    pub fn zones(&self) -> &[TimeZone] {
+        self.tables.zones.all()
+    }
+
+    /// The id of the price snapshot that prices came from; empty if none did.
+    #[must_use]
+    pub fn prices(&self) -> &str {
+        &self.tables.prices
+    }
+
+    /// Whether the policy wants a store that other machines see too.
+    #[must_use]
+    pub const fn is_shared(&self) -> bool {
+        self.tables.is_shared
+    }
+
+    /// Whether some limit is on more than a run.
+    #[must_use]
+    pub fn is_wide(&self) -> bool {
+        self.limits().iter().any(|limit| limit.scope != Scope::Run)
+    }
+
+    /// The scopes wider than a run that limits are on, ascending.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<Scope> {
+        let mut scopes: Vec<Scope> = self.limits().iter().map(|limit| limit.scope).collect();
+        scopes.sort_unstable();
+        scopes.dedup();
+        scopes.retain(|scope| *scope != Scope::Run);
+        scopes
+    }
+
+    /// The word that policies use for a scope: a fact's name, if it is one.
+    #[must_use]
+    pub fn scope_name(&self, scope: Scope) -> &str {
+        match scope {
+            Scope::Run => "run",
+            Scope::Session => "session",
+            Scope::User => "user",
+            Scope::Team => "team",
+            Scope::Org => "org",
+            Scope::Key(fact) => self.facts().get(fact as usize).map_or("", |fact| &fact.name),
+        }
+    }
+
+    /// A measure in the words of policies, such as `cost` or `calls of tool "search"`.
+    #[must_use]
+    pub fn measure_text(&self, measure: Measure) -> String {
+        let name = |name: Option<&str>| name.unwrap_or_default().to_owned();
+        let of = |index: u32| index as usize;
+        match measure {
+            Measure::CallsOf(Selector::AnyModel) => "calls of model any".to_owned(),
+            Measure::CallsOf(Selector::Model(model)) => {
+                let model = self.models().get(of(model)).map(|model| &*model.name);
+                format!("calls of model \"{}\"", name(model))
+            }
+            Measure::CallsOf(Selector::AnyTool) => "calls of tool any".to_owned(),
+            Measure::CallsOf(Selector::Tool(tool)) => {
+                let tool = self.tools().get(of(tool)).map(|tool| &*tool.name);
+                format!("calls of tool \"{}\"", name(tool))
+            }
+            Measure::CallsOf(Selector::Class(class)) => {
+                format!("calls of tool class {}", name(class.name()))
+            }
+            _ => measure.name().to_owned(),
+        }
+    }
+
+    /// A window as accounts are named by it: empty for ever, `day Europe/Rome`, or `rolling` and nanoseconds.
+    #[must_use]
+    pub fn window_text(&self, limit: &Limit) -> String {
+        match &limit.window {
+            WindowKind::Forever => String::new(),
+            WindowKind::Calendar { period, zone } => {
+                let period = match period {
+                    Period::Hour => "hour",
+                    Period::Day => "day",
+                    Period::Week => "week",
+                    Period::Month => "month",
+                };
+                format!("{period} {}", zone.name)
+            }
+            WindowKind::Rolling { ns } => format!("rolling {ns}"),
+        }
     }
 
     /// Whether `text` is written in the policy (so that a record may show it in full).

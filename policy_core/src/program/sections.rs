@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use crate::books::Zone;
 use crate::error::LoadError;
 use crate::facts::BuiltInFact;
+use crate::price::{DAY, Price, Tariff};
 use crate::program::reader::Reader;
 use crate::program::statements::{Statement, StatementKind};
 use crate::program::tables::{
-    Arg, Fact, Model, MoneyUnit, Place, Presence, Price, Queue, QueueDefault, Source, State, Tool, ToolClass,
+    Arg, Fact, Grants, Model, MoneyUnit, Place, Presence, Queue, QueueDefault, Source, State, TimeZone, Tool,
+    ToolClass,
 };
 use crate::program::{Comparison, Condition, Const, Op};
 use crate::value::Dimension;
@@ -17,14 +20,22 @@ const MOST_OPS: usize = 4096;
 
 pub(crate) const PLACES: [Place; 2] = [Place::Edge, Place::Cloud];
 
-/// How many of what there is, for the sections that point at others.
+/// The most tariffs of one model.
+const MOST_TARIFFS: usize = 64;
+
+/// The furthest that a zone's time is from UTC, in seconds.
+const FURTHEST: i64 = 86_400;
+
+/// What there is, for the sections that point at others.
 #[derive(Debug)]
 pub(crate) struct Known<'a> {
     pub(crate) strings: &'a [Arc<str>],
+    pub(crate) facts: &'a [Fact],
     pub(crate) models: usize,
     pub(crate) tools: usize,
     pub(crate) states: usize,
-    pub(crate) queues: usize,
+    pub(crate) queues: &'a [Queue],
+    pub(crate) zones: &'a [TimeZone],
     pub(crate) conditions: usize,
 }
 
@@ -113,14 +124,42 @@ pub(crate) fn models(reader: &mut Reader<'_>, strings: &[Arc<str>]) -> Result<Ve
             window: reader.quantity()?,
             output: reader.quantity()?,
             least_output: reader.quantity()?,
-            price: reader
-                .option(|reader| Ok(Price { input: reader.quantity()?, output: reader.quantity()? }))?,
+            price: reader.option(price)?,
         };
         if model.least_output > model.output || model.output > model.window {
             return Err(reader.malformed("a model's window, output and least output do not fit each other"));
         }
         Ok((key, model))
     })
+}
+
+/// Tariffs by size and hour: those of each size share the day, and the first are for requests of any size.
+fn price(reader: &mut Reader<'_>) -> Result<Price, LoadError> {
+    let (mut above, mut reached) = (0, 0);
+    let tariffs = reader.list(|reader| {
+        let tariff = Tariff {
+            above: reader.quantity()?,
+            from: reader.quantity()?,
+            to: reader.quantity()?,
+            input: reader.quantity()?,
+            output: reader.quantity()?,
+            cache_read: reader.quantity()?,
+            cache_write: reader.quantity()?,
+            reasoning: reader.quantity()?,
+        };
+        if reached == DAY && tariff.above > above {
+            (above, reached) = (tariff.above, 0);
+        }
+        if tariff.above != above || tariff.from != reached || tariff.to <= reached || tariff.to > DAY {
+            return Err(reader.malformed("the tariffs of a price do not share the day"));
+        }
+        reached = tariff.to;
+        Ok(tariff)
+    })?;
+    if reached != DAY || tariffs.len() > MOST_TARIFFS {
+        return Err(reader.malformed("the tariffs of a price do not share the day, or are too many"));
+    }
+    Ok(Price::new(tariffs.into_boxed_slice()))
 }
 
 pub(crate) fn tools(
@@ -182,8 +221,39 @@ pub(crate) fn queues(
             1 => QueueDefault::Stop(reader.index(states)?),
             _ => return Err(reader.malformed("a code is unknown")),
         };
-        Ok((key, Queue { name, expires_ns, default }))
+        let grants = reader.option(grants)?;
+        Ok((key, Queue { name, expires_ns, default, grants }))
     })
+}
+
+fn grants(reader: &mut Reader<'_>) -> Result<Grants, LoadError> {
+    let dimension = reader.choice(&Dimension::ALL)?;
+    let grants = Grants { dimension, amount: reader.quantity()?, times: reader.quantity()? };
+    let is_grantable = matches!(dimension, Dimension::Count | Dimension::Money | Dimension::Tokens);
+    if is_grantable && grants.amount > 0 && grants.times > 0 {
+        Ok(grants)
+    } else {
+        Err(reader.malformed("a queue grants nothing, or what no limit bounds"))
+    }
+}
+
+pub(crate) fn zones(reader: &mut Reader<'_>, strings: &[Arc<str>]) -> Result<Vec<TimeZone>, LoadError> {
+    reader.ascending(|reader| {
+        let (key, name) = reader.keyed_text(strings)?;
+        let version = reader.text(strings)?;
+        let before = offset(reader)?;
+        let transitions = reader.ascending(|reader| {
+            let second = reader.quantity()?;
+            Ok((second, (second, offset(reader)?)))
+        })?;
+        Ok((key, TimeZone { zone: Arc::new(Zone { name, before, transitions }), version }))
+    })
+}
+
+fn offset(reader: &mut Reader<'_>) -> Result<i64, LoadError> {
+    let offset = reader.signed()?;
+    let is_civil = (-FURTHEST..=FURTHEST).contains(&offset);
+    if is_civil { Ok(offset) } else { Err(reader.malformed("a zone is further than a day from UTC")) }
 }
 
 pub(crate) fn condition(

@@ -62,12 +62,17 @@ pub struct Statement {
 }
 
 /// Which calls a statement looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Selector {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Selector {
+    /// Those of every model.
     AnyModel,
+    /// Those of one, an index into the program's models.
     Model(u32),
+    /// Those of every tool.
     AnyTool,
+    /// Those of one, an index into the program's tools.
     Tool(u32),
+    /// Those of every tool of a class.
     Class(ToolClass),
 }
 
@@ -75,6 +80,11 @@ impl Selector {
     /// The model that it names.
     pub(crate) const fn model(self) -> Option<u32> {
         if let Self::Model(model) = self { Some(model) } else { None }
+    }
+
+    /// Whether it looks at models.
+    pub(crate) const fn takes_models(self) -> bool {
+        matches!(self, Self::AnyModel | Self::Model(_))
     }
 }
 
@@ -103,94 +113,6 @@ pub(crate) struct Rule {
     pub(crate) statement: u32,
     pub(crate) selector: Selector,
     pub(crate) when: Option<u32>,
-    pub(crate) verdict: Verdict,
-}
-
-/// What a limit bounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum BoundKind {
-    /// Money, in nano-units.
-    Cost,
-    /// Tokens, in and out together.
-    Tokens,
-    /// Logical model calls that were let through.
-    Steps,
-    /// Attempts on models.
-    ModelCalls,
-    /// Attempts on tools.
-    ToolCalls,
-    /// Time, in nanoseconds, without what people took to answer.
-    ActiveTime,
-}
-
-impl BoundKind {
-    /// All kinds, in the order of their codes in an artifact.
-    pub const ALL: [Self; 6] =
-        [Self::Cost, Self::Tokens, Self::Steps, Self::ModelCalls, Self::ToolCalls, Self::ActiveTime];
-
-    /// The word that policies use.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Cost => "cost",
-            Self::Tokens => "tokens",
-            Self::Steps => "steps",
-            Self::ModelCalls => "model_calls",
-            Self::ToolCalls => "tool_calls",
-            Self::ActiveTime => "active_time",
-        }
-    }
-}
-
-/// One `dimension <= max` of a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bound {
-    /// What is bounded.
-    pub kind: BoundKind,
-    /// The most there may be.
-    pub max: u64,
-}
-
-/// Who gets a threshold's text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ThresholdKind {
-    /// The agent.
-    TellAgent,
-    /// The operator.
-    Warn,
-}
-
-impl ThresholdKind {
-    /// The words that policies use.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TellAgent => "tell agent",
-            Self::Warn => "warn",
-        }
-    }
-}
-
-/// A soft threshold of a limit.
-#[derive(Debug)]
-pub struct Threshold {
-    /// Reached at this many parts per million of any bound.
-    pub ppm: u64,
-    /// Who gets the text.
-    pub kind: ThresholdKind,
-    /// The text.
-    pub text: Arc<str>,
-}
-
-/// A limit on a run.
-#[derive(Debug)]
-pub struct Limit {
-    /// Its index in the program's statements.
-    pub statement: u32,
-    /// Its bounds, ascending by kind, at most one of each.
-    pub bounds: Box<[Bound]>,
-    /// Its soft thresholds, in source order.
-    pub thresholds: Box<[Threshold]>,
     pub(crate) verdict: Verdict,
 }
 

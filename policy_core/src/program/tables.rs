@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::books::Zone;
 use crate::facts::BuiltInFact;
-use crate::program::statements::{Limit, Loop, Order, Require, Retry, Route, Rule, Statement};
+use crate::price::Price;
+use crate::program::limits::Limit;
+use crate::program::statements::{Loop, Order, Require, Retry, Route, Rule, Statement};
 use crate::program::{Condition, Const};
 use crate::value::Dimension;
 
@@ -93,15 +96,6 @@ impl Place {
     }
 }
 
-/// What a model costs, in nano-units of the currency per million tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Price {
-    /// For tokens that are sent.
-    pub input: u64,
-    /// For tokens that come back.
-    pub output: u64,
-}
-
 /// A declared model.
 #[derive(Debug)]
 pub struct Model {
@@ -124,7 +118,7 @@ pub struct Model {
 }
 
 /// What a tool does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ToolClass {
     /// Not declared.
     None,
@@ -218,6 +212,28 @@ pub struct Queue {
     pub expires_ns: u64,
     /// What happens after that.
     pub default: QueueDefault,
+    /// What an approval adds to the limit that asks; only limits ask where this is given.
+    pub grants: Option<Grants>,
+}
+
+/// By how much a person may raise a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grants {
+    /// Count, money or tokens.
+    pub dimension: Dimension,
+    /// How much more one approval allows.
+    pub amount: u64,
+    /// How often, in one window of the limit.
+    pub times: u64,
+}
+
+/// A time zone as the policy was compiled with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimeZone {
+    /// Its name and transitions.
+    pub zone: Arc<Zone>,
+    /// The version of the time zone database.
+    pub version: Arc<str>,
 }
 
 /// Everything that an artifact says.
@@ -227,11 +243,14 @@ pub(crate) struct Tables {
     pub(crate) policy: Arc<str>,
     pub(crate) file: Arc<str>,
     pub(crate) currency: Arc<str>,
+    pub(crate) prices: Arc<str>,
+    pub(crate) is_shared: bool,
     pub(crate) facts: Table<Fact>,
     pub(crate) models: Table<Model>,
     pub(crate) tools: Table<Tool>,
     pub(crate) states: Table<State>,
     pub(crate) queues: Table<Queue>,
+    pub(crate) zones: Table<TimeZone>,
     pub(crate) conditions: Table<Condition>,
     pub(crate) statements: Table<Statement>,
     pub(crate) rules: Table<Rule>,

@@ -1,9 +1,11 @@
 //! Logical calls and their attempts, as a run remembers them.
 
-use crate::decision::{By, Settlement};
+use super::amounts::Amounts;
+use crate::books::{AccountId, Window};
+use crate::decision::By;
 use crate::event::Usage;
 use crate::fingerprint::Binding;
-use crate::ledger::Amounts;
+use crate::program::Basis;
 use crate::value::Value;
 
 /// Which decision point a logical call belongs to.
@@ -21,7 +23,8 @@ pub(crate) struct Call {
     /// The event clock of the latest model call before a tool call's first ask.
     pub(crate) proposed: Option<u64>,
     pub(crate) in_flight: bool,
-    pub(crate) step_charged: bool,
+    /// For each basis: an attempt has counted as the step, or is about to.
+    pub(crate) steps: [bool; Basis::ALL.len()],
     pub(crate) tries: Tries,
     /// Models given up for a fallback.
     pub(crate) failed: Vec<u32>,
@@ -44,7 +47,7 @@ impl Call {
             first_asked: now,
             proposed,
             in_flight: false,
-            step_charged: false,
+            steps: [false; Basis::ALL.len()],
             tries: Tries::default(),
             failed: Vec::new(),
             has_next: false,
@@ -85,6 +88,11 @@ impl Tries {
         all.find(|(tried, _)| *tried == subject).map_or(0, |(_, made)| *made)
     }
 
+    /// Whether there was any.
+    pub(crate) const fn is_begun(&self) -> bool {
+        self.latest.is_some()
+    }
+
     /// Counts one more attempt and returns its number.
     pub(crate) fn add(&mut self, subject: u32) -> u64 {
         let number = self.made(subject).saturating_add(1);
@@ -99,24 +107,41 @@ impl Tries {
     }
 }
 
-/// What an attempt runs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Subject {
-    Model(u32),
-    Tool(u32),
-}
-
 /// One dispatch that was allowed.
 #[derive(Debug)]
 pub(crate) struct Attempt {
     pub(crate) call: u64,
-    pub(crate) subject: Subject,
     pub(crate) number: u64,
+    /// What it runs on and what was taken for it.
     pub(crate) reserved: Amounts,
+    /// From which windows, if that can differ.
+    pub(crate) taken: Option<Box<Taken>>,
+    /// When it began, by the wall clock.
+    pub(crate) began: u64,
     pub(crate) cap: u64,
     /// Output tokens counted so far.
     pub(crate) produced: u64,
-    pub(crate) settled: Option<(Usage, Settlement)>,
+    /// What it used, as it was reported; none while it is open.
+    pub(crate) settled: Option<Usage>,
+}
+
+/// The windows that an attempt took from.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// For each account of the run.
+    pub(crate) windows: Vec<Window>,
+    /// The wrapping up that it counts as.
+    pub(crate) wrap_ups: Vec<(AccountId, Window)>,
+}
+
+impl Attempt {
+    pub(crate) fn windows(&self) -> &[Window] {
+        self.taken.as_ref().map_or(&[], |taken| &taken.windows)
+    }
+
+    pub(crate) fn wrap_ups(&self) -> &[(AccountId, Window)] {
+        self.taken.as_ref().map_or(&[], |taken| &taken.wrap_ups)
+    }
 }
 
 /// How the run stopped.

@@ -1,8 +1,11 @@
 //! What a ruling does to the run: attempts open, calls close, requests are made, stops latch.
 
 use super::Run;
-use super::call::{Attempt, Latch, Point, Subject};
-use super::question::{Clearance, Finding, Ruling};
+use super::amounts::{Amounts, Subject};
+use super::call::{Attempt, Latch, Point, Taken};
+use super::escalate::{Granting, Standing};
+use super::question::{Clearance, Finding, HOLDS_WAIT, LEASE_WAIT, Ruling};
+use crate::books::Books;
 use crate::decision::{Asked, BuiltIn, By, Decision, Outcome, Vote};
 use crate::fingerprint::Binding;
 use crate::program::Program;
@@ -31,7 +34,7 @@ impl Run {
     /// Does what was ruled on an open call.
     pub(crate) fn apply(
         &mut self,
-        program: &Program,
+        (program, books): (&Program, &mut Books),
         id: u64,
         ruling: Ruling,
         binding: Option<Binding>,
@@ -39,21 +42,24 @@ impl Run {
     ) {
         decision.call = Some(id);
         match ruling {
-            Ruling::Votes(finding) => self.conclude(program, id, finding, binding, decision),
-            Ruling::BuiltIn(outcome, reason) => {
-                decision.built_in(outcome, reason);
-                if outcome == Outcome::Deny {
-                    self.calls.remove(&id);
-                }
+            Ruling::Votes(finding) => self.conclude((program, books), id, finding, binding, decision),
+            Ruling::BuiltIn(reason) => {
+                decision.refuse(reason);
+                self.calls.remove(&id);
             }
-            Ruling::Clear(clearance) => self.allow(program, id, &clearance, binding, decision),
+            Ruling::Wait(reason, needs) => {
+                decision.built_in(Outcome::Wait, reason);
+                decision.wait_ns = Some(if reason == BuiltIn::Lease { LEASE_WAIT } else { HOLDS_WAIT });
+                needs.into_iter().for_each(|(account, amount)| books.need(account, amount));
+            }
+            Ruling::Clear(clearance) => self.allow((program, books), id, clearance, binding, decision),
         }
     }
 
     /// The first vote decides.
     pub(crate) fn conclude(
         &mut self,
-        program: &Program,
+        (program, books): (&Program, &mut Books),
         id: u64,
         finding: Finding,
         binding: Option<Binding>,
@@ -71,7 +77,7 @@ impl Run {
             Outcome::Allow | Outcome::Wait => {}
             Outcome::Escalate => {
                 let binding = binding.unwrap_or(Binding::Call(id));
-                decision.asked = self.ask(program, first, binding);
+                decision.asked = self.ask((program, books), id, first, binding, &finding.ways);
                 // Nothing runs while a person thinks, so that time is not the agent's.
                 self.is_paused = self.in_flight == 0;
             }
@@ -85,42 +91,72 @@ impl Run {
         }
     }
 
-    fn ask(&mut self, program: &Program, vote: Vote, binding: Binding) -> Option<Asked> {
+    /// Asks a person, unless that was done: a limit for more in the accounts that are in the way of this
+    /// call, a statement for what the call is bound to.
+    fn ask(
+        &mut self,
+        (program, books): (&Program, &mut Books),
+        id: u64,
+        vote: Vote,
+        binding: Binding,
+        ways: &[u32],
+    ) -> Option<Asked> {
         let queue = vote.queue?;
-        let expires = program.tables.queues.at(queue).expires_ns;
-        let (request, expires_at) = self.requests.ask(vote.statement, binding, self.latest, expires);
+        let table = program.tables.queues.at(queue);
+        let limit = program.limit_of(vote.statement);
+        let granting = limit.zip(table.grants).map(|(limit, grants)| {
+            let entries = ways.iter().filter_map(|place| self.accounts.entry(*place));
+            let own = entries.filter(|entry| entry.limit == Some(limit));
+            Granting { accounts: own.filter_map(|entry| entry.account).collect(), grants }
+        });
+        let binding = if granting.is_some() { Binding::Call(id) } else { binding };
+        let now = self.latest;
+        if self.requests.standing(vote.statement, binding, now.mono) != Standing::Pending {
+            self.accounts.take(&Amounts::REQUEST, books, now);
+        }
+        let (request, expires_at) =
+            self.requests.ask((vote.statement, binding), now.mono, table.expires_ns, granting);
         Some(Asked { request, queue, expires_at })
     }
 
     /// Opens an attempt: its amounts are reserved and the call is in flight until it is settled.
     fn allow(
         &mut self,
-        program: &Program,
+        (program, books): (&Program, &mut Books),
         id: u64,
-        clearance: &Clearance,
+        clearance: Clearance,
         binding: Option<Binding>,
         decision: &mut Decision,
     ) {
-        let time_left = self.active_time_left();
+        let time_left = self.time_left();
+        let (now, amounts) = (self.latest, clearance.amounts);
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let subject = match call.point {
-            Point::Model => Subject::Model(clearance.subject),
-            Point::Tool { .. } => Subject::Tool(clearance.subject),
-        };
         if let Some(binding) = binding {
             self.requests.consume(binding, &mut call.grants);
         }
         let number = call.tries.add(clearance.subject);
         call.in_flight = true;
         call.has_next = clearance.has_next;
-        call.step_charged |= clearance.amounts.steps > 0;
+        if call.point == Point::Model {
+            call.steps = [true; 3];
+        }
         self.in_flight = self.in_flight.saturating_add(1);
-        self.ledger.reserve(&clearance.amounts);
+        let windows = self.accounts.take(&amounts, books, now);
+        let wrap_up = |account| {
+            let window = books.take(account, 1, now);
+            books.settle(account, window, 1, 1, now);
+            (account, window)
+        };
+        let wrap_ups: Vec<_> = clearance.wrap_ups.into_iter().map(wrap_up).collect();
+        decision.wrap_up = !wrap_ups.is_empty();
+        let is_plain = windows.is_empty() && wrap_ups.is_empty();
+        let taken = if is_plain { None } else { Some(Box::new(Taken { windows, wrap_ups })) };
         self.attempts.push(Attempt {
             call: id,
-            subject,
             number,
-            reserved: clearance.amounts,
+            reserved: amounts,
+            taken,
+            began: now.wall,
             cap: clearance.cap,
             produced: 0,
             settled: None,
@@ -129,15 +165,16 @@ impl Run {
         decision.outcome = Outcome::Allow;
         decision.attempt = u64::try_from(self.attempts.len()).ok();
         decision.attempt_number = Some(number);
-        decision.reserved_tokens = clearance.amounts.tokens;
-        decision.reserved_cost = clearance.amounts.cost;
-        let timeout = match subject {
+        decision.reserved_tokens = amounts.charge.tokens;
+        decision.reserved_cost = amounts.charge.cost;
+        let timeout = match amounts.subject {
             Subject::Model(model) => {
                 decision.model = Some(model);
                 decision.output_cap = Some(clearance.cap);
                 None
             }
-            Subject::Tool(tool) => program.tables.tools.at(tool).timeout_ns,
+            Subject::Tool(tool, _) => program.tables.tools.at(tool).timeout_ns,
+            Subject::Person => None,
         };
         decision.timeout_ns = [timeout, time_left].into_iter().flatten().min();
     }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::books::AccountId;
 use crate::error::EngineError;
 use crate::fingerprint::Binding;
+use crate::program::Grants;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
@@ -12,10 +14,19 @@ enum Answer {
     Rejected,
 }
 
+/// What an approval adds to which accounts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Granting {
+    pub(crate) accounts: Vec<AccountId>,
+    pub(crate) grants: Grants,
+}
+
 #[derive(Debug)]
 struct Request {
+    about: (u32, Binding),
     expires_at: u64,
     answer: Answer,
+    granting: Option<Granting>,
 }
 
 /// Where the request of a statement for a call stands.
@@ -52,7 +63,13 @@ impl Requests {
     }
 
     /// The pending request of that statement and call, or a new one: its id and the last moment to answer it.
-    pub(crate) fn ask(&mut self, statement: u32, binding: Binding, now: u64, expires: u64) -> (u64, u64) {
+    pub(crate) fn ask(
+        &mut self,
+        (statement, binding): (u32, Binding),
+        now: u64,
+        expires: u64,
+        granting: Option<Granting>,
+    ) -> (u64, u64) {
         if self.standing(statement, binding, now) == Standing::Pending
             && let Some(&id) = self.standing.get(&(binding, statement))
             && let Some(request) = self.get(id)
@@ -60,28 +77,41 @@ impl Requests {
             return (id, request.expires_at);
         }
         let expires_at = now.saturating_add(expires);
-        self.all.push(Request { expires_at, answer: Answer::Open });
+        self.all.push(Request { about: (statement, binding), expires_at, answer: Answer::Open, granting });
         let id = u64::try_from(self.all.len()).unwrap_or(u64::MAX);
         self.standing.insert((binding, statement), id);
         (id, expires_at)
     }
 
-    pub(crate) fn answer(&mut self, id: u64, approve: bool, now: u64) -> Result<(), EngineError> {
+    /// Takes an answer. What an approval grants is returned once; it is used up by that, where others are by
+    /// their call.
+    pub(crate) fn answer(
+        &mut self,
+        id: u64,
+        approve: bool,
+        now: u64,
+    ) -> Result<Option<Granting>, EngineError> {
         let place = id.checked_sub(1).and_then(|place| usize::try_from(place).ok());
         let request =
             place.and_then(|place| self.all.get_mut(place)).ok_or(EngineError::UnknownRequest(id))?;
         match (request.answer, approve) {
-            (Answer::Approved, true) | (Answer::Rejected, false) => Ok(()),
+            (Answer::Approved, true) | (Answer::Rejected, false) => Ok(None),
             (Answer::Approved, false) | (Answer::Rejected, true) => Err(EngineError::AlreadyAnswered(id)),
             (Answer::Open, _) if now > request.expires_at => Err(EngineError::Expired(id)),
             (Answer::Open, true) => {
                 request.answer = Answer::Approved;
-                self.unused = self.unused.saturating_add(1);
-                Ok(())
+                let granting = request.granting.take();
+                if granting.is_some() {
+                    let (statement, binding) = request.about;
+                    self.standing.remove(&(binding, statement));
+                } else {
+                    self.unused = self.unused.saturating_add(1);
+                }
+                Ok(granting)
             }
             (Answer::Open, false) => {
                 request.answer = Answer::Rejected;
-                Ok(())
+                Ok(None)
             }
         }
     }
@@ -121,10 +151,10 @@ mod tests {
     fn a_request_is_kept_for_its_statement_and_call() {
         let mut requests = Requests::default();
         assert_eq!(requests.standing(0, CALL, 0), Standing::Unasked);
-        assert_eq!(requests.ask(0, CALL, 10, 5), (1, 15));
-        assert_eq!(requests.ask(0, CALL, 12, 5), (1, 15));
-        assert_eq!(requests.ask(1, CALL, 12, 5), (2, 17));
-        assert_eq!(requests.ask(0, Binding::Call(2), 12, 5), (3, 17));
+        assert_eq!(requests.ask((0, CALL), 10, 5, None), (1, 15));
+        assert_eq!(requests.ask((0, CALL), 12, 5, None), (1, 15));
+        assert_eq!(requests.ask((1, CALL), 12, 5, None), (2, 17));
+        assert_eq!(requests.ask((0, Binding::Call(2)), 12, 5, None), (3, 17));
         assert_eq!(requests.standing(0, CALL, 15), Standing::Pending);
         assert_eq!(requests.standing(0, CALL, 16), Standing::Expired);
     }
@@ -132,8 +162,8 @@ mod tests {
     #[test]
     fn an_approval_serves_once() {
         let mut requests = Requests::default();
-        requests.ask(4, CALL, 0, 5);
-        assert_eq!(requests.answer(1, true, 5), Ok(()));
+        requests.ask((4, CALL), 0, 5, None);
+        assert_eq!(requests.answer(1, true, 5), Ok(None));
         assert!(requests.has_unused());
         assert_eq!(requests.standing(4, CALL, 99), Standing::Approved);
         let mut grants = Vec::new();
@@ -142,9 +172,9 @@ mod tests {
         assert!(!requests.has_unused());
         assert_eq!(requests.standing(4, CALL, 99), Standing::Unasked);
         assert_eq!(requests.answer(1, false, 99), Err(EngineError::AlreadyAnswered(1)));
-        assert_eq!(requests.ask(4, CALL, 100, 5), (2, 105));
+        assert_eq!(requests.ask((4, CALL), 100, 5, None), (2, 105));
         // What an equal call is granted is not used up by the retries of the first.
-        assert_eq!(requests.answer(2, true, 100), Ok(()));
+        assert_eq!(requests.answer(2, true, 100), Ok(None));
         requests.consume(CALL, &mut grants);
         assert_eq!((grants.len(), requests.standing(4, CALL, 100)), (1, Standing::Approved));
     }
@@ -154,11 +184,11 @@ mod tests {
         let mut requests = Requests::default();
         assert_eq!(requests.answer(0, true, 0), Err(EngineError::UnknownRequest(0)));
         assert_eq!(requests.answer(1, true, 0), Err(EngineError::UnknownRequest(1)));
-        requests.ask(0, CALL, 0, 5);
+        requests.ask((0, CALL), 0, 5, None);
         assert_eq!(requests.answer(1, true, 6), Err(EngineError::Expired(1)));
-        requests.ask(0, Binding::Call(2), 0, 5);
-        assert_eq!(requests.answer(2, false, 5), Ok(()));
-        assert_eq!(requests.answer(2, false, 9), Ok(()));
+        requests.ask((0, Binding::Call(2)), 0, 5, None);
+        assert_eq!(requests.answer(2, false, 5), Ok(None));
+        assert_eq!(requests.answer(2, false, 9), Ok(None));
         assert_eq!(requests.answer(2, true, 9), Err(EngineError::AlreadyAnswered(2)));
         assert_eq!(requests.standing(0, Binding::Call(2), 9), Standing::Rejected);
     }

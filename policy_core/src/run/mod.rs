@@ -1,10 +1,14 @@
 //! One agent run: its state, and the events that move it.
 
+mod accounts;
+mod amounts;
 mod call;
 mod conclude;
 mod escalate;
 mod model;
+mod opening;
 mod question;
+mod readings;
 mod retry;
 mod settle;
 mod tool;
@@ -12,27 +16,29 @@ mod tool;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use self::accounts::Accounts;
 use self::call::{Attempt, Call, Latch};
 use self::escalate::Requests;
-use crate::decision::{Advice, BuiltIn, Decision, Event, Outcome, Reading};
+use crate::books::Books;
+use crate::decision::{BuiltIn, Decision, Event, Outcome};
 use crate::error::EngineError;
-use crate::ledger::Ledger;
+use crate::event::{Now, Scopes};
 use crate::loops::Ring;
 use crate::order::Successes;
-use crate::program::{BoundKind, Limit, Program, State};
-use crate::value::{MAX_QUANTITY, MILLION, Slot};
+use crate::program::{Measure, Program, State};
+use crate::value::{MAX_QUANTITY, Slot};
 
 /// The mutable state of one agent run. One event at a time: the host serialises.
 ///
-/// `now`, in every event, is the host's monotonic clock in nanoseconds. An earlier `now` than the latest seen
-/// counts as the latest seen.
+/// `now`, in every event, is the host's clocks. An earlier monotonic instant than the latest seen counts as
+/// the latest seen. `books` are the same in every event; other runs may use them too.
 #[derive(Debug)]
 pub struct Run {
     program: Arc<Program>,
     seed: u64,
     began: u64,
     /// The latest `now`.
-    latest: u64,
+    latest: Now,
     /// How long the active clock has stood still.
     paused: u64,
     /// The active clock stands still from `latest` to the next event.
@@ -51,7 +57,7 @@ pub struct Run {
     /// Logical model calls so far, and the event clock of the latest.
     steps: u64,
     step_clock: Option<u64>,
-    ledger: Ledger,
+    accounts: Accounts,
     ring: Ring,
     successes: Successes,
     requests: Requests,
@@ -63,14 +69,26 @@ pub struct Run {
 
 impl Run {
     /// Begins a run. The seed makes its delays differ from those of other runs.
+    ///
+    /// A child has the program of its `parent` and counts in all that the parent's limits bound, besides its
+    /// own; the scopes are the parent's, whatever is passed here.
     #[must_use]
-    pub fn new(program: Arc<Program>, seed: u64, now: u64) -> Self {
+    pub fn new(
+        program: Arc<Program>,
+        seed: u64,
+        now: Now,
+        scopes: &Scopes<'_>,
+        parent: Option<&Self>,
+        books: &mut Books,
+    ) -> Self {
+        let parent = parent.map(|parent| &parent.accounts);
+        let accounts = Accounts::open(&program, scopes, parent, books, now);
         let successes = Successes::new(program.tools().len());
         let thresholds = vec![true; program.index.thresholds].into_boxed_slice();
         Self {
             program,
             seed,
-            began: now,
+            began: now.mono,
             latest: now,
             paused: 0,
             is_paused: false,
@@ -84,7 +102,7 @@ impl Run {
             in_flight: 0,
             steps: 0,
             step_clock: None,
-            ledger: Ledger::default(),
+            accounts,
             ring: Ring::default(),
             successes,
             requests: Requests::default(),
@@ -103,29 +121,25 @@ impl Run {
     ///
     /// # Errors
     /// [`EngineError`] if the request is unknown, has expired or has the other answer already.
-    pub fn answer(&mut self, now: u64, request: u64, approve: bool) -> Result<(), EngineError> {
+    pub fn answer(
+        &mut self,
+        now: Now,
+        request: u64,
+        approve: bool,
+        books: &mut Books,
+    ) -> Result<(), EngineError> {
         self.begin_event(now);
-        self.requests.answer(request, approve, self.latest)
-    }
-
-    /// Every bound of every limit, by limit name, then in the order of [`BoundKind`], as of the last event.
-    #[must_use]
-    pub fn limits(&self) -> Vec<Reading> {
-        let mut readings = Vec::new();
-        for (index, limit) in self.program.tables.limits.numbered() {
-            for bound in &limit.bounds {
-                let cell = self.ledger.cell(bound.kind);
-                let is_time = bound.kind == BoundKind::ActiveTime;
-                readings.push(Reading {
-                    limit: index,
-                    kind: bound.kind,
-                    max: bound.max,
-                    spent: if is_time { self.elapsed() } else { cell.spent },
-                    held: cell.held,
-                });
+        if let Some(granting) = self.requests.answer(request, approve, self.latest.mono)? {
+            for account in granting.accounts {
+                books.grant(account, granting.grants.amount, granting.grants.times, self.latest);
             }
         }
-        readings
+        Ok(())
+    }
+
+    /// Lets go of the run's accounts, at the very end: nothing is charged or corrected after it.
+    pub fn release(&mut self, books: &mut Books) {
+        self.accounts.close(books);
     }
 
     /// How many attempts are allowed and not settled.
@@ -141,13 +155,13 @@ impl Run {
     }
 
     /// Moves the clocks. An event that the engine answers with an error moves them too.
-    fn begin_event(&mut self, now: u64) {
-        let now = now.max(self.latest);
+    fn begin_event(&mut self, now: Now) {
+        let mono = now.mono.max(self.latest.mono);
         if self.is_paused {
-            self.paused = self.paused.saturating_add(now.saturating_sub(self.latest));
+            self.paused = self.paused.saturating_add(mono.saturating_sub(self.latest.mono));
             self.is_paused = false;
         }
-        self.latest = now;
+        self.latest = Now { mono, wall: now.wall };
         self.clock = self.clock.saturating_add(1);
     }
 
@@ -156,21 +170,27 @@ impl Run {
         Decision::new(self.decisions, event, call)
     }
 
-    /// Active time so far, in nanoseconds.
-    const fn elapsed(&self) -> u64 {
-        self.latest.saturating_sub(self.began).saturating_sub(self.paused)
+    /// The time of a measure so far, in nanoseconds; none of what is not time.
+    pub(crate) const fn time(&self, measure: Measure) -> Option<u64> {
+        let all = self.latest.mono.saturating_sub(self.began);
+        match measure {
+            Measure::ActiveTime => Some(all.saturating_sub(self.paused)),
+            Measure::WallTime => Some(all),
+            _ => None,
+        }
     }
 
-    /// Whether a delay fits every limit of active time.
-    fn fits_active_time(&self, delay: u64) -> bool {
-        let end = self.elapsed().saturating_add(delay);
-        self.program.index.tightest(BoundKind::ActiveTime).is_none_or(|max| end < max)
+    /// Whether a delay fits every limit on time.
+    fn fits_time(&self, delay: u64) -> bool {
+        self.time_left().is_none_or(|left| delay < left)
     }
 
-    /// What is left of the tightest limit of active time.
-    fn active_time_left(&self) -> Option<u64> {
-        let max = self.program.index.tightest(BoundKind::ActiveTime)?;
-        Some(max.saturating_sub(self.elapsed()))
+    /// What is left of the tightest limits on time.
+    fn time_left(&self) -> Option<u64> {
+        let left = |bound: Option<u64>, measure| Some(bound?.saturating_sub(self.time(measure)?));
+        let active = left(self.program.index.active_time, Measure::ActiveTime);
+        let wall = left(self.program.index.wall_time, Measure::WallTime);
+        active.into_iter().chain(wall).min()
     }
 
     /// Decides for a run that is over: a stop is met again at every later call.
@@ -188,40 +208,11 @@ impl Run {
         self.has_ended
     }
 
-    /// Gives each soft threshold that is reached, once.
-    fn advise(&mut self, decision: &mut Decision) {
-        let elapsed = self.elapsed();
-        let limits = self.program.tables.limits.numbered();
-        let all = limits.flat_map(|(limit, table)| {
-            (0..=u32::MAX)
-                .zip(&table.thresholds)
-                .map(move |(index, threshold)| (limit, table, index, threshold))
-        });
-        for (is_open, (limit, table, index, threshold)) in self.thresholds.iter_mut().zip(all) {
-            if *is_open && reaches(&self.ledger, elapsed, table, threshold.ppm) {
-                *is_open = false;
-                decision.advice.push(Advice { limit, threshold: index });
-            }
-        }
-    }
-
     /// A new logical call's id.
     fn next_call(&mut self) -> u64 {
         self.call_count = self.call_count.saturating_add(1);
         self.call_count
     }
-}
-
-/// Whether some bound of the limit is used up to `ppm` parts per million.
-fn reaches(ledger: &Ledger, elapsed: u64, limit: &Limit, ppm: u64) -> bool {
-    limit.bounds.iter().any(|bound| {
-        let used = match bound.kind {
-            BoundKind::ActiveTime => elapsed,
-            _ => ledger.cell(bound.kind).used(),
-        };
-        let part = u128::from(ppm).saturating_mul(u128::from(bound.max));
-        u128::from(used).saturating_mul(u128::from(MILLION)) >= part
-    })
 }
 
 /// The facts of an event must be as many as the program's.

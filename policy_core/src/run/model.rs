@@ -3,20 +3,19 @@
 use std::mem;
 use std::sync::Arc;
 
+use super::accounts::Obstacles;
+use super::amounts::{Amounts, Charge, Subject};
 use super::call::{Call, Point};
-use super::question::{Clearance, Finding, Question, Ruling};
+use super::question::{Clearance, Question, Ruling};
 use super::{Run, check_facts, check_tokens};
-use crate::decision::{BuiltIn, Decision, Event, Outcome, Vote};
+use crate::books::{AccountId, Books};
+use crate::decision::{BuiltIn, Decision, Event, Vote};
 use crate::error::EngineError;
-use crate::event::ModelCall;
+use crate::event::{ModelCall, Now};
 use crate::facts::{Sent, View, keep};
-use crate::ledger::{Amounts, cost};
+use crate::price::{Rates, Tokens};
 use crate::program::{Model, Place, Program, Verdict};
 use crate::value::Truth;
-
-/// How long to wait for holds, and how long a call may wait for them in all, in nanoseconds.
-const HOLDS_WAIT: u64 = 50_000_000;
-const HOLDS_WAIT_MOST: u64 = 60_000_000_000;
 
 /// Which places are ruled out.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,17 +40,6 @@ impl Places {
     }
 }
 
-/// Why no candidate has been taken so far.
-#[derive(Debug, Default)]
-struct Obstacles {
-    /// Limits in the way of some candidate.
-    limits: Vec<u32>,
-    /// Some candidate would fit if nothing were held.
-    holds: bool,
-    /// Places of candidates that a requirement ruled out.
-    filtered: Places,
-}
-
 impl Run {
     /// A model call is proposed, or asked again.
     ///
@@ -60,7 +48,12 @@ impl Run {
     ///
     /// # Errors
     /// [`EngineError::BadValue`] if a number or the facts cannot be right; then nothing has happened.
-    pub fn model_call(&mut self, now: u64, event: &ModelCall<'_>) -> Result<Decision, EngineError> {
+    pub fn model_call(
+        &mut self,
+        now: Now,
+        event: &ModelCall<'_>,
+        books: &mut Books,
+    ) -> Result<Decision, EngineError> {
         let program = Arc::clone(&self.program);
         check_facts(&program, event.facts)?;
         check_tokens(event.input_tokens)?;
@@ -70,9 +63,9 @@ impl Run {
         if self.is_over(&mut decision) {
             return Ok(decision);
         }
-        self.advise(&mut decision);
+        self.advise(&mut decision, books);
         if let Some(id) = self.open_model_call(&program, event, &mut decision) {
-            self.admit_model_call(&program, id, event, &mut decision);
+            self.admit_model_call((&program, books), id, event, &mut decision);
         }
         Ok(decision)
     }
@@ -94,7 +87,7 @@ impl Run {
                 let id = self.next_call();
                 self.steps = self.steps.saturating_add(1);
                 self.step_clock = Some(self.clock);
-                self.calls.insert(id, Call::new(Point::Model, self.latest, None));
+                self.calls.insert(id, Call::new(Point::Model, self.latest.mono, None));
                 id
             }
         };
@@ -113,7 +106,7 @@ impl Run {
 
     fn admit_model_call(
         &mut self,
-        program: &Program,
+        (program, books): (&Program, &mut Books),
         id: u64,
         event: &ModelCall<'_>,
         decision: &mut Decision,
@@ -121,18 +114,24 @@ impl Run {
         let mut candidates = mem::take(&mut self.candidates);
         candidates.clear();
         let ruled = self.calls.get(&id).map(|call| {
-            let question = Question::new(self, program, id, call, Sent::Now(event.facts));
+            let question = Question::new((self, books), program, id, call, Sent::Now(event.facts));
             let asked = Asked { question: &question, input: event.input_tokens, most: event.max_output };
             (asked.rule(&mut candidates, &mut decision.skipped), question.needed_binding())
         });
         self.candidates = candidates;
         if let Some((ruling, binding)) = ruled {
-            self.apply(program, id, ruling, binding, decision);
-        }
-        if decision.outcome == Outcome::Wait {
-            decision.wait_ns = Some(HOLDS_WAIT);
+            self.apply((program, books), id, ruling, binding, decision);
         }
     }
+}
+
+/// What was found on the way through the candidates.
+#[derive(Debug, Default)]
+struct Found {
+    /// Places that requirements rule out, and those of candidates that they did rule out.
+    barred: Places,
+    filtered: Places,
+    obstacles: Obstacles,
 }
 
 /// A model call's question with its tokens.
@@ -153,24 +152,43 @@ impl Asked<'_> {
         let view = question.view(question.call.next_attempt_anywhere(), None);
         let mut votes = Vec::new();
         question.vote_rules(self.program().index.rules.on_any_model().iter().copied(), &view, &mut votes);
-        question.vote_active_time(&mut votes);
+        question.vote_time(&mut votes);
         let barred = self.vote_requirements(&view, &mut votes);
-        if let Some(finding) = question.find(&view, votes) {
-            return Ruling::Votes(finding);
+        if let Some(ruling) = question.rule(&view, votes, Vec::new()) {
+            return ruling;
         }
         self.list(&view, candidates, skipped);
         if candidates.is_empty() {
-            return Ruling::BuiltIn(Outcome::Deny, BuiltIn::NoCandidate);
+            return Ruling::BuiltIn(BuiltIn::NoCandidate);
         }
-        let mut obstacles = Obstacles::default();
-        let mut rest = candidates.as_slice();
-        while let [candidate, later @ ..] = rest {
-            rest = later;
-            if let Some(ruling) = self.consider(*candidate, !rest.is_empty(), barred, &mut obstacles) {
+        let mut found = Found { barred, ..Found::default() };
+        if let Some(ruling) = self.try_all(candidates, &[], &mut found) {
+            return ruling;
+        }
+        if let Some(waits) = question.wait(&mut found.obstacles) {
+            return waits;
+        }
+        let lifted = question.run.accounts.liftable(&found.obstacles, &question.asking(&[]));
+        if !lifted.is_empty() {
+            let mut last = Found { barred, ..Found::default() };
+            let ruling = self.try_all(candidates, &lifted, &mut last);
+            if let Some(ruling) = ruling.or_else(|| question.wait(&mut last.obstacles)) {
                 return ruling;
             }
         }
-        self.none_taken(&view, obstacles)
+        self.none_taken(&view, found)
+    }
+
+    /// The candidates in order; the first that brings a ruling decides.
+    fn try_all(&self, candidates: &[u32], lifted: &[AccountId], found: &mut Found) -> Option<Ruling> {
+        let mut rest = candidates;
+        while let [candidate, later @ ..] = rest {
+            rest = later;
+            if let Some(ruling) = self.consider(*candidate, !rest.is_empty(), lifted, found) {
+                return Some(ruling);
+            }
+        }
+        None
     }
 
     /// Requirements that cannot be decided deny; the true ones rule out places.
@@ -213,18 +231,18 @@ impl Asked<'_> {
         candidates.retain(|model| !self.question.call.failed.contains(model));
     }
 
-    /// A ruling, if this candidate brings one; otherwise it adds to the obstacles.
+    /// A ruling, if this candidate brings one; otherwise it adds to what was found.
     fn consider(
         &self,
         candidate: u32,
         has_next: bool,
-        barred: Places,
-        obstacles: &mut Obstacles,
+        lifted: &[AccountId],
+        found: &mut Found,
     ) -> Option<Ruling> {
         let question = self.question;
         let model = self.program().tables.models.at(candidate);
-        if barred.has(model.place) {
-            obstacles.filtered.add(model.place);
+        if found.barred.has(model.place) {
+            found.filtered.add(model.place);
             return None;
         }
         if self.input.saturating_add(model.least_output) > model.window {
@@ -235,90 +253,72 @@ impl Asked<'_> {
             let view = question.view(question.call.next_attempt(candidate), Some(candidate));
             let mut votes = Vec::new();
             question.vote_rules(rules.iter().copied(), &view, &mut votes);
-            if let Some(finding) = question.find(&view, votes) {
-                return Some(Ruling::Votes(finding));
+            if let Some(ruling) = question.rule(&view, votes, Vec::new()) {
+                return Some(ruling);
             }
         }
-        match self.fit(model) {
+        match self.fit(candidate, model, lifted) {
             Ok((cap, amounts)) => {
-                Some(Ruling::Clear(Clearance { subject: candidate, cap, amounts, has_next }))
+                let wrap_ups = lifted.to_vec();
+                Some(Ruling::Clear(Clearance { subject: candidate, cap, amounts, has_next, wrap_ups }))
             }
-            Err(least) => {
-                self.block(&least, obstacles);
+            Err(amounts) => {
+                let asking = question.asking(lifted);
+                question.run.accounts.obstruct(&amounts, &asking, &mut found.obstacles);
                 None
             }
         }
     }
 
-    /// The largest output that fits every limit and what it reserves, or what even the least would reserve.
-    fn fit(&self, model: &Model) -> Result<(u64, Amounts), Amounts> {
-        let ledger = &self.question.run.ledger;
-        let index = &self.program().index;
+    /// The largest output that fits every limit and what it reserves, or what did not fit: that, where only
+    /// the store or holds are in its way, else even the least.
+    fn fit(&self, candidate: u32, model: &Model, lifted: &[AccountId]) -> Result<(u64, Amounts), Amounts> {
+        let (accounts, asking) = (&self.question.run.accounts, self.question.asking(lifted));
+        let rates = model.price.as_ref().map(|price| price.worst(self.input));
         let room = model.window.saturating_sub(self.input);
         let cap = self.most.unwrap_or(u64::MAX).min(model.output).min(room);
         let least = model.least_output.min(cap);
-        let most = ledger.most_output(index, model.price, self.input, cap);
-        if let Some(output) = most.filter(|output| *output >= least) {
-            let amounts = self.amounts(model, output);
-            if ledger.fits(index, &amounts) {
-                return Ok((output, amounts));
-            }
+        let most = accounts.most_output(rates, self.input, cap, &asking);
+        let output = most.filter(|output| *output >= least);
+        let amounts = self.amounts(candidate, rates, output.unwrap_or(least));
+        match output {
+            Some(output) if accounts.fits(&amounts, &asking) => Ok((output, amounts)),
+            _ => Err(amounts),
         }
-        Err(self.amounts(model, least))
     }
 
-    fn amounts(&self, model: &Model, output: u64) -> Amounts {
+    fn amounts(&self, candidate: u32, rates: Option<Rates>, output: u64) -> Amounts {
+        let call = self.question.call;
+        let cost = rates.map_or(0, |rates| rates.cost(self.input, output));
+        let tokens = Tokens { input: self.input, output, ..Tokens::default() };
         Amounts {
-            cost: cost(model.price, self.input, output),
-            tokens: self.input.saturating_add(output),
-            steps: u64::from(!self.question.call.step_charged),
-            model_calls: 1,
-            tool_calls: 0,
+            subject: Subject::Model(candidate),
+            charge: Charge::new(cost, &tokens),
+            steps: call.steps.map(|is_counted| !is_counted),
+            is_retry: call.tries.is_begun(),
         }
     }
 
-    fn block(&self, least: &Amounts, obstacles: &mut Obstacles) {
-        let ledger = &self.question.run.ledger;
-        for (index, limit) in self.program().tables.limits.numbered() {
-            if ledger.blocks(limit, least) && !obstacles.limits.contains(&index) {
-                obstacles.limits.push(index);
-            }
-        }
-        obstacles.holds |= ledger.fits_without_holds(&self.program().index, least);
-    }
-
-    fn none_taken(&self, view: &View<'_>, obstacles: Obstacles) -> Ruling {
-        if obstacles.holds && self.may_wait() {
-            return Ruling::BuiltIn(Outcome::Wait, BuiltIn::Holds);
-        }
-        let finding = if obstacles.limits.is_empty() {
-            self.filtered(view, obstacles.filtered)
+    fn none_taken(&self, view: &View<'_>, found: Found) -> Ruling {
+        let ways = found.obstacles.ways;
+        let mut votes = Vec::new();
+        if ways.is_empty() {
+            self.vote_filtered(view, found.filtered, &mut votes);
         } else {
-            let mut votes = Vec::new();
-            for index in obstacles.limits {
-                let limit = self.program().tables.limits.at(index);
-                self.question.vote(limit.statement, limit.verdict, false, &mut votes);
-            }
-            self.question.find(view, votes)
-        };
-        finding.map_or(Ruling::BuiltIn(Outcome::Deny, BuiltIn::NoUsableModel), Ruling::Votes)
+            self.question.vote_limits(&ways, &mut votes);
+        }
+        let ruling = self.question.rule(view, votes, ways);
+        ruling.unwrap_or(Ruling::BuiltIn(BuiltIn::NoUsableModel))
     }
 
     /// The votes of the requirements that ruled some candidate out.
-    fn filtered(&self, view: &View<'_>, filtered: Places) -> Option<Finding> {
-        let mut votes = Vec::new();
+    fn vote_filtered(&self, view: &View<'_>, filtered: Places, votes: &mut Vec<Vote>) {
         for require in self.program().tables.requires.all() {
             let ruled_out = filtered.has(other(require.place));
             if ruled_out && self.question.truth(require.when, view) == Truth::True {
-                self.question.vote(require.statement, Verdict::Deny, false, &mut votes);
+                self.question.vote(require.statement, Verdict::Deny, false, votes);
             }
         }
-        self.question.find(view, votes)
-    }
-
-    fn may_wait(&self) -> bool {
-        let waited = self.question.run.latest.saturating_sub(self.question.call.first_asked);
-        waited.saturating_add(HOLDS_WAIT) <= HOLDS_WAIT_MOST && self.question.run.fits_active_time(HOLDS_WAIT)
     }
 }
 

@@ -3,21 +3,30 @@
 use std::cell::OnceCell;
 
 use super::Run;
+use super::accounts::{Asking, Obstacles};
+use super::amounts::Amounts;
 use super::call::Call;
 use super::escalate::Standing;
+use crate::books::{AccountId, Books};
 use crate::decision::{BuiltIn, Outcome, Vote};
 use crate::facts::{CallFacts, ErrorFacts, Sent, View};
 use crate::fingerprint::Binding;
-use crate::ledger::Amounts;
-use crate::program::{BoundKind, Program, QueueDefault, Verdict};
+use crate::program::{Program, QueueDefault, Verdict};
 use crate::value::{Truth, Value};
 use crate::vm::evaluate;
+
+/// How long to wait for holds and for the store, and how long a call may wait for either in all, in
+/// nanoseconds.
+pub(crate) const HOLDS_WAIT: u64 = 50_000_000;
+pub(crate) const LEASE_WAIT: u64 = 5_000_000;
+const MOST_WAIT: u64 = 60_000_000_000;
 
 /// A call that is asked about, with all that conditions may read.
 #[derive(Debug)]
 pub(crate) struct Question<'a> {
     pub(crate) run: &'a Run,
     pub(crate) program: &'a Program,
+    pub(crate) books: &'a Books,
     pub(crate) id: u64,
     pub(crate) call: &'a Call,
     pub(crate) sent: Sent<'a>,
@@ -35,17 +44,21 @@ pub(crate) struct Question<'a> {
 pub(crate) enum Ruling {
     /// Statements object.
     Votes(Finding),
-    /// The engine itself objects, or asks for patience.
-    BuiltIn(Outcome, BuiltIn),
+    /// The engine itself objects.
+    BuiltIn(BuiltIn),
+    /// The engine asks for patience: only holds or leases are in the way. These are what to ask the store
+    /// for.
+    Wait(BuiltIn, Vec<(AccountId, u64)>),
     /// It may run.
     Clear(Clearance),
 }
 
-/// Votes in their order, and what the condition of the first one read.
+/// Votes in their order, what the condition of the first one read, and the entries of accounts in the way.
 #[derive(Debug)]
 pub(crate) struct Finding {
     pub(crate) votes: Vec<Vote>,
     pub(crate) values: Vec<(u32, Value)>,
+    pub(crate) ways: Vec<u32>,
 }
 
 /// What a call may run on, and what it reserves.
@@ -55,11 +68,28 @@ pub(crate) struct Clearance {
     pub(crate) cap: u64,
     pub(crate) amounts: Amounts,
     pub(crate) has_next: bool,
+    /// The wrapping up that it counts as.
+    pub(crate) wrap_ups: Vec<AccountId>,
 }
 
 impl<'a> Question<'a> {
-    pub(crate) fn new(run: &'a Run, program: &'a Program, id: u64, call: &'a Call, sent: Sent<'a>) -> Self {
-        Self { run, program, id, call, sent, error: None, tool: None, args: None, binding: OnceCell::new() }
+    pub(crate) fn new(
+        (run, books): (&'a Run, &'a Books),
+        program: &'a Program,
+        id: u64,
+        call: &'a Call,
+        sent: Sent<'a>,
+    ) -> Self {
+        let binding = OnceCell::new();
+        Self { run, program, books, id, call, sent, error: None, tool: None, args: None, binding }
+    }
+
+    /// How accounts are looked at now, with the wrapping up of these given up.
+    pub(crate) fn asking<'b>(&self, lifted: &'b [AccountId]) -> Asking<'b>
+    where
+        'a: 'b,
+    {
+        Asking { books: self.books, now: self.run.latest, lifted }
     }
 
     /// The facts as statements on a call of this attempt see them; `model` is the one they are on, if they
@@ -69,9 +99,8 @@ impl<'a> Question<'a> {
         let model = model.or(self.call.requested).map(|model| &*models.at(model).name);
         View {
             program: self.program,
-            ledger: &self.run.ledger,
-            elapsed: self.run.elapsed(),
-            steps: self.run.steps,
+            run: self.run,
+            books: self.books,
             sent: self.sent,
             call: CallFacts { attempt, model, tool: self.tool, input_tokens: self.call.input_tokens },
             error: self.error,
@@ -112,30 +141,61 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// The votes of limits whose active time is over.
-    pub(crate) fn vote_active_time(&self, votes: &mut Vec<Vote>) {
-        if self.run.fits_active_time(0) {
+    /// The votes of limits whose time is over.
+    pub(crate) fn vote_time(&self, votes: &mut Vec<Vote>) {
+        if self.run.fits_time(0) {
             return;
         }
-        let elapsed = self.run.elapsed();
-        for limit in self.program.limits() {
-            let mut bounds = limit.bounds.iter();
-            if bounds.any(|bound| bound.kind == BoundKind::ActiveTime && elapsed >= bound.max) {
-                self.vote(limit.statement, limit.verdict, false, votes);
+        for (index, limit) in self.program.tables.limits.numbered() {
+            let is_over = |measure, max| self.run.time(measure).is_some_and(|elapsed| elapsed >= max);
+            if limit.bounds.iter().any(|bound| is_over(bound.measure, bound.max)) {
+                self.vote_limit(index, &[], votes);
             }
         }
     }
 
+    /// The votes of the limits that these entries are of.
+    pub(crate) fn vote_limits(&self, ways: &[u32], votes: &mut Vec<Vote>) {
+        let limit = |place: &u32| self.run.accounts.entry(*place).and_then(|entry| entry.limit);
+        let mut limits: Vec<u32> = ways.iter().filter_map(limit).collect();
+        limits.sort_unstable();
+        limits.dedup();
+        for index in limits {
+            let own: Vec<u32> = ways.iter().copied().filter(|place| limit(place) == Some(index)).collect();
+            self.vote_limit(index, &own, votes);
+        }
+    }
+
+    /// The vote of a limit with these entries in the way. It asks a person for more where that would help.
+    fn vote_limit(&self, index: u32, ways: &[u32], votes: &mut Vec<Vote>) {
+        let limit = self.program.tables.limits.at(index);
+        let entries = || ways.iter().filter_map(|place| self.run.accounts.entry(*place));
+        let is_missing = entries().any(|entry| entry.account.is_none());
+        let Verdict::Escalate(queue) = limit.verdict else {
+            return self.vote(limit.statement, limit.verdict, is_missing, votes);
+        };
+        if is_missing {
+            return self.vote(limit.statement, Verdict::Deny, true, votes);
+        }
+        let table = self.program.tables.queues.at(queue);
+        let granted = limit.granted(table);
+        let times = table.grants.map_or(0, |grants| grants.times);
+        let has_left = |account: AccountId| self.books.grants_left(account, times, self.run.latest) > 0;
+        let helps = !ways.is_empty()
+            && entries().all(|entry| granted == Some(entry.measure) && entry.account.is_some_and(has_left));
+        let mut vote = vote_of(limit.statement, Outcome::Escalate);
+        match self.run.requests.standing(limit.statement, Binding::Call(self.id), self.run.latest.mono) {
+            Standing::Rejected => reject(&mut vote),
+            Standing::Expired => self.take_default(queue, &mut vote),
+            _ if helps => vote.queue = Some(queue),
+            _ => self.take_default(queue, &mut vote),
+        }
+        votes.push(vote);
+    }
+
     /// One statement's vote; none if a person has approved of this call.
     pub(crate) fn vote(&self, statement: u32, verdict: Verdict, undecided: bool, votes: &mut Vec<Vote>) {
-        let mut vote = Vote {
-            statement,
-            outcome: verdict.outcome(),
-            state: None,
-            queue: None,
-            undecided,
-            rejected: false,
-        };
+        let mut vote = Vote { undecided, ..vote_of(statement, verdict.outcome()) };
         match verdict {
             Verdict::Stop(state) | Verdict::Fail(state) => vote.state = Some(state),
             Verdict::Deny => {}
@@ -154,29 +214,76 @@ impl<'a> Question<'a> {
         if !self.call.grants.is_empty() && self.call.grants.contains(&(vote.statement, self.binding())) {
             return false;
         }
-        match self.run.requests.standing(vote.statement, self.binding(), self.run.latest) {
+        match self.run.requests.standing(vote.statement, self.binding(), self.run.latest.mono) {
             Standing::Approved => return false,
             Standing::Unasked | Standing::Pending => vote.queue = Some(queue),
-            Standing::Rejected => {
-                vote.outcome = Outcome::Deny;
-                vote.rejected = true;
-            }
-            Standing::Expired => match self.program.tables.queues.at(queue).default {
-                QueueDefault::Deny => vote.outcome = Outcome::Deny,
-                QueueDefault::Stop(state) => {
-                    vote.outcome = Outcome::Stop;
-                    vote.state = Some(state);
-                }
-            },
+            Standing::Rejected => reject(vote),
+            Standing::Expired => self.take_default(queue, vote),
         }
         true
     }
 
-    /// Puts votes in order and reads what the first one's condition read; `None` if nobody voted.
-    pub(crate) fn find(&self, view: &View<'_>, mut votes: Vec<Vote>) -> Option<Finding> {
+    /// What holds when nobody has answered, or could.
+    fn take_default(&self, queue: u32, vote: &mut Vote) {
+        match self.program.tables.queues.at(queue).default {
+            QueueDefault::Deny => vote.outcome = Outcome::Deny,
+            QueueDefault::Stop(state) => {
+                vote.outcome = Outcome::Stop;
+                vote.state = Some(state);
+            }
+        }
+    }
+
+    /// What follows from votes; nothing if nobody voted. `ways` are the entries of accounts that votes are
+    /// about.
+    pub(crate) fn rule(&self, view: &View<'_>, mut votes: Vec<Vote>, ways: Vec<u32>) -> Option<Ruling> {
         sort(&mut votes);
+        let first = *votes.first()?;
+        if first.outcome == Outcome::Escalate && self.opens_request(&first) {
+            let mut obstacles = Obstacles::default();
+            self.run.accounts.obstruct(&Amounts::REQUEST, &self.asking(&[]), &mut obstacles);
+            if let Some(waits) = self.wait(&mut obstacles) {
+                return Some(waits);
+            }
+            // Nobody can be asked, so those who bound the asking do not ask either.
+            let limits = obstacles.ways.iter().filter_map(|place| self.run.accounts.entry(*place)?.limit);
+            let mut limits: Vec<u32> = limits.collect();
+            limits.dedup();
+            for index in limits {
+                let is_missing = |place: &&u32| {
+                    let entry = self.run.accounts.entry(**place);
+                    entry.is_some_and(|entry| entry.limit == Some(index) && entry.account.is_none())
+                };
+                let missing: Vec<u32> = obstacles.ways.iter().filter(is_missing).copied().collect();
+                self.vote_limit(index, &missing, &mut votes);
+            }
+            sort(&mut votes);
+        }
         let values = self.values(view, votes.first()?.statement);
-        Some(Finding { votes, values })
+        Some(Ruling::Votes(Finding { votes, values, ways }))
+    }
+
+    /// Whether this vote asks a person anew.
+    fn opens_request(&self, vote: &Vote) -> bool {
+        let binding = self.binding_of(vote.statement);
+        self.run.requests.standing(vote.statement, binding, self.run.latest.mono) == Standing::Unasked
+    }
+
+    /// What a request of this statement is about: of a limit, the logical call.
+    fn binding_of(&self, statement: u32) -> Binding {
+        if self.program.limit_of(statement).is_some() { Binding::Call(self.id) } else { self.binding() }
+    }
+
+    /// Patience, if that is what the obstacles need and the call still may have it.
+    pub(crate) fn wait(&self, obstacles: &mut Obstacles) -> Option<Ruling> {
+        let (reason, delay) = match (obstacles.lease, obstacles.holds) {
+            (true, _) => (BuiltIn::Lease, LEASE_WAIT),
+            (false, true) => (BuiltIn::Holds, HOLDS_WAIT),
+            (false, false) => return None,
+        };
+        let waited = self.run.latest.mono.saturating_sub(self.call.first_asked);
+        let may_wait = waited.saturating_add(delay) <= MOST_WAIT && self.run.fits_time(delay);
+        may_wait.then(|| Ruling::Wait(reason, std::mem::take(&mut obstacles.needs)))
     }
 
     /// What a statement's condition reads.
@@ -184,6 +291,15 @@ impl<'a> Question<'a> {
         let condition = self.program.index.condition_of.get(statement as usize).copied().flatten();
         condition.map_or_else(Vec::new, |index| view.values(self.program.tables.conditions.at(index)))
     }
+}
+
+pub(crate) const fn vote_of(statement: u32, outcome: Outcome) -> Vote {
+    Vote { statement, outcome, state: None, queue: None, undecided: false, rejected: false }
+}
+
+const fn reject(vote: &mut Vote) {
+    vote.outcome = Outcome::Deny;
+    vote.rejected = true;
 }
 
 /// The most restrictive vote first, then by statement.

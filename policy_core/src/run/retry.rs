@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use super::Run;
-use super::call::{Attempt, Call, Subject};
-use super::question::{Finding, Question, sort};
-use super::settle::check_usage;
+use super::amounts::Subject;
+use super::call::{Attempt, Call};
+use super::question::{Finding, Question, sort, vote_of};
+use super::settle::{Fate, check_usage};
+use crate::books::Books;
 use crate::decision::{BuiltIn, By, Decision, Event, Outcome, Vote};
 use crate::error::EngineError;
-use crate::event::{ErrorKind, Failure};
+use crate::event::{ErrorKind, Failure, Now};
 use crate::facts::{ErrorFacts, Sent, typed};
 use crate::fingerprint::xxh3_64;
-use crate::program::{Program, Retry, Tool};
+use crate::program::{Program, Retry};
 use crate::value::{Dimension, Slot, Truth};
 
 /// What the retry statements say.
@@ -32,19 +34,23 @@ impl Run {
     ///
     /// # Errors
     /// [`EngineError`] if the attempt is unknown or already settled, or a number cannot be right.
-    pub fn error(&mut self, now: u64, failure: &Failure<'_>) -> Result<Decision, EngineError> {
+    pub fn error(
+        &mut self,
+        now: Now,
+        failure: &Failure<'_>,
+        books: &mut Books,
+    ) -> Result<Decision, EngineError> {
         check_usage(failure.usage)?;
         let program = Arc::clone(&self.program);
         self.begin_event(now);
         let place = self.place(failure.attempt)?;
-        let Some(&Attempt { call, subject, number, settled: None, .. }) = self.attempts.get(place) else {
+        let Some(&Attempt { call, ref reserved, number, settled: None, .. }) = self.attempts.get(place)
+        else {
             return Err(EngineError::AlreadySettled(failure.attempt));
         };
-        self.close_attempt(&program, place, failure.usage);
-        let event = match subject {
-            Subject::Model(_) => Event::ModelError,
-            Subject::Tool(_) => Event::ToolError,
-        };
+        let subject = reserved.subject;
+        self.close_attempt((&program, books), place, failure.usage, Fate::Failed(failure.kind));
+        let event = if matches!(subject, Subject::Model(_)) { Event::ModelError } else { Event::ToolError };
         let mut decision = self.begin_decision(event, Some(call));
         decision.attempt_number = Some(number);
         if let Subject::Model(model) = subject {
@@ -55,7 +61,7 @@ impl Run {
         } else if self.is_over(&mut decision) {
             self.calls.remove(&call);
         } else {
-            self.decide_error(&program, call, (subject, number), failure, &mut decision);
+            self.decide_error((&program, books), call, (subject, number), failure, &mut decision);
         }
         Ok(decision)
     }
@@ -67,21 +73,21 @@ impl Run {
 
     fn decide_error(
         &mut self,
-        program: &Program,
+        (program, books): (&Program, &mut Books),
         id: u64,
         (subject, number): (Subject, u64),
         failure: &Failure<'_>,
         decision: &mut Decision,
     ) {
         let Some(call) = self.calls.get(&id) else { return decision.refuse(BuiltIn::ClosedCall) };
-        let mut question = Question::new(self, program, id, call, Sent::Kept(&call.kept));
+        let mut question = Question::new((self, books), program, id, call, Sent::Kept(&call.kept));
         question.error = Some(ErrorFacts {
             kind: failure.kind,
             status: failure.status,
             retry_after: failure.retry_after,
             billed: failure.billed,
         });
-        if let Subject::Tool(tool) = subject {
+        if let Subject::Tool(tool, _) = subject {
             question.tool = Some(&program.tables.tools.at(tool).name);
         }
         let advised = question.advise_retry(subject, number);
@@ -90,7 +96,7 @@ impl Run {
             (Some(model), finding) => self.fall_back(program, id, model, finding, decision),
             (None, None) => self.pass_on(id, decision),
             (None, Some(finding)) => {
-                self.conclude(program, id, finding, None, decision);
+                self.conclude((program, books), id, finding, None, decision);
                 if let (Outcome::Wait, Some((wait, statement))) = (decision.outcome, advised.wait) {
                     decision.wait_ns = Some(wait);
                     decision.by = By::Statement(statement);
@@ -114,7 +120,7 @@ impl Run {
             }
             None => kind.is_outage() && !advised.is_covered,
         };
-        let goes_on = is_given_up && call.has_next && advised.may_fall_back && self.fits_active_time(0);
+        let goes_on = is_given_up && call.has_next && advised.may_fall_back && self.fits_time(0);
         goes_on.then_some(model)
     }
 
@@ -135,14 +141,10 @@ impl Run {
         // Only a route has a second candidate.
         if let Some(route) = &program.tables.route {
             decision.by = By::Statement(route.statement);
-            decision.votes.push(wait_of(route.statement));
+            decision.votes.push(vote_of(route.statement, Outcome::Wait));
             sort(&mut decision.votes);
         }
     }
-}
-
-const fn wait_of(statement: u32) -> Vote {
-    Vote { statement, outcome: Outcome::Wait, state: None, queue: None, undecided: false, rejected: false }
 }
 
 impl Question<'_> {
@@ -150,10 +152,11 @@ impl Question<'_> {
         let all = &self.program.index.retries;
         let (mut retries, once, key): (Vec<u32>, _, _) = match subject {
             Subject::Model(model) => (all.of_model(model).collect(), false, model),
-            Subject::Tool(tool) => {
-                let Tool { class, once, .. } = *self.program.tables.tools.at(tool);
+            Subject::Tool(tool, class) => {
+                let once = self.program.tables.tools.at(tool).once;
                 (all.of_tool(tool, class).collect(), once, tool)
             }
+            Subject::Person => return Advised::default(),
         };
         // Of equal waits the first statement's decides.
         retries.sort_unstable();
@@ -171,9 +174,9 @@ impl Question<'_> {
             }
             advised.may_fall_back &= self.is_within(retry, 0);
             let delay = self.delay(retry, made);
-            let is_in_time = self.is_within(retry, delay) && self.run.fits_active_time(delay);
+            let is_in_time = self.is_within(retry, delay) && self.run.fits_time(delay);
             if truth == Truth::True && !once && made < retry.attempts && is_in_time {
-                votes.push(wait_of(retry.statement));
+                votes.push(vote_of(retry.statement, Outcome::Wait));
                 if advised.wait.is_none_or(|(longest, _)| delay > longest) {
                     advised.wait = Some((delay, retry.statement));
                 }
@@ -196,11 +199,11 @@ impl Question<'_> {
         let mut retries = self.program.tables.retries.all().iter();
         let model = retries.find(|retry| retry.statement == decider)?.selector.model();
         let values = self.values(&self.view(number, model), decider);
-        Some(Finding { votes, values })
+        Some(Finding { votes, values, ways: Vec::new() })
     }
 
     fn is_within(&self, retry: &Retry, delay: u64) -> bool {
-        let end = self.run.latest.saturating_sub(self.call.first_asked).saturating_add(delay);
+        let end = self.run.latest.mono.saturating_sub(self.call.first_asked).saturating_add(delay);
         retry.within_ns.is_none_or(|within| end <= within)
     }
 

@@ -1,14 +1,35 @@
-//! The end of an attempt: what it used is charged once, whatever is reported later.
+//! The end of an attempt: what it used is charged once, and corrected at most once.
 
 use std::sync::Arc;
 
-use super::call::{Attempt, Subject};
+use super::accounts::End;
+use super::amounts::{Charge, Subject};
+use super::call::Attempt;
 use super::{Run, check_tokens};
+use crate::books::Books;
 use crate::decision::Settlement;
 use crate::error::EngineError;
-use crate::event::Usage;
-use crate::ledger::cost;
+use crate::event::{ErrorKind, Now, Usage};
+use crate::price::Tokens;
 use crate::program::Program;
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The host had an answer, or ended the run.
+    Settled,
+    Failed(ErrorKind),
+}
+
+impl Fate {
+    /// For each basis: whether the attempt counts. What nobody knows counts.
+    const fn counts(self) -> [bool; 3] {
+        match self {
+            Self::Settled => [true; 3],
+            Self::Failed(kind) => [true, kind.may_have_run(), kind.may_have_succeeded()],
+        }
+    }
+}
 
 impl Run {
     /// An attempt succeeded, or was released with [`Usage::Unsent`]. The call is over.
@@ -16,24 +37,68 @@ impl Run {
     /// # Errors
     /// [`EngineError`] if the attempt is unknown, or settled with other usage. The same usage again gives the
     /// same settlement and changes nothing.
-    pub fn settle(&mut self, now: u64, attempt: u64, usage: Usage) -> Result<Settlement, EngineError> {
+    pub fn settle(
+        &mut self,
+        now: Now,
+        attempt: u64,
+        usage: Usage,
+        books: &mut Books,
+    ) -> Result<Settlement, EngineError> {
         check_usage(usage)?;
         let program = Arc::clone(&self.program);
         self.begin_event(now);
         let place = self.place(attempt)?;
         let known = self.attempts.get(place).ok_or(EngineError::UnknownAttempt(attempt))?;
-        let (call, subject) = (known.call, known.subject);
-        if let Some((settled, settlement)) = known.settled {
+        let (call, subject) = (known.call, known.reserved.subject);
+        if let Some(settled) = known.settled {
             let is_same = settled == reported(known, usage);
-            return if is_same { Ok(settlement) } else { Err(EngineError::AlreadySettled(attempt)) };
+            let settlement = || price(&program, known, settled).1;
+            return is_same.then(settlement).ok_or(EngineError::AlreadySettled(attempt));
         }
-        let settlement = self.close_attempt(&program, place, usage);
+        let settlement = self.close_attempt((&program, books), place, usage, Fate::Settled);
         self.calls.remove(&call);
-        if let Subject::Tool(tool) = subject
+        if let Subject::Tool(tool, class) = subject
             && usage != Usage::Unsent
         {
-            self.successes.record(tool, program.tables.tools.at(tool).class, self.clock);
+            self.successes.record(tool, class, self.clock);
         }
+        Ok(settlement)
+    }
+
+    /// What an attempt of unknown usage really used is known after all: its charge is corrected, in the
+    /// windows that it was charged in. That may be said once, also after the run has ended.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the attempt is unknown, still open, or known exactly as something else, and if
+    /// `usage` is not exact. The same usage again gives the same settlement and changes nothing.
+    pub fn adjust(
+        &mut self,
+        now: Now,
+        attempt: u64,
+        usage: Usage,
+        books: &mut Books,
+    ) -> Result<Settlement, EngineError> {
+        check_usage(usage)?;
+        if !matches!(usage, Usage::Exact { .. }) {
+            return Err(EngineError::BadValue(
+                "a correction is not exact; pass what the provider says was used",
+            ));
+        }
+        let program = Arc::clone(&self.program);
+        self.begin_event(now);
+        let place = self.place(attempt)?;
+        let known = self.attempts.get_mut(place).ok_or(EngineError::UnknownAttempt(attempt))?;
+        let usage = reported(known, usage);
+        let settled = known.settled.ok_or(EngineError::NotSettled(attempt))?;
+        let (right, settlement) = price(&program, known, usage);
+        match settled {
+            same if same == usage => return Ok(settlement),
+            Usage::Unknown | Usage::AtLeast { .. } => {}
+            Usage::Exact { .. } | Usage::Unsent => return Err(EngineError::AlreadySettled(attempt)),
+        }
+        let (charged, _) = price(&program, known, settled);
+        known.settled = Some(usage);
+        self.accounts.adjust(known.windows(), (&charged, &right), books, self.latest);
         Ok(settlement)
     }
 
@@ -41,10 +106,10 @@ impl Run {
     ///
     /// # Errors
     /// [`EngineError`] if the attempt is unknown, settled or a tool's.
-    pub fn count(&mut self, now: u64, attempt: u64, tokens: u64) -> Result<u64, EngineError> {
+    pub fn count(&mut self, now: Now, attempt: u64, tokens: u64) -> Result<u64, EngineError> {
         check_tokens(tokens)?;
         let place = self.place(attempt);
-        let is_tool = |attempt: &&mut Attempt| matches!(attempt.subject, Subject::Tool(_));
+        let is_tool = |attempt: &&mut Attempt| matches!(attempt.reserved.subject, Subject::Tool(..));
         if place.is_ok_and(|place| self.attempts.get_mut(place).as_ref().is_some_and(is_tool)) {
             return Err(EngineError::BadValue("a tool's attempt has no tokens; count those of models only"));
         }
@@ -58,16 +123,24 @@ impl Run {
     }
 
     /// The host ends the run: every open attempt is charged its hold, every later call is denied.
-    pub fn end(&mut self, now: u64) {
+    pub fn end(&mut self, now: Now, books: &mut Books) {
         let program = Arc::clone(&self.program);
         self.begin_event(now);
         self.has_ended = true;
         for place in 0..self.attempts.len() {
             if self.attempts.get(place).is_some_and(|attempt| attempt.settled.is_none()) {
-                self.close_attempt(&program, place, Usage::Unknown);
+                self.close_attempt((&program, books), place, Usage::Unknown, Fate::Settled);
             }
         }
         self.calls.clear();
+    }
+
+    /// What an attempt was charged, and for which usage; nothing while it is open, or if there is none.
+    #[must_use]
+    pub fn settled(&self, attempt: u64) -> Option<(Usage, Settlement)> {
+        let attempt = self.attempts.get(self.place(attempt).ok()?)?;
+        let usage = attempt.settled?;
+        Some((usage, price(&self.program, attempt, usage).1))
     }
 
     /// An attempt's place in the table.
@@ -77,59 +150,54 @@ impl Run {
     }
 
     /// Charges an open attempt; its call is open again, not over.
-    pub(crate) fn close_attempt(&mut self, program: &Program, place: usize, usage: Usage) -> Settlement {
+    pub(crate) fn close_attempt(
+        &mut self,
+        (program, books): (&Program, &mut Books),
+        place: usize,
+        usage: Usage,
+        fate: Fate,
+    ) -> Settlement {
+        let now = self.latest;
         let Some(attempt) = self.attempts.get_mut(place) else { return Settlement::default() };
         let usage = reported(attempt, usage);
-        let reserved = attempt.reserved;
-        let price = match attempt.subject {
-            Subject::Model(model) => program.tables.models.at(model).price,
-            Subject::Tool(_) => None,
-        };
-        let (input, output) = match usage {
-            Usage::Exact { input, output } => (input, output),
-            Usage::AtLeast { input, output } => (input, output.max(attempt.produced)),
-            Usage::Unknown | Usage::Unsent => (0, 0),
-        };
-        // If nothing is reported, the input may have been all that was held, the output what was counted.
-        let (seen_in, seen_out) = match usage {
-            Usage::Unknown => (reserved.tokens.saturating_sub(attempt.cap), attempt.produced),
-            _ => (input, output),
-        };
-        let (cost, tokens) = (cost(price, seen_in, seen_out), seen_in.saturating_add(seen_out));
-        let (cost, tokens) = match usage {
-            Usage::Exact { .. } => (cost, tokens),
-            Usage::AtLeast { .. } | Usage::Unknown => (cost.max(reserved.cost), tokens.max(reserved.tokens)),
-            Usage::Unsent => (0, 0),
-        };
-        let settlement = Settlement {
-            input_tokens: input,
-            output_tokens: output,
-            tokens,
-            cost,
-            reserved_tokens: reserved.tokens,
-            reserved_cost: reserved.cost,
-        };
-        attempt.settled = Some((usage, settlement));
+        let (charge, settlement) = price(program, attempt, usage);
+        let is_unsent = usage == Usage::Unsent;
+        attempt.settled = Some(usage);
+        let counts = fate.counts();
         if let Some(call) = self.calls.get_mut(&attempt.call) {
             call.in_flight = false;
-            call.step_charged &= usage != Usage::Unsent || reserved.steps == 0;
+            // A step that does not count after all is left to the next attempt.
+            let steps = call.steps.iter_mut().zip(attempt.reserved.steps).zip(counts);
+            for ((is_counted, was_reserved), counts) in steps {
+                *is_counted &= !was_reserved || (counts && !is_unsent);
+            }
         }
         self.in_flight = self.in_flight.saturating_sub(1);
-        if usage == Usage::Unsent {
-            self.ledger.release(&reserved);
-        } else {
-            self.ledger.settle(&reserved, cost, tokens);
+        let end = End { charge: (!is_unsent).then_some(charge), counts };
+        self.accounts.settle(&attempt.reserved, attempt.windows(), &end, books, now);
+        if is_unsent {
+            for (account, window) in attempt.wrap_ups() {
+                books.refund(*account, *window, 1, now);
+            }
         }
         settlement
     }
 }
 
-/// Tokens are as many as the engine computes with.
+/// Tokens are as many as the engine computes with, and parts are no more than the whole.
 pub(crate) fn check_usage(usage: Usage) -> Result<(), EngineError> {
     match usage {
-        Usage::Exact { input, output } | Usage::AtLeast { input, output } => {
+        Usage::Exact { input, output, cache_read, cache_write, reasoning }
+        | Usage::AtLeast { input, output, cache_read, cache_write, reasoning } => {
             check_tokens(input)?;
-            check_tokens(output)
+            check_tokens(output)?;
+            if cache_read.saturating_add(cache_write) > input || reasoning > output {
+                return Err(EngineError::BadValue(
+                    "cached tokens are a part of the input, reasoning is one of the output; \
+                     pass all input and all output",
+                ));
+            }
+            Ok(())
         }
         Usage::Unknown | Usage::Unsent => Ok(()),
     }
@@ -138,9 +206,51 @@ pub(crate) fn check_usage(usage: Usage) -> Result<(), EngineError> {
 /// What a report means for this attempt: a tool was run, or it was not; a model that has produced tokens was
 /// sent something, whatever the host says.
 const fn reported(attempt: &Attempt, usage: Usage) -> Usage {
-    match (attempt.subject, usage) {
+    match (attempt.reserved.subject, usage) {
         (Subject::Model(_), Usage::Unsent) if attempt.produced > 0 => Usage::Unknown,
-        (Subject::Model(_), _) | (Subject::Tool(_), Usage::Unsent) => usage,
-        (Subject::Tool(_), _) => Usage::Exact { input: 0, output: 0 },
+        (Subject::Model(_), _) | (_, Usage::Unsent) => usage,
+        _ => Usage::exact(0, 0),
     }
+}
+
+/// What an attempt is charged for this usage. Nothing else is kept of it: it comes out the same every time.
+fn price(program: &Program, attempt: &Attempt, usage: Usage) -> (Charge, Settlement) {
+    let price = match attempt.reserved.subject {
+        Subject::Model(model) => program.tables.models.at(model).price.as_ref(),
+        _ => None,
+    };
+    let held = attempt.reserved.charge;
+    let tokens = match usage {
+        Usage::Exact { input, output, cache_read, cache_write, reasoning } => {
+            Tokens { input, output, cache_read, cache_write, reasoning }
+        }
+        Usage::AtLeast { input, output, cache_read, cache_write, reasoning } => {
+            Tokens { input, output: output.max(attempt.produced), cache_read, cache_write, reasoning }
+        }
+        Usage::Unknown | Usage::Unsent => Tokens::default(),
+    };
+    let cost = |tokens: &Tokens| price.map_or(0, |price| price.cost(tokens, attempt.began));
+    let charge = match usage {
+        Usage::Exact { .. } => Charge::new(cost(&tokens), &tokens),
+        Usage::AtLeast { .. } => Charge::new(cost(&tokens), &tokens).max(held),
+        // The input may have been all that was held, the output what was counted, at the dearest rates.
+        Usage::Unknown => {
+            let (input, output) = (held.input, attempt.produced);
+            let worst = price.map_or(0, |price| price.worst(input).cost(input, output));
+            Charge::new(worst, &Tokens { input, output, ..Tokens::default() }).max(held)
+        }
+        Usage::Unsent => Charge::default(),
+    };
+    let settlement = Settlement {
+        input_tokens: tokens.input,
+        output_tokens: tokens.output,
+        cache_read_tokens: tokens.cache_read,
+        cache_write_tokens: tokens.cache_write,
+        reasoning_tokens: tokens.reasoning,
+        tokens: charge.tokens,
+        cost: charge.cost,
+        reserved_tokens: held.tokens,
+        reserved_cost: held.cost,
+    };
+    (charge, settlement)
 }

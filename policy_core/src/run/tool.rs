@@ -1,17 +1,19 @@
-//! Admission of tool calls: rules, orders, loops and active time vote, then one call is charged.
+//! Admission of tool calls: rules, orders, loops and limits on time vote, then one call is charged.
 
 use std::sync::Arc;
 
+use super::accounts::Obstacles;
+use super::amounts::{Amounts, Subject};
 use super::call::{Call, Point};
 use super::question::{Clearance, Question, Ruling};
 use super::{Run, check_facts};
+use crate::books::Books;
 use crate::decision::{BuiltIn, Decision, Event};
 use crate::error::EngineError;
-use crate::event::ToolCall;
+use crate::event::{Now, ToolCall};
 use crate::facts::{Sent, View, keep};
 use crate::fingerprint::fingerprint;
-use crate::ledger::Amounts;
-use crate::program::Program;
+use crate::program::{Program, ToolClass};
 
 impl Run {
     /// A tool call is proposed, or asked again.
@@ -22,7 +24,12 @@ impl Run {
     ///
     /// # Errors
     /// [`EngineError::BadValue`] if the facts are not as many as the program's; then nothing has happened.
-    pub fn tool_call(&mut self, now: u64, event: &ToolCall<'_>) -> Result<Decision, EngineError> {
+    pub fn tool_call(
+        &mut self,
+        now: Now,
+        event: &ToolCall<'_>,
+        books: &mut Books,
+    ) -> Result<Decision, EngineError> {
         let program = Arc::clone(&self.program);
         check_facts(&program, event.facts)?;
         self.begin_event(now);
@@ -30,16 +37,16 @@ impl Run {
         if self.is_over(&mut decision) {
             return Ok(decision);
         }
-        self.advise(&mut decision);
+        self.advise(&mut decision, books);
         if let Some((id, tool)) = self.open_tool_call(&program, event, &mut decision) {
             let ruled = self.calls.get(&id).map(|call| {
-                let mut question = Question::new(self, &program, id, call, Sent::Now(event.facts));
+                let mut question = Question::new((self, books), &program, id, call, Sent::Now(event.facts));
                 question.tool = Some(event.tool);
                 question.args = event.is_exact.then_some(event.args);
                 (question.rule_tool(tool), question.needed_binding())
             });
             if let Some((ruling, binding)) = ruled {
-                self.apply(&program, id, ruling, binding, &mut decision);
+                self.apply((&program, books), id, ruling, binding, &mut decision);
             }
         }
         Ok(decision)
@@ -70,7 +77,7 @@ impl Run {
                     decision.refuse(BuiltIn::UndeclaredTool);
                     return None;
                 };
-                let mut call = Call::new(point, self.latest, self.step_clock);
+                let mut call = Call::new(point, self.latest.mono, self.step_clock);
                 call.loops = self.found_loops(program);
                 self.calls.insert(id, call);
                 id
@@ -105,25 +112,27 @@ impl Question<'_> {
             let found = tables.loops.at(index);
             self.vote(found.statement, found.verdict, false, &mut votes);
         }
-        self.vote_active_time(&mut votes);
-        match self.find(&view, votes) {
-            Some(finding) => Ruling::Votes(finding),
-            None => self.charge_tool(tool, &view),
-        }
+        self.vote_time(&mut votes);
+        self.rule(&view, votes, Vec::new()).unwrap_or_else(|| self.charge_tool(tool, class, &view))
     }
 
-    /// A tool call is one call, spent at once; every bound of every limit has to hold with it.
-    fn charge_tool(&self, tool: u32, view: &View<'_>) -> Ruling {
-        let amounts = Amounts { tool_calls: 1, ..Amounts::default() };
-        let mut votes = Vec::new();
-        for limit in self.program.limits() {
-            if self.run.ledger.blocks(limit, &amounts) {
-                self.vote(limit.statement, limit.verdict, false, &mut votes);
+    /// A tool call is one call; every bound of every limit has to hold with it.
+    fn charge_tool(&self, tool: u32, class: ToolClass, view: &View<'_>) -> Ruling {
+        let subject = Subject::Tool(tool, class);
+        let amounts = Amounts { subject, is_retry: self.call.tries.is_begun(), ..Amounts::REQUEST };
+        let asking = self.asking(&[]);
+        if !self.run.accounts.fits(&amounts, &asking) {
+            let mut obstacles = Obstacles::default();
+            self.run.accounts.obstruct(&amounts, &asking, &mut obstacles);
+            if let Some(waits) = self.wait(&mut obstacles) {
+                return waits;
+            }
+            let mut votes = Vec::new();
+            self.vote_limits(&obstacles.ways, &mut votes);
+            if let Some(ruling) = self.rule(view, votes, obstacles.ways) {
+                return ruling;
             }
         }
-        match self.find(view, votes) {
-            Some(finding) => Ruling::Votes(finding),
-            None => Ruling::Clear(Clearance { subject: tool, cap: 0, amounts, has_next: false }),
-        }
+        Ruling::Clear(Clearance { subject: tool, cap: 0, amounts, has_next: false, wrap_ups: Vec::new() })
     }
 }

@@ -1,5 +1,5 @@
-//! What a node and a store say to each other. One request is in flight at a time; it is sent again, unchanged,
-//! until it is answered.
+//! What a node and a store say to each other. One request is in flight at a time; it is sent again,
+//! unchanged, until it is answered.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ impl AccountKey {
     /// As many bytes as a name may have.
     pub const LONGEST: usize = 1024;
 
-    /// The name of the account of one bound of a limit. `None` if a part has a control character or all is too
-    /// long.
+    /// The name of the account of one bound of a limit. `None` if a part has a control character or all is
+    /// too long.
     #[must_use]
     pub fn new(scope: &str, id: &str, limit: &str, measure: &str, window: &str) -> Option<Self> {
         let parts = [scope, id, limit, measure, window];
@@ -88,8 +88,10 @@ pub struct Item {
     pub kind: Kind,
     /// Settled since the last report: (age in nanoseconds, amount).
     pub reported: Vec<(u64, u64)>,
-    /// How much of what is reported is beyond all that was granted.
+    /// How much of what is reported is beyond all that was granted. It counts as granted by this report.
     pub debt: u64,
+    /// Reported before in this window and not spent after all; it leaves the node's slice.
+    pub refund: u64,
     /// Given back unspent; the node has lowered its own slice before.
     pub give_back: u64,
     /// Less than this is of no use.
@@ -98,7 +100,7 @@ pub struct Item {
     pub want: u64,
     /// A person raised the bound: by how much, and how often that may be done in one window.
     pub grant: Option<(u64, u64)>,
-    /// The node leaves this account.
+    /// The node leaves this window of the account, and would count from 0 if it came back.
     pub closing: bool,
 }
 
@@ -109,9 +111,9 @@ pub struct Claim {
     pub account: AccountKey,
     /// The window.
     pub kind: Kind,
-    /// Granted in all, without what was given back.
+    /// Granted in all, with the debt reported, and without what was given back or refunded.
     pub granted: u64,
-    /// Reported in all.
+    /// Reported in all, with what a refused request said and without what was refunded; at most `granted`.
     pub reported: u64,
 }
 
@@ -122,9 +124,9 @@ pub struct Request {
     pub node: u128,
     /// The ledger's epoch as the node knows it; 0 if it knows none.
     pub epoch: u64,
-    /// 1, 2, 3, ... of this node.
+    /// Ascends with every new request of this node, from 1.
     pub seq: u64,
-    /// The nonce of the last answer; 0 if there was none.
+    /// The nonce of the last `Done`; 0 if there was none, or to reassert.
     pub seen: u64,
     /// The node's wall clock.
     pub wall: u64,
@@ -132,7 +134,7 @@ pub struct Request {
     pub closing: bool,
     /// At most [`Request::MOST_ITEMS`].
     pub items: Vec<Item>,
-    /// Everything that the node holds, if it was asked to say so again.
+    /// Everything that the node holds, if it was asked to say so again; then there are no items.
     pub claims: Vec<Claim>,
 }
 
@@ -156,7 +158,8 @@ pub struct Answer {
     pub grants_used: u64,
 }
 
-/// What the store answers.
+/// What the store answers. `Done`, `Reassert` and `Clock` are kept, and given again to the same request; the
+/// others change nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// Done, now or before.
@@ -177,20 +180,48 @@ pub enum Reply {
         /// The request's number.
         seq: u64,
     },
-    /// This node was declared dead: it must begin anew with nothing.
-    Fenced,
-    /// The store has lost something: say again what you hold.
+    /// This node has ended, or there are two of it: it must begin anew, as another node with nothing.
+    Fenced {
+        /// The request's number.
+        seq: u64,
+    },
+    /// The store has lost something: say again what you hold. Nothing of the request was done.
     Reassert {
+        /// The request's number.
+        seq: u64,
         /// The epoch to say it in.
         epoch: u64,
     },
     /// There is no ledger here, or no longer.
     NoLedger,
-    /// The clocks of node and store differ too much to agree on a window.
+    /// The clocks of node and store differ too much to agree on a window. Nothing of the request was done.
     Clock {
+        /// The request's number.
+        seq: u64,
         /// The store's wall clock.
         now: u64,
     },
     /// The request or a stored row cannot be read; nothing has changed.
-    Malformed(&'static str),
+    Malformed {
+        /// The request's number.
+        seq: u64,
+        /// What is wrong.
+        why: &'static str,
+    },
+}
+
+impl Reply {
+    /// The number of the request that is answered, if the answer is about one.
+    #[must_use]
+    pub const fn seq(&self) -> Option<u64> {
+        match self {
+            Self::Done { seq, .. }
+            | Self::Stale { seq }
+            | Self::Fenced { seq }
+            | Self::Reassert { seq, .. }
+            | Self::Clock { seq, .. }
+            | Self::Malformed { seq, .. } => Some(*seq),
+            Self::NoLedger => None,
+        }
+    }
 }

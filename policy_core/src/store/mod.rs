@@ -1,5 +1,23 @@
 //! The store's half of the ledger, pure: what a request does to the rows, and what is answered.
 
+mod account;
+mod apply;
+mod code;
+mod flaw;
+mod items;
 mod message;
+mod operate;
+mod records;
+mod rows;
+mod shown;
 
+pub(crate) use account::APART;
+#[cfg(feature = "flaws")]
+pub use apply::apply_with;
+pub use apply::{apply, create, keys};
+#[cfg(feature = "flaws")]
+pub use flaw::Flaw;
 pub use message::{AccountKey, Answer, Claim, Item, Kind, Reply, Request};
+pub use operate::{Operated, Operation, Order, operate, operation_keys};
+pub use rows::{RowKey, Rows};
+pub use shown::{Shown, ShownWindow, describe_row};

@@ -1,17 +1,21 @@
 //! Drives a run with any numbers at all: whatever they are, they mean some event.
 
 use policy_core::{
-    Decision, EngineError, ErrorKind, Failure, ModelCall, Program, Run, Slot, ToolCall, Usage,
+    Decision, EngineError, ErrorKind, Failure, ModelCall, Program, Scopes, Slot, ToolCall, Usage,
 };
 use proptest::prelude::*;
 
-use super::{Else, Enforced, FactSpec, Lit, Op, Policy, SECOND, Select, When, fact, vocabulary};
+use super::{
+    ACTIVE_TIME, ATTEMPTS, COST, ESCALATIONS, Else, Enforced, FactSpec, INPUT, LimitSpec, Lit, MODEL_CALLS,
+    Measured, OUTPUT, Op, Policy, RETRIES, Run, SECOND, STEPS, Scoped, Select, TOKENS, TOOL_CALLS, USER,
+    When, Windowed, fact, limit, vocabulary,
+};
 
 /// One event: what, who, how much, and how much later.
 pub type Step = (u8, u64, u64, u64);
 
 pub fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec((0_u8..12, 0_u64..12, 0_u64..400, 0_u64..3_000_000_000), 0..most)
+    prop::collection::vec((0_u8..13, 0_u64..12, 0_u64..400, 0_u64..3_000_000_000), 0..most)
 }
 
 /// One policy that uses every statement, under which most things can happen.
@@ -21,8 +25,38 @@ pub fn busy() -> Policy {
         fact("data.n", 2),
         FactSpec { source: 2, ..fact("error.kind", 0) },
         FactSpec { source: 2, ..fact("run.cost.spent", 3) },
+        fact("tenant.id", 0),
     ];
-    patterns(retries(models(policy)))
+    policy.queues.push(("more", 20 * SECOND, Some("over")));
+    policy.grants = vec![("more", 3, 700, 2)];
+    policy.zones = vec![("East", 3600, vec![(2000, 7200), (9000, 3600)])];
+    wider(patterns(retries(models(policy))))
+}
+
+/// Whom the runs of the busy policy are for.
+pub const SCOPES: Scopes<'static> =
+    Scopes { session: None, user: Some("u"), team: None, org: Some("o"), keys: &[Some("acme")] };
+
+fn wider(policy: Policy) -> Policy {
+    let wide = |scope, bounds| LimitSpec { scope, ..LimitSpec::new(bounds, Else::Deny) };
+    let user = LimitSpec {
+        window: Windowed::Each(0, "East"),
+        basis: 2,
+        otherwise: Else::Escalate("more"),
+        at: vec![(700_000, "much")],
+        ..wide(USER, vec![(COST, 2500), (ATTEMPTS, 45)])
+    };
+    let calls = vec![(INPUT, 4000), (RETRIES, 9), (Measured::CallsOf(Select::AnyModel), 8)];
+    let window = Windowed::Rolling(60 * SECOND);
+    let burst = LimitSpec { window, basis: 1, failure: 2, ..wide(Scoped::Word(4), calls) };
+    let tenant = wide(Scoped::Key("tenant.id"), vec![(OUTPUT, 5000), (ESCALATIONS, 6)]);
+    let bounds = vec![(COST, 4000, 500), (STEPS, 30, 2)];
+    let last = LimitSpec { bounds, wrap_up: 2, ..LimitSpec::new(vec![], Else::Deny) };
+    policy
+        .with("user", Enforced::Limit(user))
+        .with("burst", Enforced::Limit(burst))
+        .with("tenant", Enforced::Limit(tenant))
+        .with("last", Enforced::Limit(last))
 }
 
 fn data(comparison: u8, number: i64) -> When {
@@ -30,12 +64,17 @@ fn data(comparison: u8, number: i64) -> When {
 }
 
 fn models(policy: Policy) -> Policy {
-    let cap = Enforced::Limit {
-        bounds: vec![(0, 5000), (1, 6000), (2, 40), (3, 60), (4, 30), (5, 150 * SECOND)],
-        at: vec![(500_000, "half"), (900_000, "nearly")],
-        otherwise: Else::Stop("over"),
-    };
-    let cheap = Enforced::Limit { bounds: vec![(0, 4500)], at: vec![], otherwise: Else::Deny };
+    let bounds = vec![
+        (COST, 5000),
+        (TOKENS, 6000),
+        (STEPS, 40),
+        (MODEL_CALLS, 60),
+        (TOOL_CALLS, 30),
+        (ACTIVE_TIME, 150 * SECOND),
+    ];
+    let at = vec![(500_000, "half"), (900_000, "nearly")];
+    let cap = Enforced::Limit(LimitSpec { at, ..LimitSpec::new(bounds, Else::Stop("over")) });
+    let cheap = limit(vec![(COST, 4500)], Else::Deny);
     let tiers = Enforced::Route {
         arms: vec![("small", data(2, 3)), ("large", None)],
         fallbacks: vec![("large", "small")],
@@ -81,8 +120,8 @@ fn patterns(policy: Policy) -> Policy {
 
 fn usage(code: u64, amount: u64) -> Usage {
     match code % 4 {
-        0 => Usage::Exact { input: amount, output: amount / 2 },
-        1 => Usage::AtLeast { input: amount / 4, output: amount / 4 },
+        0 => Usage::exact(amount, amount / 2),
+        1 => Usage::at_least(amount / 4, amount / 4),
         2 => Usage::Unknown,
         _ => Usage::Unsent,
     }
@@ -98,6 +137,8 @@ pub struct Player {
     calls: Vec<Option<(usize, u8)>>,
     attempts: u64,
     requests: u64,
+    /// What each attempt held: cost and tokens.
+    pub reserved: Vec<(u64, u64)>,
 }
 
 impl Player {
@@ -115,6 +156,10 @@ impl Player {
             9 | 10 => {
                 let request = self.recent(self.requests, who / 4);
                 format!("{:?}", run.answer(self.now, request, amount % 3 > 0))
+            }
+            12 => {
+                let usage = Usage::exact(amount, amount / 3);
+                format!("{:?}", run.adjust(self.now, self.recent(self.attempts, who), usage))
             }
             _ if who == 11 && amount < 10 => {
                 run.end(self.now);
@@ -184,7 +229,10 @@ impl Player {
             if decision.call == Some(self.calls.len() as u64 + 1) {
                 self.calls.push(asked);
             }
-            self.attempts = self.attempts.max(decision.attempt.unwrap_or(0));
+            if let Some(attempt) = decision.attempt {
+                self.attempts = attempt;
+                self.reserved.push((decision.reserved_cost, decision.reserved_tokens));
+            }
             self.requests = self.requests.max(decision.asked.map_or(0, |asked| asked.request));
         }
         format!("{decision:?}")

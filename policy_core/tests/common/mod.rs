@@ -7,13 +7,16 @@
     reason = "each test file uses a part of this"
 )]
 
+mod bytes;
+pub mod desk;
 pub mod drive;
 mod writer;
 
 use std::sync::Arc;
 
-use policy_core::{Decision, ErrorKind, Failure, ModelCall, Program, Run, Slot, ToolCall, Usage};
+use policy_core::{Decision, ErrorKind, Failure, ModelCall, Program, Slot, Tariff, ToolCall, Usage};
 
+pub use desk::{Desk, Run, books};
 pub use writer::{artifact, payload, seal};
 
 pub type Name = &'static str;
@@ -60,6 +63,83 @@ pub enum Else {
     Escalate(Name),
 }
 
+/// A measure by its code in an artifact.
+#[derive(Clone, Copy, Debug)]
+pub enum Measured {
+    Simple(u8),
+    CallsOf(Select),
+}
+
+pub const COST: Measured = Measured::Simple(0);
+pub const TOKENS: Measured = Measured::Simple(1);
+pub const INPUT: Measured = Measured::Simple(2);
+pub const OUTPUT: Measured = Measured::Simple(3);
+pub const STEPS: Measured = Measured::Simple(4);
+pub const MODEL_CALLS: Measured = Measured::Simple(5);
+pub const TOOL_CALLS: Measured = Measured::Simple(6);
+pub const ATTEMPTS: Measured = Measured::Simple(7);
+pub const RETRIES: Measured = Measured::Simple(8);
+pub const ESCALATIONS: Measured = Measured::Simple(9);
+pub const ACTIVE_TIME: Measured = Measured::Simple(10);
+pub const WALL_TIME: Measured = Measured::Simple(11);
+
+#[derive(Clone, Copy, Debug)]
+pub enum Scoped {
+    /// Run, session, user, team, org.
+    Word(u8),
+    Key(Name),
+}
+
+pub const RUN: Scoped = Scoped::Word(0);
+pub const SESSION: Scoped = Scoped::Word(1);
+pub const USER: Scoped = Scoped::Word(2);
+
+#[derive(Clone, Copy, Debug)]
+pub enum Windowed {
+    Forever,
+    /// Period code and zone.
+    Each(u8, Name),
+    Rolling(u64),
+}
+
+/// A limit; bounds as measure, most, withheld; thresholds as parts per million and text.
+#[derive(Clone, Debug)]
+pub struct LimitSpec {
+    pub scope: Scoped,
+    pub window: Windowed,
+    pub bounds: Vec<(Measured, u64, u64)>,
+    pub basis: u8,
+    pub failure: u8,
+    pub wrap_up: u64,
+    pub at: Vec<(u64, Name)>,
+    pub otherwise: Else,
+}
+
+impl LimitSpec {
+    pub fn new(bounds: Vec<(Measured, u64)>, otherwise: Else) -> Self {
+        Self {
+            scope: RUN,
+            window: Windowed::Forever,
+            bounds: bounds.into_iter().map(|(measure, max)| (measure, max, 0)).collect(),
+            basis: 0,
+            failure: 0,
+            wrap_up: 0,
+            at: vec![],
+            otherwise,
+        }
+    }
+}
+
+/// A limit on a run.
+pub fn limit(bounds: Vec<(Measured, u64)>, otherwise: Else) -> Enforced {
+    Enforced::Limit(LimitSpec::new(bounds, otherwise))
+}
+
+/// A limit on all runs of this scope.
+pub fn limit_on(scope: Scoped, bounds: Vec<(Measured, u64)>, otherwise: Else) -> Enforced {
+    Enforced::Limit(LimitSpec { scope, ..LimitSpec::new(bounds, otherwise) })
+}
+
 #[derive(Clone, Debug)]
 pub enum Enforced {
     Rule {
@@ -67,12 +147,7 @@ pub enum Enforced {
         when: When,
         then: Else,
     },
-    /// Bounds by kind code; thresholds as parts per million and text.
-    Limit {
-        bounds: Vec<(u8, u64)>,
-        at: Vec<(u64, Name)>,
-        otherwise: Else,
-    },
+    Limit(LimitSpec),
     Retry {
         on: Select,
         when: When,
@@ -104,7 +179,7 @@ pub enum Enforced {
 impl Enforced {
     pub fn kind(&self) -> u8 {
         match self {
-            Self::Limit { .. } => 0,
+            Self::Limit(_) => 0,
             Self::Retry { .. } => 1,
             Self::Require { .. } => 2,
             Self::Route { .. } => 3,
@@ -137,12 +212,27 @@ pub struct ModelSpec {
     pub window: u64,
     pub output: u64,
     pub least: u64,
-    pub price: Option<(u64, u64)>,
+    pub price: Option<Vec<Tariff>>,
+}
+
+/// The same price at any hour for requests of any size.
+pub fn flat(input: u64, output: u64) -> Tariff {
+    Tariff {
+        above: 0,
+        from: 0,
+        to: 1440,
+        input,
+        output,
+        cache_read: input,
+        cache_write: input,
+        reasoning: output,
+    }
 }
 
 /// A cloud model that costs a nano-unit a token, both ways.
 pub fn model(name: Name) -> ModelSpec {
-    ModelSpec { name, place: 1, window: 1000, output: 100, least: 1, price: Some((1_000_000, 1_000_000)) }
+    let price = Some(vec![flat(1_000_000, 1_000_000)]);
+    ModelSpec { name, place: 1, window: 1000, output: 100, least: 1, price }
 }
 
 #[derive(Clone, Debug)]
@@ -159,6 +249,9 @@ pub fn tool(name: Name, class: u8) -> ToolSpec {
     ToolSpec { name, class, once: false, timeout: None, args: vec![] }
 }
 
+/// Seconds since the epoch, and seconds east of UTC from then on.
+pub type Transitions = Vec<(u64, i64)>;
+
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     pub facts: Vec<FactSpec>,
@@ -167,6 +260,10 @@ pub struct Policy {
     pub states: Vec<Name>,
     /// Name, expiry, state of a default stop.
     pub queues: Vec<(Name, u64, Option<Name>)>,
+    /// Queue, dimension code, amount, times.
+    pub grants: Vec<(Name, u8, u64, u64)>,
+    /// Name, seconds east of UTC, transitions.
+    pub zones: Vec<(Name, i64, Transitions)>,
     pub statements: Vec<(Name, Enforced)>,
 }
 
@@ -182,6 +279,11 @@ impl Policy {
 
     pub fn run(&self) -> Run {
         Run::new(self.program(), 7, 0)
+    }
+
+    /// A run for these, in books that others use too.
+    pub fn run_in(&self, books: &Desk, scopes: &policy_core::Scopes<'_>) -> Run {
+        Run::open(self.program(), 7, 0, scopes, None, books)
     }
 }
 

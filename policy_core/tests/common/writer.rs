@@ -1,69 +1,9 @@
 //! Writes artifacts from the specifications of `common`.
 
-use std::collections::BTreeSet;
-
 use sha2::{Digest, Sha256};
 
-use super::{Else, Enforced, Lit, Name, Op, Policy, Select, When};
-
-/// Writes twice: once to learn the strings, once with their indexes.
-#[derive(Default)]
-struct Writer {
-    strings: BTreeSet<String>,
-    sorted: Vec<String>,
-    out: Vec<u8>,
-}
-
-impl Writer {
-    fn byte(&mut self, byte: u8) {
-        self.out.push(byte);
-    }
-
-    fn number(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.out.push((number & 0x7F) as u8 | 0x80);
-            number >>= 7;
-        }
-        self.out.push(number as u8);
-    }
-
-    fn text(&mut self, text: &str) {
-        self.strings.insert(text.to_owned());
-        let index = self.sorted.iter().position(|known| known == text).unwrap_or(0);
-        self.number(index as u64);
-    }
-
-    fn list<T>(&mut self, items: &[T], mut item: impl FnMut(&mut Self, &T)) {
-        self.number(items.len() as u64);
-        for each in items {
-            item(self, each);
-        }
-    }
-
-    fn option<T>(&mut self, value: Option<T>, item: impl FnOnce(&mut Self, T)) {
-        self.byte(u8::from(value.is_some()));
-        if let Some(value) = value {
-            item(self, value);
-        }
-    }
-
-    fn lit(&mut self, lit: Lit) {
-        match lit {
-            Lit::Text(text) => {
-                self.byte(0);
-                self.text(text);
-            }
-            Lit::Flag(flag) => {
-                self.byte(1);
-                self.byte(u8::from(flag));
-            }
-            Lit::Number(dimension, number) => {
-                self.byte(dimension);
-                self.number(((number << 1) ^ (number >> 63)) as u64);
-            }
-        }
-    }
-}
+use super::bytes::Writer;
+use super::{Else, Enforced, LimitSpec, Measured, Name, Op, Policy, Scoped, Select, When, Windowed};
 
 /// A policy with everything in the order that artifacts want.
 struct Plan<'a> {
@@ -75,6 +15,7 @@ struct Plan<'a> {
     tools: Vec<Name>,
     states: Vec<Name>,
     queues: Vec<Name>,
+    zones: Vec<Name>,
 }
 
 fn sorted(names: impl Iterator<Item = Name>) -> Vec<Name> {
@@ -116,14 +57,17 @@ impl<'a> Plan<'a> {
             tools: sorted(policy.tools.iter().map(|tool| tool.name)),
             states: sorted(policy.states.iter().copied()),
             queues: sorted(policy.queues.iter().map(|(name, ..)| *name)),
+            zones: sorted(policy.zones.iter().map(|(name, ..)| *name)),
         }
     }
 
     fn write(&self, w: &mut Writer) {
-        for text in ["test", "test.rein", "$"] {
+        for text in ["test", "test.rein", "$", "snapshot"] {
             w.text(text);
         }
+        w.byte(0);
         self.vocabulary(w);
+        self.queues(w);
         w.list(&self.conditions, |w, ops| w.list(ops, |w, op| self.op(w, op)));
         w.list(&self.statements, |w, (name, statement)| {
             w.byte(statement.kind());
@@ -165,9 +109,11 @@ impl<'a> Plan<'a> {
             for number in [model.window, model.output, model.least] {
                 w.number(number);
             }
-            w.option(model.price, |w, (input, output)| {
-                w.number(input);
-                w.number(output);
+            w.option(model.price.as_ref(), |w, tariffs| {
+                w.list(tariffs, |w, it| {
+                    let rates = [it.input, it.output, it.cache_read, it.cache_write, it.reasoning];
+                    [it.above, it.from, it.to].into_iter().chain(rates).for_each(|number| w.number(number));
+                });
             });
         });
         w.list(&self.tools, |w, name| {
@@ -188,11 +134,31 @@ impl<'a> Plan<'a> {
             w.option(Some("told"), Writer::text);
             w.option(None, Writer::text);
         });
+    }
+
+    fn queues(&self, w: &mut Writer) {
         w.list(&self.queues, |w, name| {
-            let (_, expires, stop) = policy.queues.iter().find(|(known, ..)| known == name).unwrap();
+            let (_, expires, stop) = self.policy.queues.iter().find(|(known, ..)| known == name).unwrap();
             w.text(name);
             w.number(*expires);
             w.option(*stop, |w, state| w.number(at(&self.states, state)));
+            let grants = self.policy.grants.iter().find(|(queue, ..)| queue == name);
+            w.option(grants, |w, (_, dimension, amount, times)| {
+                w.byte(*dimension);
+                w.number(*amount);
+                w.number(*times);
+            });
+        });
+        w.list(&self.zones, |w, name| {
+            let (_, before, transitions) =
+                self.policy.zones.iter().find(|(known, ..)| known == name).unwrap();
+            w.text(name);
+            w.text("2025b");
+            w.signed(*before);
+            w.list(transitions, |w, (second, offset)| {
+                w.number(*second);
+                w.signed(*offset);
+            });
         });
     }
 
@@ -271,6 +237,49 @@ impl<'a> Plan<'a> {
         }
     }
 
+    fn limit(&self, w: &mut Writer, limit: &LimitSpec) {
+        match limit.scope {
+            Scoped::Word(code) => w.byte(code),
+            Scoped::Key(fact) => {
+                w.byte(5);
+                w.number(at(&self.facts, fact));
+            }
+        }
+        match limit.window {
+            Windowed::Forever => w.byte(0),
+            Windowed::Each(period, zone) => {
+                w.byte(1);
+                w.byte(period);
+                w.number(at(&self.zones, zone));
+            }
+            Windowed::Rolling(ns) => {
+                w.byte(2);
+                w.number(ns);
+            }
+        }
+        w.list(&limit.bounds, |w, (measure, max, withheld)| {
+            match *measure {
+                Measured::Simple(code) => w.byte(code),
+                Measured::CallsOf(select) => {
+                    w.byte(12);
+                    self.select(w, select);
+                }
+            }
+            w.number(*max);
+            w.number(*withheld);
+        });
+        w.byte(limit.basis);
+        w.byte(limit.failure);
+        w.number(limit.wrap_up);
+        w.list(&limit.at, |w, (ppm, text)| {
+            w.number(*ppm);
+            w.byte(0);
+            w.text(text);
+        });
+        self.outcome(w, limit.otherwise);
+        w.option(None, Writer::text);
+    }
+
     fn enforced(&self, w: &mut Writer, statement: &Enforced, used: &mut u64) {
         let mut condition = |w: &mut Writer, when: &When| {
             w.option(when.as_ref().map(|_| *used), Writer::number);
@@ -287,19 +296,7 @@ impl<'a> Plan<'a> {
                 self.outcome(w, *then);
                 w.text("because");
             }
-            Enforced::Limit { bounds, at, otherwise } => {
-                w.list(bounds, |w, (kind, max)| {
-                    w.byte(*kind);
-                    w.number(*max);
-                });
-                w.list(at, |w, (ppm, text)| {
-                    w.number(*ppm);
-                    w.byte(0);
-                    w.text(text);
-                });
-                self.outcome(w, *otherwise);
-                w.option(None, Writer::text);
-            }
+            Enforced::Limit(limit) => self.limit(w, limit),
             Enforced::Retry { on, when, attempts, within, backoff, otherwise } => {
                 self.select(w, *on);
                 condition(w, when);
@@ -353,7 +350,7 @@ pub fn payload(policy: &Policy) -> Vec<u8> {
 
 /// A payload with a header that fits it.
 pub fn seal(payload: &[u8]) -> Vec<u8> {
-    let mut bytes = b"REIN\x01\x00\x01\x00slice002".to_vec();
+    let mut bytes = b"REIN\x01\x00\x01\x00slice003".to_vec();
     bytes.extend_from_slice(&Sha256::digest(payload));
     bytes.extend_from_slice(&(payload.len() as u32).to_le_bytes());
     bytes.extend_from_slice(payload);

@@ -1,0 +1,235 @@
+//! An account that this process alone decides about: a run's, or any in a ledger in memory.
+//!
+//! INVARIANT (local): a hold ends in the window in which it was made. What was spent beyond a window's
+//! bound is a debt that counts as spent in the next ones, until it is worked off.
+
+use std::sync::Arc;
+
+use super::buckets::Buckets;
+use super::calendar::{Period, Zone};
+use super::terms::{Room, Standing, Terms, WindowKind};
+use crate::event::Now;
+
+/// As many earlier windows as are kept for corrections alone.
+const KEPT: usize = 64;
+
+/// One window.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cell {
+    id: i64,
+    spent: u64,
+    /// The debt of earlier windows.
+    carry: u64,
+    held: u64,
+    /// By how much people raised the bound.
+    extra: u64,
+    /// How often.
+    raised: u64,
+}
+
+impl Cell {
+    const fn is_blank(&self) -> bool {
+        self.spent == 0 && self.carry == 0 && self.held == 0 && self.extra == 0
+    }
+
+    /// What a later window must still work off.
+    fn debt(&self, max: u64, later: i64) -> u64 {
+        let own = self.spent.saturating_add(self.carry).saturating_sub(max.saturating_add(self.extra));
+        let idle = later.saturating_sub(self.id).saturating_sub(1);
+        own.saturating_sub(max.saturating_mul(u64::try_from(idle).unwrap_or_default()))
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Spans {
+    Forever,
+    Calendar(Period, Arc<Zone>),
+    Rolling(Buckets),
+}
+
+/// The account.
+#[derive(Clone, Debug)]
+pub(super) struct Local {
+    max: u64,
+    cell: Cell,
+    /// Where the current window begins and ends, by the wall clock.
+    span: (u64, u64),
+    spans: Spans,
+    /// Ascending, without the current one.
+    older: Vec<Cell>,
+    /// The latest window that is no longer kept.
+    forgotten: i64,
+}
+
+impl Local {
+    pub(super) fn new(terms: &Terms, now: Now) -> Self {
+        let (id, span, spans) = match &terms.window {
+            WindowKind::Forever => (0, (0, u64::MAX), Spans::Forever),
+            WindowKind::Calendar { period, zone } => {
+                let (id, start, end) = period.window(zone, now.wall);
+                (id, (start, end), Spans::Calendar(*period, Arc::clone(zone)))
+            }
+            WindowKind::Rolling { ns } => (0, (0, u64::MAX), Spans::Rolling(Buckets::new(*ns))),
+        };
+        Self {
+            max: terms.max,
+            cell: Cell { id, ..Cell::default() },
+            span,
+            spans,
+            older: Vec::new(),
+            forgotten: i64::MIN,
+        }
+    }
+
+    pub(super) const fn set_max(&mut self, max: u64) {
+        self.max = max;
+    }
+
+    /// Nothing would be forgotten with it.
+    pub(super) fn is_blank(&self, now: Now) -> bool {
+        let (cell, _) = self.at(now);
+        cell.is_blank() && self.spent(&cell, now) == 0 && self.older.iter().all(|cell| cell.held == 0)
+    }
+
+    /// The window of an instant and where it begins and ends.
+    fn at(&self, now: Now) -> (Cell, (u64, u64)) {
+        match &self.spans {
+            Spans::Calendar(period, zone) if now.wall >= self.span.1 => {
+                let (id, start, end) = period.window(zone, now.wall);
+                let carry = self.cell.debt(self.max, id);
+                (Cell { id, carry, ..Cell::default() }, (start, end))
+            }
+            _ => (self.cell, self.span),
+        }
+    }
+
+    /// Goes on to the window of this instant.
+    fn roll(&mut self, now: Now) {
+        if now.wall < self.span.1 || !matches!(self.spans, Spans::Calendar(..)) {
+            return;
+        }
+        let (cell, span) = self.at(now);
+        if !self.cell.is_blank() {
+            self.older.push(self.cell);
+        }
+        (self.cell, self.span) = (cell, span);
+        // Those with holds stay, and so does all that came after them: debt is carried from one to the next.
+        let spare = self.older.len().saturating_sub(KEPT);
+        let spare = self.older.iter().take(spare).take_while(|cell| cell.held == 0).count();
+        self.forgotten = self.older.drain(..spare).next_back().map_or(self.forgotten, |cell| cell.id);
+    }
+
+    fn spent(&self, cell: &Cell, now: Now) -> u64 {
+        match &self.spans {
+            Spans::Rolling(buckets) => buckets.sum(now.mono),
+            _ => cell.spent.saturating_add(cell.carry),
+        }
+    }
+
+    pub(super) fn most(&self, now: Now) -> u64 {
+        let (cell, _) = self.at(now);
+        let max = self.max.saturating_add(cell.extra);
+        max.saturating_sub(self.spent(&cell, now)).saturating_sub(cell.held)
+    }
+
+    pub(super) fn room(&self, amount: u64, withheld: u64, now: Now) -> Room {
+        let (cell, _) = self.at(now);
+        let max = self.max.saturating_add(cell.extra).saturating_sub(withheld);
+        let spent = self.spent(&cell, now).saturating_add(amount);
+        if amount == 0 || spent.saturating_add(cell.held) <= max {
+            Room::Fits
+        } else if spent <= max {
+            Room::Held
+        } else {
+            Room::Full
+        }
+    }
+
+    /// Holds an amount; the answer is the window.
+    pub(super) fn take(&mut self, amount: u64, now: Now) -> i64 {
+        self.roll(now);
+        self.cell.held = self.cell.held.saturating_add(amount);
+        match &self.spans {
+            Spans::Rolling(buckets) => i64::try_from(buckets.at(now.mono)).unwrap_or(i64::MAX),
+            _ => self.cell.id,
+        }
+    }
+
+    pub(super) fn settle(&mut self, id: i64, held: u64, used: u64, now: Now) {
+        if let Spans::Rolling(buckets) = &mut self.spans {
+            self.cell.held = self.cell.held.saturating_sub(held);
+            if used > 0 {
+                buckets.add(now.mono, used);
+            }
+        } else {
+            self.roll(now);
+            self.change(id, |cell| {
+                cell.held = cell.held.saturating_sub(held);
+                cell.spent = cell.spent.saturating_add(used);
+            });
+        }
+    }
+
+    pub(super) fn refund(&mut self, id: i64, amount: u64) {
+        if let Spans::Rolling(buckets) = &mut self.spans {
+            buckets.remove(u64::try_from(id).unwrap_or_default(), amount);
+        } else {
+            let is_it = |cell: &Cell| cell.id == id;
+            self.change(id, |cell| {
+                cell.spent = cell.spent.saturating_sub(if is_it(cell) { amount } else { 0 });
+            });
+        }
+    }
+
+    /// Changes one window and what it carries into the later ones. For a window that is no longer kept the
+    /// next one stands in: nothing that was spent is lost.
+    fn change(&mut self, id: i64, how: impl FnOnce(&mut Cell)) {
+        if id >= self.cell.id {
+            return how(&mut self.cell);
+        }
+        let place = self.older.partition_point(|cell| cell.id < id);
+        if id > self.forgotten && self.older.get(place).is_none_or(|cell| cell.id != id) {
+            // Nothing was known of it so far.
+            let earlier = place.checked_sub(1).and_then(|place| self.older.get(place));
+            let carry = earlier.map_or(0, |earlier| earlier.debt(self.max, id));
+            self.older.insert(place, Cell { id, carry, ..Cell::default() });
+        }
+        let Some(cell) = self.older.get_mut(place) else { return how(&mut self.cell) };
+        how(cell);
+        let mut last = *cell;
+        for cell in self.older.iter_mut().skip(place.saturating_add(1)) {
+            cell.carry = last.debt(self.max, cell.id);
+            last = *cell;
+        }
+        self.cell.carry = last.debt(self.max, self.cell.id);
+    }
+
+    pub(super) fn raised(&self, now: Now) -> u64 {
+        self.at(now).0.raised
+    }
+
+    pub(super) fn raise(&mut self, amount: u64, now: Now) {
+        self.roll(now);
+        self.cell.extra = self.cell.extra.saturating_add(amount);
+        self.cell.raised = self.cell.raised.saturating_add(1);
+    }
+
+    pub(super) fn standing(&self, now: Now) -> Standing {
+        let (cell, (start, end)) = self.at(now);
+        let (max, spent) = (self.max.saturating_add(cell.extra), self.spent(&cell, now));
+        let is_calendar = matches!(self.spans, Spans::Calendar(..));
+        Standing {
+            max,
+            spent,
+            held: cell.held,
+            free: signed(max).saturating_sub(signed(spent)).saturating_sub(signed(cell.held)),
+            leased: 0,
+            age_ns: 0,
+            window: is_calendar.then_some((cell.id, start, end)),
+        }
+    }
+}
+
+pub(super) fn signed(amount: u64) -> i64 {
+    i64::try_from(amount).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,262 @@
+//! The accounts that a run draws on: its own, its ancestors', and those that it shares with other runs.
+//!
+//! They are found once, when the run begins. INVARIANT (all or nothing): an attempt takes from all of them or
+//! from none; what it took ends in the window that it was taken in.
+
+use super::amounts::{Amounts, Charge};
+use crate::books::{AccountId, Books, Room, Window};
+use crate::event::Now;
+use crate::price::Rates;
+use crate::program::{Basis, Measure};
+
+/// Whose account it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    Own,
+    Ancestor,
+    Wider,
+}
+
+/// One account that every attempt is checked against.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    /// The limit, an index; none if only conditions read it.
+    pub(crate) limit: Option<u32>,
+    pub(crate) measure: Measure,
+    pub(super) basis: Basis,
+    pub(super) level: Level,
+    /// What is kept for wrapping up, and the account that counts how often that may be.
+    pub(crate) withheld: u64,
+    pub(super) wrap_up: Option<AccountId>,
+    /// None if the run has no id for the limit's scope.
+    pub(crate) account: Option<AccountId>,
+}
+
+impl Entry {
+    /// Whether it is held until the attempt ends, instead of spent at once.
+    const fn is_held(&self) -> bool {
+        self.measure.is_amount() || !matches!(self.basis, Basis::Attempted)
+    }
+
+    /// What this attempt asks of it; nothing of a meter that has no bound.
+    fn room(&self, amounts: &Amounts, asking: &Asking<'_>) -> Room {
+        let amount = amounts.of(self.measure, self.basis);
+        if amount == 0 || self.limit.is_none() {
+            return Room::Fits;
+        }
+        let room = |account| asking.books.room(account, amount, asking.withheld(self), asking.now);
+        self.account.map_or(Room::Full, room)
+    }
+}
+
+/// In whose books an attempt is looked at, when, and which limits give up what they keep for wrapping up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asking<'a> {
+    pub(crate) books: &'a Books,
+    pub(crate) now: Now,
+    pub(crate) lifted: &'a [AccountId],
+}
+
+impl Asking<'_> {
+    fn withheld(&self, entry: &Entry) -> u64 {
+        match entry.wrap_up {
+            Some(wrap_up) if self.lifted.contains(&wrap_up) => 0,
+            _ => entry.withheld,
+        }
+    }
+}
+
+/// What keeps attempts from being made.
+#[derive(Debug, Default)]
+pub(crate) struct Obstacles {
+    /// Places of the entries in the way, each once.
+    pub(crate) ways: Vec<u32>,
+    /// Some attempt would fit if holds ended; or if the store gives what it may have.
+    pub(crate) holds: bool,
+    pub(crate) lease: bool,
+    /// What to ask the store for.
+    pub(crate) needs: Vec<(AccountId, u64)>,
+}
+
+/// How an attempt ended, as far as limits count it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct End {
+    /// What it is charged; none if it was never sent.
+    pub(crate) charge: Option<Charge>,
+    /// For each basis: whether it counts.
+    pub(crate) counts: [bool; Basis::ALL.len()],
+}
+
+/// All accounts of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Accounts {
+    /// Ascending by limit, then from the run's own outwards; meters last.
+    pub(super) entries: Vec<Entry>,
+    /// Those that count the calls of wrapping up.
+    pub(super) wrap_ups: Vec<AccountId>,
+    /// For each of the index's meters.
+    pub(super) meters: Vec<AccountId>,
+    /// Whether holds may belong to different windows.
+    pub(super) has_windows: bool,
+}
+
+impl Accounts {
+    pub(crate) fn entry(&self, place: u32) -> Option<&Entry> {
+        self.entries.get(place as usize)
+    }
+
+    /// The entries of a limit that are about the run itself, or about what it shares with others; not those
+    /// of its ancestors.
+    pub(crate) fn of_limit(&self, limit: u32) -> impl Iterator<Item = &Entry> {
+        let first = self.entries.partition_point(|entry| entry.limit.is_some_and(|index| index < limit));
+        let entries = self.entries.iter().skip(first).take_while(move |entry| entry.limit == Some(limit));
+        entries.filter(|entry| entry.level != Level::Ancestor)
+    }
+
+    /// The entry of one bound among them.
+    pub(crate) fn of_bound(&self, limit: u32, measure: Measure) -> Option<&Entry> {
+        self.of_limit(limit).find(|entry| entry.measure == measure)
+    }
+
+    /// The account that counts all of a measure for conditions, by its place among the index's meters.
+    pub(crate) fn meter(&self, place: usize) -> Option<AccountId> {
+        self.meters.get(place).copied()
+    }
+
+    /// What the tightest of the run's own bounds leaves.
+    pub(crate) fn left(&self, measure: Measure, books: &Books, now: Now) -> Option<u64> {
+        let own =
+            |entry: &&Entry| entry.measure == measure && entry.level == Level::Own && entry.limit.is_some();
+        let accounts = self.entries.iter().filter(own).filter_map(|entry| entry.account);
+        accounts.map(|account| books.most(account, now)).min()
+    }
+
+    /// Whether every bound holds with these amounts added.
+    pub(crate) fn fits(&self, amounts: &Amounts, asking: &Asking<'_>) -> bool {
+        self.entries.iter().all(|entry| entry.room(amounts, asking) == Room::Fits)
+    }
+
+    /// The most output tokens, up to `cap`, for which tokens and cost may fit. Other measures are not looked
+    /// at.
+    pub(crate) fn most_output(
+        &self,
+        rates: Option<Rates>,
+        input: u64,
+        cap: u64,
+        asking: &Asking<'_>,
+    ) -> Option<u64> {
+        let mut most = cap;
+        for entry in self.entries.iter().filter(|entry| entry.measure.is_amount() && entry.limit.is_some()) {
+            let room = || {
+                let most = entry.account.map_or(0, |account| asking.books.most(account, asking.now));
+                most.saturating_sub(asking.withheld(entry))
+            };
+            let fits = match (entry.measure, rates) {
+                (Measure::Tokens, _) => room().checked_sub(input)?,
+                (Measure::InputTokens, _) => room().checked_sub(input).map(|_| cap)?,
+                (Measure::OutputTokens, _) => room(),
+                (Measure::Cost, Some(rates)) => rates.affordable(room(), input)?,
+                _ => cap,
+            };
+            most = most.min(fits);
+        }
+        Some(most)
+    }
+
+    /// Adds what keeps these amounts from fitting. What another process may still give back is in the way
+    /// only where nothing else is.
+    pub(crate) fn obstruct(&self, amounts: &Amounts, asking: &Asking<'_>, obstacles: &mut Obstacles) {
+        let rooms = || self.entries.iter().map(|entry| (entry, entry.room(amounts, asking)));
+        let is_full = rooms().any(|(_, room)| room == Room::Full);
+        for (place, (entry, room)) in (0..=u32::MAX).zip(rooms()) {
+            if room == Room::Fits || (is_full && room == Room::Leased) {
+                continue;
+            }
+            if !obstacles.ways.contains(&place) {
+                obstacles.ways.push(place);
+            }
+            obstacles.holds |= !is_full && room == Room::Held;
+            if let (Room::Leased, Some(account)) = (room, entry.account) {
+                obstacles.lease = true;
+                obstacles.needs.push((account, amounts.of(entry.measure, entry.basis)));
+            }
+        }
+    }
+
+    /// The limits in the way that have calls for wrapping up left, by the accounts that count these.
+    pub(crate) fn liftable(&self, obstacles: &Obstacles, asking: &Asking<'_>) -> Vec<AccountId> {
+        let entries = obstacles.ways.iter().filter_map(|place| self.entry(*place));
+        let mut lifted: Vec<AccountId> = entries.filter_map(|entry| entry.wrap_up).collect();
+        lifted.sort_unstable();
+        lifted.dedup();
+        lifted.retain(|account| asking.books.most(*account, asking.now) > 0);
+        lifted
+    }
+
+    /// Takes what fits from every account. The answer is the window of each, if that can differ.
+    pub(crate) fn take(&self, amounts: &Amounts, books: &mut Books, now: Now) -> Vec<Window> {
+        let mut windows = Vec::with_capacity(if self.has_windows { self.entries.len() } else { 0 });
+        for entry in &self.entries {
+            let amount = amounts.of(entry.measure, entry.basis);
+            let mut window = Window::default();
+            if let Some(account) = entry.account
+                && (amount > 0 || amounts.may_bring(entry.measure))
+            {
+                window = books.take(account, amount, now);
+                if !entry.is_held() {
+                    books.settle(account, window, amount, amount, now);
+                }
+            }
+            if self.has_windows {
+                windows.push(window);
+            }
+        }
+        windows
+    }
+
+    /// Ends what an attempt took: each account is charged, or gets it back.
+    pub(crate) fn settle(
+        &self,
+        amounts: &Amounts,
+        windows: &[Window],
+        end: &End,
+        books: &mut Books,
+        now: Now,
+    ) {
+        for (place, entry) in self.entries.iter().enumerate() {
+            let Some(account) = entry.account else { continue };
+            let amount = amounts.of(entry.measure, entry.basis);
+            let window = windows.get(place).copied().unwrap_or_default();
+            if amounts.may_bring(entry.measure) {
+                let used = end.charge.map_or(0, |charge| charge.of(entry.measure));
+                books.settle(account, window, amount, used, now);
+            } else if amount > 0 && entry.is_held() {
+                let counts = end.counts.get(entry.basis as usize).copied().unwrap_or(true);
+                let used = if counts && end.charge.is_some() { amount } else { 0 };
+                books.settle(account, window, amount, used, now);
+            } else if amount > 0 && end.charge.is_none() {
+                books.refund(account, window, amount, now);
+            }
+        }
+    }
+
+    /// Corrects what an attempt was charged.
+    pub(crate) fn adjust(
+        &self,
+        windows: &[Window],
+        (charged, right): (&Charge, &Charge),
+        books: &mut Books,
+        now: Now,
+    ) {
+        for (place, entry) in self.entries.iter().enumerate() {
+            let Some(account) = entry.account else { continue };
+            let window = windows.get(place).copied().unwrap_or_default();
+            let (before, after) = (charged.of(entry.measure), right.of(entry.measure));
+            if after > before {
+                books.charge(account, window, after.saturating_sub(before), now);
+            } else if before > after {
+                books.refund(account, window, before.saturating_sub(after), now);
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! How a run stands with its limits: for its host, for conditions, and as advice to its agent.
+
+use super::Run;
+use super::accounts::Entry;
+use crate::books::{Books, Failure, Standing};
+use crate::decision::{Advice, Decision, Reading};
+use crate::program::{Limit, Measure};
+use crate::value::MILLION;
+
+impl Run {
+    /// Every bound of every limit, by limit name, then in the order of [`Measure`], as of the last event. Of
+    /// a child, its own bounds and those that it shares, not those of its ancestors.
+    #[must_use]
+    pub fn limits(&self, books: &Books) -> Vec<Reading> {
+        let mut readings = Vec::new();
+        for (index, limit) in self.program.tables.limits.numbered() {
+            for bound in &limit.bounds {
+                let entry = self.accounts.of_bound(index, bound.measure);
+                let account = entry.and_then(|entry| entry.account);
+                let standing = match (self.time(bound.measure), account) {
+                    (Some(elapsed), _) => untold(bound.max, elapsed),
+                    (None, Some(account)) => books.standing(account, self.latest),
+                    (None, None) => untold(bound.max, 0),
+                };
+                readings.push(Reading {
+                    limit: index,
+                    measure: bound.measure,
+                    max: standing.max,
+                    spent: standing.spent,
+                    held: standing.held,
+                    free: standing.free,
+                    leased: standing.leased,
+                    window: standing.window,
+                    soft: limit.failure == Failure::Allow,
+                    missing: entry.is_some_and(|entry| entry.account.is_none()),
+                    age_ns: standing.age_ns,
+                });
+            }
+        }
+        readings
+    }
+
+    /// Logical model calls so far.
+    pub(crate) const fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// `run.X.spent`: by the run and its children, in all.
+    pub(crate) fn spent(&self, measure: Measure, books: &Books) -> u64 {
+        self.time(measure).unwrap_or_else(|| self.meter(measure, books).spent)
+    }
+
+    /// `run.X.held`: by the run and its children.
+    pub(crate) fn held(&self, measure: Measure, books: &Books) -> u64 {
+        self.meter(measure, books).held
+    }
+
+    /// `run.X.left`: of the tightest of the run's own limits.
+    pub(crate) fn left(&self, measure: Measure, books: &Books) -> Option<u64> {
+        let left = |bound: Option<u64>| Some(bound?.saturating_sub(self.time(measure)?));
+        match measure {
+            Measure::ActiveTime => left(self.program.index.active_time),
+            Measure::WallTime => left(self.program.index.wall_time),
+            _ => self.accounts.left(measure, books, self.latest),
+        }
+    }
+
+    fn meter(&self, measure: Measure, books: &Books) -> Standing {
+        let place = self.program.index.meters.binary_search(&measure).ok();
+        let account = place.and_then(|place| self.accounts.meter(place));
+        account.map_or_else(Standing::default, |account| books.standing(account, self.latest))
+    }
+
+    /// Gives each soft threshold that is reached, once.
+    pub(crate) fn advise(&mut self, decision: &mut Decision, books: &Books) {
+        if !self.thresholds.contains(&true) {
+            return;
+        }
+        let mut place = 0_usize;
+        let mut reached = Vec::new();
+        for (limit, table) in self.program.tables.limits.numbered() {
+            for (threshold, soft) in (0..=u32::MAX).zip(&table.thresholds) {
+                let is_open = self.thresholds.get(place).copied().unwrap_or(false);
+                if is_open && self.reaches(limit, table, soft.ppm, books) {
+                    reached.push((place, Advice { limit, threshold }));
+                }
+                place = place.saturating_add(1);
+            }
+        }
+        for (place, advice) in reached {
+            if let Some(is_open) = self.thresholds.get_mut(place) {
+                *is_open = false;
+            }
+            decision.advice.push(advice);
+        }
+    }
+
+    /// Whether some bound of the limit is used up to `ppm` parts per million of what is not kept for wrapping
+    /// up.
+    fn reaches(&self, index: u32, limit: &Limit, ppm: u64, books: &Books) -> bool {
+        let is_reached = |used: u64, max: u64| {
+            let part = u128::from(ppm).saturating_mul(u128::from(max));
+            u128::from(used).saturating_mul(u128::from(MILLION)) >= part
+        };
+        let is_full = |entry: &Entry| {
+            entry.account.is_some_and(|account| {
+                let standing = books.standing(account, self.latest);
+                let max = standing.max.saturating_sub(entry.withheld);
+                is_reached(standing.spent.saturating_add(standing.held), max)
+            })
+        };
+        let is_over = |measure, max| self.time(measure).is_some_and(|elapsed| is_reached(elapsed, max));
+        self.accounts.of_limit(index).any(is_full)
+            || limit.bounds.iter().any(|bound| is_over(bound.measure, bound.max))
+    }
+}
+
+/// How what no account knows stands.
+fn untold(max: u64, spent: u64) -> Standing {
+    let signed = |amount| i64::try_from(amount).unwrap_or(i64::MAX);
+    Standing { max, spent, free: signed(max).saturating_sub(signed(spent)), ..Standing::default() }
+}

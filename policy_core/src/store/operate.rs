@@ -1,0 +1,212 @@
+//! What operators do to a ledger: correct an account, pin its bound, write off what the dead hold, declare
+//! that the store lost something. Each act leaves a row that says who did what and why.
+
+use super::account::Account;
+use super::apply::QUARANTINE;
+use super::code::{Reader, Writer};
+use super::message::AccountKey;
+use super::records::{Meta, Record};
+use super::rows::{RowKey, Rows};
+use crate::value::MAX_QUANTITY;
+
+/// A node that was not heard of for so long may be gone.
+const GONE: u64 = 60_000_000_000;
+const LONGEST_ID: usize = 64;
+const LONGEST_TEXT: usize = 512;
+
+/// One act of an operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Changes what is spent in the account's latest window.
+    Adjust {
+        /// The account; it must exist.
+        account: AccountKey,
+        /// By how much.
+        delta: i64,
+    },
+    /// Sets the most that an account's bound can be, whatever policies say; `None` takes the pin away.
+    Pin {
+        /// The account; it is made if it does not exist.
+        account: AccountKey,
+        /// The most.
+        max: Option<u64>,
+    },
+    /// Takes back what nodes have leased of an account and will never use: an operator knows that they are
+    /// gone. Only of nodes that were not heard of for a minute.
+    WriteOff {
+        /// The account; it must exist.
+        account: AccountKey,
+        /// One node, or all.
+        node: Option<u128>,
+    },
+    /// The store may have lost what it acknowledged: nobody is granted anything until every living node has
+    /// said again what it holds.
+    Restarted,
+}
+
+/// An act with its grounds. The same id again changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// 1 to 64 characters of `a-z`, `A-Z`, `0-9`, `-`, `_` and `.`.
+    pub id: String,
+    /// Who acts; at most 512 bytes, no control characters.
+    pub who: String,
+    /// Why; at most 512 bytes, no control characters.
+    pub why: String,
+    /// What is done.
+    pub operation: Operation,
+}
+
+/// What became of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operated {
+    /// Done.
+    Done,
+    /// The same order was done before; nothing has changed.
+    Before,
+    /// Another order has this id; nothing has changed.
+    Taken,
+    /// There is no ledger here.
+    NoLedger,
+    /// No such account has ever been used.
+    NoAccount,
+    /// The order or a stored row cannot be read; nothing has changed.
+    Malformed(&'static str),
+}
+
+/// The rows that [`operate`] reads and writes.
+#[must_use]
+pub fn operation_keys(order: &Order) -> Vec<RowKey> {
+    let mut keys = vec![RowKey::meta(), RowKey::audit(&order.id)];
+    if let Operation::Adjust { account, .. }
+    | Operation::Pin { account, .. }
+    | Operation::WriteOff { account, .. } = &order.operation
+    {
+        keys.push(RowKey::account(account));
+    }
+    keys
+}
+
+/// Does an order, at the store's wall clock.
+pub fn operate(order: &Order, now: u64, rows: &mut Rows) -> Operated {
+    attempt(order, now, rows).unwrap_or_else(Operated::Malformed)
+}
+
+fn attempt(order: &Order, now: u64, rows: &mut Rows) -> Result<Operated, &'static str> {
+    check(order)?;
+    let Some(mut meta) = Meta::load(&RowKey::meta(), rows)? else {
+        return Ok(Operated::NoLedger);
+    };
+    let key = RowKey::audit(&order.id);
+    if let Some(before) = Audit::load(&key, rows)? {
+        return Ok(if before.order == *order { Operated::Before } else { Operated::Taken });
+    }
+    let now = now.max(meta.now);
+    meta.tick(now);
+    match &order.operation {
+        Operation::Adjust { account: name, delta } => {
+            let Some(mut account) = Account::load(&RowKey::account(name), rows)? else {
+                return Ok(Operated::NoAccount);
+            };
+            let Some(window) = account.latest(now) else {
+                return Ok(Operated::NoAccount);
+            };
+            window.adjust(now, *delta);
+            account.carry(now);
+            account.save(RowKey::account(name), rows);
+        }
+        Operation::Pin { account: name, max } => {
+            let mut account = Account::load(&RowKey::account(name), rows)?.unwrap_or_default();
+            account.pinned = *max;
+            account.save(RowKey::account(name), rows);
+        }
+        Operation::WriteOff { account: name, node } => {
+            let Some(mut account) = Account::load(&RowKey::account(name), rows)? else {
+                return Ok(Operated::NoAccount);
+            };
+            account.write_off(*node, now.saturating_sub(GONE));
+            account.save(RowKey::account(name), rows);
+        }
+        Operation::Restarted => {
+            meta.epoch = meta.epoch.saturating_add(1);
+            meta.quarantined_until = now.saturating_add(QUARANTINE);
+        }
+    }
+    meta.save(RowKey::meta(), rows);
+    Audit { at: now, order: order.clone() }.save(key, rows);
+    Ok(Operated::Done)
+}
+
+fn check(order: &Order) -> Result<(), &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let text = |text: &str| text.len() <= LONGEST_TEXT && !text.chars().any(char::is_control);
+    let amount = match &order.operation {
+        Operation::Adjust { delta, .. } => delta.unsigned_abs(),
+        Operation::Pin { max, .. } => max.unwrap_or(0),
+        Operation::WriteOff { .. } | Operation::Restarted => 0,
+    };
+    if order.id.is_empty() || order.id.len() > LONGEST_ID || !order.id.chars().all(plain) {
+        Err("an order's id is 1 to 64 of a-z, A-Z, 0-9, `-`, `_` and `.`")
+    } else if !(text(&order.who) && text(&order.why)) {
+        Err("who and why are at most 512 bytes, without control characters")
+    } else if amount > MAX_QUANTITY {
+        Err("an amount is at most 9007199254740991")
+    } else {
+        Ok(())
+    }
+}
+
+/// An order that was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Audit {
+    pub(super) at: u64,
+    pub(super) order: Order,
+}
+
+impl Record for Audit {
+    fn write(&self, writer: &mut Writer) {
+        writer.number(self.at);
+        for text in [&self.order.id, &self.order.who, &self.order.why] {
+            writer.text(text);
+        }
+        match &self.order.operation {
+            Operation::Adjust { account, delta } => {
+                writer.number(0);
+                writer.text(account.as_str());
+                writer.signed(*delta);
+            }
+            Operation::Pin { account, max } => {
+                writer.number(1);
+                writer.text(account.as_str());
+                writer.optional(*max);
+            }
+            Operation::Restarted => writer.number(2),
+            Operation::WriteOff { account, node } => {
+                writer.number(3);
+                writer.text(account.as_str());
+                writer.optional(node.map(|node| node.wrapping_shr(64) as u64));
+                writer.number(node.unwrap_or(0) as u64);
+            }
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let at = reader.number()?;
+        let (id, who, why) = (reader.text()?.into(), reader.text()?.into(), reader.text()?.into());
+        let operation = match reader.number()? {
+            0 => Operation::Adjust { account: reader.account()?, delta: reader.signed()? },
+            1 => Operation::Pin { account: reader.account()?, max: reader.optional()? },
+            2 => Operation::Restarted,
+            3 => {
+                let (account, high) = (reader.account()?, reader.optional()?);
+                let low = u128::from(reader.number()?);
+                Operation::WriteOff {
+                    account,
+                    node: high.map(|high| u128::from(high).wrapping_shl(64) | low),
+                }
+            }
+            _ => return None,
+        };
+        Some(Self { at, order: Order { id, who, why, operation } })
+    }
+}

@@ -1,0 +1,112 @@
+//! A run with its books, so that tests tell events by the monotonic clock alone.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use policy_core::books::Books;
+use policy_core::{
+    Decision, EngineError, Failure, ModelCall, Now, Program, Reading, Scopes, Settlement, State, ToolCall,
+    Usage,
+};
+
+/// Books that runs may share.
+pub type Desk = Rc<RefCell<Books>>;
+
+/// Books of this process alone.
+pub fn books() -> Desk {
+    Rc::new(RefCell::new(Books::local()))
+}
+
+/// A run, its books, and how far the wall clock is ahead of the other one.
+#[derive(Debug)]
+pub struct Run {
+    pub inner: policy_core::Run,
+    pub books: Desk,
+    pub ahead: u64,
+}
+
+impl Run {
+    pub fn new(program: Arc<Program>, seed: u64, now: u64) -> Self {
+        Self::open(program, seed, now, &Scopes::default(), None, &books())
+    }
+
+    pub fn open(
+        program: Arc<Program>,
+        seed: u64,
+        now: u64,
+        scopes: &Scopes<'_>,
+        parent: Option<&Self>,
+        books: &Desk,
+    ) -> Self {
+        let at = Now { mono: now, wall: now };
+        let parent = parent.map(|parent| &parent.inner);
+        let inner = policy_core::Run::new(program, seed, at, scopes, parent, &mut books.borrow_mut());
+        Self { inner, books: Rc::clone(books), ahead: 0 }
+    }
+
+    pub fn child(&self, now: u64) -> Self {
+        Self::open(Arc::clone(self.program()), 9, now, &Scopes::default(), Some(self), &self.books)
+    }
+
+    fn at(&self, now: u64) -> Now {
+        Now { mono: now, wall: now.saturating_add(self.ahead) }
+    }
+
+    pub fn program(&self) -> &Arc<Program> {
+        self.inner.program()
+    }
+
+    pub fn in_flight(&self) -> u64 {
+        self.inner.in_flight()
+    }
+
+    pub fn latched(&self) -> Option<&State> {
+        self.inner.latched()
+    }
+
+    pub fn limits(&self) -> Vec<Reading> {
+        self.inner.limits(&self.books.borrow())
+    }
+
+    /// What each bound has spent and holds.
+    pub fn used(&self) -> Vec<(u64, u64)> {
+        self.limits().iter().map(|reading| (reading.spent, reading.held)).collect()
+    }
+
+    pub fn model_call(&mut self, now: u64, event: &ModelCall<'_>) -> Result<Decision, EngineError> {
+        self.inner.model_call(self.at(now), event, &mut self.books.borrow_mut())
+    }
+
+    pub fn tool_call(&mut self, now: u64, event: &ToolCall<'_>) -> Result<Decision, EngineError> {
+        self.inner.tool_call(self.at(now), event, &mut self.books.borrow_mut())
+    }
+
+    pub fn error(&mut self, now: u64, failure: &Failure<'_>) -> Result<Decision, EngineError> {
+        self.inner.error(self.at(now), failure, &mut self.books.borrow_mut())
+    }
+
+    pub fn settle(&mut self, now: u64, attempt: u64, usage: Usage) -> Result<Settlement, EngineError> {
+        self.inner.settle(self.at(now), attempt, usage, &mut self.books.borrow_mut())
+    }
+
+    pub fn adjust(&mut self, now: u64, attempt: u64, usage: Usage) -> Result<Settlement, EngineError> {
+        self.inner.adjust(self.at(now), attempt, usage, &mut self.books.borrow_mut())
+    }
+
+    pub fn answer(&mut self, now: u64, request: u64, approve: bool) -> Result<(), EngineError> {
+        self.inner.answer(self.at(now), request, approve, &mut self.books.borrow_mut())
+    }
+
+    pub fn count(&mut self, now: u64, attempt: u64, tokens: u64) -> Result<u64, EngineError> {
+        self.inner.count(self.at(now), attempt, tokens)
+    }
+
+    pub fn end(&mut self, now: u64) {
+        self.inner.end(self.at(now), &mut self.books.borrow_mut());
+    }
+
+    pub fn release(&mut self) {
+        self.inner.release(&mut self.books.borrow_mut());
+    }
+}
