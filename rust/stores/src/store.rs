@@ -1,0 +1,112 @@
+//! What every store can do. A store reads some rows, lets the core's pure functions change them, and writes
+//! them back, all or nothing; what a request means is not its business.
+
+use std::fmt;
+
+use policy_core::store::{
+    Operated, Order, Reply, Request, RowKey, Rows, Shown, apply, create, describe_row, keys, operate,
+    operation_keys,
+};
+
+use crate::clock;
+use crate::error::{ErrorKind, StoreError};
+use crate::place::Place;
+use crate::record::{Record, Stored};
+
+/// What is done to the rows of one transaction, at the store's wall clock. It may run again if somebody else
+/// was faster.
+pub type Change<'a> = &'a mut dyn FnMut(u64, &mut Rows);
+
+/// The store's clock, and rows.
+pub type Scanned = (u64, Vec<(RowKey, Vec<u8>)>);
+
+/// Where accounts live.
+pub trait Store: Send + fmt::Debug {
+    /// `memory`, `sqlite` or `redis`.
+    fn kind(&self) -> &'static str;
+
+    /// Where it is, for people.
+    fn place(&self) -> String;
+
+    /// Reads the rows, changes them and writes what changed: all of it, or nothing. What is written is kept
+    /// when this returns.
+    fn transact(&mut self, keys: Vec<RowKey>, change: Change<'_>) -> Result<(), StoreError>;
+
+    /// All rows whose names begin with `prefix`, ascending.
+    fn scan(&mut self, prefix: &str) -> Result<Scanned, StoreError>;
+
+    /// Keeps records of an origin, ascending by number; what is there already stays as it is.
+    fn append(&mut self, origin: u128, records: &[(u64, Record)]) -> Result<(), StoreError>;
+
+    /// Visits all records until `visit` says `false`: those of one origin ascending.
+    fn export(&mut self, visit: &mut dyn FnMut(Stored) -> bool) -> Result<(), StoreError>;
+
+    /// Answers a request of a node.
+    fn apply(&mut self, request: &Request) -> Result<Reply, StoreError> {
+        let nonce = clock::random_u64()?;
+        let mut reply = Reply::NoLedger;
+        self.transact(keys(request), &mut |now, rows| reply = apply(request, now, nonce, rows))?;
+        Ok(reply)
+    }
+
+    /// Makes a ledger; `false` if there is one already.
+    fn create(&mut self) -> Result<bool, StoreError> {
+        let nonce = clock::random_u64()?;
+        let mut made = false;
+        self.transact(vec![RowKey::meta()], &mut |now, rows| made = create(now, nonce, rows))?;
+        Ok(made)
+    }
+
+    /// Does what an operator orders.
+    fn operate(&mut self, order: &Order) -> Result<Operated, StoreError> {
+        let mut operated = Operated::NoLedger;
+        self.transact(operation_keys(order), &mut |now, rows| operated = operate(order, now, rows))?;
+        Ok(operated)
+    }
+
+    /// What the rows say whose names begin with `prefix`: one of the names of [`RowKey`], or nothing for all.
+    fn show(&mut self, prefix: &str) -> Result<Vec<Shown>, StoreError> {
+        let (now, rows) = self.scan(prefix)?;
+        let damaged = |key: &RowKey| {
+            let text =
+                format!("{}: the row `{key}` was changed; restore the ledger from a backup", self.place());
+            StoreError::new(ErrorKind::Damaged, text)
+        };
+        rows.iter().map(|(key, value)| describe_row(key, value, now).ok_or_else(|| damaged(key))).collect()
+    }
+
+    /// Is there a ledger?
+    fn has_ledger(&mut self) -> Result<bool, StoreError> {
+        let mut has = false;
+        self.transact(vec![RowKey::meta()], &mut |_, rows| has = rows.get(&RowKey::meta()).is_some())?;
+        Ok(has)
+    }
+}
+
+/// Opens a store for an operator. If `make`, the file of an SQLite store is made if there is none, with a
+/// ledger; a server gets its ledger from [`Store::create`] alone. A file that is open as a ledger in this
+/// process is fine: both use one copy of SQLite.
+pub fn open_store(url: &str, make: bool) -> Result<Box<dyn Store>, StoreError> {
+    open_place(&Place::parse(url)?, make)
+}
+
+/// Opens the store at a place that was read.
+pub(crate) fn open_place(place: &Place, make: bool) -> Result<Box<dyn Store>, StoreError> {
+    match place {
+        Place::Memory => {
+            let mut store = crate::memory::MemoryStore::new();
+            store.create()?;
+            Ok(Box::new(store))
+        }
+        #[cfg(feature = "sqlite")]
+        Place::Sqlite(path) => Ok(Box::new(crate::sqlite::SqliteStore::open(path, make)?)),
+        #[cfg(feature = "redis")]
+        Place::Redis(place) => Ok(Box::new(crate::redis::RedisStore::open(place)?)),
+        #[cfg(not(all(feature = "sqlite", feature = "redis")))]
+        other => {
+            let _ = make;
+            let text = format!("{}: this build was made without this kind of store", other.shown());
+            Err(StoreError::new(ErrorKind::Unsupported, text))
+        }
+    }
+}
