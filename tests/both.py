@@ -20,17 +20,29 @@ Event = tuple[str, dict[str, Any]]
 DECISION = (
     "number event outcome call attempt model output_cap timeout_ns wait_ns state tell_agent tell_user by"
     " kind line column reason undecided latched request queue expires_at reserved_tokens reserved_cost"
-    " votes advice values skipped attempt_number"
+    " votes advice values skipped attempt_number wrap_up"
 ).split()
-SETTLEMENT = "input_tokens output_tokens cost tokens reserved_tokens reserved_cost".split()
-LIMIT = "name dimension limit spent held".split()
+SETTLEMENT = (
+    "input_tokens output_tokens cache_read_tokens cache_write_tokens reasoning_tokens cost tokens"
+    " reserved_tokens reserved_cost"
+).split()
+LIMIT = "name dimension limit spent held free leased window soft".split()
 
 
 class Compiled:
-    """A run in the Rust engine."""
+    """A run in the Rust engine; `world` is the ledger that it shares with others."""
 
-    def __init__(self, program: _core.Program, seed: int, now: int = 0) -> None:
-        self.run = _core.Run(program, seed=seed, now=now)
+    def __init__(
+        self, program: _core.Program, world: Any, seed: int, now: int = 0, wall: int = 0,
+        parent: Compiled | None = None, **whose: Any,
+    ) -> None:  # fmt: skip
+        above = parent.run if parent else None
+        self.run = _core.Run(program, seed=seed, now=now, wall=wall, ledger=world, parent=above, **whose)
+
+    @staticmethod
+    def world() -> Any:
+        """A ledger without a store."""
+        return _core.Ledger.memory()
 
     def do(self, event: Event) -> Any:
         """Apply one event; its answer as plain data."""
@@ -43,7 +55,7 @@ class Compiled:
             return [{field: row[field] for field in LIMIT} for row in answer]
         if answer is None or isinstance(answer, int):
             return answer
-        fields = SETTLEMENT if method == "settle" else DECISION
+        fields = SETTLEMENT if method in ("settle", "adjust") else DECISION
         return {field: plain(getattr(answer, field)) for field in fields}
 
     def standing(self) -> dict[str, Any]:
@@ -58,8 +70,17 @@ class Compiled:
 class Walked:
     """A run in the reference."""
 
-    def __init__(self, policy: Any, seed: int, now: int = 0) -> None:
-        self.run = reference.Run(policy, seed=seed, now=now)
+    def __init__(
+        self, policy: Any, world: Any, seed: int, now: int = 0, wall: int = 0,
+        parent: Walked | None = None, **whose: Any,
+    ) -> None:  # fmt: skip
+        above = parent.run if parent else None
+        self.run = reference.Run(policy, seed=seed, now=now, wall=wall, world=world, parent=above, **whose)
+
+    @staticmethod
+    def world() -> Any:
+        """Accounts that nobody has taken from."""
+        return reference.World()
 
     def do(self, event: Event) -> Any:
         """Apply one event; its answer as plain data."""
@@ -86,3 +107,22 @@ def load(source: str) -> tuple[Any, _core.Program]:
     """A policy text as a tree and as a loaded program."""
     policy, _ = parse(source, "case.rein")
     return policy, _core.Program.load(compile_source(source, "case.rein"))
+
+
+class Hosted:
+    """Runs with names that share a world, in one of the engines."""
+
+    def __init__(self, kind: Any, policy: Any, runs: dict[str, dict], seed: int, now: int, wall: int) -> None:
+        world = kind.world()
+        self.runs: dict[str, Any] = {}
+        for name, whose in runs.items():
+            above = {"parent": self.runs[whose["parent"]]} if "parent" in whose else {}
+            self.runs[name] = kind(policy, world, seed, now, wall, **{**whose, **above})
+
+    def do(self, run: str, event: Event) -> Any:
+        """Apply one event to one of the runs."""
+        return self.runs[run].do(event)
+
+    def standing(self) -> dict[str, Any]:
+        """How all runs stand."""
+        return {name: run.standing() for name, run in self.runs.items()}

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parents[2] / "grammar" / "conformance"
-UNITS = {"ns": 1, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9}
+UNITS = {"ns": 1, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9, "d": 86_400 * 10**9}
+EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
+FIRST_WALL = "2026-01-01T00:00:00Z"
 PLAIN = (
     "number event outcome call attempt model state tell_agent tell_user by kind line column reason"
     " undecided latched request queue reserved_tokens skipped attempt_number"
@@ -26,6 +29,8 @@ class Case:
     file: str
     policy: str
     seed: int
+    wall: int
+    runs: dict[str, dict[str, Any]]
     events: list[dict[str, Any]]
 
 
@@ -38,38 +43,39 @@ def all_cases() -> list[Case]:
             policy = case.get("policy", document.get("policy"))
             seed = case.get("seed", 0)
             events = [line for line in case["events"] for _ in range(line.get("times", 1))]
-            found.append(Case(case["name"], path.stem, policy, seed, events))
+            wall = nanoseconds_since_1970(case.get("wall", document.get("wall", FIRST_WALL)))
+            runs = case.get("runs", document.get("runs", {"run": {}}))
+            found.append(Case(case["name"], path.stem, policy, seed, wall, runs, events))
     return found
 
 
-def event_of(line: dict[str, Any], now: int) -> tuple[str, dict[str, Any]]:
+def event_of(line: dict[str, Any], now: int, wall: int) -> tuple[str, dict[str, Any]]:
     """A line of a case as a method of `Run` and its arguments."""
     do = line["do"]
-    facts = line.get("facts", {})
-    usage = {
-        "attempt": line.get("attempt"),
-        "usage": line.get("usage"),
-        "input_tokens": line.get("input", 0),
-        "output_tokens": line.get("output", 0),
-    }
     if do == "limits":
         return do, {}
+    at = {"now": now, "wall": wall}
+    facts = line.get("facts", {})
+    tokens = {"input_tokens": line.get("input", 0), "output_tokens": line.get("output", 0)}
+    tokens |= {part: line.get(part, 0) for part in ("cache_read", "cache_write", "reasoning")}
     if do == "model":
         asked = {"model": line.get("model"), "input_tokens": line["input"], "max_output": line.get("max")}
-        return "model_call", {"now": now, "call": line.get("call"), "facts": facts, **asked}
+        return "model_call", {**at, "call": line.get("call"), "facts": facts, **asked}
     if do == "tool":
         asked = {"tool": line["tool"], "args": line.get("args", {}), "facts": facts}
-        return "tool_call", {"now": now, "call": line.get("call"), **asked}
+        return "tool_call", {**at, "call": line.get("call"), **asked}
     if do == "settle":
-        return do, {"now": now, **usage}
+        return do, {**at, "attempt": line["attempt"], "usage": line["usage"], **tokens}
+    if do == "adjust":
+        return do, {**at, "attempt": line["attempt"], **tokens}
     if do == "error":
         error = {field: line.get(field) for field in ("kind", "status", "retry_after", "billed")}
-        return do, {"now": now, **usage, **error}
+        return do, {**at, "attempt": line["attempt"], "usage": line["usage"], **tokens, **error}
     if do == "answer":
-        return do, {"now": now, "request": line["request"], "approve": line["approve"]}
+        return do, {**at, "request": line["request"], "approve": line["approve"]}
     if do == "count":
-        return do, {"now": now, "attempt": line["attempt"], "n": line["n"]}
-    return "end", {"now": now}
+        return do, {**at, "attempt": line["attempt"], "n": line["n"]}
+    return "end", at
 
 
 def differences(line: dict[str, Any], answer: Any) -> list[str]:
@@ -102,7 +108,7 @@ def comparable(field: str, wanted: Any, found: dict[str, Any]) -> tuple[Any, Any
         return found["wait_ns"] <= nanoseconds(wanted), True
     if field in ("cost", "reserved_cost"):
         return found[field], money(wanted)
-    if field in ("input", "output"):
+    if field in ("input", "output", "cache_read", "cache_write", "reasoning"):
         return found[f"{field}_tokens"], wanted
     if field == "advice":
         return [text for _, text, _ in found["advice"]], wanted
@@ -119,12 +125,12 @@ def limit_differences(expected: dict[str, Any], rows: list[dict[str, Any]]) -> l
     seen = {
         f"{row['name']}.{row['dimension']}.{each}": row[each]
         for row in rows
-        for each in ("limit", "spent", "held")
+        for each in ("limit", "spent", "held", "free", "leased", "soft")
     }
     wrong = []
     for name, wanted in expected.items():
         if isinstance(wanted, str):
-            wanted = money(wanted) if wanted.startswith("$") else nanoseconds(wanted)
+            wanted = money(wanted) if "$" in wanted else nanoseconds(wanted)
         if seen.get(name) != wanted:
             wrong.append(f"{name}: expected {wanted!r}, found {seen.get(name)!r}")
     return wrong
@@ -137,5 +143,11 @@ def nanoseconds(text: str) -> int:
 
 
 def money(text: str) -> int:
-    """`$0.05` in nano-units."""
-    return int(Decimal(text.removeprefix("$")) * 10**9)
+    """`$0.05` or `-$0.05` in nano-units."""
+    return int(Decimal(text.replace("$", "")) * 10**9)
+
+
+def nanoseconds_since_1970(text: str) -> int:
+    """An instant such as `2026-03-29T01:00:00Z`."""
+    since = datetime.fromisoformat(text) - EPOCH
+    return (since.days * 86_400 + since.seconds) * 10**9

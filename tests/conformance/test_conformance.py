@@ -7,9 +7,9 @@ from functools import cache
 
 import pytest
 
-from tests.both import Compiled, Walked, load
+from tests.both import Compiled, Hosted, Walked, load
 
-from .cases import Case, all_cases, differences, event_of, nanoseconds
+from .cases import Case, all_cases, differences, event_of, nanoseconds, nanoseconds_since_1970
 
 CASES = all_cases()
 
@@ -23,12 +23,14 @@ def loaded(policy: str):
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.file}/{case.name}" for case in CASES])
 def test_both_engines_answer_as_written(case: Case) -> None:
     policy, program = loaded(case.policy)
-    walked, compiled = Walked(policy, case.seed), Compiled(program, case.seed)
-    now = 0
+    now, first = 0, next(iter(case.runs))
+    walked = Hosted(Walked, policy, case.runs, case.seed, now, case.wall)
+    compiled = Hosted(Compiled, program, case.runs, case.seed, now, case.wall)
     for place, line in enumerate(case.events, start=1):
         now = nanoseconds(line["at"]) if "at" in line else now
-        event = event_of(line, now)
-        answers = {"reference": walked.do(event), "engine": compiled.do(event)}
+        wall = nanoseconds_since_1970(line["wall"]) if "wall" in line else case.wall + now
+        run, event = line.get("run", first), event_of(line, now, wall)
+        answers = {"reference": walked.do(run, event), "engine": compiled.do(run, event)}
         for who, answer in answers.items():
             wrong = differences(line, answer)
             assert not wrong, f"the {who}, at event {place} ({line['do']}): " + "; ".join(wrong)
@@ -39,4 +41,4 @@ def test_both_engines_answer_as_written(case: Case) -> None:
 def test_the_corpus_is_large_and_its_names_are_unique() -> None:
     counts = Counter(case.name for case in CASES)
     assert [name for name, count in counts.items() if count > 1] == []
-    assert len(CASES) >= 120
+    assert len(CASES) >= 300

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
+from . import limits
+
 NAMES = ["north", "south", "East", "west wind", "up", "down", "né", "z-9"]
 MODELS = ["small", "large", "tiny", "vast"]
 TOOLS = ["search", "read", "write", "pay", "list"]
@@ -20,17 +22,10 @@ LITERALS = {
 }
 CHOICES = ["public", "internal", "pii"]
 KINDS = ["timeout", "rate_limited", "unavailable", "auth", "tool_failure", "unknown", "cancelled"]
-RUN_FACTS = {
-    "run.cost.spent": "money",
-    "run.cost.held": "money",
-    "run.tokens.spent": "tokens",
-    "run.tokens.held": "tokens",
-    "run.steps.spent": "count",
-    "run.model_calls.spent": "count",
-    "run.tool_calls.spent": "count",
-    "run.active_time.spent": "duration",
-    "step.index": "count",
+RUN_FACTS = {"step.index": "count", "run.cost.held": "money"} | {
+    f"run.{measure}.held": "tokens" for measure in ("tokens", "input_tokens", "output_tokens")
 }
+SNAPSHOT = ["deepseek/deepseek-reasoner", "openrouter/qwen/qwen3-coder-flash", "openai/gpt-5"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +72,8 @@ class Maker:
     def policy(self) -> Made:
         """A new policy; the statements stand in any order."""
         self._vocabulary()
-        self._many(self._limit, [12, 45, 30, 13])
+        self._many(lambda name: limits.limit(self, name), [8, 30, 32, 20, 10])
+        self._store()
         self._many(self._define, [60, 30, 10])
         self._many(self._retry, [8, 22, 42, 28])
         self._many(self._require, [65, 28, 7])
@@ -102,7 +98,7 @@ class Maker:
     def _one(self, options):
         return self.chance.choice(list(options))
 
-    def _add(self, text: str) -> None:
+    def add(self, text: str) -> None:
         self.made.kinds.add(text.split(maxsplit=1)[0])
         self.made.statements.append(text)
 
@@ -117,25 +113,38 @@ class Maker:
             tells = self._one(
                 ['tell user "Sorry."', 'tell agent "No."', 'tell agent "No." tell user "Sorry."']
             )
-            self._add(f'state "{name}" {tells}')
+            self.add(f'state "{name}" {tells}')
         for name in ("boss", "desk"):
             default = self._one(["", "default deny", 'default stop "halt"', "default deny"])
             expires = self._one(["20 s", "2 min", "1 h"])
-            self._add(f'queue "{name}" {{ expires {expires} {default} }}')
+            self.add(f'queue "{name}" {{ expires {expires} {default} }}')
+        limits.queues(self)
         for number in range(self.chance.randint(1, 5)):
             self._fact(f"f{number}.value")
+        self._keys()
+
+    def _keys(self) -> None:
+        self.add("fact acct.id text")
+        self.add('fact acct.tier one of "free", "paid"')
+        self.made.facts += [Fact("acct.id", "text"), Fact("acct.tier", "text", False, ("free", "paid"))]
+
+    def _store(self) -> None:
+        is_wide = any(f"on {each}" in self.made.kinds for each in limits.SCOPES + limits.KEYS)
+        if is_wide and self.chance.random() < 0.3:
+            self.add("store shared")
 
     def _model(self, name: str) -> None:
         window = self._one(["400 tokens", "1k tokens", "8k tokens"])
         output = self._one(["50 tokens", "120 tokens", "300 tokens"])
         least = self._maybe(0.4, f"least output {self._one(['1', '20', '50'])} tokens")
-        price = self._one(
-            ["free", "input $1 output $4 per 1M tokens", "input $0.0005 output $3 per 1M tokens"]
-        )
+        target, price = f"x/{name}", limits.price(self)
+        if self.chance.random() < 0.12:
+            target, price = self._one(SNAPSHOT), ""
+            self.made.kinds.add("price of the snapshot")
         place, tier = self._one(["edge", "cloud"]), self._one("123")
-        items = f"tier {tier} place {place} window {window} output {output} {least} price {price}"
+        items = f"tier {tier} place {place} window {window} output {output} {least} {price}"
         self.made.models.append(name)
-        self._add(f'model "{name}" is "x/{name}" {{ {items} }}')
+        self.add(f'model "{name}" is "{target}" {{ {items} }}')
 
     def _tool(self, name: str) -> None:
         kind = self._one([*CLASSES, None])
@@ -154,7 +163,7 @@ class Maker:
         items = [f"class {kind}" if kind else "", self._maybe(0.15, "once")]
         items += [self._maybe(0.4, f"timeout {self._one(['500 ms', '3 s', '2 min'])}")]
         items += [f"args {{ {' '.join(texts)} }}" if texts else ""]
-        self._add(f'tool "{name}" {{ {" ".join(items)} }}')
+        self.add(f'tool "{name}" {{ {" ".join(items)} }}')
 
     def _fact(self, name: str) -> None:
         dimension = self._one([*LITERALS, "text"])
@@ -164,13 +173,13 @@ class Maker:
         if presence == "default":
             presence = f" default {self._literal(fact)}"
         self.made.facts.append(fact)
-        self._add(f"fact {name} {type_text(fact)}{presence}")
+        self.add(f"fact {name} {type_text(fact)}{presence}")
 
     def _define(self, name: str) -> None:
         defined = f"is.d{len(self.made.defines)}"
         condition = self._condition(self._host_facts(), 2)
         self.made.defines.append(defined)
-        self._add(f"define {defined} = {condition}")
+        self.add(f"define {defined} = {condition}")
 
     # -- conditions -------------------------------------------------------------------------------
 
@@ -249,30 +258,9 @@ class Maker:
             return f'escalate to "{self._one(["boss", "desk"])}"'
         return kind if kind == "deny" else f'{kind} "{self._one(["over", "gone", "halt"])}"'
 
-    def _else(self, escalates: bool = False) -> str:
+    def otherwise(self, escalates: bool = False) -> str:
         weights = {"stop": 5, "fail": 4, "deny": 4} | ({"escalate": 6} if escalates else {})
         return f"else {self._outcome(weights)}" + self._maybe(0.3, ' because "So it is."')
-
-    def _limit(self, name: str) -> None:
-        sizes = {
-            "cost": ["$0.0005", "$0.002", "$0.01", "$0"],
-            "tokens": ["600 tokens", "1.5k tokens", "5k tokens"],
-            "steps": ["3", "8", "15"],
-            "model_calls": ["4", "10", "20"],
-            "tool_calls": ["3", "8", "15", "0"],
-            "active_time": ["5 s", "30 s", "3 min"],
-        }
-        bounds = self.chance.sample(sorted(sizes), self.chance.choice([1, 1, 2, 3]))
-        self.made.bounded |= set(bounds)
-        items = [
-            f"{bound} <= {self.chance.choices(sizes[bound], [1, 4, 4, 1][: len(sizes[bound])])[0]}"
-            for bound in bounds
-        ]
-        shares = self.chance.sample(["1%", "25%", "50.5%", "100%"], self.chance.choice([0, 0, 1, 2]))
-        items += [
-            f'at {share} {self._one(["tell agent", "warn"])} "At {share} of {name}."' for share in shares
-        ]
-        self._add(f'limit "{name}" on run {{ {" ".join(items)} }} {self._else()}')
 
     def _retry(self, name: str) -> None:
         selector, facts = self._selector(
@@ -288,7 +276,7 @@ class Maker:
         parts.append(
             self._maybe(0.6, f"backoff {self._one(['100 ms .. 2 s', '1 s .. 1 s', '500 ms .. 8 s'])}")
         )
-        self._add(f'retry "{name}" on {selector} {{ {" ".join(parts)} }} {self._else()}')
+        self.add(f'retry "{name}" on {selector} {{ {" ".join(parts)} }} {self.otherwise()}')
 
     def _selector(self, kinds: list[str] | None = None) -> tuple[str, list[Fact]]:
         classes = sorted(set(self.made.classes.values()) - {""})
@@ -310,7 +298,7 @@ class Maker:
         return f"when {self._condition(facts, 2)}" if self.chance.random() < share else ""
 
     def _require(self, name: str) -> None:
-        self._add(
+        self.add(
             f'require "{name}" place {self._one(["edge", "cloud"])} {self._when(0.95, self._model_facts())}'
         )
 
@@ -325,7 +313,7 @@ class Maker:
         chosen = self.chance.sample(pairs, min(len(pairs), self._one([1, 2, 3])))
         items += [f'fallback "{before}" -> "{after}"' for before, after in chosen]
         if any(items):
-            self._add(f'route "{name}" {{ {" ".join(items)} }}')
+            self.add(f'route "{name}" {{ {" ".join(items)} }}')
 
     def _order(self, name: str) -> None:
         first, *others = self.chance.sample(sorted(self.made.tools), 2)
@@ -333,21 +321,25 @@ class Maker:
         kind = self.made.classes[others[0]]
         if kind and kind != self.made.classes[first] and self.chance.random() < 0.5:
             after = f"class {kind}"
-        self._add(f'order "{name}" {{ {before} before {after} within run }} {self._else(escalates=True)}')
+        self.add(f'order "{name}" {{ {before} before {after} within run }} {self.otherwise(escalates=True)}')
 
     def _loop(self, name: str) -> None:
         same = f"same call >= {self._one('2345')} within {self._one(['1', '3', '10'])} steps"
         cycle = f"cycle <= {self._one('123')} calls repeated >= {self._one('23')}"
         items = self._one([same, cycle, f"{same} {cycle}"])
-        self._add(f'loop "{name}" on run {{ {items} }} {self._else(escalates=True)}')
+        self.add(f'loop "{name}" on run {{ {items} }} {self.otherwise(escalates=True)}')
 
     def _rule(self, name: str) -> None:
         selector, facts = self._selector()
         outcome = self._outcome({"stop": 2, "fail": 5, "deny": 4, "escalate": 11})
-        self._add(f'rule "{name}" on {selector} {self._when(0.93, facts)} then {outcome} because "Because."')
+        self.add(f'rule "{name}" on {selector} {self._when(0.93, facts)} then {outcome} because "Because."')
 
     def _test(self, name: str) -> None:
-        self._add(f'test "{name}" {{ tool "{self._one(self.made.tools)}" {{ }} expect allow }}')
+        scopes = [f'{each} "x"' for each in limits.SCOPES if f"on {each}" in self.made.kinds]
+        keys = [f'{each} "free"' for each in limits.KEYS if f"on {each}" in self.made.kinds]
+        whose = f"as {' '.join(scopes)}" if scopes else ""
+        whose += f" facts {{ {' '.join(keys)} }}" if keys else ""
+        self.add(f'test "{name}" {{ {whose} tool "{self._one(self.made.tools)}" {{ }} expect allow }}')
 
 
 def type_text(fact: Fact) -> str:
@@ -359,4 +351,9 @@ def type_text(fact: Fact) -> str:
 
 def dimension_of(bound: str) -> str:
     """The dimension of what is left of a bound."""
-    return {"cost": "money", "tokens": "tokens", "active_time": "duration"}.get(bound, "count")
+    if bound.endswith("tokens"):
+        return "tokens"
+    return {"cost": "money", "active_time": "duration", "wall_time": "duration"}.get(bound, "count")
+
+
+RUN_FACTS |= {f"run.{measure}.spent": dimension_of(measure) for measure in limits.SIZES}

@@ -1,4 +1,7 @@
-"""A random host, by seed: it does what hosts do, in any order, and now and then what they should not."""
+"""Random hosts, by seed: they do what hosts do, in any order, and now and then what they should not.
+
+A `Party` is several hosts with a run each, which share scopes and the time.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,14 @@ from tests.both import Event
 from .generate import CHOICES, KINDS, Fact, Made
 
 SECOND = 10**9
+HOUR = 3600 * SECOND
+AFTER_STOP = 3
+SCOPES = ("session", "user", "team", "org")
+USAGE = "usage input_tokens output_tokens cache_read cache_write reasoning".split()
+# Where clocks were changed: in Rome, in St. John's (over midnight, too), in Auckland.
+EDGES = sorted(second * SECOND for second in (
+    1_289_097_060, 1_774_746_000, 1_774_761_000, 1_775_311_200, 1_790_431_200, 1_792_890_000, 1_798_761_600,
+))  # fmt: skip
 VALUES: dict[str, list[Any]] = {
     "count": [0, 1, 2, 3, 4, 5, 3.0, -1, Decimal("2")],
     "money": [0, 0.5, "0.50", 10, 100, Decimal("100.25"), 100.25, "100.26", "-3", 50, 10025],
@@ -45,13 +56,85 @@ ODD_ARGUMENTS = [
 ]  # fmt: skip
 
 
-class Host:
-    """Chooses each next event from what was answered so far."""
+class Clock:
+    """The time of all hosts: `now` never goes back, the wall clock may be set."""
+
+    def __init__(self, chance: Random, begun: int) -> None:
+        self.chance = chance
+        self.now = begun
+        self.wall = chance.choice(EDGES) - chance.choice([0, 1, SECOND, 30 * SECOND, HOUR, 40 * HOUR])
+
+    def move(self) -> None:
+        """Some time goes by."""
+        self.pass_by(self.chance.choice([0, 0, SECOND // 100, SECOND // 10, SECOND, 3 * SECOND]))
+        if self.chance.random() < 0.02:
+            self.pass_by(self.chance.choice([25, 130, 4000]) * SECOND)
+        if self.chance.random() < 0.04:
+            self.set_the_wall()
+
+    def pass_by(self, delay: int) -> None:
+        self.now += delay
+        self.wall += delay
+
+    def set_the_wall(self) -> None:
+        """To or just before a border of windows, or somewhat back."""
+        border = self.chance.choice([HOUR // 2, HOUR, HOUR, 24 * HOUR, 24 * HOUR, 7 * 24 * HOUR])
+        later = [each for each in EDGES if each > self.wall]
+        if self.chance.random() < 0.2 and later:
+            self.wall = later[0]
+        elif self.chance.random() < 0.2:
+            self.wall -= self.chance.choice([SECOND, HOUR, 25 * HOUR])
+        else:
+            self.wall += border - self.wall % border
+        self.wall += self.chance.choice([0, 0, -1, 1, 1800 * SECOND])
+
+
+class Party:
+    """Several hosts by the names of their runs; they take turns."""
 
     def __init__(self, chance: Random, made: Made, begun: int) -> None:
         self.chance = chance
+        self.clock = Clock(chance, begun)
+        self.wall = self.clock.wall
+        self.runs: dict[str, dict[str, Any]] = {}
+        for name in "abcd"[: chance.choice([1, 1, 2, 3, 4])]:
+            self.runs[name] = self._whose()
+        self.hosts = {name: Host(chance, made, self.clock) for name in self.runs}
+        self.last = "a"
+
+    def _whose(self) -> dict[str, Any]:
+        if self.runs and self.chance.random() < 0.3:
+            return {"parent": self.chance.choice(list(self.runs))}
+        draw = self.chance.choices
+        ids = {scope: draw([f"{scope}1", f"{scope}2", None], [60, 30, 10])[0] for scope in SCOPES}
+        keys = {"acct.id": draw(["n1", "n2", None], [6, 3, 1])[0]}
+        keys["acct.tier"] = draw(["free", "paid", "other", None], [6, 3, 1, 1])[0]
+        whose = {scope: each for scope, each in ids.items() if each is not None}
+        return whose | {"keys": {name: key for name, key in keys.items() if key is not None}}
+
+    def next(self) -> tuple[str, Event]:
+        """One of the runs, and its next event."""
+        if self.chance.random() < 0.4:
+            going = [name for name, host in self.hosts.items() if not host.is_over]
+            self.last = self.chance.choice(going)
+        if self.hosts[self.last].is_over:
+            self.last = next(name for name, host in self.hosts.items() if not host.is_over)
+        self.clock.move()
+        method, arguments = self.hosts[self.last].next()
+        return self.last, (method, {**arguments, "wall": self.clock.wall})
+
+    @property
+    def is_over(self) -> bool:
+        return all(host.is_over for host in self.hosts.values())
+
+
+class Host:
+    """Chooses each next event of a run from what was answered so far."""
+
+    def __init__(self, chance: Random, made: Made, clock: Clock) -> None:
+        self.chance = chance
         self.made = made
-        self.now = begun
+        self.clock = clock
         self.flights: dict[int, tuple[int, str, dict]] = {}
         self.settled: list[tuple[int, dict]] = []
         self.waiting: list[tuple[int, int, str, dict]] = []
@@ -61,17 +144,28 @@ class Host:
         # Some hosts send values of the wrong type often, most never.
         self.carelessness = chance.choice([0, 0, 0.02, 0.1])
 
+    @property
+    def now(self) -> int:
+        return self.clock.now
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more can come of this run."""
+        return self.after_stop > AFTER_STOP
+
+    def _wait_until(self, instant: int) -> None:
+        self.clock.pass_by(max(0, instant - self.now))
+
     # -- the next event ---------------------------------------------------------------------------
 
     def next(self) -> Event:
         """An event that a host could send now."""
-        self.now += self.chance.choice([0, 0, SECOND // 100, SECOND // 10, SECOND, 3 * SECOND])
-        if self.chance.random() < 0.02:
-            self.now += self.chance.choice([25 * SECOND, 130 * SECOND])
         draw = self.chance.random()
         if draw < 0.05:
             return self._misuse()
-        if draw < 0.16 and self.flights:
+        if draw < 0.07 and self.settled:
+            return self._adjust()
+        if draw < 0.18 and self.flights:
             return self._settle()
         if draw < 0.50 and self.flights:
             return self._error()
@@ -86,7 +180,7 @@ class Host:
     def _ask_again(self) -> Event:
         ready, call, method, ask = min(self.waiting, key=lambda each: each[0])
         if self.chance.random() < 0.9:
-            self.now = max(self.now, ready)
+            self._wait_until(ready)
         facts = self._facts() if self.chance.random() < 0.3 else ask["facts"]
         return method, {**ask, "facts": facts, "call": call, "now": self.now}
 
@@ -121,14 +215,27 @@ class Host:
 
     def _usage(self, attempt: int) -> dict:
         ask = self.flights[attempt][2]
-        used = {
-            "input_tokens": ask.get("input_tokens", 0),
-            "output_tokens": self.chance.choice([0, 5, 20, 50]),
-        }
-        if self.chance.random() < 0.1:
-            used = {"input_tokens": 500, "output_tokens": 400}
-        usage = self.chance.choices(["exact", "at_least", "unknown", "unsent"], [6, 2, 1, 1])[0]
+        used = self._tokens(ask.get("input_tokens", 0))
+        usage = self.chance.choices(["exact", "at_least", "unknown", "unsent"], [6, 2, 2, 1])[0]
         return {"attempt": attempt, "usage": usage, **used}
+
+    def _tokens(self, asked: int) -> dict:
+        used = {"input_tokens": asked, "output_tokens": self.chance.choice([0, 5, 20, 50])}
+        if self.chance.random() < 0.1:
+            used = {"input_tokens": self.chance.choice([500, 500, 40_000]), "output_tokens": 400}
+        if self.chance.random() < 0.4:
+            read = self.chance.choice([0, 7, used["input_tokens"] // 2, used["input_tokens"]])
+            written = self.chance.choice([0, 1, max(0, used["input_tokens"] - read)])
+            reasoning = self.chance.choice([0, 3, used["output_tokens"]])
+            used |= {"cache_read": read, "cache_write": written, "reasoning": reasoning}
+        return used
+
+    def _adjust(self) -> Event:
+        attempt, usage = self.chance.choice(self.settled[-6:])
+        used = self._tokens(self.chance.choice([usage["input_tokens"], 0, 30, 300]))
+        if self.chance.random() < 0.1:
+            attempt = self.chance.choice([*self.flights, 999])
+        return "adjust", {"now": self.now, "attempt": attempt, **used}
 
     def _settle(self) -> Event:
         usage = self._usage(self.chance.choice(list(self.flights)))
@@ -153,7 +260,7 @@ class Host:
     def _answer(self) -> Event:
         request = self.chance.choice(list(self.requests))
         if self.chance.random() < 0.06:
-            self.now = max(self.now, self.requests[request] + self.chance.choice([0, 1]))
+            self._wait_until(self.requests[request] + self.chance.choice([0, 1]))
         if self.chance.random() < 0.03:
             return self._ask_again() if self.waiting else self._tool()
         return "answer", {"now": self.now, "request": request, "approve": self.chance.random() < 0.75}
@@ -198,6 +305,7 @@ class Host:
         return self.chance.choice([
             ("answer", {"now": self.now, "request": 99, "approve": True}),
             ("settle", {"now": self.now, "attempt": 999, "usage": "unknown"}),
+            ("adjust", {"now": self.now, "attempt": 999, "input_tokens": 1, "output_tokens": 1}),
             ("count", {"now": self.now, "attempt": 999, "n": 1}),
         ])  # fmt: skip
 
@@ -246,11 +354,7 @@ class Host:
             return
         if method in ("settle", "error"):
             attempt = arguments["attempt"]
-            usage = {
-                each: arguments[each]
-                for each in ("usage", "input_tokens", "output_tokens")
-                if each in arguments
-            }
+            usage = {each: arguments[each] for each in USAGE if each in arguments}
             self.settled.append((attempt, usage))
             flight = self.flights.pop(attempt, None)
             if flight and method == "settle":

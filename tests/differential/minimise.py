@@ -8,11 +8,11 @@ from pprint import pformat
 from typing import Any
 
 from checkrein.errors import PolicyError
-from tests.both import Compiled, Event, Walked, load
+from tests.both import Compiled, Event, Hosted, Walked, load
 
 from .generate import source_of
 
-Compare = Callable[[Walked, Compiled, Event], tuple[Any, str | None]]
+Compare = Callable[[Hosted, Hosted, str, Event], tuple[Any, str | None]]
 
 
 @dataclass(frozen=True)
@@ -22,18 +22,31 @@ class Link:
     event: int
 
 
-Step = tuple[int, Event]
+Step = tuple[int, str, Event]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The runs with their scopes and parents, and when they begin."""
+
+    runs: dict[str, dict[str, Any]]
+    seed: int
+    now: int
+    wall: int
+
+    def play(self, kind: Any, policy: Any) -> Hosted:
+        """The runs, in one of the engines."""
+        return Hosted(kind, policy, self.runs, self.seed, self.now, self.wall)
 
 
 class Minimiser:
     """Repeats one run with less and less of it, as long as `compare` still finds a difference."""
 
-    def __init__(self, compare: Compare, run_seed: int, begun: int) -> None:
+    def __init__(self, compare: Compare, scene: Scene) -> None:
         self.compare = compare
-        self.run_seed = run_seed
-        self.begun = begun
+        self.scene = scene
 
-    def report(self, statements: list[str], events: list[Event], told: str) -> str:
+    def report(self, statements: list[str], events: list[tuple[str, Event]], told: str) -> str:
         """The smallest policy and events found, and what differs at the last event."""
         steps = self._linked(statements, events)
         shrinking = True
@@ -47,32 +60,32 @@ class Minimiser:
                 if found := self._differs(fewer, steps):
                     statements, told, shrinking = fewer, found, True
                     break
-        seen: list[Event] = []
+        seen: list[tuple[str, Event]] = []
         self._differs(statements, steps, seen)
-        lines = [f"run seed {self.run_seed}, begun at {self.begun}", source_of(statements)]
-        lines += [f"{method} {pformat(arguments, width=150, compact=True)}" for method, arguments in seen]
+        lines = [str(self.scene), source_of(statements)]
+        lines += [f"{run}: {pformat(event, width=150, compact=True)}" for run, event in seen]
         return "\n".join([*lines, told])
 
-    def _both(self, policy: Any, program: Any) -> tuple[Walked, Compiled]:
-        return Walked(policy, self.run_seed, self.begun), Compiled(program, self.run_seed, self.begun)
+    def _both(self, policy: Any, program: Any) -> tuple[Hosted, Hosted]:
+        return self.scene.play(Walked, policy), self.scene.play(Compiled, program)
 
-    def _linked(self, statements: list[str], events: list[Event]) -> list[Step]:
+    def _linked(self, statements: list[str], events: list[tuple[str, Event]]) -> list[Step]:
         policy, program = load(source_of(statements))
         walked, compiled = self._both(policy, program)
-        came_from: dict[tuple[str, int], int] = {}
+        came_from: dict[tuple[str, str, int], Link] = {}
         steps = []
-        for place, (method, arguments) in enumerate(events):
-            answer, _ = self.compare(walked, compiled, (method, arguments))
-            linked = {name: came_from.get((name, value), value) if name in LINKED else value
+        for place, (run, (method, arguments)) in enumerate(events):
+            answer, _ = self.compare(walked, compiled, run, (method, arguments))
+            linked = {name: came_from.get((run, name, value), value) if name in LINKED else value
                       for name, value in arguments.items()}  # fmt: skip
-            steps.append((place, (method, linked)))
+            steps.append((place, run, (method, linked)))
             for name in LINKED:
                 if isinstance(answer, dict) and answer.get(name) is not None:
-                    came_from.setdefault((name, answer[name]), Link(place))
+                    came_from.setdefault((run, name, answer[name]), Link(place))
         return steps
 
     def _differs(
-        self, statements: list[str], steps: list[Step], seen: list[Event] | None = None
+        self, statements: list[str], steps: list[Step], seen: list[tuple[str, Event]] | None = None
     ) -> str | None:
         try:
             policy, program = load(source_of(statements))
@@ -80,7 +93,7 @@ class Minimiser:
             return None
         walked, compiled = self._both(policy, program)
         answers: dict[int, Any] = {}
-        for place, (method, linked) in steps:
+        for place, run, (method, linked) in steps:
             arguments = dict(linked)
             for name, value in linked.items():
                 if isinstance(value, Link):
@@ -89,8 +102,8 @@ class Minimiser:
             if any(arguments[name] is None for name in LINKED if isinstance(linked.get(name), Link)):
                 continue
             if seen is not None:
-                seen.append((method, arguments))
-            answers[place], told = self.compare(walked, compiled, (method, arguments))
+                seen.append((run, (method, arguments)))
+            answers[place], told = self.compare(walked, compiled, run, (method, arguments))
             if told:
                 return told
         return None

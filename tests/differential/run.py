@@ -17,18 +17,20 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.both import Compiled, Event, Walked, load
+from tests.both import Compiled, Event, Hosted, Walked, load
 
 from .generate import Made, Maker
-from .hosts import Host
-from .minimise import Minimiser
+from .hosts import Party
+from .limits import FEATURES
+from .minimise import Minimiser, Scene
 
 RUNS_A_POLICY = 5
 EVENTS_MAX = 60
-AFTER_STOP = 3
 BATCH = 20
 OUTCOMES = ("allow", "wait", "escalate", "deny", "fail", "stop")
-STATEMENTS = "model tool queue state fact define limit retry require route order loop rule test".split()
+STATEMENTS = "model tool queue state fact define limit retry require route order loop rule test store".split()
+
+ALSO = ("wrapped up", "parties", "children", "adjusted")
 
 
 class Difference(Exception):
@@ -40,9 +42,9 @@ def policy_of(seed: int, number: int) -> Made:
     return Maker(Random(f"{seed} policy {number}")).policy()
 
 
-def first_difference(walked: Walked, compiled: Compiled, event: Event) -> tuple[Any, str | None]:
-    """The reference's answer to an event, and how the compiled engine's differs, if it does."""
-    ours, theirs = walked.do(event), compiled.do(event)
+def first_difference(walked: Hosted, compiled: Hosted, run: str, event: Event) -> tuple[Any, str | None]:
+    """The reference's answer to an event of a run, and how the compiled engine's differs, if it does."""
+    ours, theirs = walked.do(run, event), compiled.do(run, event)
     told = difference_of(ours, theirs) or difference_of(walked.standing(), compiled.standing())
     return ours, told
 
@@ -65,20 +67,23 @@ def one_run(made: Made, loaded: tuple, seed: int, number: int, mix: Counter) -> 
     chance = Random(f"{seed} run {number}")
     run_seed = chance.getrandbits(64)
     begun = chance.choice([0, 1_800_000_000 * 10**9])
-    walked, compiled = Walked(loaded[0], run_seed, begun), Compiled(loaded[1], run_seed, begun)
-    host, events = Host(chance, made, begun), []
-    for _ in range(EVENTS_MAX):
-        event = host.next()
-        events.append(event)
-        answer, told = first_difference(walked, compiled, event)
+    party, events = Party(chance, made, begun), []
+    scene = Scene(party.runs, run_seed, begun, party.wall)
+    walked, compiled = scene.play(Walked, loaded[0]), scene.play(Compiled, loaded[1])
+    for _ in range(EVENTS_MAX + 20 * (len(party.runs) - 1)):
+        run, event = party.next()
+        events.append((run, event))
+        answer, told = first_difference(walked, compiled, run, event)
         if told:
-            report = Minimiser(first_difference, run_seed, begun).report(made.statements, events, told)
+            report = Minimiser(first_difference, scene).report(made.statements, events, told)
             raise Difference(f"the engines differ (seed {seed}, run {number})\n{report}")
         count_answer(mix, event, answer)
-        host.saw(event, answer)
-        if host.after_stop > AFTER_STOP:
+        party.hosts[run].saw(event, answer)
+        if party.is_over:
             break
     mix["runs"] += 1
+    mix["parties"] += len(party.runs) > 1
+    mix["children"] += any("parent" in whose for whose in party.runs.values())
 
 
 def count_answer(mix: Counter, event: Event, answer: Any) -> None:
@@ -88,6 +93,8 @@ def count_answer(mix: Counter, event: Event, answer: Any) -> None:
         return
     if "error" in answer:
         mix["misuses"] += 1
+    elif event[0] == "adjust":
+        mix["adjusted"] += 1
     elif "outcome" in answer:
         mix["decisions"] += 1
         mix[f"outcome {answer['outcome']}"] += 1
@@ -95,6 +102,7 @@ def count_answer(mix: Counter, event: Event, answer: Any) -> None:
         mix["by " + (f"built-in: {answer['by']}" if kind == "built-in" else kind or "nothing")] += 1
         mix["undecided"] += answer["undecided"]
         mix["with advice"] += bool(answer["advice"])
+        mix["wrapped up"] += answer["wrap_up"]
 
 
 def batch(seed: int, first: int, count: int) -> tuple[Counter, str | None]:
@@ -147,7 +155,8 @@ def shares(mix: Counter) -> dict[str, float]:
     """The outcomes as shares of the decisions, the statements as shares of the policies."""
     outcomes = {f"outcome {each}": mix[f"outcome {each}"] / max(1, mix["decisions"]) for each in OUTCOMES}
     policies = max(1, mix["policies"])
-    return outcomes | {f"statement {each}": mix[f"statement {each}"] / policies for each in STATEMENTS}
+    kinds = [*STATEMENTS, *FEATURES]
+    return outcomes | {f"statement {each}": mix[f"statement {each}"] / policies for each in kinds}
 
 
 def main() -> int:
@@ -161,7 +170,7 @@ def main() -> int:
     begun = time.monotonic()
     mix, report = many(options.runs, options.seed, options.jobs, options.resume)
     elapsed = time.monotonic() - begun
-    for name in ("policies", "runs", "events", "decisions", "misuses", "undecided", "with advice"):
+    for name in ("policies", "runs", "events", "decisions", "misuses", "undecided", "with advice", *ALSO):
         print(f"{name:24} {mix[name]:10,}")
     for name, share in shares(mix).items():
         print(f"{name:24} {share:10.1%}")

@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from .run import OUTCOMES, STATEMENTS, many, shares
+from .limits import FEATURES
+from .run import ALSO, OUTCOMES, STATEMENTS, many, shares
 
 SEED = 20261121
 RUNS = 1_500
@@ -31,6 +32,16 @@ def test_every_outcome_is_common(mix: Counter, outcome: str) -> None:
 @pytest.mark.parametrize("statement", STATEMENTS)
 def test_every_statement_is_common(mix: Counter, statement: str) -> None:
     assert shares(mix)[f"statement {statement}"] >= 0.10
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_every_part_of_limits_is_common(mix: Counter, feature: str) -> None:
+    assert shares(mix)[f"statement {feature}"] >= 0.05
+
+
+@pytest.mark.parametrize("what", ALSO)
+def test_what_is_rare_happens(mix: Counter, what: str) -> None:
+    assert mix[what] >= mix["runs"] / 50
 
 
 def test_runs_go_on_for_long(mix: Counter) -> None:

@@ -124,17 +124,17 @@ def test_the_bytes_of_a_small_policy():
         'state "s" tell user "Done."\n'
     )
     rule = source.splitlines()[2]
-    strings = sorted(["p", "f", "$", "call.args.a", "t", "a", "s", "Done.", "r", rule, "No."])
+    strings = sorted(["p", "f", "$", "call.args.a", "t", "a", "s", "Done.", "r", rule, "No.", ""])
     at = {text: bytes([strings.index(text)]) for text in strings}
     payload = b"".join(
         [
             bytes([len(strings)]), *(bytes([len(s)]) + s.encode() for s in strings),
-            at["p"], at["f"], at["$"],
+            at["p"], at["f"], at["$"], at[""], b"\x00",  # no price of the snapshot, any store
             b"\x01", at["call.args.a"], b"\x03\x01\x01\x00",  # money, of an argument, optional
             b"\x00",  # models
             b"\x01", at["t"], b"\x03\x01\x01\x80\x94\xeb\xdc\x03", b"\x01", at["a"], b"\x00\x02\x00",
             b"\x01", at["s"], b"\x00\x01", at["Done."],
-            b"\x00",  # queues
+            b"\x00\x00",  # queues, zones
             b"\x01\x04\x02\x00\x08\x02\x00\x00\x04\x03\x80\xda\xc4\x09\x06",
             b"\x01\x06", at["r"], b"\x03\x01", at[rule],
             b"\x01\x00\x03\x00\x01\x00\x00\x00", at["No."],
@@ -142,7 +142,7 @@ def test_the_bytes_of_a_small_policy():
         ]
     )  # fmt: skip
     header = (
-        b"REIN\x01\x00\x01\x00slice002"
+        b"REIN\x01\x00\x01\x00slice003"
         + hashlib.sha256(payload).digest()
         + len(payload).to_bytes(4, "little")
     )

@@ -10,16 +10,20 @@ from checkrein import _core
 from checkrein.diagnostics import render_all, to_json
 from checkrein.errors import PolicyError
 from checkrein.language import compile_source
+from checkrein.language.slips import DIMENSIONS
 from checkrein.language.syntax import reader
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "grammar" / "examples"
 SOURCE = (EXAMPLES / "support.rein").read_text(encoding="utf-8")
+WIDER = (EXAMPLES / "team.rein").read_text(encoding="utf-8")
 WORDS = sorted(w for w in reader().words.values() if " " not in w)
 PIECES = [
     *WORDS, '"', '""', '"per run"', "call.args.amount", "data.class", "$5", "EUR 5", "5", "200k tokens",
     "0 s", "80%", "and", "((", "))", "{", "}", "}\n\n", "\n", "#", "\\", "\x00", "\u202e", "\u00e9",
-    "e\u0301", "\U0001f600", "not " * 80,
+    "e\u0301", "\U0001f600", "not " * 80, "tenant.id", '"Europe/Rome"', "each day", "rolling 1 h", "calls of",
+    "wrap up 1 call $0.1", "on failure", 'at time "2026-03-29T00:30:00Z"', 'as user "u"', "cost <=",
 ]  # fmt: skip
+ZONES = st.sampled_from(['"Europe/Rome"', '"UTC"', '"Asia/Kolkata"', '"America/New_York"', '"Rome"'])
 BOUNDED = settings(max_examples=150, deadline=datetime.timedelta(seconds=5))
 
 
@@ -46,13 +50,62 @@ def survives(source):
 
 @st.composite
 def mutated(draw):
-    text = SOURCE
+    text = draw(st.sampled_from([SOURCE, WIDER]))
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(text)))
         length = draw(st.sampled_from([0, 0, 1, 2, 5, 20, 100]))
         piece = draw(st.one_of(st.just(""), st.sampled_from(PIECES), st.text(max_size=5)))
         text = text[:start] + piece + text[start + length :]
     return text
+
+
+QUANTITIES = st.sampled_from("0 1 5 $0 $0.01 $5 9,1 5k 0|tokens 9k|tokens 1|s 1|h 100|d 80%".split())
+
+
+@st.composite
+def limits(draw):
+    """A limit of parts that are each well written, and may not go together."""
+
+    def one(*choices):
+        return draw(st.sampled_from(choices))
+
+    def some(choices):
+        return draw(st.lists(st.sampled_from(choices), max_size=3, unique=draw(st.integers(0, 9)) > 0))
+
+    def quantity(kind):
+        fit = {"cost": "$5", "time": "1 h", "tokens": "9k tokens"}
+        right = next((value for end, value in fit.items() if kind.endswith(end)), "5")
+        return right if draw(st.integers(0, 19)) else draw(QUANTITIES).replace("|", " ")
+
+    bounds = ["steps <= 3", *(f"{dimension} <= {quantity(dimension)}" for dimension in some(DIMENSIONS))]
+    selectors = (
+        "tool any",
+        'tool "search_kb"',
+        "tool class act",
+        "model any",
+        'model "large"',
+        'model "small"',
+    )
+    bounds += [f"calls of {selector} <= {one('1', '3', '5k')}" for selector in some(selectors)]
+    items = [
+        one("", "", "", "cost <= $1 wrap up 1 call $0.01", "tokens <= 5 tokens wrap up 2 calls 4 tokens"),
+        one("", "counts attempted", "counts executed", "counts succeeded"),
+        one("", "", "on failure spend", "on failure deny", "on failure allow"),
+        one("", 'at 80% warn "nearly"', 'at 100% tell agent "Stop."'),
+    ]
+    zoned = f"each {one('hour', 'week')} in {draw(ZONES)}"
+    window = one("", "", "each day", "each month", zoned, f"rolling {quantity('time')}")
+    scope = one("run", "run", "session", "user", "team", "org", "tenant.id", "tenant.group")
+    otherwise = one("deny", 'stop "over_limit"', 'stop "stuck"', 'escalate to "leads"', 'escalate to "more"')
+    return f'limit "made" on {scope} {window} {{ {" ".join(bounds + items)} }} else {otherwise}\n'
+
+
+@BOUNDED
+@given(limits(), st.sampled_from(["$5", "9k tokens", "3", "0", "5 s"]))
+def test_a_limit_of_any_parts(limit, granted):
+    queue = f'queue "more" {{ expires 1 h grants {granted} at most 2 times }}\n'
+    facts = "fact tenant.id text\nfact tenant.group text optional\n"
+    survives(SOURCE.partition("\ntest ")[0] + facts + queue + limit)
 
 
 @BOUNDED
@@ -62,7 +115,7 @@ def test_a_mutated_policy(source):
 
 
 @BOUNDED
-@given(st.lists(st.sampled_from([*PIECES, *SOURCE.split()]), max_size=60))
+@given(st.lists(st.sampled_from([*PIECES, *SOURCE.split(), *WIDER.split()]), max_size=60))
 def test_words_in_any_order(words):
     survives('language 1 policy "p"\n' + " ".join(words))
 

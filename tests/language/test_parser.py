@@ -85,7 +85,17 @@ def test_the_escapes_of_a_text():
 
 def test_prices_are_scaled_to_a_million_tokens():
     model = 'model "m" is "x/m" { price input $0.001 output $0.002 per 1k tokens }'
-    assert read(model).of(tree.Model)[0].price == (1_000_000_000, 2_000_000_000)
+    assert read(model).of(tree.Model)[0].price == tree.Price(1_000_000_000, 2_000_000_000)
+
+
+def test_a_price_may_have_rates_for_parts_of_the_tokens():
+    rates = "input $4 output $8 cache read $0.4 cache write $5 reasoning $9"
+    model = f'model "m" is "x/m" {{ price {rates} per 2M tokens }}'
+    assert read(model).of(tree.Model)[0].price == tree.Price(
+        2 * 10**9, 4 * 10**9, 2 * 10**8, 25 * 10**8, 45 * 10**8
+    )
+    some = read('model "m" is "x/m" { price input $4 output $8 cache write $0 per 1M tokens }')
+    assert some.of(tree.Model)[0].price == tree.Price(4 * 10**9, 8 * 10**9, None, 0, None)
 
 
 def test_defaults_of_what_is_left_out():
@@ -98,6 +108,7 @@ def test_defaults_of_what_is_left_out():
     (tool,) = policy.of(tree.Tool)
     assert (tool.tool_class, tool.once, tool.timeout, tool.args) == (None, False, None, ())
     assert policy.of(tree.Queue)[0].default_stop is None
+    assert policy.of(tree.Queue)[0].grants is None
     first, second, _ = policy.of(tree.Test)[0].items
     assert (first.name, first.input, first.output, first.asks) == (None, 0, 0, None)
     assert (second.name.text, second.input, second.output, second.asks) == ("m", 5, 6, 7)

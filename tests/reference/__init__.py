@@ -5,7 +5,8 @@ with the compiler's lowering or with the engine. `Run` has the event methods of 
 and answers with plain dicts of the same fields.
 """
 
+from .accounts import World
 from .run import Run
 from .values import canonical
 
-__all__ = ["Run", "canonical"]
+__all__ = ["Run", "World", "canonical"]

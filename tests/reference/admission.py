@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from checkrein.language import tree
 
+from . import limits
+from .accounts import FITS, FULL
 from .facts import explained, holds
-from .state import Ask, Attempt, Call, Vote, price
+from .prices import worst
+from .state import AMOUNTS, TIMES, Ask, Attempt, Call, Line, Request, Vote
 
 if TYPE_CHECKING:
     from .run import Run
@@ -22,13 +25,20 @@ def advice(run: Run) -> list[tuple[str, str, str]]:
     """What thresholds that were crossed since the last decision have to say, each once."""
     found = []
     for limit in run.of["limit"]:
-        used = [(run.spent(b.dimension) + run.held[b.dimension], b.literal.value) for b in limit.bounds]
+        lines = [line for line in run.lines if line.limit is limit and line.account]
+        used = [filled(run, line) for line in lines]
         for place, threshold in enumerate(limit.thresholds):
             reached = any(amount * 10**6 >= threshold.percent.value * most for amount, most in used)
             if reached and (limit.name.text, place) not in run.given:
                 run.given.add((limit.name.text, place))
                 found.append((threshold.advice, threshold.text, limit.name.text))
     return found
+
+
+def filled(run: Run, line: Line) -> tuple[int, int]:
+    """How much of a bound is used, and how much there is before what is kept back."""
+    row = limits.reading(run, line)
+    return row["spent"] + row["held"], row["limit"] - limits.withheld(line.limit, line.bound)
 
 
 def admit(run: Run, call: Call, advice: list, new: bool) -> dict:
@@ -41,8 +51,7 @@ def admit(run: Run, call: Call, advice: list, new: bool) -> dict:
     named = ask.tool if ask.point == "tool" else call.last_model
     ask.attempt = 1 if named in call.failed else 1 + call.made.get(named, 0)
     votes = tool_votes(run, call, new) if ask.point == "tool" else model_votes(run, call)
-    timed_out = [limit for limit, most in run.bounds_on("active_time") if run.spent("active_time") >= most]
-    votes += [vote(run, limit, limit.otherwise, call) for limit in timed_out]
+    votes += limit_votes(run, [line for line, left in run.time_left() if left <= 0], call)
     votes = [each for each in votes if each is not None]
     if votes:
         return run.conclude(event, call, votes, advice=advice)
@@ -97,12 +106,79 @@ def vote(run: Run, statement: Any, outcome: tree.Outcome, call: Call, undecided=
     if cast.key in call.approvals or (request and request.answer is True):
         return None
     cast.queue, cast.request = name, request
+    return answered(run, cast)
+
+
+def answered(run: Run, cast: Vote, helps: bool = True) -> Vote:
+    """A vote to ask a person, turned by a rejection, by the end of the time to answer, or if it is no use."""
+    request = cast.request
     if request and request.answer is False:
         cast.outcome, cast.reason = "deny", "a person said no"
-    elif request and run.now > request.expires:
-        state = run.queues[name].default_stop
+    elif not helps or (request and run.now > request.expires):
+        state = run.queues[cast.queue].default_stop
         cast.outcome, cast.state = ("stop", state.text) if state else ("deny", None)
     return cast
+
+
+def limit_votes(run: Run, blocking: list[Line], call: Call, may_ask: bool = True) -> list[Vote]:
+    """The `else` of every limit that is in the way."""
+    named = dict.fromkeys(line.limit.name.text for line in blocking)
+    return [
+        limit_vote(run, [line for line in blocking if line.limit.name.text == name], call, may_ask)
+        for name in named
+    ]
+
+
+def limit_vote(run: Run, blocking: list[Line], call: Call, may_ask: bool) -> Vote:
+    """What a limit says whose bounds are in the way."""
+    limit = blocking[0].limit
+    outcome, is_missing = limit.otherwise, any(line.account is None for line in blocking)
+    cast = Vote(limit, outcome.kind, is_missing, reason=outcome.reason)
+    if outcome.kind != "escalate":
+        cast.state = outcome.target.text if outcome.target else None
+        return cast
+    if is_missing:
+        cast.outcome = "deny"
+        return cast
+    cast.queue = outcome.target.text
+    cast.request = run.requests.get((*cast.key, call.number))
+    grants = run.queues[cast.queue].grants
+    cast.accounts = [line.account for line in blocking]
+    helps = may_ask and all(
+        is_granted(line.bound, grants) and line.account.grants_left(grants.times, run.at) > 0
+        for line in blocking
+    )
+    return answered(run, cast, helps)
+
+
+def is_granted(bound: tree.Bound, grants: tree.Grants) -> bool:
+    """Whether an approval raises this bound."""
+    own = {"money": "cost", "tokens": "tokens"}.get(grants.amount.dimension)
+    return bound.dimension == own if own else bound.dimension not in (*AMOUNTS, *TIMES)
+
+
+def grant(run: Run, request: Request) -> None:
+    """An approval of what a limit asked raises the accounts that were in the way, and is used up."""
+    if request.accounts:
+        grants = run.queues[request.queue].grants
+        for account in request.accounts:
+            account.grant(grants.amount.value, grants.times, run.at)
+        run.requests = {key: each for key, each in run.requests.items() if each is not request}
+
+
+def too_many_questions(run: Run, call: Call) -> list[Vote]:
+    """The votes of limits on escalations that have no room for one more request."""
+    lines = [line for line in run.every_line() if line.bound.dimension == "escalations"]
+    blocking = [line for line in lines if limits.room(run, line, 1, set()) != FITS]
+    return limit_votes(run, blocking, call, may_ask=False)
+
+
+def count_question(run: Run) -> None:
+    """A new request counts at once."""
+    run.total({"escalations": 1})
+    for line in run.every_line():
+        if line.bound.dimension == "escalations":
+            line.account.settle(line.account.take(1, run.at), 1, 1, run.at)
 
 
 def names_tool(run: Run, selector: tree.Selector, tool: str) -> bool:
@@ -153,7 +229,7 @@ def admit_model(run: Run, call: Call, advice: list) -> dict:
     names, skipped = candidates(run, call)
     extra = {"advice": advice, "skipped": skipped}
     required = [each for each in run.of["require"] if holds(run, each.when, ask)]
-    filtered, blocking, only_holds = [], [], False
+    filtered, usable = [], []
     for model in [run.models[name] for name in names]:
         misplaced = [each for each in required if each.place != model.place]
         filtered += [each for each in misplaced if each not in filtered]
@@ -164,18 +240,32 @@ def admit_model(run: Run, call: Call, advice: list) -> dict:
             return run.conclude("model call", call, votes, **extra)
         asked = model.output if ask.max_output is None else ask.max_output
         cap = min(asked, model.output, model.window - ask.input_tokens)
-        least = min(model.least_output, cap)
-        output = most_output(run, call, model, least, cap)
+        usable.append((model, min(model.least_output, cap), cap))
+        output = most_output(run, call, *usable[-1], set())
         if output is not None:
             call.candidates = names
             return allow_model(run, call, model, output, extra)
-        amounts = amounts_of(call, model, least)
-        blocking += [each for each in run.blockers(amounts) if each not in blocking]
-        only_holds |= not run.blockers(amounts, with_held=False)
-    if only_holds and run.now - call.first_asked + WAIT <= LONGEST_WAIT and run.fits_time(WAIT):
+    return without_room(run, call, names, usable, filtered, extra)
+
+
+def without_room(run: Run, call: Call, names: list, usable: list, filtered: list, extra: dict) -> dict:
+    """No candidate fits: wait for what is held, wrap up, or the `else` of the limits in the way."""
+    found = [limits.in_the_way(run, wanted(run, call, model, least), set()) for model, least, _ in usable]
+    blocking = list(dict.fromkeys(line for lines, _ in found for line in lines))
+    if any(worst_room < FULL for _, worst_room in found) and may_wait(run, call):
         return run.built_in("model call", "holds", "wait", wait_ns=WAIT, call=call.number, **extra)
-    votes = [vote(run, limit, limit.otherwise, call) for limit in blocking]
-    votes = votes or [by_condition(run, each, NO, call, ask) for each in filtered]
+    wrapped = limits.wrapping(blocking)
+    relaxed = {line.wrapping for line in wrapped}
+    for model, least, cap in usable if relaxed else []:
+        output = most_output(run, call, model, least, cap, relaxed)
+        if output is not None:
+            call.candidates = names
+            return allow_model(run, call, model, output, extra | {"wrap_up": True}, wrapped)
+    again = [limits.in_the_way(run, wanted(run, call, model, least), relaxed) for model, least, _ in usable]
+    if relaxed and any(worst_room < FULL for _, worst_room in again) and may_wait(run, call):
+        return run.built_in("model call", "holds", "wait", wait_ns=WAIT, call=call.number, **extra)
+    votes = limit_votes(run, blocking, call)
+    votes = votes or [by_condition(run, each, NO, call, call.ask) for each in filtered]
     if votes:
         return run.conclude("model call", call, votes, **extra)
     call.state = "closed"
@@ -183,55 +273,75 @@ def admit_model(run: Run, call: Call, advice: list) -> dict:
     return run.built_in("model call", by, call=call.number, **extra)
 
 
-def amounts_of(call: Call, model: tree.Model, output: int) -> dict[str, int]:
+def may_wait(run: Run, call: Call) -> bool:
+    """Whether the call may wait once more for what others hold."""
+    return run.now - call.first_asked + WAIT <= LONGEST_WAIT and run.fits_time(WAIT)
+
+
+def amounts_of(run: Run, call: Call, model: tree.Model, output: int) -> dict[str, int]:
     """What a call may use at most with so many tokens out."""
     used_in = call.ask.input_tokens
-    counts = {"steps": int(not call.step_charged), "model_calls": 1}
-    return {"cost": price(model, used_in, output), "tokens": used_in + output} | counts
+    price = worst(run.tariffs[model.name.text], used_in, output)
+    return {"cost": price, "tokens": used_in + output, "input_tokens": used_in, "output_tokens": output}
 
 
-def most_output(run: Run, call: Call, model: tree.Model, least: int, cap: int) -> int | None:
+def wanted(run: Run, call: Call, model: tree.Model, output: int) -> list:
+    """What it takes of each account."""
+    return limits.wants(run, call, model.name.text, amounts_of(run, call, model, output))
+
+
+def most_output(run: Run, call: Call, model: tree.Model, least: int, cap: int, relaxed: set) -> int | None:
     """The largest output between `least` and `cap` that no limit refuses: more never fits better."""
-    if run.blockers(amounts_of(call, model, least)):
+
+    def fits(output: int) -> bool:
+        return limits.in_the_way(run, wanted(run, call, model, output), relaxed)[1] == FITS
+
+    if not fits(least):
         return None
     while least < cap:
         middle = (least + cap + 1) // 2
-        if run.blockers(amounts_of(call, model, middle)):
-            cap = middle - 1
-        else:
-            least = middle
+        least, cap = (middle, cap) if fits(middle) else (least, middle - 1)
     return least
 
 
-def allow_model(run: Run, call: Call, model: tree.Model, output: int, extra: dict) -> dict:
+def allow_model(run: Run, call: Call, model: tree.Model, output: int, extra: dict, wrapped=()) -> dict:
     """Reserve the worst case and open an attempt."""
-    amounts = amounts_of(call, model, output)
-    call.last_model = model.name.text
+    name = model.name.text
+    held = amounts_of(run, call, model, output)
+    charged = {"steps": int(not call.step_charged), "model_calls": 1} | attempts_of(call)
+    attempt = Attempt(call, name, held, charged, run.at, cap=output, wrapped=list(wrapped))
+    limits.take(run, attempt, wanted(run, call, model, output))
+    for line in wrapped:
+        used = line.owner.wrap_ups
+        used[line.limit.name.text] = used.get(line.limit.name.text, 0) + 1
+    call.last_model = name
     call.step_charged = True
-    held = {each: amounts[each] for each in ("tokens", "cost")}
-    charged = {each: amounts[each] for each in ("steps", "model_calls")}
-    attempt = Attempt(call, model.name.text, held, charged, cap=output)
-    return open_attempt(run, attempt, None, model=model.name.text, output_cap=output, **extra)
+    return open_attempt(run, attempt, None, model=name, output_cap=output, **extra)
+
+
+def attempts_of(call: Call) -> dict[str, int]:
+    return {"attempts": 1, "retries": int(bool(call.made))}
 
 
 def admit_tool(run: Run, call: Call, advice: list) -> dict:
     """Charge one tool call, if every limit has room for it."""
-    blocking = run.blockers({"tool_calls": 1})
+    wants = limits.wants(run, call, call.ask.tool, {})
+    blocking, worst_room = limits.in_the_way(run, wants, set())
+    if blocking and worst_room < FULL and may_wait(run, call):
+        return run.built_in("tool call", "holds", "wait", wait_ns=WAIT, call=call.number, advice=advice)
     if blocking:
-        votes = [vote(run, limit, limit.otherwise, call) for limit in blocking]
-        return run.conclude("tool call", call, votes, advice=advice)
-    attempt = Attempt(call, call.ask.tool, {"tokens": 0, "cost": 0}, {"tool_calls": 1})
+        return run.conclude("tool call", call, limit_votes(run, blocking, call), advice=advice)
+    charged = {"tool_calls": 1} | attempts_of(call)
+    attempt = Attempt(call, call.ask.tool, dict.fromkeys(AMOUNTS, 0), charged, run.at)
+    limits.take(run, attempt, wants)
     return open_attempt(run, attempt, run.tools[call.ask.tool].timeout, advice=advice)
 
 
 def open_attempt(run: Run, attempt: Attempt, timeout: int | None, **fields) -> dict:
     """Allow: what is charged at once is charged, and approvals of this binding are used up."""
     call = attempt.call
-    for dimension, amount in attempt.charged.items():
-        run.charged[dimension] += amount
-    for dimension, amount in attempt.held.items():
-        run.held[dimension] += amount
-        fields[f"reserved_{dimension}"] = amount
+    run.total(attempt.charged, attempt.held)
+    fields |= {f"reserved_{each}": attempt.held[each] for each in ("tokens", "cost")}
     for kind, name, binding in [key for key, request in run.requests.items() if request.answer is True]:
         if binding == call.binding and (kind, name) not in call.approvals:
             call.approvals.add((kind, name))
@@ -240,7 +350,7 @@ def open_attempt(run: Run, attempt: Attempt, timeout: int | None, **fields) -> d
     call.made[attempt.target] = attempt.number = call.made.get(attempt.target, 0) + 1
     number = len(run.attempts) + 1
     run.attempts[number] = attempt
-    times = [most - run.spent("active_time") for _, most in run.bounds_on("active_time")]
+    times = [left for _, left in run.time_left()]
     fields["timeout_ns"] = min([*times, *([] if timeout is None else [timeout])], default=None)
     fields |= {"call": call.number, "attempt": number, "attempt_number": attempt.number}
     return run.decide(f"{call.point} call", "allow", **fields)

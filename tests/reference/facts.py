@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from checkrein.language import tree
 
+from . import limits
 from .conditions import leaves, truth
 from .state import ERROR_KINDS, Ask, Misuse
 from .values import MISSING, convert, shown
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
 NOWHERE = tree.Span(1, 1, 0, 0)
 BESIDE_A_CALL = {"step.kind": "text", "step.confidence": "percent"}
 OF_ERROR = {"kind": "text", "status": "count", "retry_after": "duration", "billed": "flag"}
-OF_RUN = {"cost": "money", "tokens": "tokens", "active_time": "duration"}
+OF_RUN = {"cost": "money", "active_time": "duration", "wall_time": "duration"}
+OF_RUN |= dict.fromkeys(("tokens", "input_tokens", "output_tokens"), "tokens")
 OF_CALL = {"attempt": "count", "model": "text", "tool": "text", "input_tokens": "tokens"}
+
+
+LATEST: list[tuple] = []
 
 
 class Vocabulary:
@@ -30,11 +35,18 @@ class Vocabulary:
         defines = {each.name.text: each for each in policy.of(tree.Define)}
         compiled = [each for each in policy.statements if not isinstance(each, (tree.Define, tree.Test))]
         texts = {node for node in below(compiled, defines) if isinstance(node, str)}
-        # The default of `step.kind` is the empty text.
-        self.constants = texts | set(ERROR_KINDS) | ({""} if "step.kind" in texts else set())
+        # The empty text is nobody's secret.
+        self.constants = texts | set(ERROR_KINDS) | {""}
         literals = [node for node in below(policy.statements, {}) if getattr(node, "currency", None)]
         currency = literals[0].currency if literals else "$"
         self.currency = currency + " " if currency.isalpha() else currency
+
+    @classmethod
+    def of(cls, policy: tree.Policy) -> Vocabulary:
+        """That of a policy; runs of one policy mostly follow each other."""
+        if not LATEST or LATEST[0][0] is not policy:
+            LATEST[:] = [(policy, cls(policy))]
+        return LATEST[0][1]
 
     def accept(self, facts: dict[str, Any]) -> None:
         """Refuse facts that a host may not send."""
@@ -95,9 +107,9 @@ def host(dimension: str, value: Any) -> tuple[str, Any]:
 
 def counted(run: Run, dimension: str, which: str) -> int:
     """What the run has spent, holds, or has left under its tightest limit."""
-    spent, held = run.spent(dimension), run.held[dimension]
-    left = [most - spent - held for _, most in run.bounds_on(dimension)]
-    return spent if which == "spent" else held if which == "held" else max(0, min(left))
+    if which == "left":
+        return limits.left(run, dimension)
+    return run.spent(dimension) if which == "spent" else run.held[dimension]
 
 
 def holds(run: Run, condition: tree.Condition | None, ask: Ask) -> bool | None:

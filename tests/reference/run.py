@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import count
 from typing import Any
 
 import xxhash
 
 from checkrein.language import tree
 
-from . import admission, errors
+from . import admission, errors, limits
+from .accounts import Now, World
 from .facts import Vocabulary
-from .state import DIMENSIONS, ERROR_KINDS, KINDS, Ask, Attempt, Call, Misuse, Request, Vote, price, whole
+from .prices import Used, cost, tariffs_of, worst
+from .state import (
+    AMOUNTS,
+    DIMENSIONS,
+    ERROR_KINDS,
+    KINDS,
+    TIMES,
+    Ask,
+    Attempt,
+    Call,
+    Misuse,
+    Request,
+    Vote,
+    whole,
+)
 from .values import call_bytes, is_exact
 
 NOTHING = (
@@ -20,21 +36,31 @@ NOTHING = (
 ).split()
 
 
-class Run:
-    """A run of `policy`; times are nanoseconds of any clock that never goes back."""
+SCOPES = ("session", "user", "team", "org")
+NUMBERS = count(1)
 
-    def __init__(self, policy: tree.Policy, *, seed: int, now: int) -> None:
+
+class Run:
+    """A run of `policy` in a world of accounts; a child takes from the accounts of its ancestors too."""
+
+    def __init__(self, policy, *, seed, now, wall, world=None, parent=None, keys=None, **scopes) -> None:
         self.seed = seed
+        self.parent = parent
+        self.number = next(NUMBERS)
+        self.world = World() if world is None else world
+        self.scopes = parent.scopes if parent else {each: scopes.get(each) for each in SCOPES}
+        self.keys = parent.keys if parent else keys or {}
         kinds = [tree.Model, tree.Tool, tree.Queue, tree.State, tree.Define]
         tables = [{each.name.text: each for each in policy.of(kind)} for kind in kinds]
         self.models, self.tools, self.queues, self.states, self.defines = tables
         self.of = {kind: policy.of(getattr(tree, kind.title())) for kind in KINDS}
         for statements in self.of.values():
             statements.sort(key=lambda each: each.name.text.encode())
-        self.vocabulary = Vocabulary(policy)
+        self.vocabulary = Vocabulary.of(policy)
         self.charged = dict.fromkeys(DIMENSIONS, 0)
         self.held = dict.fromkeys(DIMENSIONS, 0)
         self.now = self.begun = now
+        self.wall = wall
         self.paused = 0
         self.paused_at: int | None = None
         self.clock = 0
@@ -50,46 +76,67 @@ class Run:
         self.decisions = 0
         self.latch: dict[str, Any] | None = None
         self.ended = False
+        self.wrap_ups: dict[str, int] = {}
+        currency = self.vocabulary.currency.strip()
+        self.tariffs = {name: tariffs_of(model, currency) for name, model in self.models.items()}
+        self.lines = limits.open_lines(self, self.scopes, self.keys)
 
     # -- events -----------------------------------------------------------------------------------
 
-    def model_call(self, now, call, model, input_tokens, max_output, facts) -> dict:
+    def model_call(self, now, wall, call, model, input_tokens, max_output, facts) -> dict:
         whole(input_tokens)
         whole(max_output or 0)
         self.vocabulary.accept(facts)
-        self._tick(now)
+        self._tick(now, wall)
         return self._asked(Ask("model", dict(facts), model, input_tokens, max_output), call)
 
-    def tool_call(self, now, call, tool, args, facts) -> dict:
+    def tool_call(self, now, wall, call, tool, args, facts) -> dict:
         self.vocabulary.accept(facts)
-        self._tick(now)
+        self._tick(now, wall)
         return self._asked(Ask("tool", dict(facts), tool=tool, args=args), call)
 
-    def settle(self, now, attempt, usage, input_tokens=0, output_tokens=0) -> dict:
-        reported = usage_of(usage, input_tokens, output_tokens)
-        self._tick(now)
+    def settle(self, now, wall, attempt, usage, **tokens) -> dict:
+        reported = usage_of(usage, **tokens)
+        self._tick(now, wall)
         tried = self._attempt(attempt)
         reported = normal(tried, reported)
         if tried.usage is None:
             self._settle(tried, reported)
             tried.call.state = "closed"
-            if tried.call.point == "tool" and reported[0] != "unsent":
+            if tried.call.point == "tool" and reported.kind != "unsent":
                 self.successes.append((tried.target, self.clock))
         elif tried.usage != reported:
             raise Misuse("already_settled")
         return tried.settlement
 
-    def error(self, now, attempt, usage, input_tokens, output_tokens, kind, **details) -> dict:
-        reported = usage_of(usage, input_tokens, output_tokens)
+    def error(self, now, wall, attempt, usage, kind, status, retry_after, billed, **tokens) -> dict:
+        reported = usage_of(usage, **tokens)
         if kind not in ERROR_KINDS:
             raise Misuse("bad_value")
-        self._tick(now)
+        self._tick(now, wall)
         tried = self._attempt(attempt, unsettled=True)
-        self._settle(tried, normal(tried, reported))
-        return errors.decide(self, tried, {"kind": kind, **details})
+        self._settle(tried, normal(tried, reported), kind)
+        details = {"kind": kind, "status": status, "retry_after": retry_after, "billed": billed}
+        return errors.decide(self, tried, details)
 
-    def answer(self, now, request, approve) -> None:
-        self._tick(now)
+    def adjust(self, now, wall, attempt, **tokens) -> dict:
+        reported = usage_of("exact", **tokens)
+        self._tick(now, wall)
+        tried = self._attempt(attempt)
+        if tried.usage is None:
+            raise Misuse("not_settled")
+        reported = normal(tried, reported)
+        if tried.usage.kind in ("unknown", "at_least"):
+            used = self._used(tried, reported)
+            limits.correct(self, tried, used)
+            self.total({each: used[each] - tried.used[each] for each in AMOUNTS})
+            self._settled(tried, reported, used)
+        elif tried.usage != reported:
+            raise Misuse("already_settled")
+        return tried.settlement
+
+    def answer(self, now, wall, request, approve) -> None:
+        self._tick(now, wall)
         question = self.asked.get(request)
         if question is None:
             raise Misuse("unknown_request")
@@ -97,33 +144,29 @@ class Run:
             raise Misuse("expired")
         if question.answer not in (None, approve):
             raise Misuse("already_answered")
+        if approve and question.answer is None:
+            admission.grant(self, question)
         question.answer = approve
 
-    def count(self, now, attempt, n) -> int:
+    def count(self, now, wall, attempt, n) -> int:
         whole(n)
         if attempt in self.attempts and self.attempts[attempt].cap is None:
             raise Misuse("bad_value")
-        self._tick(now)
+        self._tick(now, wall)
         tried = self._attempt(attempt, unsettled=True)
         tried.produced += n
         return max(0, tried.cap - tried.produced)
 
-    def end(self, now) -> None:
-        self._tick(now)
+    def end(self, now, wall) -> None:
+        self._tick(now, wall)
         self.ended = True
         for tried in self.attempts.values():
             if tried.usage is None:
-                self._settle(tried, normal(tried, ("unknown", 0, 0)))
+                self._settle(tried, normal(tried, Used("unknown")))
                 tried.call.state = "closed"
 
     def limits(self) -> list[dict]:
-        rows = [(limit, bound) for limit in self.of["limit"] for bound in limit.bounds]
-        rows.sort(key=lambda row: (row[0].name.text.encode(), DIMENSIONS.index(row[1].dimension)))
-        return [
-            {"name": limit.name.text, "dimension": bound.dimension, "limit": bound.literal.value}
-            | {"spent": self.spent(bound.dimension), "held": self.held[bound.dimension]}
-            for limit, bound in rows
-        ]
+        return [limits.reading(self, line) for line in self.lines]
 
     @property
     def in_flight(self) -> int:
@@ -135,8 +178,14 @@ class Run:
 
     # -- what events share ------------------------------------------------------------------------
 
-    def _tick(self, now: int) -> None:
+    @property
+    def at(self) -> Now:
+        """The latest instant that the host named."""
+        return Now(self.now, self.wall)
+
+    def _tick(self, now: int, wall: int) -> None:
         self.now = max(self.now, now)
+        self.wall = wall
         self.clock += 1
         if self.paused_at is not None:
             self.paused += self.now - self.paused_at
@@ -176,51 +225,86 @@ class Run:
             raise Misuse("already_settled")
         return self.attempts[number]
 
-    def _settle(self, tried: Attempt, usage: tuple) -> None:
-        kind, used_in, used_out = usage
-        tokens = cost = 0
-        if tried.call.point == "model" and kind in ("exact", "at_least"):
-            used_out = max(used_out, tried.produced if kind == "at_least" else 0)
-            tokens, cost = used_in + used_out, price(self.models[tried.target], used_in, used_out)
-        if kind == "unknown" and tried.call.point == "model":
-            assumed = tried.held["tokens"] - tried.cap, tried.produced
-            tokens, cost = sum(assumed), price(self.models[tried.target], *assumed)
-        if kind in ("at_least", "unknown"):
-            tokens, cost = max(tokens, tried.held["tokens"]), max(cost, tried.held["cost"])
-        for dimension, used in (("tokens", tokens), ("cost", cost)):
-            self.held[dimension] -= tried.held[dimension]
-            self.charged[dimension] += used
-        if kind == "unsent":
+    def _settle(self, tried: Attempt, usage: Used, error: str | None = None) -> None:
+        used = self._used(tried, usage)
+        is_sent = usage.kind != "unsent"
+        limits.give_back(self, tried, used, is_sent, error)
+        self.total(used, {each: -amount for each, amount in tried.held.items()})
+        if not is_sent:
             tried.call.step_charged &= not tried.charged.get("steps")
-            for dimension, amount in tried.charged.items():
-                self.charged[dimension] -= amount
-        tried.usage = usage
-        tried.settlement = {f"reserved_{each}": held for each, held in tried.held.items()}
-        tried.settlement |= {"input_tokens": used_in, "output_tokens": used_out}
-        tried.settlement |= {"cost": cost, "tokens": tokens}
+            self.total({each: -amount for each, amount in tried.charged.items()})
+        self._settled(tried, usage, used)
 
-    # -- limits -----------------------------------------------------------------------------------
+    def _used(self, tried: Attempt, usage: Used) -> dict[str, int]:
+        """What an attempt is charged for this usage."""
+        if tried.call.point == "tool" or usage.kind == "unsent":
+            return dict.fromkeys(AMOUNTS, 0)
+        tariffs = self.tariffs[tried.target]
+        if usage.kind == "unknown":
+            used_in, used_out = tried.held["input_tokens"], max(tried.cap, tried.produced)
+            price = worst(tariffs, used_in, used_out)
+        else:
+            used_in, used_out = usage.input, usage.output
+            if usage.kind == "at_least":
+                used_out = max(used_out, tried.produced)
+            parts = usage.cache_read, usage.cache_write, usage.reasoning
+            price = cost(tariffs, Used("exact", used_in, used_out, *parts), tried.opened.wall)
+        used = {
+            "cost": price,
+            "tokens": used_in + used_out,
+            "input_tokens": used_in,
+            "output_tokens": used_out,
+        }
+        if usage.kind != "exact":
+            used = {each: max(amount, tried.held[each]) for each, amount in used.items()}
+        return used
+
+    def _settled(self, tried: Attempt, usage: Used, used: dict[str, int]) -> None:
+        tried.usage, tried.used = usage, used
+        out = usage.output
+        if usage.kind == "at_least":
+            out = max(out, tried.produced)
+        tried.settlement = {f"reserved_{each}": tried.held[each] for each in ("tokens", "cost")}
+        tried.settlement |= {"input_tokens": usage.input, "output_tokens": out}
+        parts = ("cache_read", "cache_write", "reasoning")
+        tried.settlement |= {f"{each}_tokens": getattr(usage, each) for each in parts}
+        tried.settlement |= {"cost": used["cost"], "tokens": used["tokens"]}
+
+    # -- limits ------------------------------------------------------------------------------------
+
+    def every_line(self) -> list:
+        """The accounts that a call takes from: this run's, and those of its ancestors' runs."""
+        found = [line for line in self.lines if line.bound.dimension not in TIMES]
+        above = self.parent
+        while above:
+            own = [line for line in above.lines if line.limit.scope.text == "run"]
+            found += [line for line in own if line.bound.dimension not in TIMES]
+            above = above.parent
+        return found
+
+    def total(self, charged: dict[str, int], held: dict[str, int] | None = None) -> None:
+        """Add to what this run and its ancestors spent and hold, whatever limits there are."""
+        for dimension, amount in charged.items():
+            self.charged[dimension] += amount
+        for dimension, amount in (held or {}).items():
+            self.held[dimension] += amount
+        if self.parent:
+            self.parent.total(charged, held)
 
     def spent(self, dimension: str) -> int:
         """What is spent so far; of active time, what has passed while no person was waited for."""
-        return self.now - self.begun - self.paused if dimension == "active_time" else self.charged[dimension]
+        if dimension in TIMES:
+            return self.now - self.begun - (self.paused if dimension == "active_time" else 0)
+        return self.charged[dimension]
 
-    def bounds_on(self, dimension: str) -> list[tuple[tree.Limit, int]]:
-        """Every bound on a dimension, with its limit."""
-        bounds = [(limit, bound) for limit in self.of["limit"] for bound in limit.bounds]
-        return [(limit, bound.literal.value) for limit, bound in bounds if bound.dimension == dimension]
-
-    def blockers(self, amounts: dict[str, int], with_held: bool = True) -> list[tree.Limit]:
-        """The limits with a bound that does not hold once `amounts` are added; time is not reserved."""
-        used = {each: spent + amounts.get(each, 0) for each, spent in self.charged.items()}
-        if with_held:
-            used = {each: amount + self.held[each] for each, amount in used.items()}
-        limits = self.of["limit"]
-        return [each for each in limits if any(used[b.dimension] > b.literal.value for b in each.bounds)]
+    def time_left(self) -> list[tuple]:
+        """Every bound on time, with what is left of it."""
+        lines = [line for line in self.lines if line.bound.dimension in TIMES]
+        return [(line, line.bound.literal.value - self.spent(line.bound.dimension)) for line in lines]
 
     def fits_time(self, delay: int) -> bool:
-        """Whether every bound on active time leaves room after a delay."""
-        return all(self.spent("active_time") + delay < most for _, most in self.bounds_on("active_time"))
+        """Whether every bound on time leaves room after a delay."""
+        return all(left > delay for _, left in self.time_left())
 
     # -- decisions --------------------------------------------------------------------------------
 
@@ -228,7 +312,13 @@ class Run:
         """The next decision, in full; what is not given does not apply."""
         self.decisions += 1
         decision = dict.fromkeys(NOTHING) | {"number": self.decisions, "event": event, "outcome": outcome}
-        decision |= {"undecided": False, "latched": False, "reserved_tokens": 0, "reserved_cost": 0}
+        decision |= {
+            "undecided": False,
+            "latched": False,
+            "wrap_up": False,
+            "reserved_tokens": 0,
+            "reserved_cost": 0,
+        }
         decision |= {"votes": [], "advice": [], "values": [], "skipped": []} | fields
         if outcome == "escalate" and not self.in_flight:
             self.paused_at = self.now
@@ -242,6 +332,9 @@ class Run:
         """The decision that the most restrictive vote makes, and what it does to the call."""
         votes = sorted(votes, key=Vote.rank)
         top = winner or votes[0]
+        if top.outcome == "escalate" and top.request is None:
+            votes = sorted([*votes, *admission.too_many_questions(self, call)], key=Vote.rank)
+            top = votes[0]
         kind, by = top.key
         span = top.statement.span
         by_whom = {"by": by, "kind": kind, "line": span.line, "column": span.column, "reason": top.reason}
@@ -262,25 +355,34 @@ class Run:
 
     def _open_request(self, vote: Vote, call: Call) -> Request:
         expires = self.now + self.queues[vote.queue].expires
-        request = self.asked[len(self.asked) + 1] = Request(len(self.asked) + 1, vote.queue, expires)
-        self.requests[*vote.key, call.binding] = request
+        number = len(self.asked) + 1
+        request = self.asked[number] = Request(number, vote.queue, expires, accounts=vote.accounts)
+        admission.count_question(self)
+        # A limit is asked about one logical call, whatever its arguments.
+        binding = call.number if isinstance(vote.statement, tree.Limit) else call.binding
+        self.requests[*vote.key, binding] = request
         return request
 
 
-def usage_of(usage: str, input_tokens: int, output_tokens: int) -> tuple:
+def usage_of(usage, input_tokens=0, output_tokens=0, cache_read=0, cache_write=0, reasoning=0) -> Used:
     """A usage as it was reported."""
     if usage not in ("exact", "at_least", "unknown", "unsent"):
         raise Misuse("bad_value")
-    return usage, whole(input_tokens), whole(output_tokens)
+    used = Used(usage, *map(whole, (input_tokens, output_tokens, cache_read, cache_write, reasoning)))
+    if usage not in ("exact", "at_least"):
+        return used
+    if used.cache_read + used.cache_write > used.input or used.reasoning > used.output:
+        raise Misuse("bad_value")
+    return used
 
 
-def normal(tried: Attempt, usage: tuple) -> tuple:
+def normal(tried: Attempt, usage: Used) -> Used:
     """A usage as it is kept: numbers only where they mean something."""
-    if usage[0] == "unsent" and tried.produced:
-        return "unknown", 0, 0  # What produced tokens was sent.
-    if usage[0] == "unsent" or (usage[0] == "unknown" and tried.call.point == "model"):
-        return usage[0], 0, 0
-    return ("exact", 0, 0) if tried.call.point == "tool" else usage
+    if usage.kind == "unsent" and tried.produced:
+        return Used("unknown")  # What produced tokens was sent.
+    if usage.kind == "unsent" or (usage.kind == "unknown" and tried.call.point == "model"):
+        return Used(usage.kind)
+    return Used("exact") if tried.call.point == "tool" else usage
 
 
 def binding_of(ask: Ask, number: int) -> Any:

@@ -7,11 +7,16 @@ from typing import Any
 
 from checkrein.language import tree
 
+from .accounts import Account, Now
+from .prices import Used
 from .values import LARGEST
 
 RESTRICTIVE = ["stop", "fail", "deny", "escalate", "wait"]
 KINDS = ["limit", "retry", "require", "route", "order", "loop", "rule"]
-DIMENSIONS = ["cost", "tokens", "steps", "model_calls", "tool_calls", "active_time"]
+AMOUNTS = ["cost", "tokens", "input_tokens", "output_tokens"]
+COUNTS = ["steps", "model_calls", "tool_calls", "attempts", "retries", "escalations"]
+TIMES = ["active_time", "wall_time"]
+DIMENSIONS = AMOUNTS + COUNTS + TIMES
 ERROR_KINDS = (
     "timeout rate_limited unavailable quota_exhausted billing auth invalid_request content_policy"
     " context_too_long tool_failure cancelled unknown"
@@ -50,7 +55,7 @@ class Ask:
 
 @dataclass
 class Call:
-    """A logical call; `made` counts attempts by model or tool."""
+    """A logical call; `made` counts attempts by model or tool, `stepped` are accounts with its step."""
 
     number: int
     point: str
@@ -64,8 +69,33 @@ class Call:
     candidates: list[str] = field(default_factory=list)
     last_model: str | None = None
     step_charged: bool = False
+    stepped: set[Any] = field(default_factory=set)
     approvals: set[tuple[str, str]] = field(default_factory=set)
     loops: list[tree.Loop] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Line:
+    """A bound of a limit with its account for one scope id; None where the run has no such id."""
+
+    owner: Any
+    limit: tree.Limit
+    bound: tree.Bound
+    account: Account | None
+
+    @property
+    def wrapping(self) -> tuple[int, str]:
+        """Whose wrap-up calls these are."""
+        return self.owner.number, self.limit.name.text
+
+
+@dataclass
+class Taken:
+    """What an attempt took of one account, in which of its windows."""
+
+    line: Line
+    amount: int
+    window: int
 
 
 @dataclass
@@ -76,10 +106,14 @@ class Attempt:
     target: str
     held: dict[str, int]
     charged: dict[str, int]
+    opened: Now
     cap: int | None = None
     number: int = 0
     produced: int = 0
-    usage: tuple | None = None
+    taken: list[Taken] = field(default_factory=list)
+    wrapped: list[Line] = field(default_factory=list)
+    usage: Used | None = None
+    used: dict[str, int] | None = None
     settlement: dict[str, int] | None = None
 
 
@@ -91,6 +125,7 @@ class Request:
     queue: str
     expires: int
     answer: bool | None = None
+    accounts: list[Account] = field(default_factory=list)
 
 
 @dataclass
@@ -105,6 +140,7 @@ class Vote:
     reason: str | None = None
     wait: int | None = None
     request: Request | None = None
+    accounts: list[Account] = field(default_factory=list)
     values: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -116,9 +152,3 @@ class Vote:
         """Smallest first: the most restrictive outcome, then the name, then the kind."""
         kind, name = self.key
         return RESTRICTIVE.index(self.outcome), name.encode(), KINDS.index(kind)
-
-
-def price(model: tree.Model, input_tokens: int, output_tokens: int) -> int:
-    """What so many tokens cost in nano-units, rounded up once."""
-    price_in, price_out = (0, 0) if model.price == "free" else model.price
-    return -(-(input_tokens * price_in + output_tokens * price_out) // 10**6)

@@ -1,6 +1,8 @@
 """The Rein compiler: text -> tree -> checked tree -> tables -> artifact bytes.
 
-Pure and total: no file, clock or network; for any input it gives findings or bytes, never a crash.
+Total and the same always: no clock or network; for any input it gives findings or bytes, never a crash.
+Besides the policy it reads two tables: the price snapshot of this package, if a model has no price, and the
+machine's time zone database, if a limit names a zone. Both are named in the artifact.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ __all__ = ["check", "compile_source", "parse"]
 
 
 def compile_source(source: str | bytes, file: str) -> bytes:
-    """The artifact of a policy: the same bytes for the same text and file name, always.
+    """The artifact of a policy: the same bytes for the same text, file name, prices and time zones, always.
 
     `file` is only recorded, never opened. Raises PolicyError with every finding if one is an error;
     warnings alone do not keep a policy from being compiled.

@@ -13,24 +13,31 @@ from checkrein.language.facts import ARG_PREFIX
 from checkrein.language.lower import (
     CLASSES,
     DIMENSIONS,
+    KEY_SCOPE,
     MONEY_UNITS,
+    PERIODS,
     PLACES,
+    SCOPES,
+    basis_code,
     bounds_row,
+    failure_code,
     ordered,
     outcome_row,
     selector_row,
+    zone_name,
 )
-from checkrein.language.tree import Limit, Loop, Order, Require, Retry, Route, Rule
+from checkrein.language.tree import Calendar, Limit, Loop, Order, Require, Retry, Rolling, Route, Rule, Store
+from checkrein.language.writer import Collector, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from checkrein.language.lower import Constant, Tables
-    from checkrein.language.tree import Arg, Outcome, Selector
+    from checkrein.language.lower import BoundRow, Tables
+    from checkrein.language.tree import Arg, Grants, Outcome, Selector
+    from checkrein.language.zones import Zone
+    from checkrein.prices import Tariff
 
 MAGIC = b"REIN"
 FORMAT = 1
-SCHEMA = b"slice002"
+SCHEMA = b"slice003"
 JUMPS = {"jump_if_false": 8, "jump_if_true": 9}
 JOINTS = {"not": 5, "and": 6, "or": 7}
 AFFIXES = {"starts": 3, "ends": 4}
@@ -40,9 +47,9 @@ ADVICE = {"tell agent": 0, "warn": 1}
 def emit(tables: Tables) -> bytes:
     """The artifact: a header with a digest, then the payload."""
     strings: set[str] = set()
-    _write(tables, _Collector(strings))
+    _write(tables, Collector(strings))
     table = sorted(strings, key=lambda s: s.encode())
-    writer = _Writer({text: index for index, text in enumerate(table)})
+    writer = Writer({text: index for index, text in enumerate(table)})
     writer.sequence(table, writer.raw_text)
     _write(tables, writer)
     payload = bytes(writer.out)
@@ -50,73 +57,12 @@ def emit(tables: Tables) -> bytes:
     return header + hashlib.sha256(payload).digest() + struct.pack("<I", len(payload)) + payload
 
 
-class _Writer:
-    """The primitives of the format."""
-
-    def __init__(self, strings: dict[str, int]) -> None:
-        self.out = bytearray()
-        self.strings = strings
-
-    def number(self, value: int) -> None:
-        """Unsigned, LEB128, the shortest form."""
-        while value >= 0x80:
-            self.out.append(value & 0x7F | 0x80)
-            value >>= 7
-        self.out.append(value)
-
-    def byte(self, value: int) -> None:
-        """An enum or a flag."""
-        self.out.append(value)
-
-    def text(self, value: str) -> None:
-        """A reference to the string table."""
-        self.number(self.strings[value])
-
-    def raw_text(self, value: str) -> None:
-        """A string of the string table itself."""
-        data = value.encode()
-        self.number(len(data))
-        self.out += data
-
-    def sequence(self, items: Sequence[Any], write: Callable[[Any], None]) -> None:
-        """How many, then each."""
-        self.number(len(items))
-        for item in items:
-            write(item)
-
-    def maybe(self, value: Any, write: Callable[[Any], None]) -> None:
-        """Whether there is one, then it."""
-        self.byte(int(value is not None))
-        if value is not None:
-            write(value)
-
-    def constant(self, constant: Constant) -> None:
-        """A value with its dimension; integers are zigzag."""
-        dimension, value = constant
-        self.byte(dimension)
-        if isinstance(value, str):
-            self.text(value)
-        elif isinstance(value, bool):
-            self.byte(int(value))
-        else:
-            self.number(value << 1 if value >= 0 else (-value << 1) - 1)
-
-
-class _Collector(_Writer):
-    """Writes nothing that lasts: it finds out which strings are used."""
-
-    def __init__(self, used: set[str]) -> None:
-        super().__init__({})
-        self.used = used
-
-    def text(self, value: str) -> None:
-        self.used.add(value)
-
-
-def _write(tables: Tables, w: _Writer) -> None:
+def _write(tables: Tables, w: Writer) -> None:
     w.text(tables.policy.name.text)
     w.text(tables.policy.file)
     w.text(tables.currency)
+    w.text(tables.prices)
+    w.byte(int(bool(tables.policy.of(Store))))
     sections = _Sections(tables, w)
     sections.vocabulary()
     sections.conditions()
@@ -137,7 +83,7 @@ def _write(tables: Tables, w: _Writer) -> None:
 class _Sections:
     """One method for a row of each section, in the order of the format."""
 
-    def __init__(self, tables: Tables, writer: _Writer) -> None:
+    def __init__(self, tables: Tables, writer: Writer) -> None:
         self.t = tables
         self.w = writer
         self.fact_keys = sorted(tables.facts, key=lambda key: (key[0].encode(), key[1]))
@@ -153,6 +99,7 @@ class _Sections:
         w.sequence(ordered(names.tools), self.tool)
         w.sequence(ordered(names.states), self.state)
         w.sequence(ordered(names.queues), self.queue)
+        w.sequence(self.t.zones, self.zone)
 
     def fact(self, key: tuple[str, int]) -> None:
         entry = self.t.facts[key]
@@ -172,11 +119,14 @@ class _Sections:
         w.byte(PLACES.index(str(model.place)))
         for amount in (model.window, model.output, model.least_output):
             w.number(amount or 0)
-        price = model.price
-        w.byte(int(isinstance(price, tuple)))
-        if isinstance(price, tuple):
-            w.number(price[0])
-            w.number(price[1])
+        tariffs = self.t.tariffs[name]
+        w.byte(int(bool(tariffs)))
+        if tariffs:
+            w.sequence(tariffs, self.tariff)
+
+    def tariff(self, tariff: Tariff) -> None:
+        for number in tariff:
+            self.w.number(number)
 
     def tool(self, name: str) -> None:
         tool, w = self.t.names.tools[name], self.w
@@ -211,6 +161,22 @@ class _Sections:
         self.w.byte(int(queue.default_stop is not None))
         if queue.default_stop is not None:
             self.w.number(ordered(self.t.names.states).index(queue.default_stop.text))
+        self.w.maybe(queue.grants, self.grants)
+
+    def grants(self, grants: Grants) -> None:
+        self.w.byte(DIMENSIONS.index(grants.amount.dimension))
+        self.w.number(int(grants.amount.value))
+        self.w.number(grants.times)
+
+    def zone(self, zone: Zone) -> None:
+        self.w.text(zone.name)
+        self.w.text(zone.version)
+        self.w.signed(zone.offset)
+        self.w.sequence(zone.transitions, self.transition)
+
+    def transition(self, transition: tuple[int, int]) -> None:
+        self.w.number(transition[0])
+        self.w.signed(transition[1])
 
     # -- conditions ---------------------------------------------------------------------------
 
@@ -256,7 +222,10 @@ class _Sections:
         self.w.text(self.t.policy.source[node.span.start : node.span.end])
 
     def selector(self, selector: Selector) -> None:
-        kind, which = selector_row(self.t.names, selector)
+        self.selected(selector_row(self.t.names, selector))
+
+    def selected(self, row: tuple[int, int | None]) -> None:
+        kind, which = row
         self.w.byte(kind)
         if kind == 4:
             self.w.byte(which or 0)
@@ -284,13 +253,40 @@ class _Sections:
     def limit(self, row: tuple[int, Limit]) -> None:
         index, limit = row
         self.w.number(index)
-        self.w.sequence(bounds_row(limit), self.bound)
+        self.scope(limit.scope.text)
+        self.window(limit.window)
+        self.w.sequence(bounds_row(self.t.names, limit), self.bound)
+        self.w.byte(basis_code(limit))
+        self.w.byte(failure_code(limit))
+        self.w.number(limit.wrap_up.calls if limit.wrap_up is not None else 0)
         self.w.sequence(limit.thresholds, self.threshold)
         self.otherwise(limit.otherwise)
 
-    def bound(self, bound: tuple[int, int]) -> None:
-        self.w.byte(bound[0])
-        self.w.number(bound[1])
+    def scope(self, scope: str) -> None:
+        if scope in SCOPES:
+            self.w.byte(SCOPES.index(scope))
+        else:
+            self.w.byte(KEY_SCOPE)
+            self.w.number(self.fact_index[(scope, DIMENSIONS.index("text"))])
+
+    def window(self, window: Calendar | Rolling | None) -> None:
+        match window:
+            case Calendar():
+                self.w.byte(1)
+                self.w.byte(PERIODS.index(window.period))
+                self.w.number([zone.name for zone in self.t.zones].index(zone_name(window)))
+            case Rolling():
+                self.w.byte(2)
+                self.w.number(window.duration)
+            case None:
+                self.w.byte(0)
+
+    def bound(self, bound: BoundRow) -> None:
+        self.w.byte(bound.measure)
+        if bound.selector is not None:
+            self.selected(bound.selector)
+        self.w.number(bound.most)
+        self.w.number(bound.withheld)
 
     def threshold(self, threshold: Any) -> None:
         self.w.number(threshold.percent.value)

@@ -42,10 +42,16 @@ def _counters() -> dict[str, BuiltIn]:
     kinds: dict[str, tuple[Dimension, tuple[str, ...]]] = {
         "cost": ("money", ("spent", "held", "left")),
         "tokens": ("tokens", ("spent", "held", "left")),
+        "input_tokens": ("tokens", ("spent", "held", "left")),
+        "output_tokens": ("tokens", ("spent", "held", "left")),
         "steps": ("count", ("spent", "left")),
         "model_calls": ("count", ("spent", "left")),
         "tool_calls": ("count", ("spent", "left")),
+        "attempts": ("count", ("spent", "left")),
+        "retries": ("count", ("spent", "left")),
+        "escalations": ("count", ("spent", "left")),
         "active_time": ("duration", ("spent", "left")),
+        "wall_time": ("duration", ("spent", "left")),
     }
     return {f"run.{k}.{part}": BuiltIn(d) for k, (d, parts) in kinds.items() for part in parts}
 
@@ -156,8 +162,8 @@ def _built_in(names: Names, name: str, context: Context) -> Known | Unknown:
         if dimension not in names.bounded and not names.broken:
             return Unknown(
                 "R0111",
-                f"no limit bounds `{dimension}`, so `{name}` has no value",
-                f"write a bound `{dimension} <= ...` in a limit",
+                f"no limit on a run bounds `{dimension}`, so `{name}` has no value",
+                f"write a bound `{dimension} <= ...` in a limit on `run`",
             )
     optional = fact.optional and not (name == "call.model" and context.named_model)
     return Known(name, fact.dimension, "builtin", optional, fact.choices)

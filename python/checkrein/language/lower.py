@@ -6,9 +6,9 @@ It expects a policy that `check` found no error in, and reports nothing itself.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from checkrein.language.check.vocabulary import currencies
+from checkrein.language.check.vocabulary import currency_of
 from checkrein.language.facts import (
     ARG_PREFIX,
     BUILT_IN,
@@ -19,9 +19,11 @@ from checkrein.language.facts import (
     find,
 )
 from checkrein.language.names import ENFORCED, Names
+from checkrein.language.prices import snapshot_id, tariffs_of
 from checkrein.language.tree import (
     Affix,
     And,
+    Calendar,
     Compare,
     Defined,
     Has,
@@ -36,20 +38,39 @@ from checkrein.language.tree import (
     Route,
     Rule,
 )
+from checkrein.language.zones import UTC_NAME, Zone, zone
 
 if TYPE_CHECKING:
     from checkrein.language.facts import Known
-    from checkrein.language.tree import Condition, Define, Dimension, Literal, Outcome, Policy, Selector
+    from checkrein.language.tree import (
+        Bound,
+        Condition,
+        Define,
+        Dimension,
+        Literal,
+        Outcome,
+        Policy,
+        Selector,
+    )
+    from checkrein.prices import Tariff
 
 DIMENSIONS = ("text", "flag", "count", "money", "tokens", "duration", "percent")
 SOURCES = ("host", "arg", "builtin")
 OPERATORS = ("==", "!=", "<", "<=", ">", ">=")
 CLASSES = (None, "retrieve", "reason", "act")
 PLACES = ("edge", "cloud")
-LIMIT_DIMENSIONS = ("cost", "tokens", "steps", "model_calls", "tool_calls", "active_time")
+MEASURES = (
+    "cost", "tokens", "input_tokens", "output_tokens", "steps", "model_calls", "tool_calls", "attempts",
+    "retries", "escalations", "active_time", "wall_time", "calls of",
+)  # fmt: skip
+SCOPES = ("run", "session", "user", "team", "org")
+KEY_SCOPE = len(SCOPES)
+PERIODS = ("hour", "day", "week", "month")
+BASES = ("attempted", "executed", "succeeded")
+FAILURES = ("spend", "deny", "allow")
+AMOUNTS = ("cost", "tokens", "input_tokens", "output_tokens")
 MONEY_UNITS = (None, "units", "cents")
 OUTCOMES = ("stop", "fail", "deny", "escalate")
-DEFAULT_CURRENCY = "$"
 
 Constant = tuple[int, "str | bool | int"]
 """(dimension, value)"""
@@ -67,6 +88,15 @@ class FactEntry:
     choices: tuple[str, ...] = ()
 
 
+class BoundRow(NamedTuple):
+    """One bound; `selector` only of `calls of`, `withheld` is what a wrap-up keeps back."""
+
+    measure: int
+    selector: tuple[int, int | None] | None
+    most: int
+    withheld: int
+
+
 @dataclass(slots=True)
 class Tables:
     """A policy without names to resolve; `emit.py` writes it down as it stands."""
@@ -74,6 +104,12 @@ class Tables:
     policy: Policy
     names: Names
     currency: str
+    tariffs: dict[str, tuple[Tariff, ...]]
+    """Of every model, by its name; none if it is free."""
+    prices: str
+    """The price snapshot that one of them is from; empty if none is."""
+    zones: list[Zone] = field(default_factory=list)
+    """Ascending by name: the index is what windows refer to."""
     facts: dict[Key, FactEntry] = field(default_factory=dict)
     statements: list[tuple[int, Any]] = field(default_factory=list)
     """(kind, node), ascending by name and kind: the index is what other rows refer to."""
@@ -86,8 +122,11 @@ class Tables:
 def lower(policy: Policy) -> Tables:
     """The tables of a checked policy."""
     names = Names(policy)
-    written = next((currency for currency, _ in currencies(policy.statements)), DEFAULT_CURRENCY)
-    tables = Tables(policy, names, written)
+    currency = currency_of(policy)
+    tariffs = {name: tariffs_of(model, currency) or () for name, model in names.models.items()}
+    looked_up = any(model.price is None for model in names.models.values())
+    tables = Tables(policy, names, currency, tariffs, snapshot_id() if looked_up else "")
+    tables.zones = _zones(policy)
     for name, fact in names.facts.items():
         dimension = DIMENSIONS.index(fact.type.dimension)
         default = None if fact.default is None else _constant(fact.default)
@@ -97,6 +136,18 @@ def lower(policy: Policy) -> Tables:
     tables.statements = sorted(enforced, key=lambda s: (s[1].name.text.encode(), s[0]))
     _Conditions(tables).lower_all()
     return tables
+
+
+def _zones(policy: Policy) -> list[Zone]:
+    windows = (limit.window for limit in policy.of(Limit))
+    used = {zone_name(window) for window in windows if isinstance(window, Calendar)}
+    found = [zone(name) for name in sorted(used, key=lambda name: name.encode())]
+    return [each for each in found if each is not None]
+
+
+def zone_name(window: Calendar) -> str:
+    """The zone of a calendar window, UTC if it names none."""
+    return UTC_NAME if window.zone is None else window.zone.text
 
 
 def _constant(literal: Literal) -> Constant:
@@ -236,9 +287,46 @@ def ordered(table: dict[str, Any]) -> list[str]:
     return sorted(table, key=lambda name: name.encode())
 
 
-def bounds_row(limit: Limit) -> list[tuple[int, int]]:
-    """(dimension, most), ascending."""
-    return sorted((LIMIT_DIMENSIONS.index(b.dimension), int(b.literal.value)) for b in limit.bounds)
+def bounds_row(names: Names, limit: Limit) -> list[BoundRow]:
+    """The bounds, ascending by measure and selector."""
+    rows = []
+    for bound in limit.bounds:
+        selector = None if bound.selector is None else selector_row(names, bound.selector)
+        most = int(bound.literal.value)
+        rows.append(BoundRow(MEASURES.index(bound.dimension), selector, most, _withheld(limit, bound)))
+    return sorted(rows, key=lambda row: (row.measure, _selector_order(row.selector)))
+
+
+def _selector_order(selector: tuple[int, int | None] | None) -> tuple[int, int]:
+    return (0, 0) if selector is None else (selector[0], selector[1] or 0)
+
+
+def _withheld(limit: Limit, bound: Bound) -> int:
+    """What the wrap-up keeps back of a bound: its own amount, the same share of other amounts, its calls."""
+    wrap_up = limit.wrap_up
+    if wrap_up is None:
+        return 0
+    most, kept = int(bound.literal.value), int(wrap_up.amount.value)
+    own = "cost" if wrap_up.amount.dimension == "money" else "tokens"
+    if bound.dimension == own:
+        return kept
+    if bound.dimension in AMOUNTS:
+        whole = next(int(b.literal.value) for b in limit.bounds if b.dimension == own)
+        return -(-most * kept // whole)
+    calls = bound.selector is not None and bound.selector.point == "model"
+    if calls or bound.dimension in ("steps", "model_calls", "attempts"):
+        return min(wrap_up.calls, most)
+    return 0
+
+
+def failure_code(limit: Limit) -> int:
+    """What a limit does while its store is away."""
+    return 0 if limit.failure is None else FAILURES.index(limit.failure.text)
+
+
+def basis_code(limit: Limit) -> int:
+    """Which attempts its count bounds count."""
+    return 0 if limit.basis is None else BASES.index(limit.basis.text)
 
 
 __all__ = ["Limit", "Loop", "Order", "Tables", "lower"]

@@ -11,6 +11,7 @@ from lark.exceptions import UnexpectedToken
 
 from checkrein.diagnostics import Related, quote
 from checkrein.language import slips, words
+from checkrein.language.limit_slips import LIMIT_SLIPS
 from checkrein.language.recovery import LEXEME
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ def explain(
     if not mistake.pending and mistake.offset in starts:
         after = mistake.offset
     if not _unclosed(mistake, source, after, report):
-        found = next((s for s in (slip(mistake) for slip in slips.SLIPS) if s is not None), None)
+        known = (*LIMIT_SLIPS, *slips.SLIPS)
+        found = next((s for s in (slip(mistake) for slip in known) if s is not None), None)
         start, end = mistake.offset, mistake.offset + max(1, len(mistake.chunk))
         if found is None:
             report.add(

@@ -19,6 +19,7 @@ from checkrein.language.tree import (
     Route,
     Rule,
     State,
+    Store,
     Test,
     Tool,
 )
@@ -70,8 +71,12 @@ class Names:
         self.queues = _table(policy.of(Queue))
         self.facts = _table(policy.of(Fact))
         self.defines = _table(policy.of(Define))
-        self.statements = {s.name.text for s in policy.statements if isinstance(s, ENFORCED)}
-        self.bounded = {b.dimension for limit in policy.of(Limit) for b in limit.bounds}
+        self.statements = {
+            s.name.text for s in policy.statements if not isinstance(s, Store) and isinstance(s, ENFORCED)
+        }
+        self.bounded = {
+            b.dimension for limit in policy.of(Limit) if limit.scope.text == "run" for b in limit.bounds
+        }
         self.argument_names = sorted({a.name.text for t in self.tools.values() for a in t.args})
         self._suggestions_left = SUGGESTIONS_MAX
 
@@ -119,6 +124,8 @@ def check_names(policy: Policy, report: Report) -> None:
     """Names that may not be, and names given twice. Facts and defines share one space of names."""
     seen: dict[tuple[str, str], Name] = {}
     for statement in policy.statements:
+        if isinstance(statement, Store):
+            continue
         kind = KIND_WORDS[type(statement)]
         space = "fact" if kind == "define" else kind
         first = seen.setdefault((space, statement.name.text), statement.name)

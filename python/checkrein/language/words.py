@@ -23,6 +23,7 @@ KINDS = {
     "MONEY": "an amount of money such as `$0.50`",
     "DATE": "a date such as `2026-12-31`",
     "BOUND": "a bound such as `cost <= $0.50`",
+    "AT_TIME": "`at time`",
     "WORD": "a word",
     "COMMENT": "a comment",
     "SPACE": "a space",
@@ -31,16 +32,16 @@ KINDS = {
 """The terminals that are patterns; all others are words of the language and speak for themselves."""
 
 STATEMENTS = (
-    "model", "tool", "queue", "state", "fact", "define", "limit", "retry", "breaker", "require", "route",
-    "order", "loop", "truth", "rule", "observe", "assert", "include", "test",
+    "model", "tool", "queue", "state", "fact", "define", "store", "limit", "retry", "breaker", "require",
+    "route", "order", "loop", "truth", "rule", "observe", "assert", "include", "test",
 )  # fmt: skip
 UNITS = ("ms", "s", "min", "h", "d")
 NOT_ENFORCED = frozenset(
-    "breaker truth observe assert include may succeeds list binds grants wrap counts share canary again no "
-    "repeated_context ignoring reuse answer prefer session team org each rolling as".split()
+    "breaker truth observe assert include may succeeds list binds share canary again no "
+    "repeated_context ignoring reuse answer prefer".split()
 )
 """Words that are refused as not supported yet: a message never recommends them."""
-NOT_ENFORCED_BESIDE = {"BOUND": frozenset({"calls", "on"}), "RUN": frozenset({"user"})}
+NOT_ENFORCED_BESIDE = {"BECAUSE": frozenset({"as"})}
 """The same for words that are enforced elsewhere: by a terminal that is acceptable at the same place."""
 
 GROUPS = (

@@ -8,10 +8,12 @@ from checkrein.diagnostics import Report, has_error, quote
 from checkrein.language.check.conditions import ConditionChecker
 from checkrein.language.check.defines import Defines
 from checkrein.language.check.enforced import EnforcedChecker
+from checkrein.language.check.limits import LimitChecker, check_store
+from checkrein.language.check.targets import Targets
 from checkrein.language.check.trials import TrialChecker
 from checkrein.language.check.vocabulary import check_vocabulary
 from checkrein.language.names import Names, check_names
-from checkrein.language.tree import Define, Queue, State, Test
+from checkrein.language.tree import Define, Limit, Queue, State, Store, Test
 
 if TYPE_CHECKING:
     from checkrein.diagnostics import Diagnostic
@@ -31,31 +33,39 @@ def check(policy: Policy) -> list[Diagnostic]:
     check_vocabulary(names, report)
     defines = Defines(names, report)
     conditions = ConditionChecker(names, report, defines.sound)
-    enforced = EnforcedChecker(names, report, conditions, defines)
+    targets = Targets(names, report)
+    enforced = EnforcedChecker(targets, conditions, defines)
+    limits = LimitChecker(targets)
     trials = TrialChecker(names, report)
     for statement in policy.statements:
-        if isinstance(statement, Test):
-            trials.check(statement)
-        else:
-            enforced.check(statement)
+        match statement:
+            case Test():
+                trials.check(statement)
+            case Limit():
+                limits.check(statement)
+            case _:
+                enforced.check(statement)
+    check_store(policy, report)
     if not policy.broken and not has_error(report.diagnostics):
-        _unused(policy, conditions, enforced, report)
+        _unused(policy, conditions, targets, report)
     return report.diagnostics
 
 
-def _unused(policy: Policy, conditions: ConditionChecker, enforced: EnforcedChecker, report: Report) -> None:
+def _unused(policy: Policy, conditions: ConditionChecker, targets: Targets, report: Report) -> None:
     """Declarations that nothing refers to: most often a name that was meant somewhere and forgotten."""
     queues = {q.name.text: q for q in policy.of(Queue)}
-    states = set(enforced.used_states)
+    states = set(targets.used_states)
     states |= {q.default_stop.text for q in queues.values() if q.default_stop is not None}
     for statement in policy.statements:
+        if isinstance(statement, Store):
+            continue
         name = statement.name
         match statement:
             case Define() if name.text not in conditions.used:
                 kind = "define"
             case State() if name.text not in states:
                 kind = "state"
-            case Queue() if name.text not in enforced.used_queues:
+            case Queue() if name.text not in targets.used_queues:
                 kind = "queue"
             case _:
                 continue

@@ -1,4 +1,4 @@
-"""Limits, retries, requirements, routes, orders, loops and rules."""
+"""Retries, requirements, routes, orders, loops and rules."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ from typing import TYPE_CHECKING
 
 from checkrein.diagnostics import Related, quote
 from checkrein.language.facts import Context, context_of, selected_tools
-from checkrein.language.tree import Limit, Loop, Order, Require, Retry, Route, Rule
+from checkrein.language.tree import Loop, Order, Require, Retry, Route, Rule
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from checkrein.diagnostics import Report
     from checkrein.language.check.conditions import ConditionChecker
     from checkrein.language.check.defines import Defines
-    from checkrein.language.names import Names
-    from checkrein.language.tree import Condition, Name, Outcome, Selector
+    from checkrein.language.check.targets import Targets
+    from checkrein.language.tree import Condition
 
-NEVER_ZERO = frozenset({"tokens", "steps", "model_calls", "active_time"})
-WHOLE_PPM = 1_000_000
 RING = 256
 """The calls that loops look back on."""
 
@@ -26,20 +23,17 @@ RING = 256
 class EnforcedChecker:
     """Checks the statements that decide."""
 
-    def __init__(self, names: Names, report: Report, conditions: ConditionChecker, defines: Defines) -> None:
-        self.names = names
-        self.report = report
+    def __init__(self, targets: Targets, conditions: ConditionChecker, defines: Defines) -> None:
+        self.targets = targets
+        self.names = targets.names
+        self.report = targets.report
         self.conditions = conditions
         self.defines = defines
-        self.used_states: set[str] = set()
-        self.used_queues: set[str] = set()
         self._route: Route | None = None
 
     def check(self, statement: Any) -> None:
         """Report what is wrong with one statement."""
         match statement:
-            case Limit():
-                self._limit(statement)
             case Retry():
                 self._retry(statement)
             case Require():
@@ -51,10 +45,10 @@ class EnforcedChecker:
             case Loop():
                 self._loop(statement)
             case Rule():
-                self._selector(statement.selector)
+                self.targets.selector(statement.selector)
                 context = context_of(self.names, statement.selector, "rule")
                 self._condition(statement.when, context)
-                self._outcome(statement.outcome)
+                self.targets.outcome(statement.outcome)
                 if not (statement.outcome.reason or "").strip():
                     who = f"rule {quote(statement.name.text)}"
                     help = "say in a few words what the agent or a person should know"
@@ -66,49 +60,10 @@ class EnforcedChecker:
         if condition is not None and self.defines.check_size(condition, condition.span):
             self.conditions.check(condition, context)
 
-    # -- limits and retries -------------------------------------------------------------------
-
-    def _limit(self, limit: Limit) -> None:
-        if not limit.bounds and not self.names.broken:
-            self.report.add(
-                "R0301",
-                limit.name.span,
-                f"limit {quote(limit.name.text)} bounds nothing",
-                help="write a bound such as `cost <= $0.50`",
-            )
-        first: dict[str, Any] = {}
-        for bound in limit.bounds:
-            same = first.setdefault(bound.dimension, bound)
-            if same is not bound:
-                self.report.add(
-                    "R0302",
-                    bound.span,
-                    f"`{bound.dimension}` is bounded twice in limit {quote(limit.name.text)}",
-                    related=(Related("bounded here first", same.span),),
-                    help="keep the smaller one",
-                )
-            elif bound.literal.value == 0 and bound.dimension in NEVER_ZERO:
-                self.report.add(
-                    "R0303",
-                    bound.span,
-                    f"`{bound.dimension} <= 0` lets nothing run",
-                    help="give at least 1",
-                )
-        for threshold in limit.thresholds:
-            if threshold.percent.dimension != "percent" or not 0 < int(threshold.percent.value) <= WHOLE_PPM:
-                self.report.add(
-                    "R0304",
-                    threshold.percent.span,
-                    "a threshold is a percentage above 0% and up to 100%",
-                    help="write `at 80% ...`",
-                )
-        if limit.otherwise.kind == "escalate":
-            self._later(limit.otherwise, "`else escalate` of a limit")
-        else:
-            self._outcome(limit.otherwise)
+    # -- retries -------------------------------------------------------------------------------
 
     def _retry(self, retry: Retry) -> None:
-        self._selector(retry.selector)
+        self.targets.selector(retry.selector)
         context = context_of(self.names, retry.selector, "retry", error=True)
         self._condition(retry.when, context)
         if retry.attempts is None and not self.names.broken:
@@ -126,15 +81,7 @@ class EnforcedChecker:
                 help='write `else fail "state"`',
             )
         else:
-            self._outcome(retry.otherwise)
-
-    def _later(self, outcome: Outcome, what: str) -> None:
-        self.report.add(
-            "R0901",
-            outcome.span,
-            f"{what} is not supported yet",
-            help='write `else stop "state"`, `else fail "state"` or `else deny`',
-        )
+            self.targets.outcome(retry.otherwise)
 
     # -- routes -------------------------------------------------------------------------------
 
@@ -196,8 +143,8 @@ class EnforcedChecker:
     # -- orders and loops ---------------------------------------------------------------------
 
     def _order(self, order: Order) -> None:
-        self._selector(order.before)
-        self._selector(order.after)
+        self.targets.selector(order.before)
+        self.targets.selector(order.after)
         before = [t.name.text for t in selected_tools(self.names, order.before)]
         after = [t.name.text for t in selected_tools(self.names, order.after)]
         if before and set(before) <= set(after) and len(before) == len(after):
@@ -207,7 +154,7 @@ class EnforcedChecker:
                 f"order {quote(order.name.text)} can never be kept: the tools before and after are the same",
                 help="name the tool that has to come first",
             )
-        self._outcome(order.otherwise)
+        self.targets.outcome(order.otherwise)
 
     def _loop(self, loop: Loop) -> None:
         if loop.same_call is None and loop.cycle is None and not self.names.broken:
@@ -228,41 +175,12 @@ class EnforcedChecker:
                     loop,
                     f"`cycle` needs at least 1 call repeated at least 2 times, {RING} calls in all at most",
                 )
-        self._outcome(loop.otherwise)
+        self.targets.outcome(loop.otherwise)
 
     def _loop_number(self, loop: Loop, message: str) -> None:
         self.report.add(
             "R0503", loop.name.span, message, help=f"a loop is looked for in the last {RING} tool calls"
         )
-
-    # -- what several share -------------------------------------------------------------------
-
-    def _selector(self, selector: Selector) -> None:
-        if selector.name is not None:
-            table: Any = self.names.models if selector.point == "model" else self.names.tools
-            self.names.resolve(self.report, selector.point, selector.name, table)
-        elif selector.tool_class is not None:
-            declared = any(t.tool_class == selector.tool_class for t in self.names.tools.values())
-            if not declared and not self.names.broken:
-                self.report.add(
-                    "R0501",
-                    selector.span,
-                    f"no tool has the class `{selector.tool_class}`",
-                    help=f'declare it: `tool "name" {{ class {selector.tool_class} }}`',
-                )
-
-    def _outcome(self, outcome: Outcome) -> None:
-        if outcome.target is None:
-            return
-        if outcome.kind == "escalate":
-            self._target("queue", outcome.target, self.used_queues)
-        else:
-            self._target("state", outcome.target, self.used_states)
-
-    def _target(self, kind: str, name: Name, used: set[str]) -> None:
-        table: Any = self.names.queues if kind == "queue" else self.names.states
-        if self.names.resolve(self.report, kind, name, table):
-            used.add(name.text)
 
 
 def _reaches(edges: dict[str, list[str]], start: str, goal: str) -> bool:

@@ -5,24 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Literal as Choice
 
-from checkrein.diagnostics import quote
+from checkrein.diagnostics import Related, quote
 from checkrein.language.check.conditions import literal_problem
 from checkrein.language.facts import BUILT_IN, ERROR_KINDS, HOST_BUILT_IN
-from checkrein.language.tree import Call, Expect, Repeat, Test
+from checkrein.language.tree import Call, Clock, Expect, Limit, Name, Repeat, Test, Wait
 
 if TYPE_CHECKING:
     from checkrein.diagnostics import Report
     from checkrein.language.names import Names
-    from checkrein.language.tree import Fails, Literal, Name, TestItem
+    from checkrein.language.tree import Fails, Literal, TestItem
 
 Point = Choice["model", "tool"]
 CALLS_MAX = 10_000
 """Most calls of one test once its repeats are unrolled."""
 BUILT_IN_REASONS = (
     "undeclared tool", "undeclared model", "no candidate", "no usable model", "closed call", "changed call",
-    "run ended", "holds", "not retried",
+    "run ended", "holds", "lease", "not retried",
 )  # fmt: skip
 """What decides where no statement of the policy does."""
+ID_BYTES_MAX = 512
+"""Of whatever a limit is kept for; the engine takes no longer one."""
 
 
 class TrialChecker:
@@ -34,6 +36,8 @@ class TrialChecker:
 
     def check(self, test: Test) -> None:
         """Report what is wrong with one test."""
+        self._whose(test)
+        self._clock(test.items, 0)
         points: list[Point] = []
         expects = self._items(test.items, points)
         if expects == 0 and not self.names.broken:
@@ -47,6 +51,71 @@ class TrialChecker:
             self.report.add(
                 "R0605", test.name.span, f"test {quote(test.name.text)} makes more than {CALLS_MAX:,} calls"
             )
+
+    def _whose(self, test: Test) -> None:
+        """Whose run the test is must be said, as far as a limit is kept for it."""
+        for word, name in test.scopes:
+            self._id(word, name)
+        for name, value in test.facts:
+            if name.text in HOST_BUILT_IN:
+                help = "write it in the braces of a call"
+                message = f"{quote(name.text)} is a fact of one call, not of the run"
+                self.report.add("R0606", name.span, message, help=help)
+                continue
+            self._fact(name, value)
+            if name.text in self._keys() and isinstance(value.value, str):
+                self._id(name.text, Name(value.value, value.span))
+        given = {word for word, _ in test.scopes} | {name.text for name, _ in test.facts}
+        for limit in self.names.policy.of(Limit):
+            scope = limit.scope.text
+            if scope == "run" or scope in given or self.names.broken:
+                continue
+            given.add(scope)
+            self.report.add(
+                "R0611",
+                test.name.span,
+                f"test {quote(test.name.text)} does not say for which `{scope}` it runs",
+                related=(Related("this limit is kept for each", limit.scope.span),),
+                help=f'begin it with `as {scope} "..."`'
+                if "." not in scope
+                else f'begin it with `facts {{ {scope} "..." }}`',
+            )
+
+    def _keys(self) -> set[str]:
+        return {limit.scope.text for limit in self.names.policy.of(Limit)}
+
+    def _id(self, word: str, name: Name) -> None:
+        text = name.text
+        if not text or len(text.encode()) > ID_BYTES_MAX or not all(c >= " " and c != "\x7f" for c in text):
+            self.report.add(
+                "R0105",
+                name.span,
+                f"{quote(text)} cannot be what a limit is kept for (`{word}`)",
+                help=f"use 1 to {ID_BYTES_MAX} bytes on one line",
+            )
+
+    def _clock(self, items: tuple[TestItem, ...], now: int, *, again: bool = False) -> int:
+        """Report a time that the test has passed already; retry delays are not known here."""
+        for item in items:
+            match item:
+                case Wait():
+                    now += item.duration
+                case Repeat():
+                    before = now
+                    now = self._clock(item.items, now, again=again or item.times > 1)
+                    now += (now - before) * (min(max(item.times, 1), CALLS_MAX) - 1)
+                case Clock() if item.wall < now or again:
+                    self.report.add(
+                        "R0612",
+                        item.span,
+                        "the clock of a test never goes back" + (", so this cannot repeat" if again else ""),
+                        help="write the times in their order, or `wait` for so long",
+                    )
+                case Clock():
+                    now = item.wall
+                case _:
+                    pass
+        return now
 
     def _items(self, items: tuple[TestItem, ...], points: list[Point]) -> int:
         """Check the items and append what each of their calls is of; how many items expect something."""

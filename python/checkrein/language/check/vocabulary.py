@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from checkrein.diagnostics import Related, quote
 from checkrein.language.check.conditions import literal_problem
 from checkrein.language.facts import RESERVED
+from checkrein.language.prices import tariffs_of, why_unknown
+from checkrein.language.translate.walk import ARTICLE
 from checkrein.language.tree import (
     Affix,
     And,
@@ -14,6 +16,7 @@ from checkrein.language.tree import (
     Compare,
     Define,
     Fact,
+    Grants,
     Limit,
     Member,
     Model,
@@ -29,15 +32,18 @@ if TYPE_CHECKING:
 
     from checkrein.diagnostics import Report
     from checkrein.language.names import Names
-    from checkrein.language.tree import Condition, Literal, Span, TestItem
+    from checkrein.language.tree import Condition, Literal, Policy, Span, TestItem
+
+GRANTS_MAX = 1_000
 
 
 def check_vocabulary(names: Names, report: Report) -> None:
     """Report what is wrong with the declarations."""
+    currency = currency_of(names.policy)
     for statement in names.policy.statements:
         match statement:
             case Model():
-                _model(statement, report)
+                _model(statement, currency, report)
             case Queue():
                 _queue(statement, names, report)
             case Fact() | Define():
@@ -47,13 +53,13 @@ def check_vocabulary(names: Names, report: Report) -> None:
     _currencies(names, report)
 
 
-def _model(model: Model, report: Report) -> None:
+def _model(model: Model, currency: str, report: Report) -> None:
     who = f"model {quote(model.name.text)}"
-    if model.price is None:
+    if model.price is None and tariffs_of(model, currency) is None:
         report.add(
             "R0305",
             model.name.span,
-            f"{who} has no price",
+            f"{who} has no price, and {why_unknown(model, currency)}",
             help="write `price input $1 output $4 per 1M tokens` or `price free`: unknown is never $0",
         )
     missing = [w for w in ("place", "window", "output") if getattr(model, w) is None]
@@ -97,6 +103,29 @@ def _queue(queue: Queue, names: Names, report: Report) -> None:
         )
     if queue.default_stop is not None:
         names.resolve(report, "state", queue.default_stop, names.states)
+    if queue.grants is not None:
+        _grants(queue.grants, names, report)
+
+
+def _grants(grants: Grants, names: Names, report: Report) -> None:
+    amount = grants.amount
+    written = names.policy.source[amount.span.start : amount.span.end]
+    if amount.dimension not in ("money", "tokens", "count"):
+        report.add(
+            "R0201",
+            amount.span,
+            f"`grants` is money, tokens or a count, {quote(written)} is {ARTICLE[amount.dimension]}",
+            help="write what an approval adds, such as `grants $5 at most 2 times`",
+        )
+    elif amount.value == 0:
+        report.add("R0411", amount.span, "`grants` cannot be zero", help="write a value such as `$5`")
+    if not 1 <= grants.times <= GRANTS_MAX:
+        report.add(
+            "R0507",
+            grants.span,
+            f"`grants` takes from 1 to {GRANTS_MAX:,} times",
+            help="leave `grants` out of a queue that adds nothing",
+        )
 
 
 def _fact(fact: Fact | Define, names: Names, report: Report) -> None:
@@ -113,6 +142,14 @@ def _fact(fact: Fact | Define, names: Names, report: Report) -> None:
         found = literal_problem(names, fact.default, fact.name.text, kind.dimension, kind.choices)
         if found is not None:
             report.add(found.code, fact.default.span, found.message, help=found.help)
+
+
+DEFAULT_CURRENCY = "$"
+
+
+def currency_of(policy: Policy) -> str:
+    """The currency that the file writes, else the dollar."""
+    return next((currency for currency, _ in currencies(policy.statements)), DEFAULT_CURRENCY)
 
 
 # -- one currency ---------------------------------------------------------------------------------
@@ -143,11 +180,15 @@ def currencies(statements: tuple[Any, ...]) -> Iterator[tuple[str, Span]]:
                     yield statement.currency, statement.name.span
             case Limit():
                 yield from _of_literals([b.literal for b in statement.bounds])
+                yield from _of_literals([statement.wrap_up.amount] if statement.wrap_up else [])
+            case Queue():
+                yield from _of_literals([statement.grants.amount] if statement.grants else [])
             case Fact():
                 yield from _of_literals([statement.default] if statement.default else [])
             case Define():
                 yield from _of_condition(statement.condition)
             case Test():
+                yield from _of_literals([value for _, value in statement.facts])
                 yield from _of_items(statement.items)
             case _:
                 for condition in conditions_of(statement):

@@ -1,15 +1,13 @@
-"""Builders of what is enforced: limits, retries, requirements, routes, orders, loops and rules."""
+"""Builders of what is enforced but limits: retries, requirements, routes, orders, loops and rules."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from checkrein.diagnostics import quote
 from checkrein.language.translate.walk import DROPPED, Item, builds
 from checkrein.language.tree import (
     Arm,
     Bound,
-    Limit,
     Loop,
     Order,
     Outcome,
@@ -18,7 +16,6 @@ from checkrein.language.tree import (
     Route,
     Rule,
     Selector,
-    Threshold,
 )
 
 if TYPE_CHECKING:
@@ -26,60 +23,6 @@ if TYPE_CHECKING:
     from checkrein.language.tree import Span
 
 ATTEMPTS_MAX = 1_000
-LIMIT_DIMENSIONS = {
-    "cost": "money",
-    "tokens": "tokens",
-    "steps": "count",
-    "model_calls": "count",
-    "tool_calls": "count",
-    "active_time": "duration",
-}
-
-
-@builds("scope")
-def scope(b: Builder, span: Span, parts: list[Any]) -> Any:
-    word = str(parts[0])
-    if word == "run":
-        return word
-    return b.unsupported(span, f"a limit on {quote(word)}")
-
-
-@builds("bound")
-def bound(_b: Builder, span: Span, parts: list[Any]) -> Bound:
-    return Bound(str(parts[0]).removesuffix("<=").rstrip(), parts[1], span)
-
-
-@builds("threshold")
-def threshold(_b: Builder, span: Span, parts: list[Any]) -> Threshold:
-    advice, text = parts[1]
-    return Threshold(parts[0], advice, text, span)
-
-
-@builds("tell_agent")
-def tell_agent(b: Builder, _span: Span, parts: list[Any]) -> tuple[str, str]:
-    return ("tell agent", b.name(parts[0]).text)
-
-
-@builds("warn")
-def warn(b: Builder, _span: Span, parts: list[Any]) -> tuple[str, str]:
-    return ("warn", b.name(parts[0]).text)
-
-
-@builds("limit")
-def limit(b: Builder, span: Span, parts: list[Any]) -> Any:
-    bounds = tuple(p for p in parts if isinstance(p, Bound))
-    lost = False
-    for each in bounds:
-        if each.dimension not in LIMIT_DIMENSIONS:
-            b.unsupported(each.span, f"`{each.dimension} <=` in a limit")
-            lost = True
-        elif each.literal.dimension != LIMIT_DIMENSIONS[each.dimension]:
-            b.amount(each.dimension, each.literal, LIMIT_DIMENSIONS[each.dimension], zero=True)
-            lost = True
-    if lost:
-        return DROPPED
-    thresholds = tuple(p for p in parts if isinstance(p, Threshold))
-    return Limit(b.name(parts[0]), bounds, thresholds, parts[-1], span)
 
 
 @builds("within")

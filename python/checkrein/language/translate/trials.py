@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from checkrein.diagnostics import quote
 from checkrein.language.translate.walk import DEPTH_MAX, DROPPED, ONE_OF_TWO, Item, builds
-from checkrein.language.tree import Answer, Call, Expect, Fails, Name, Repeat, Test, TestItem, Wait
+from checkrein.language.tree import (
+    Answer,
+    Call,
+    Clock,
+    Expect,
+    Fails,
+    Literal,
+    Name,
+    Repeat,
+    Span,
+    Test,
+    TestItem,
+    Wait,
+)
 
 if TYPE_CHECKING:
     from checkrein.language.translate.walk import Builder
-    from checkrein.language.tree import Literal, Span
+
+INSTANT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?Z")
+YEARS = range(1970, 2100)
 
 
 class Block(NamedTuple):
@@ -20,8 +37,82 @@ class Block(NamedTuple):
     depth: int
 
 
+class Whose(NamedTuple):
+    """`as user "u1" ...`: whose run a test is."""
+
+    scopes: tuple[tuple[str, Name], ...]
+    span: Span
+
+
+class Sent(NamedTuple):
+    """`facts { ... }`: what is sent with the run."""
+
+    facts: tuple[tuple[Name, Literal], ...]
+    span: Span
+
+
 def _items(parts: list[Any]) -> tuple[TestItem, ...]:
-    return tuple(p.repeat if isinstance(p, Block) else p for p in parts)
+    kept = (p for p in parts if not isinstance(p, Whose | Sent))
+    return tuple(p.repeat if isinstance(p, Block) else p for p in kept)
+
+
+def _in_front(b: Builder, parts: list[Any], begun: type | tuple[type, ...]) -> None:
+    """Report whose run it is, or what it sends, where it has begun already."""
+    late = False
+    for part in parts:
+        late = late or isinstance(part, begun)
+        if late and isinstance(part, Whose | Sent):
+            word = "as" if isinstance(part, Whose) else "facts"
+            b.report.add(
+                "R0609",
+                part.span,
+                f"`{word}` is about the whole run, which has begun here",
+                help="write it at the beginning of the test, before the first call",
+            )
+
+
+@builds("scope_id")
+def scope_id(b: Builder, span: Span, parts: list[Any]) -> Item:
+    return Item(parts[0], b.name(parts[1]), span)
+
+
+@builds("scope_step")
+def scope_step(_b: Builder, span: Span, parts: list[Any]) -> Whose:
+    return Whose(tuple((p.word, p.value) for p in parts), span)
+
+
+@builds("facts_step")
+def facts_step(_b: Builder, span: Span, parts: list[Any]) -> Sent:
+    return Sent(tuple(p.value for p in parts), span)
+
+
+@builds("clock_step")
+def clock_step(b: Builder, span: Span, parts: list[Any]) -> Any:
+    written = b.name(parts[1])
+    wall = _instant(written.text)
+    if wall is None:
+        b.report.add(
+            "R0610",
+            written.span,
+            f"{quote(written.text)} is not an instant",
+            help='write it in UTC, as in `at time "2026-03-29T00:30:00Z"`; years 1970 to 2099',
+        )
+        return DROPPED
+    return Clock(wall, span)
+
+
+def _instant(text: str) -> int | None:
+    """Nanoseconds since 1970; None if the text is no instant of the years that are known."""
+    found = INSTANT.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        second = datetime.fromisoformat(found.group(1)).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    if second.year not in YEARS:
+        return None
+    return int(second.timestamp()) * 10**9 + int((found.group(2) or "0").ljust(9, "0"))
 
 
 @builds("arg_value")
@@ -111,6 +202,7 @@ def _given_once(b: Builder, items: list[Item]) -> None:
 def repeat_step(b: Builder, span: Span, parts: list[Any]) -> Any:
     times = b.number(parts[0])
     depth = 1 + max((p.depth for p in parts if isinstance(p, Block)), default=0)
+    _in_front(b, parts, object)
     if times is DROPPED:
         return DROPPED
     if depth > DEPTH_MAX:
@@ -161,4 +253,12 @@ def expect_step(b: Builder, span: Span, parts: list[Any]) -> Expect:
 
 @builds("test")
 def test(b: Builder, span: Span, parts: list[Any]) -> Test:
-    return Test(b.name(parts[0]), _items(parts[1:]), span)
+    _in_front(b, parts[1:], (Call, Block, Wait, Answer, Expect))
+    whose = [scope for p in parts if isinstance(p, Whose) for scope in p.scopes]
+    sent = [fact for p in parts if isinstance(p, Sent) for fact in p.facts]
+    seen: set[str] = set()
+    for word, name in [*whose, *((name.text, name) for name, _ in sent)]:
+        if word in seen:
+            b.report.add("R0025", name.span, f"{quote(word)} is given twice", help=ONE_OF_TWO)
+        seen.add(word)
+    return Test(b.name(parts[0]), _items(parts[1:]), span, tuple(whose), tuple(sent))

@@ -9,7 +9,9 @@ from checkrein.language.tree import (
     Arg,
     Define,
     Fact,
+    Grants,
     Model,
+    Price,
     Queue,
     State,
     Tool,
@@ -60,18 +62,31 @@ def price_free(_b: Builder, span: Span, _parts: list[Any]) -> Item:
     return Item("price", ("free", None), span)
 
 
+@builds("cache_read")
+def cache_read(_b: Builder, span: Span, parts: list[Any]) -> Item:
+    return Item("cache read", parts[0], span)
+
+
+@builds("cache_write")
+def cache_write(_b: Builder, span: Span, parts: list[Any]) -> Item:
+    return Item("cache write", parts[0], span)
+
+
+@builds("reasoning")
+def reasoning(_b: Builder, span: Span, parts: list[Any]) -> Item:
+    return Item("reasoning", parts[0], span)
+
+
 @builds("price")
 def price(b: Builder, span: Span, parts: list[Any]) -> Any:
-    read, written, per = parts
-    amounts = (
-        b.amount("price input", read, "money", zero=True),
-        b.amount("price output", written, "money", zero=True),
-        b.amount("price per", per, "tokens"),
-    )
-    if DROPPED in amounts:
+    rates = {"input": parts[0], "output": parts[1]}
+    rates |= {p.word: p.value for p in parts[2:-1]}
+    nanos = {word: b.amount(f"price {word}", rate, "money", zero=True) for word, rate in rates.items()}
+    per = b.amount("price per", parts[-1], "tokens")
+    if per is DROPPED or DROPPED in nanos.values():
         return DROPPED
-    scaled = [divmod(nano * MILLION, amounts[2]) for nano in amounts[:2]]
-    if any(rest or nano > VALUE_MAX for nano, rest in scaled):
+    scaled = {word: divmod(nano * MILLION, per) for word, nano in nanos.items()}
+    if any(rest or nano > VALUE_MAX for nano, rest in scaled.values()):
         b.report.add(
             "R0309",
             span,
@@ -79,13 +94,13 @@ def price(b: Builder, span: Span, parts: list[Any]) -> Any:
             help="give it `per 1M tokens`",
         )
         return DROPPED
-    if read.currency != written.currency:
-        b.report.add(
-            "R0308",
-            written.span,
-            f"`{written.currency}` and `{read.currency}` are two currencies in one file",
-        )
-    return Item("price", ((scaled[0][0], scaled[1][0]), read.currency), span)
+    currency = parts[0].currency
+    other = next((rate for rate in rates.values() if rate.currency != currency), None)
+    if other is not None:
+        message = f"`{other.currency}` and `{currency}` are two currencies in one file"
+        b.report.add("R0308", other.span, message)
+    found = {word.replace(" ", "_"): nano for word, (nano, _) in scaled.items()}
+    return Item("price", (Price(**found), currency), span)
 
 
 @builds("model")
@@ -164,10 +179,16 @@ def default_stop(b: Builder, span: Span, parts: list[Any]) -> Item:
     return Item("default", b.name(parts[0]), span)
 
 
+@builds("grants")
+def grants(b: Builder, span: Span, parts: list[Any]) -> Any:
+    times = b.number(parts[1])
+    return times if times is DROPPED else Item("grants", Grants(parts[0], times, span), span)
+
+
 @builds("queue")
 def queue(b: Builder, span: Span, parts: list[Any]) -> Queue:
     items = b.once(parts)
-    return Queue(b.name(parts[0]), span, items.get("expires"), items.get("default"))
+    return Queue(b.name(parts[0]), span, items.get("expires"), items.get("default"), items.get("grants"))
 
 
 @builds("tell")

@@ -28,22 +28,28 @@ from checkrein.language.tree.statements import (
     Arg,
     Arm,
     Bound,
+    Calendar,
     Define,
     Fact,
+    Grants,
     Limit,
     Loop,
     Model,
     Order,
+    Price,
     Queue,
     Require,
     Retry,
+    Rolling,
     Route,
     Rule,
     State,
+    Store,
     Threshold,
     Tool,
+    WrapUp,
 )
-from checkrein.language.tree.trials import Answer, Call, Expect, Fails, Repeat, Test, TestItem, Wait
+from checkrein.language.tree.trials import Answer, Call, Clock, Expect, Fails, Repeat, Test, TestItem, Wait
 
 __all__ = [
     "Affix",
@@ -52,7 +58,9 @@ __all__ = [
     "Arg",
     "Arm",
     "Bound",
+    "Calendar",
     "Call",
+    "Clock",
     "Compare",
     "Condition",
     "Define",
@@ -61,6 +69,7 @@ __all__ = [
     "Expect",
     "Fact",
     "Fails",
+    "Grants",
     "Has",
     "Limit",
     "Literal",
@@ -73,22 +82,26 @@ __all__ = [
     "Order",
     "Outcome",
     "Policy",
+    "Price",
     "Queue",
     "Repeat",
     "Require",
     "Retry",
+    "Rolling",
     "Route",
     "Rule",
     "Selector",
     "Span",
     "State",
     "Statement",
+    "Store",
     "Test",
     "TestItem",
     "Threshold",
     "Tool",
     "Type",
     "Wait",
+    "WrapUp",
 ]
 
 S = TypeVar("S")
@@ -100,6 +113,7 @@ Statement = (
     | State
     | Fact
     | Define
+    | Store
     | Limit
     | Retry
     | Require

@@ -12,8 +12,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """Nano-units of the currency for a million tokens; None where the file gives no rate of its own."""
+
+    input: int
+    output: int
+    cache_read: int | None = None
+    cache_write: int | None = None
+    reasoning: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
-    """`price` is None when the file gives none, "free", or (input, output) nano-units per million."""
+    """`price` is None when the file gives none: then it is looked up in the price snapshot."""
 
     name: Name
     target: Name
@@ -23,7 +34,7 @@ class Model:
     window: int | None
     output: int | None
     least_output: int
-    price: Choice["free"] | tuple[int, int] | None
+    price: Choice["free"] | Price | None
     currency: str | None = None
 
 
@@ -49,6 +60,15 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
+class Grants:
+    """`grants Q at most N times`: what an approval adds to the limit that asked."""
+
+    amount: Literal
+    times: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Queue:
     """`expires` in nanoseconds; `default_stop` None means the default is to deny."""
 
@@ -56,6 +76,7 @@ class Queue:
     span: Span
     expires: int | None
     default_stop: Name | None
+    grants: Grants | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +110,37 @@ class Define:
 
 
 @dataclass(frozen=True, slots=True)
+class Store:
+    """`store shared`: a ledger that only one machine sees will not do."""
+
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """`each day in "Zone/City"`; `zone` None is UTC."""
+
+    period: Choice["hour", "day", "week", "month"]
+    zone: Name | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Rolling:
+    """`rolling 1 h`, in nanoseconds."""
+
+    duration: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Bound:
-    """`dimension <= literal` inside a limit."""
+    """`dimension <= literal` inside a limit; of `calls of SELECTOR <= N` the dimension is `calls of`."""
 
     dimension: str
     literal: Literal
     span: Span
+    selector: Selector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +154,30 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
+class WrapUp:
+    """`wrap up N call Q`: calls and an amount that are kept back for the end."""
+
+    calls: int
+    amount: Literal
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Limit:
-    """`limit on run`."""
+    """`scope` is `run`, `session`, `user`, `team`, `org` or a declared fact; `window` None is for ever.
+
+    `basis` is `attempted`, `executed` or `succeeded`, and `failure` is `spend`, `deny` or `allow`;
+    None where the file says nothing, which is `attempted` and `spend`.
+    """
 
     name: Name
+    scope: Name
+    window: Calendar | Rolling | None
     bounds: tuple[Bound, ...]
     thresholds: tuple[Threshold, ...]
+    basis: Name | None
+    failure: Name | None
+    wrap_up: WrapUp | None
     otherwise: Outcome
     span: Span
 

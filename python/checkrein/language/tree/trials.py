@@ -51,6 +51,17 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Clock:
+    """`at time "..."`: the wall clock, in nanoseconds since 1970 in UTC.
+
+    Before the first call it says when the test begins; later the virtual clock moves on to it.
+    """
+
+    wall: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """`approve` or `reject`: the open request is answered."""
 
@@ -72,13 +83,18 @@ class Expect:
     span: Span
 
 
-TestItem = Call | Repeat | Wait | Answer | Expect
+TestItem = Call | Repeat | Wait | Clock | Answer | Expect
 
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A sequence of events under a virtual clock, with expectations."""
+    """A sequence of events under a virtual clock, with expectations.
+
+    `scopes` is whose run it is, as (`user`, id); `facts` are sent with the run, not with a call.
+    """
 
     name: Name
     items: tuple[TestItem, ...]
     span: Span
+    scopes: tuple[tuple[str, Name], ...] = ()
+    facts: tuple[tuple[Name, Literal], ...] = ()

@@ -1,0 +1,104 @@
+"""Time zones for calendar windows: when their clocks change, exact to the second, and whose word that is.
+
+The artifact holds the changes themselves, so that the engine needs no time zone data.
+"""
+
+from __future__ import annotations
+
+import zoneinfo
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+__all__ = ["UTC_NAME", "Zone", "known_zones", "zone"]
+
+UTC_NAME = "UTC"
+"""The default; it never changes, so it needs no data."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST = int((datetime(2000, 1, 1, tzinfo=UTC) - EPOCH).total_seconds())
+END = int((datetime(2100, 1, 1, tzinfo=UTC) - EPOCH).total_seconds())
+STEP = 2 * 24 * 3600
+"""No zone has changed its clock twice within it since 2000: the least was nearly 7 days."""
+UNKNOWN_VERSION = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """`offset` seconds east of UTC before the first transition; each transition with the offset after it."""
+
+    name: str
+    version: str
+    """Of the time zone database, such as `2025b`; empty for UTC."""
+    offset: int
+    transitions: tuple[tuple[int, int], ...]
+
+
+@lru_cache(maxsize=1)
+def known_zones() -> frozenset[str]:
+    """The names of all zones that this machine has data for."""
+    return frozenset(zoneinfo.available_timezones())
+
+
+@lru_cache(maxsize=64)
+def zone(name: str) -> Zone | None:
+    """The zone from 2000 to 2099; None if this machine has no data for it."""
+    if name == UTC_NAME:
+        return Zone(name, "", 0, ())
+    if name not in known_zones():
+        return None
+    try:
+        rules = zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+    transitions = []
+    before = first = _offset(rules, FIRST)
+    for start in range(FIRST, END, STEP):
+        end = min(start + STEP, END - 1)
+        after = _offset(rules, end)
+        if after != before:
+            transitions.append((_change(rules, start, end), after))
+            before = after
+    return Zone(name, _version(name), first, tuple(transitions))
+
+
+def _offset(rules: zoneinfo.ZoneInfo, second: int) -> int:
+    moved = (EPOCH + timedelta(seconds=second)).astimezone(rules).utcoffset()
+    return 0 if moved is None else moved.days * 86_400 + moved.seconds
+
+
+def _change(rules: zoneinfo.ZoneInfo, low: int, high: int) -> int:
+    """The first second in (low, high] that has the offset of `high`."""
+    target = _offset(rules, high)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _offset(rules, middle) == target:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _version(name: str) -> str:
+    """The version of the database that `zoneinfo` takes this zone from: the system's, else the package's."""
+    for folder in map(Path, zoneinfo.TZPATH):
+        if (folder / name).is_file():
+            return _system_version(folder)
+    try:
+        import tzdata  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    except ImportError:
+        return UNKNOWN_VERSION
+    return str(tzdata.IANA_VERSION)
+
+
+def _system_version(folder: Path) -> str:
+    """`# version 2025b` at the top of tzdata.zi, or a file `+VERSION` as on macOS."""
+    for file in ("tzdata.zi", "+VERSION"):
+        try:
+            with (folder / file).open(encoding="ascii", errors="replace") as lines:
+                words = lines.readline(200).split()
+        except OSError:
+            continue
+        if words and words[-1][:4].isdigit():
+            return words[-1][:16]
+    return UNKNOWN_VERSION
