@@ -154,6 +154,7 @@ NEVER = {
     "language": ("guard", "adapters", "cli", "demo", "record", "replay", "testing", "explain"),
     "guard": ("adapters", "cli", "demo", "replay", "testing", "explain", "language"),
     "adapters": ("cli", "demo", "language", "replay", "testing", "explain"),
+    "prices": ("guard", "adapters", "cli", "demo", "language", "record", "replay", "testing", "explain"),
     None: ("adapters", "cli", "demo"),
 }
 EXCEPT = {("guard/guard.py", "load", "language")}  # a source is compiled when it is loaded

@@ -23,6 +23,7 @@ from checkrein.errors import (
     PolicyError,
     Refusal,
     Stopped,
+    StoreError,
     UnknownFact,
 )
 from checkrein.guard import Approval, Clock, Guard, Outcome, Run, SystemClock, VirtualClock, current_run, load
@@ -42,6 +43,7 @@ __all__ = [
     "Refusal",
     "Run",
     "Stopped",
+    "StoreError",
     "SystemClock",
     "UnknownFact",
     "VirtualClock",

@@ -1,17 +1,44 @@
 """The engine of Checkrein, compiled from Rust: it loads compiled policies and decides.
 
-Nothing here reads a clock, a file, the network or the environment. Time is passed in: `now` is a
-monotonic instant in nanoseconds, and an earlier one than a run has already seen counts as that one.
-Money is in nano-units of the policy's currency, durations and instants are in nanoseconds.
+Nothing here reads a clock, a file, the network or the environment, but for `Ledger` and `Operator`, which
+talk to a store. Time is passed in: `now` is a monotonic instant in nanoseconds, and an earlier one than a
+run has already seen counts as that one; `wall` is the time since the Unix epoch in nanoseconds, which the
+windows of the calendar are read from. Money is in nano-units of the policy's currency, durations and
+instants are in nanoseconds.
 """
 
 from decimal import Decimal
-from typing import Any, Final, Literal, TypeAlias, TypedDict, final
+from typing import Any, Final, final
+
+from checkrein._decisions import Decision as Decision
+from checkrein._decisions import Settlement as Settlement
+from checkrein._rows import (
+    Fact as _Fact,
+)
+from checkrein._rows import (
+    Limit as _Limit,
+)
+from checkrein._rows import (
+    Model as _Model,
+)
+from checkrein._rows import (
+    Statement as _Statement,
+)
+from checkrein._rows import (
+    Tool as _Tool,
+)
+from checkrein._rows import (
+    Usage as _Usage,
+)
+from checkrein._stores import Ledger as Ledger
+from checkrein._stores import Operator as Operator
 
 __all__ = [
     "FORMAT",
     "GRAMMAR",
     "Decision",
+    "Ledger",
+    "Operator",
     "Program",
     "Run",
     "Settlement",
@@ -19,52 +46,6 @@ __all__ = [
     "fingerprint",
     "xxh3_64",
 ]
-
-_Outcome: TypeAlias = Literal["allow", "wait", "escalate", "deny", "fail", "stop"]
-_Usage: TypeAlias = Literal["exact", "at_least", "unknown", "unsent"]
-_Dimension: TypeAlias = Literal["text", "flag", "count", "money", "tokens", "duration", "percent"]
-
-class _Model(TypedDict):
-    name: str
-    target: str
-    tier: int
-    place: Literal["edge", "cloud"]
-    window: int
-    output: int
-    least_output: int
-    price: tuple[int, int] | None  # nano-units per million tokens, (input, output); None is free
-
-class _Argument(TypedDict):
-    name: str
-    dimension: _Dimension
-    unit: Literal["units", "cents"] | None  # of money only
-
-class _Tool(TypedDict):
-    name: str
-    tool_class: Literal["retrieve", "reason", "act"] | None
-    once: bool
-    timeout_ns: int | None
-    args: list[_Argument]  # those that some condition reads
-
-class _Statement(TypedDict):
-    kind: Literal["limit", "retry", "require", "route", "order", "loop", "rule"]
-    name: str
-    line: int
-    column: int
-    source: str
-
-class _Fact(TypedDict):
-    name: str
-    dimension: _Dimension
-    source: Literal["host", "argument", "engine"]
-    presence: Literal["required", "optional", "default"]
-
-class _Limit(TypedDict):
-    name: str
-    dimension: Literal["cost", "tokens", "steps", "model_calls", "tool_calls", "active_time"]
-    limit: int
-    spent: int  # of active_time: what has elapsed as of the last event
-    held: int
 
 GRAMMAR: Final[str]
 """The Lark grammar of the language, `grammar/rein.lark`, as it was when the engine was compiled."""
@@ -124,6 +105,21 @@ class Program:
     def language(self) -> int:
         """The version of the language that the policy is written in."""
     @property
+    def prices(self) -> str:
+        """The price snapshot that prices were taken from; empty if the policy states all of them."""
+    @property
+    def scopes(self) -> list[str]:
+        """What a run has to say for the policy's limits: `user`, or the name of a fact."""
+    @property
+    def wide(self) -> bool:
+        """Whether a limit is wider than a run."""
+    @property
+    def shared(self) -> bool:
+        """Whether the policy asks for a store that other machines see too."""
+    @property
+    def wraps_up(self) -> bool:
+        """Whether a limit keeps something for the calls that close the work."""
+    @property
     def models(self) -> list[_Model]:
         """The declared models, by name."""
     @property
@@ -168,12 +164,37 @@ class Run:
     Every method raises `EngineError` of kind `bad_value` for a number that is negative or out of range.
     """
 
-    def __new__(cls, program: Program, *, seed: int, now: int) -> Run:
-        """Begin a run at `now`. `seed` (unsigned, 64 bits) settles the jitter of its retries."""
+    def __new__(
+        cls,
+        program: Program,
+        *,
+        seed: int,
+        now: int,
+        wall: int = 0,
+        ledger: Ledger | None = None,
+        session: str | None = None,
+        user: str | None = None,
+        team: str | None = None,
+        org: str | None = None,
+        keys: dict[str, str] | None = None,
+        parent: Run | None = None,
+        id: str = "",
+    ) -> Run:
+        """Begin a run at `now`. `seed` (unsigned, 64 bits) settles the jitter of its retries.
+
+        `session` to `org` and `keys` (the facts that limits are kept by) say whose run it is. Without a
+        `ledger` what it spends is added up for this run and its children only. A run with a `parent` is
+        part of it: the same program, the same ledger, for the same people, and what it spends is spent
+        there too. `id` names the run in the ledger's records.
+
+        Raises:
+            EngineError: kind `bad_value`, for an id that can name no account.
+        """
 
     def model_call(
         self,
         now: int,
+        wall: int,
         call: int | None,
         model: str | None,
         input_tokens: int,
@@ -187,11 +208,13 @@ class Run:
 
         Raises:
             UnknownFact: a fact is not declared, or only the engine may set it.
+            EngineError: kind `full`, if the ledger's journal has no room for what the call will use.
         """
 
     def tool_call(
         self,
         now: int,
+        wall: int,
         call: int | None,
         tool: str,
         args: dict[str, Any],
@@ -204,23 +227,53 @@ class Run:
 
         Raises:
             UnknownFact: a fact is not declared, or only the engine may set it.
-            EngineError: kind `bad_value`, for arguments that have no canonical JSON.
+            EngineError: kind `bad_value`, for arguments that have no canonical JSON; `full` as above.
         """
 
     def settle(
-        self, now: int, attempt: int, usage: _Usage, input_tokens: int = 0, output_tokens: int = 0
+        self,
+        now: int,
+        wall: int,
+        attempt: int,
+        usage: _Usage,
+        input_tokens: int = 0,
+        output_tokens: int = 0,
+        cache_read: int = 0,
+        cache_write: int = 0,
+        reasoning: int = 0,
     ) -> Settlement:
         """Say that an attempt succeeded, or was never sent, and what it used.
 
-        Settling again with the same usage gives the same answer.
+        `input_tokens` has what was read from and written to a cache in it, `output_tokens` what was
+        reasoned. Settling again with the same usage gives the same answer.
 
         Raises:
-            EngineError: kinds `unknown_attempt` and `already_settled`.
+            EngineError: kinds `unknown_attempt`, `already_settled` and `bad_value`.
+        """
+
+    def adjust(
+        self,
+        now: int,
+        wall: int,
+        attempt: int,
+        input_tokens: int,
+        output_tokens: int,
+        cache_read: int = 0,
+        cache_write: int = 0,
+        reasoning: int = 0,
+    ) -> Settlement:
+        """Say what an attempt really used that was settled as unknown or as at least so much.
+
+        Once, also after the end of the run; the same figures again give the same answer.
+
+        Raises:
+            EngineError: kinds `unknown_attempt`, `not_settled`, `already_settled` and `bad_value`.
         """
 
     def error(
         self,
         now: int,
+        wall: int,
         attempt: int,
         usage: _Usage,
         input_tokens: int,
@@ -229,6 +282,9 @@ class Run:
         status: int | None = None,
         retry_after: float | Decimal | None = None,
         billed: bool | None = None,
+        cache_read: int = 0,
+        cache_write: int = 0,
+        reasoning: int = 0,
     ) -> Decision:
         """Say that an attempt failed, settle it, and ask what to do.
 
@@ -240,21 +296,21 @@ class Run:
             EngineError: kinds `unknown_attempt` and `already_settled`.
         """
 
-    def answer(self, now: int, request: int, approve: bool) -> None:
+    def answer(self, now: int, wall: int, request: int, approve: bool) -> None:
         """Answer the request of an escalation. The same answer twice changes nothing.
 
         Raises:
             EngineError: kinds `unknown_request`, `expired` and `already_answered`.
         """
 
-    def count(self, now: int, attempt: int, n: int) -> int:
+    def count(self, now: int, wall: int, attempt: int, n: int) -> int:
         """Count `n` more tokens that an attempt has produced; give how many it may still produce.
 
         Raises:
             EngineError: kinds `unknown_attempt` and `already_settled`.
         """
 
-    def end(self, now: int) -> None:
+    def end(self, now: int, wall: int) -> None:
         """End the run: open attempts are settled as unknown, and every later call is denied."""
 
     def limits(self) -> list[_Limit]:
@@ -266,119 +322,3 @@ class Run:
     @property
     def latched(self) -> str | None:
         """The failure state that the run stopped in, if it did."""
-
-@final
-class Decision:
-    """What the engine decided about one event, and why."""
-
-    @property
-    def number(self) -> int:
-        """1, 2, 3... within the run."""
-    @property
-    def event(self) -> Literal["model call", "tool call", "model error", "tool error"]:
-        """What was decided about."""
-    @property
-    def outcome(self) -> _Outcome:
-        """What to do. After an error, `allow` means: pass the error on."""
-    @property
-    def call(self) -> int | None:
-        """The logical call; pass it when the same call is asked again. `None` if none was opened: the run
-        is over."""
-    @property
-    def attempt(self) -> int | None:
-        """The attempt that an allowed call opened: settle it exactly once."""
-    @property
-    def attempt_number(self) -> int | None:
-        """Which attempt of this call on this model or tool was opened, or failed, from 1."""
-    @property
-    def model(self) -> str | None:
-        """The model that an allowed call goes to, or that failed."""
-    @property
-    def output_cap(self) -> int | None:
-        """The most output tokens that an allowed model call may produce."""
-    @property
-    def timeout_ns(self) -> int | None:
-        """How long an allowed call may take."""
-    @property
-    def wait_ns(self) -> int | None:
-        """How long to wait before asking again."""
-    @property
-    def state(self) -> str | None:
-        """The failure state of a stop or fail."""
-    @property
-    def tell_agent(self) -> str | None:
-        """What the state tells the agent."""
-    @property
-    def tell_user(self) -> str | None:
-        """What the state tells the user."""
-    @property
-    def by(self) -> str | None:
-        """The deciding statement's name, or the engine's own word, such as `undeclared tool`."""
-    @property
-    def kind(self) -> str | None:
-        """The deciding statement's kind, such as `limit`, or `built-in`."""
-    @property
-    def line(self) -> int | None:
-        """The deciding statement's line in the source."""
-    @property
-    def column(self) -> int | None:
-        """The deciding statement's column in the source."""
-    @property
-    def reason(self) -> str | None:
-        """The policy's `because`."""
-    @property
-    def undecided(self) -> bool:
-        """Whether the statement decided because its condition could not be told."""
-    @property
-    def latched(self) -> bool:
-        """Whether this is an earlier stop, met again."""
-    @property
-    def request(self) -> int | None:
-        """The request that a person has to answer."""
-    @property
-    def queue(self) -> str | None:
-        """The queue that the request is in."""
-    @property
-    def expires_at(self) -> int | None:
-        """When the request expires."""
-    @property
-    def reserved_tokens(self) -> int:
-        """The worst case held for an allowed call."""
-    @property
-    def reserved_cost(self) -> int:
-        """The worst case held for an allowed call."""
-    @property
-    def votes(self) -> list[tuple[str, str, _Outcome, bool]]:
-        """Every vote, the most restrictive first: kind, name, outcome, undecided."""
-    @property
-    def advice(self) -> list[tuple[Literal["tell agent", "warn"], str, str]]:
-        """Thresholds passed for the first time: kind, text, the limit's name."""
-    @property
-    def values(self) -> list[tuple[str, str]]:
-        """What the deciding condition read: the fact's name, its value as text."""
-    @property
-    def skipped(self) -> list[str]:
-        """Route arms passed over since their condition could not be told."""
-
-@final
-class Settlement:
-    """What an attempt used, and what had been held for it."""
-
-    @property
-    def input_tokens(self) -> int:
-        """The input tokens charged."""
-    @property
-    def output_tokens(self) -> int:
-        """The output tokens charged."""
-    @property
-    def tokens(self) -> int:
-        """The tokens charged in all."""
-    @property
-    def cost(self) -> int:
-        """The money charged."""
-    @property
-    def reserved_tokens(self) -> int:
-        """The tokens that had been held."""
-    @property
-    def reserved_cost(self) -> int:
-        """The money that had been held."""

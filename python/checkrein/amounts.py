@@ -7,6 +7,9 @@ from decimal import Decimal
 NANO = 1_000_000_000
 """Nano-units in a unit of the currency, and nanoseconds in a second."""
 
+TIMES = frozenset({"active_time", "wall_time"})
+"""The dimensions of limits that are measured, in nanoseconds."""
+
 
 def money(nano: int, currency: str = "$") -> str:
     """Nano-units of `currency` as text: at least two decimals, none lost: `$0.50`, `EUR 0.0001`."""
@@ -32,6 +35,6 @@ def amount(dimension: str, value: int, currency: str = "$") -> str:
     """A value of a limit's dimension (`cost`, `active_time`, a count) as text with its unit."""
     if dimension == "cost":
         return money(value, currency)
-    if dimension == "active_time":
+    if dimension in TIMES:
         return duration(value)
     return f"{value:,}"

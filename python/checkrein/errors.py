@@ -3,6 +3,7 @@
     CheckreinError
     +-- PolicyError        a policy file has mistakes; carries every diagnostic
     +-- LoadError          a compiled artifact is damaged, or of another version
+    +-- StoreError         the store of a ledger cannot be opened or used
     +-- EngineError        the host misused a run (settled twice, answered an unknown request, ...)
     |   +-- UnknownFact    the host sent a fact that the policy does not declare
     +-- Refusal            a decision other than allow, met by a guarded call
@@ -42,6 +43,17 @@ class PolicyError(CheckreinError):
 
 class LoadError(CheckreinError):
     """A `.reinc` artifact was refused; nothing was loaded."""
+
+
+class StoreError(CheckreinError):
+    """The store of a ledger cannot be opened or used. `kind` is a stable word such as `damaged`."""
+
+    def __init__(self, message: str, kind: str = "away") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.kind)
 
 
 class EngineError(CheckreinError):

@@ -13,17 +13,26 @@ from checkrein.errors import CheckreinError
 from checkrein.sentences import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 SHOWN_IDS_MAX = 8
 """How many ids an ambiguous prefix is answered with."""
+
+_UNDECIDED = {
+    "limit": "the run does not say whose limit it is, so the limit voted its own outcome",
+    "rule": "it could not be decided, so the statement voted its own outcome",
+}
+_WAITS = {
+    "lease": "the limit is shared: more of it was asked of the store",
+    "holds": "calls under way hold what is left of the limit",
+}
 
 _NO_PROGRAM: dict[str, Any] = {"policy": "?", "file": "?", "currency": "$", "statements": []}
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A decision's record, with its program's and, once its attempt has ended, its settlement's.
+    """A decision's record, with its program's and, once its attempt has ended, its (latest) settlement's.
 
     `str()` is the page about it; it raises `CheckreinError` if the record is not one that we wrote.
     """
@@ -53,7 +62,7 @@ def find(records: Iterable[dict[str, Any]], wanted: str) -> Explained:
         kind = record.get("kind")
         if kind == "program":
             programs[str(record.get("digest"))] = record
-        elif kind == "settlement" and str(record.get("decision")) in found:
+        elif kind in ("settlement", "adjustment") and str(record.get("decision")) in found:
             settled[str(record["decision"])] = record
         elif kind == "decision":
             id = str(record.get("id"))
@@ -61,7 +70,7 @@ def find(records: Iterable[dict[str, Any]], wanted: str) -> Explained:
                 found = {id: record}
             elif id.startswith(wanted):
                 found[id] = record
-            # Only the settlement that follows a decision is its own: ids may come again in one log.
+            # Only what follows a decision is its own: ids may come again in one log.
             settled.pop(id, None)
     decision = found.get(wanted) or _only(found, wanted)
     program = programs.get(str(decision.get("digest")), _NO_PROGRAM)
@@ -118,7 +127,9 @@ def _occasion(record: dict[str, Any]) -> str:
     if "error" in record:
         parts.append(f"error `{record['error']}`")
     parts.append(f"run {record.get('run')}")
-    parts += [f"{who} {record[who]}" for who in ("user", "session") if who in record]
+    parts += [f"{who} {record[who]}" for who in ("session", "user", "team", "org") if who in record]
+    parts += [f"{fact} {id}" for fact, id in (record.get("scopes") or {}).items()]
+    parts += [f"part of run {record['parent']}"] if "parent" in record else []
     return ", ".join(parts)
 
 
@@ -142,9 +153,13 @@ def _verdict(record: dict[str, Any]) -> Iterator[str]:
     if "reason" in record:
         yield f"  because: {record['reason']}"
     if record.get("undecided"):
-        yield "  it could not be decided, so the statement voted its own outcome"
+        yield f"  {_UNDECIDED.get(str(record.get('by_kind')), _UNDECIDED['rule'])}"
     if record.get("latched"):
         yield "  the run had been stopped before; every later call is stopped as well"
+    if outcome == "wait" and record.get("by") in _WAITS:
+        yield f"  {_WAITS[str(record['by'])]}"
+    if record.get("wrap_up"):
+        yield "  with what the limit keeps for closing the work"
     yield ""
 
 
@@ -181,13 +196,20 @@ def _limits(record: dict[str, Any], currency: str) -> list[str]:
     for name, (limit, *used) in after.items():
         dimension = name.rpartition(".")[2]
 
-        def shown(spent: int, held: int, dimension: str = dimension) -> str:
-            text = amounts.amount(dimension, _to_the_millisecond(dimension, spent), currency)
-            return f"{text} + {amounts.amount(dimension, held, currency)} held" if held else text
+        def amount(value: int, dimension: str = dimension) -> str:
+            return amounts.amount(dimension, _to_the_millisecond(dimension, value), currency)
+
+        def shown(
+            spent: int, held: int, leased: int = 0, _whose: str = "", amount: Callable[[int], str] = amount
+        ) -> str:
+            text = f"{amount(spent)} + {amount(held)} held" if held else amount(spent)
+            return f"{text} + {amount(leased)} elsewhere" if leased else text
 
         now, then = shown(*used), shown(*before[name][1:]) if name in before else "?"
         change = now if now == then else f"{then} -> {now}"
-        lines.append(f"{name:<{width}}  {change} of {amounts.amount(dimension, limit, currency)}")
+        debt = f", a debt of {amount(used[0] - limit)}" if used[0] > limit else ""
+        whose = f" ({used[3]})" if len(used) > 3 else ""
+        lines.append(f"{name:<{width}}  {change} of {amount(limit)}{debt}{whose}")
     return lines
 
 
@@ -209,9 +231,11 @@ def _settled(settlement: dict[str, Any] | None, currency: str) -> list[str]:
         return []
     used = settlement["settled"]
     text = f"{used['tokens']:,} tokens, {amounts.money(used['cost'], currency)}"
-    return [f"{text} (usage {settlement['usage'].replace('_', ' ')}), {settlement['time']}"]
+    how = "adjusted to" if settlement.get("kind") == "adjustment" else "usage"
+    prices = f", prices {settlement['prices']}" if settlement.get("prices") else ""
+    return [f"{text} ({how} {settlement['usage'].replace('_', ' ')}{prices}), {settlement['time']}"]
 
 
 def _to_the_millisecond(dimension: str, amount: int) -> int:
     """A time that was measured, without the digits that mean nothing; anything else as it is."""
-    return round(amount, -6) if dimension == "active_time" else amount
+    return round(amount, -6) if dimension in amounts.TIMES else amount

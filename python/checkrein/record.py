@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from checkrein.sentences import for_agent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from checkrein.guard.classify import Failure
-    from checkrein.guard.run import Run
+    from checkrein.guard.door import Door
     from checkrein.guard.usage import Usage
 
 
@@ -139,12 +139,13 @@ def program_record(program: Any) -> dict[str, Any]:
         "policy": program.policy,
         "file": program.file,
         "currency": program.currency,
+        **({"prices": program.prices} if program.prices else {}),
         "statements": program.statements,
     }
 
 
 def decision_record(
-    run: Run, decision: Any, subject: str, failure: Failure | None, before: list[Any], after: list[Any]
+    run: Door, decision: Any, subject: str, failure: Failure | None, before: list[Any], after: list[Any]
 ) -> dict[str, Any]:
     """The record of one decision; money in nano-units, times in nanoseconds."""
     program = run.guard.program
@@ -154,7 +155,7 @@ def decision_record(
         "id": run.decision_id(decision),
         "time": _iso(run.clock.wall()),
         "run": run.id,
-        **_known(user=run.user, session=run.session),
+        **_whose(run),
         "event": decision.event,
         "subject": subject,
         "call": decision.call,
@@ -168,6 +169,7 @@ def decision_record(
         **({"at": f"{program.file}:{decision.line}"} if decision.line else {}),
         **({"undecided": True} if decision.undecided else {}),
         **({"latched": True} if decision.latched else {}),
+        **({"wrap_up": True} if decision.wrap_up else {}),
         "reserved": {"tokens": decision.reserved_tokens, "cost": decision.reserved_cost},
         "values": dict(decision.values),
         "votes": [list(vote) for vote in decision.votes],
@@ -175,17 +177,31 @@ def decision_record(
         **({"told": for_agent(decision)} if decision.outcome in REFUSED else {}),
         "limits_before": _compact(before),
         "limits_after": _compact(after),
+        **_known(prices=program.prices or None),
         "digest": program.digest,
     }
 
 
 def settlement_record(
-    run: Run, decision: Any, usage: Usage, settled: Any, after: list[Any]
+    run: Door, decision: Any, usage: Usage, settled: Any, after: list[Any]
 ) -> dict[str, Any]:
     """The record of what an attempt turned out to use."""
+    return _charged("settlement", run, decision, usage, settled, after)
+
+
+def adjustment_record(
+    run: Door, decision: Any, usage: Usage, settled: Any, after: list[Any]
+) -> dict[str, Any]:
+    """The record of what an attempt really used, learnt after its settlement."""
+    return _charged("adjustment", run, decision, usage, settled, after)
+
+
+def _charged(
+    kind: str, run: Door, decision: Any, usage: Usage, settled: Any, after: list[Any]
+) -> dict[str, Any]:
     return {
         "program": run.guard.program,
-        "kind": "settlement",
+        "kind": kind,
         "decision": run.decision_id(decision),
         "time": _iso(run.clock.wall()),
         "run": run.id,
@@ -193,14 +209,26 @@ def settlement_record(
         "usage": usage.kind,
         "reserved": {"tokens": settled.reserved_tokens, "cost": settled.reserved_cost},
         "settled": {"tokens": settled.tokens, "cost": settled.cost},
+        **_known(prices=run.guard.program.prices or None),
         "limits_after": _compact(after),
         "digest": run.guard.program.digest,
     }
 
 
-def _compact(limits: list[dict[str, Any]]) -> dict[str, list[int]]:
-    """`name.dimension` -> [limit, spent, held]."""
-    return {f"{c['name']}.{c['dimension']}": [c["limit"], c["spent"], c["held"]] for c in limits}
+def _compact(limits: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """`name.dimension` -> [limit, spent, held], and [leased, whose] of a limit wider than a run."""
+    compact: dict[str, list[Any]] = {}
+    for row in limits:
+        figures = [row["limit"], row["spent"], row["held"]]
+        if row["scope"] != "run":
+            figures += [row["leased"], row["scope"]]
+        compact[f"{row['name']}.{row['dimension']}"] = figures
+    return compact
+
+
+def _whose(run: Door) -> dict[str, Any]:
+    """Whose run it is: what the host says, and the ids that limits add up under."""
+    return {**run.names, **_known(scopes=dict(run.keys) or None, parent=run.parent_id)}
 
 
 def _known(**fields: Any) -> dict[str, Any]:

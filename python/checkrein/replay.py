@@ -6,7 +6,8 @@ was, without the results of calls that the policy did not let run. A stop ends t
 
 Tokens are estimates unless the trace reports them: used is a token per four bytes of text, the bound
 that is reserved before a call a token per byte. Neither the system prompt nor the tools' schemas are
-in most traces, so both may be too low there. The clock stands still unless messages carry times.
+in most traces, so both may be too low there. The clock stands still unless messages carry times. Limits
+of a user or another scope add up over the runs of a trace, in memory.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from checkrein import sentences
+from checkrein import _core, sentences
 from checkrein.errors import CheckreinError, EngineError
 from checkrein.guard import Guard, Run, VirtualClock
 from checkrein.guard.classify import Failure
@@ -91,14 +92,16 @@ def replay(
     replayed is a `Problem` at its place. Raises `CheckreinError` if `model` is not of the policy.
     """
     model = _model(program, model)
+    ledger = _core.Ledger.memory() if program.wide else None
     for recorded in read_trace(lines):
         if isinstance(recorded, Problem):
             yield recorded
             continue
         try:
-            yield _Replay(recorded, program, model, approve, sink).result()
+            yield _Replay(recorded, program, model, approve, sink, ledger).result()
         except EngineError as error:
-            yield Problem(recorded.line, str(error))
+            needed = "; say so in the line" if error.kind == "missing_scope" else ""
+            yield Problem(recorded.line, str(error).partition("; pass")[0] + needed)
 
 
 def _model(program: Any, wanted: str | None) -> str:
@@ -120,16 +123,25 @@ class _Replay:
     """One recorded run under way."""
 
     def __init__(
-        self, recorded: RecordedRun, program: Any, model: str, approve: bool, sink: Sink | None
+        self,
+        recorded: RecordedRun,
+        program: Any,
+        model: str,
+        approve: bool,
+        sink: Sink | None,
+        ledger: Any,
     ) -> None:
         self.recorded = recorded
         self.program = program
         self.model = model
         self.approve = approve
         first = next((e.time for e in recorded.events if e.time is not None), None)
-        self.clock = VirtualClock(wall=first or 0)
-        guard = Guard(program, sink=sink, clock=self.clock)
-        self.run: Run = guard.run(id=f"line{recorded.line}", seed=0, facts=recorded.facts)
+        # Runs that share limits share a clock that only goes forward: the time of their messages.
+        self.clock = VirtualClock(now=first or 0, wall=first or 0)
+        guard = Guard(program, sink=sink, clock=self.clock, ledger=ledger)
+        self.run: Run = guard.begin(
+            id=f"line{recorded.line}", seed=0, names=recorded.names, facts=recorded.facts
+        )
         self.open: dict[str, tuple[Any, str]] = {}
         self.report = Replayed(recorded.line, recorded.task, recorded.trial, recorded.reward)
 

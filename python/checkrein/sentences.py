@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from checkrein import amounts
 from checkrein.errors import Denied, Escalated, Failed, Refusal, Stopped
 from checkrein.nearest import closest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping, Sequence
 
 # As long as a declared name may be.
 _NAME_MAX = 128
 # Most names among which one that was meant is looked for: a denial must not take long.
 _CANDIDATES_MAX = 2_000
 
+WRAP_UP = "This is the last call that the limit leaves: close now."
+"""What the agent is told with a call that uses what a limit keeps for closing the work."""
+
 _CLASSES: dict[str, type[Refusal]] = {
     "stop": Stopped,
     "fail": Failed,
     "deny": Denied,
     "escalate": Escalated,
+}
+
+
+_WAITS = {
+    "lease": "has to wait until the store has answered for a shared limit",
+    "holds": "has to wait for calls under way, which hold what is left of a limit",
 }
 
 
@@ -41,13 +51,14 @@ def for_developer(decision: Any, subject: str, file: str) -> str:
         "fail": f"given up in state `{decision.state}`",
         "deny": "denied",
         "escalate": f"waits for a person in queue `{decision.queue}`",
-        "wait": "has to wait",
+        "wait": _WAITS.get(decision.by, "has to wait") if decision.kind == "built-in" else "has to wait",
         "allow": "allowed",
     }[decision.outcome]
     by = f"{decision.kind} `{decision.by}`" if decision.by else "no statement"
     where = f" at {file}:{decision.line}" if decision.line else ""
     why = f": {decision.reason}" if decision.reason else ""
-    undecided = " (it could not be decided, so it voted its own outcome)" if decision.undecided else ""
+    doubt = "the run does not say whose it is" if decision.kind == "limit" else "it could not be decided"
+    undecided = f" ({doubt}, so it voted its own outcome)" if decision.undecided else ""
     return f"{subject} {verdict} by {by}{where}{why}{undecided}"
 
 
@@ -70,14 +81,41 @@ def _sentence(words: str) -> str:
     return words[0].upper() + words[1:] + ("" if words[-1] in ".!?" else ".")
 
 
-def refusal(decision: Any, subject: str, file: str, id: str, declared: Collection[str] = ()) -> Refusal:
+def standing(decision: Any, limits: Sequence[Mapping[str, Any]], currency: str) -> str:
+    """Where the limit stands that decided: what is spent of it and, apart from that, what is only held.
+
+    Of several bounds the fullest is named; `limits` are those of the run.
+    """
+    rows = [row for row in limits if row["name"] == decision.by and row["limit"] > row["free"]]
+    if not rows:
+        return ""
+    row = min(rows, key=lambda row: row["free"] / row["limit"] if row["limit"] else 0)
+    dimension = row["dimension"]
+
+    def shown(value: int) -> str:
+        if dimension in amounts.TIMES:
+            value = round(value, -6)
+        return amounts.amount(dimension, value, currency)
+
+    text = f"{dimension}: {shown(row['spent'])} of {shown(row['limit'])} is spent"
+    text += f", {shown(row['held'])} more held" if row["held"] else ""
+    text += f", {shown(row['leased'])} lent to other processes" if row["leased"] else ""
+    text += f", a debt of {shown(row['spent'] - row['limit'])}" if row["spent"] > row["limit"] else ""
+    return text + ("" if row["scope"] == "run" else f", by {row['scope']}")
+
+
+def refusal(
+    decision: Any, subject: str, file: str, id: str, declared: Collection[str] = (), standing: str = ""
+) -> Refusal:
     """The exception that carries `decision` to the host.
 
-    `declared` are the names that there are, if the decision is about one that there is not.
+    `declared` are the names that there are, if the decision is about one that there is not; `standing`
+    says where the limit stands that decided.
     """
     kind = _CLASSES[decision.outcome]
     meant = _meant(subject, declared)
-    return kind(f"{for_developer(decision, subject, file)}{meant} [{id}]", decision, id)
+    stands = f" ({standing})" if standing else ""
+    return kind(f"{for_developer(decision, subject, file)}{stands}{meant} [{id}]", decision, id)
 
 
 def _meant(subject: str, declared: Collection[str]) -> str:

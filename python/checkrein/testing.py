@@ -4,8 +4,9 @@
         assert result.passed, result
 
 Every call of a test is one logical call: asked, asked again after each `wait` (the clock moves on by
-itself), failed as its `fails` says, until the decision is final. What a test can't do: run two calls
-at the same time, or reach a real model or tool.
+itself), failed as its `fails` says, until the decision is final. What is spent under the limits of a
+user or another scope is kept in memory and ends with the test. What a test can't do: run two calls at
+the same time, or reach a real model or tool.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def run_tests(policy: tree.Policy, program: Any) -> list[Result]:
     """Run the `test` blocks of a parsed policy through `program`, its compiled form."""
     from checkrein.language import tree
 
-    return [_Rehearsal(policy, program).result(test) for test in policy.of(tree.Test)]
+    return [_Rehearsal(policy, program, test).result() for test in policy.of(tree.Test)]
 
 
 @dataclass(slots=True)
@@ -122,19 +123,24 @@ class _Call:
 
 
 class _Rehearsal:
-    """One test: a fresh run of the policy, with a clock of its own."""
+    """One test: a fresh run of the policy, with a clock and a ledger of its own."""
 
-    def __init__(self, policy: tree.Policy, program: Any) -> None:
+    def __init__(self, policy: tree.Policy, program: Any, test: tree.Test) -> None:
         self.policy = policy
-        self.clock = VirtualClock()
-        self.run = Guard(program, clock=self.clock).run(id="test", seed=0)
+        self.test = test
+        begins, self.items = _beginning(test)
+        self.clock = VirtualClock(wall=begins)
+        self.guard = Guard(program, clock=self.clock)
+        facts = {fact.text: _host_value(literal) for fact, literal in test.facts}
+        names = {word: name.text for word, name in test.scopes}
+        self.run = self.guard.begin(id="test", seed=0, names=names, facts=facts)
         self.calls: list[_Call] = []
         self.misses: list[Miss] = []
 
-    def result(self, test: tree.Test) -> Result:
-        self._play(test.items)
-        self.run.end()
-        return Result(test.name.text, self.policy.file, test.span.line, tuple(self.misses))
+    def result(self) -> Result:
+        self._play(self.items)
+        self.guard.close()
+        return Result(self.test.name.text, self.policy.file, self.test.span.line, tuple(self.misses))
 
     def _play(self, items: Iterable[tree.TestItem]) -> None:
         from checkrein.language import tree
@@ -149,6 +155,8 @@ class _Rehearsal:
                             self._play(item.items)
                     case tree.Wait():
                         self.clock.advance(item.duration)
+                    case tree.Clock():
+                        self._move_clock(item)
                     case tree.Answer():
                         self._answer(item)
                     case tree.Expect():
@@ -157,6 +165,12 @@ class _Rehearsal:
                 self._miss(item.span, "an event that the engine takes", str(error))
 
     # -- events ---------------------------------------------------------------------------------------
+
+    def _move_clock(self, item: tree.Clock) -> None:
+        if item.wall < self.clock.wall():
+            self._miss(item.span, "a time that is not over", "the clock past it: it never goes back")
+        else:
+            self.clock.advance(item.wall - self.clock.wall())
 
     def _call(self, item: tree.Call) -> None:
         facts = {fact.text: _host_value(literal) for fact, literal in item.facts}
@@ -238,6 +252,15 @@ class _Rehearsal:
 
         declared = next((t for t in self.policy.of(tree.Tool) if t.name.text == tool), None)
         return {arg.name.text: arg.type.unit for arg in declared.args} if declared else {}
+
+
+def _beginning(test: tree.Test) -> tuple[int, tuple[tree.TestItem, ...]]:
+    """When a test begins, and what happens from then on: a time before everything else is its beginning."""
+    from checkrein.language import tree
+
+    if test.items and isinstance(test.items[0], tree.Clock):
+        return test.items[0].wall, test.items[1:]
+    return 0, test.items
 
 
 def _host_value(literal: tree.Literal, unit: str | None = None) -> Any:

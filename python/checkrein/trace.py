@@ -1,7 +1,8 @@
 """Recorded agent runs, read from JSON lines: what `replay` feeds through the engine.
 
 A line is one run: an object with `traj` or `messages`, a list of messages in the style of OpenAI's
-chat API, and optionally `task_id`, `trial`, `reward` and `facts` (host facts that hold for the run).
+chat API, and optionally `task_id`, `trial`, `reward`, `facts` (host facts that hold for the run) and
+whose it was: `user`, `session`, `team`, `org`.
 A message has a `role`: `system`, `user`, `assistant` (with `content`, `tool_calls` of `id` and
 `function.name` and `function.arguments`, the arguments as JSON text) or `tool` (with `tool_call_id`
 and `content`). It may carry a `time` or `timestamp` (seconds, or ISO 8601) and, from the assistant,
@@ -16,6 +17,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
+from checkrein.guard.scopes import WORDS
 from checkrein.guard.usage import Usage, read_usage
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ class RecordedRun:
     reward: float | None
     facts: Mapping[str, Any]
     events: tuple[ModelTurn | ToolResult, ...]
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ def _run(line: int, record: dict[str, Any]) -> RecordedRun:
         None if reward is None else float(reward),
         _object(facts, "`facts`"),
         tuple(_Reader().events(messages)),
+        {word: str(record[word]) for word in WORDS if record.get(word) is not None},
     )
 
 

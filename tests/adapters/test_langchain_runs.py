@@ -163,3 +163,34 @@ def test_the_deadline_is_the_clients_timeout(serve, make_guard):
 def test_names_that_the_policy_does_not_declare_are_refused_at_once(make_guard):
     with pytest.raises(checkrein.EngineError, match="lrage"):
         langchain.middleware(make_guard(), models={"lrage": None})
+
+
+def test_the_thread_is_the_session_and_the_config_may_name_the_user(serve, make_guard, shop, records):
+    limit = 'limit "talk" on session { model_calls <= 2 } else stop "over_limit"'
+    server = serve({"large-1": say("a")})
+    guard = make_guard(limit, 'limit "each" on user { model_calls <= 3 } else stop "over_limit"')
+    agent = agent_of(guard, server, shop.tools)
+
+    def outcome(thread, user):
+        config = {"configurable": {"thread_id": thread, "user_id": user}}
+        return agent.invoke(question(), config)["checkrein_outcome"]
+
+    assert [outcome("t1", "u1") for _ in range(3)] == ["completed", "completed", "over_limit"]
+    assert [outcome("t2", "u1") for _ in range(2)] == ["completed", "over_limit"]
+    assert outcome("t3", "u2") == "completed"
+    assert {(r["session"], r["user"]) for r in records.decisions()} == {
+        ("t1", "u1"), ("t2", "u1"), ("t3", "u2"),
+    }  # fmt: skip
+    with pytest.raises(checkrein.EngineError) as caught:
+        agent.invoke(question())
+    assert caught.value.kind == "missing_scope"
+
+
+def test_the_last_call_is_told_that_it_is_the_last(serve, make_guard, shop):
+    wrapping = 'limit "words" on run { tokens <= 4k tokens wrap up 1 call 2k tokens } else stop "over_limit"'
+    server = serve({"large-1": call_tool("search", query="more")})
+    result = agent_of(make_guard(wrapping), server, shop.tools).invoke(question())
+    assert result["checkrein_outcome"] == "over_limit"
+    told = ["This is the last call that the limit leaves: close now." in str(r.body) for r in server.requests]
+    assert told[-1]
+    assert told.count(True) == 1

@@ -54,11 +54,11 @@ def engine_round(run: object, first: int, args: list[dict[str, object]]) -> list
         now += 1000
         begun = clock()
         if number % 2:
-            decision = tool_call(now, None, "refund", args[number], FACTS)
-            settle(now, decision.attempt, "exact")
+            decision = tool_call(now, 0, None, "refund", args[number], FACTS)
+            settle(now, 0, decision.attempt, "exact")
         else:
-            decision = model_call(now, None, "large", 900, 300, FACTS)
-            settle(now, decision.attempt, "exact", 800, 120)
+            decision = model_call(now, 0, None, "large", 900, 300, FACTS)
+            settle(now, 0, decision.attempt, "exact", 800, 120)
         took.append(clock() - begun)
     return took
 
@@ -126,14 +126,14 @@ def same_answers(program: object) -> int:
     for number in range(300):
         facts = {**FACTS, "risk.score": (number % 11) / 10, "ticket.reopened": number % 13}
         if number % 5 == 0:
-            ours = run.tool_call(number, None, "search_kb", {"query": f"q{number}"}, facts)
+            ours = run.tool_call(number, 0, None, "search_kb", {"query": f"q{number}"}, facts)
             theirs = hand.tool_call(number, "search_kb", {"query": f"q{number}"}, facts)
         elif number % 2:
             arguments = {"order_id": f"o{number}", "amount": number * 61}
-            ours = run.tool_call(number, None, "refund", arguments, facts)
+            ours = run.tool_call(number, 0, None, "refund", arguments, facts)
             theirs = hand.tool_call(number, "refund", arguments, facts)
         else:
-            ours = run.model_call(number, None, "large", 900, 300, facts)
+            ours = run.model_call(number, 0, None, "large", 900, 300, facts)
             theirs = hand.model_call(number, "large", 900, 300, facts)
         if (ours.outcome, ours.by, ours.model) != (theirs["outcome"], theirs["by"], theirs["model"]):
             raise SystemExit(
@@ -142,10 +142,10 @@ def same_answers(program: object) -> int:
         equal += 1
         if ours.outcome == "allow":
             if ours.event == "model call":
-                run.settle(number, ours.attempt, "exact", 800, 120)
+                run.settle(number, 0, ours.attempt, "exact", 800, 120)
                 hand.settle_model(theirs, 800, 120)
             else:
-                run.settle(number, ours.attempt, "exact")
+                run.settle(number, 0, ours.attempt, "exact")
                 hand.settle_tool("search_kb" if number % 5 == 0 else "refund")
     return equal
 
@@ -162,8 +162,8 @@ def time_all(log: Path) -> None:
     program = guard.program
     equal = same_answers(program)
     run, hand = _core.Run(program, seed=1, now=0), ByHand()
-    looked = run.tool_call(1, None, "search_kb", {"query": "x"}, FACTS)
-    run.settle(1, looked.attempt, "exact")
+    looked = run.tool_call(1, 0, None, "search_kb", {"query": "x"}, FACTS)
+    run.settle(1, 0, looked.attempt, "exact")
     hand.tool_call(1, "search_kb", {"query": "x"}, FACTS)
     hand.settle_tool("search_kb")
     plain, logged = guard.run(), checkrein.load(HERE / "policy.rein", log=log).run()

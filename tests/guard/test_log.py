@@ -153,3 +153,12 @@ def test_a_call_that_is_collected_while_a_record_is_written_is_recorded_too(make
     with guard.run(user=Collecting()) as run:
         assert search(run) == "x"
     assert any(r.get("error") == "cancelled" for r in read_log(log) if r.get("run") == "abandoned")
+
+
+def test_the_log_says_which_prices_were_counted_with(make_guard, log):
+    listed = 'model "listed" is "openai/gpt-4o" { place cloud window 100k tokens output 1k tokens }'
+    guard = make_guard(listed, log=log)
+    with guard.run() as run:
+        run.settle(run.decide(model="listed", input_tokens=1, max_tokens=1))
+    assert guard.program.prices
+    assert {record.get("prices") for record in read_log(log)} == {guard.program.prices}

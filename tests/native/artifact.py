@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 DIMENSIONS = ("text", "flag", "count", "money", "tokens", "duration", "percent")
-BOUNDS = ("cost", "tokens", "steps", "model_calls", "tool_calls", "active_time")
+MEASURES = (
+    "cost", "tokens", "input_tokens", "output_tokens", "steps", "model_calls", "tool_calls", "attempts",
+    "retries", "escalations", "active_time", "wall_time",
+)  # fmt: skip
+SCOPES = ("run", "session", "user", "team", "org")
 KINDS = ("limit", "retry", "require", "route", "order", "loop", "rule")
 OPERATORS = ("==", "!=", "<", "<=", ">", ">=")
 UNITS = {None: 0, "units": 1, "cents": 2}
@@ -43,6 +47,9 @@ class Artifact:
     queues: list[tuple[str, int]] = field(default_factory=list)
     limits: dict[str, tuple[dict[str, int], str]] = field(default_factory=dict)
     rules: list[Rule] = field(default_factory=list)
+    scopes: dict[str, str] = field(default_factory=dict)
+    """The scope of a limit that is not a run's: a word, or the name of a fact."""
+    shared: bool = False
 
     def host(self, name: str, dimension: str, *choices: str, optional: bool = True) -> str:
         """Declare a host fact."""
@@ -72,7 +79,7 @@ def several(items: Iterable[bytes]) -> bytes:
 
 def seal(payload: bytes) -> bytes:
     """Put the header before a payload."""
-    head = b"REIN" + struct.pack("<HH", 1, 1) + b"slice002" + hashlib.sha256(payload).digest()
+    head = b"REIN" + struct.pack("<HH", 1, 1) + b"slice003" + hashlib.sha256(payload).digest()
     return head + struct.pack("<I", len(payload)) + payload
 
 
@@ -116,14 +123,15 @@ class Writer:
         self.condition = iter(range(len(conditions)))
         return b"".join(
             [
-                self.s("test") + self.s("test.rein") + self.s("$"),
+                self.s("test") + self.s("test.rein") + self.s("$") + self.s("") + bytes([self.a.shared]),
                 several(map(self.fact, self.facts)),
                 several(map(self.model, sorted(self.a.models))),
                 several(self.tool(name, args) for name, args in sorted(self.a.tools.items())),
                 several(
                     self.s(name) + b"\0" + self.optional("told", self.s) for name in sorted(self.a.states)
                 ),
-                several(self.s(name) + u(expires) + b"\0" for name, expires in sorted(self.a.queues)),
+                several(self.s(name) + u(expires) + b"\0\0" for name, expires in sorted(self.a.queues)),
+                several([]),
                 several(several(map(self.op, condition)) for condition in conditions),
                 several(map(self.statement, self.statements)),
                 several(map(self.rule, self.rules)),
@@ -140,9 +148,12 @@ class Writer:
         return self.s(name) + codes + written + several(map(self.s, choices))
 
     def model(self, name: str) -> bytes:
-        # Tier 1, in the cloud, a window of 1000 tokens, 100 tokens out, $1 and $2 a million.
-        numbers = u(1) + b"\1" + u(1000) + u(100) + u(1) + b"\1" + u(10**9) + u(2 * 10**9)
-        return self.s(name) + self.s(f"test/{name}") + numbers
+        # Tier 1, in the cloud, a window of 1000 tokens, 100 tokens out, $1 and $2 a million; from a cache
+        # a tenth, into it five quarters.
+        numbers = u(1) + b"\1" + u(1000) + u(100) + u(1)
+        rates = (10**9, 2 * 10**9, 10**8, 125 * 10**7, 2 * 10**9)
+        tariff = u(0) + u(0) + u(1440) + b"".join(map(u, rates))
+        return self.s(name) + self.s(f"test/{name}") + numbers + b"\1" + several([tariff])
 
     def tool(self, name: str, args: list[tuple[str, str, str | None]]) -> bytes:
         keys = [(fact[0], fact[1]) for fact in self.facts]
@@ -186,7 +197,14 @@ class Writer:
         return stmt + selector + condition + self.outcome(rule.outcome) + self.s(rule.reason)
 
     def limit(self, name: str, bounds: dict[str, int], state: str) -> bytes:
-        ordered = sorted((BOUNDS.index(bound), most) for bound, most in bounds.items())
-        written = several(bytes([bound]) + u(most) for bound, most in ordered)
+        ordered = sorted((MEASURES.index(bound), most) for bound, most in bounds.items())
+        written = several(bytes([bound]) + u(most) + u(0) for bound, most in ordered)
         stmt = u(self.statements.index((name, "limit")))
-        return stmt + written + several([]) + self.outcome(("stop", state)) + b"\0"
+        scope = self.a.scopes.get(name, "run")
+        if scope in SCOPES:
+            whose = bytes([SCOPES.index(scope)])
+        else:
+            whose = b"\5" + u(next(i for i, fact in enumerate(self.facts) if fact[0] == scope))
+        # For ever; attempts are counted; without the store what is leased is spent; no wrapping up.
+        kept = b"\0" + written + b"\0" + b"\0" + u(0)
+        return stmt + whose + kept + several([]) + self.outcome(("stop", state)) + b"\0"

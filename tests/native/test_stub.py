@@ -14,7 +14,14 @@ from checkrein import _core
 
 ROOT = Path(__file__).parents[2]
 STUB = ast.parse((ROOT / "python/checkrein/_core.pyi").read_text())
-CLASSES = {node.name: node for node in STUB.body if isinstance(node, ast.ClassDef) and node.name[0] != "_"}
+# What the stub imports from these is the rest of it, each file being as long as a file may be.
+PARTS = [ast.parse((ROOT / f"python/checkrein/{part}.pyi").read_text()) for part in ("_decisions", "_stores")]
+CLASSES = {
+    node.name: node
+    for part in (STUB, *PARTS)
+    for node in part.body
+    if isinstance(node, ast.ClassDef) and node.name[0] != "_"
+}
 FUNCTIONS = {node.name: node for node in STUB.body if isinstance(node, ast.FunctionDef)}
 CONSTANTS = {
     node.target.id
@@ -32,7 +39,10 @@ def parameters(node: ast.FunctionDef) -> list[tuple[str, object]]:
     positional = node.args.args
     defaults = [inspect.Parameter.empty] * (len(positional) - len(node.args.defaults))
     defaults += [ast.literal_eval(default) for default in node.args.defaults]
-    named = [(arg.arg, inspect.Parameter.empty) for arg in node.args.kwonlyargs]
+    named = [
+        (arg.arg, inspect.Parameter.empty if default is None else ast.literal_eval(default))
+        for arg, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    ]
     return [
         (arg.arg, default)
         for arg, default in zip(positional, defaults, strict=True)

@@ -39,7 +39,7 @@ def as_fact(dimension: str, value: object) -> str:
     fact = artifact.host("x.value", dimension)
     artifact.rules = [Rule("probe", ("model", None), when=[("has", fact)])]
     run = _core.Run(_core.Program.load(bytes(artifact)), seed=0, now=0)
-    return seen(run.model_call(0, None, "m", 1, None, {fact: value}))
+    return seen(run.model_call(0, 0, None, "m", 1, None, {fact: value}))
 
 
 def as_argument(dimension: str, value: object, unit: str | None) -> str:
@@ -48,7 +48,7 @@ def as_argument(dimension: str, value: object, unit: str | None) -> str:
     artifact.facts.append(("call.args.x", dimension, "arg", "optional", None, ()))
     artifact.rules = [Rule("probe", ("tool", "t"), when=[("has", "call.args.x")])]
     run = _core.Run(_core.Program.load(bytes(artifact)), seed=0, now=0)
-    return seen(run.tool_call(0, None, "t", {"x": value}))
+    return seen(run.tool_call(0, 0, None, "t", {"x": value}))
 
 
 def digest(text: str) -> str:
@@ -57,7 +57,7 @@ def digest(text: str) -> str:
 
 TABLE = [
     ("text", "chat", digest("chat")),
-    ("text", "", digest("")),
+    ("text", "", ""),
     ("text", "x.value", "x.value"),
     ("text", Kind.CHAT, digest("chat")),
     ("text", "a\ud800", ILL),
@@ -191,4 +191,4 @@ def test_a_value_outside_the_choices_is_ill_typed() -> None:
     program = _core.Program.load(bytes(artifact))
     for value, text in [("a", "a"), ("c", ILL), (None, "missing")]:
         run = _core.Run(program, seed=0, now=0)
-        assert seen(run.model_call(0, None, "m", 1, None, {fact: value})) == text
+        assert seen(run.model_call(0, 0, None, "m", 1, None, {fact: value})) == text

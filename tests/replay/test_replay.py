@@ -5,7 +5,7 @@ import json
 import pytest
 
 import checkrein
-from checkrein.replay import Problem
+from checkrein.replay import Problem, replay
 
 
 class Kept:
@@ -184,3 +184,43 @@ def test_the_recorded_model_must_be_known(replayed, trace, tmp_path):
 
     with pytest.raises(checkrein.CheckreinError, match="declares no models; declare the model"):
         list(replay([], checkrein.load(policy, log=None).program))
+
+
+WIDE = """
+language 1 policy "wide"
+model "m" is "t/m" { place cloud window 100k tokens output 1k tokens price free }
+tool "look" { class retrieve args { "q" count optional } }
+limit "per user" on user each day { tool_calls <= 1 } else deny
+"""
+
+
+@pytest.fixture
+def wide(tmp_path):
+    (tmp_path / "wide.rein").write_text(WIDE)
+    return checkrein.load(tmp_path / "wide.rein", log=None, store="memory:").program
+
+
+def looking(trace, when=None, **about):
+    times = {} if when is None else {"time": when}
+    return trace(**about).user(**times).model(("look", {"q": 1}), **times).result(**times).line()
+
+
+def test_limits_add_up_over_the_runs_of_a_user(wide, trace):
+    lines = [looking(trace, user="u1"), looking(trace, user="u2"), looking(trace, user="u1")]
+    runs = list(replay(lines, wide))
+    assert [[v.by for v in run.verdicts] for run in runs] == [[], [], ["per user"]]
+
+
+def test_the_times_of_a_trace_are_its_calendar(wide, trace):
+    noon = 1_767_268_800  # of the first day of a year
+    lines = [looking(trace, noon + hours * 3600, user="u1") for hours in (0, 11, 13)]
+    runs = list(replay(lines, wide))
+    assert [[v.by for v in run.verdicts] for run in runs] == [[], ["per user"], []]
+
+
+def test_a_line_that_does_not_say_whose_it_is_is_a_problem(wide, trace):
+    problem, run = replay([looking(trace), looking(trace, user="u1")], wide)
+    assert isinstance(problem, Problem)
+    assert (problem.line, "each `user`" in problem.message) == (1, True)
+    assert problem.message.endswith("say so in the line")
+    assert run.verdicts == []

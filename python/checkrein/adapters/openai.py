@@ -252,7 +252,7 @@ def _asks_usage(settings: Mapping[str, Any]) -> bool:
 
 def _used(value: Any) -> Usage | None:
     """The usage that a response, or one event of a stream, reports."""
-    return read_usage(value) or read_usage(getattr(value, "response", None))
+    return read_usage(value)
 
 
 async def _then_hide(result: Any) -> Any:

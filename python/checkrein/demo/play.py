@@ -55,7 +55,8 @@ def every_scene(log: str | PathLike[str] | None) -> int:
     """Play and print everything; 0, or 1 if two counts of the same money differ."""
     journal = Journal(Path(log or DEFAULT_LOG))
     guard = checkrein.load(POLICY, log=journal)
-    price = guard.models["large"]["price"]
+    (tariff,) = guard.models["large"]["price"]
+    price = tariff["input"], tariff["output"]
     report = Report()
     report.opening(str(POLICY), _opening(price))
     played: list[Played] = []

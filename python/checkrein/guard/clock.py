@@ -14,7 +14,7 @@ class Clock(Protocol):
         ...
 
     def wall(self) -> int:
-        """Time since the Unix epoch, for records only; no decision depends on it."""
+        """Time since the Unix epoch: for records, the windows of the calendar, prices by the hour."""
         ...
 
     def sleep(self, duration: int) -> None:

@@ -7,14 +7,17 @@ from collections.abc import Callable, Collection, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary, finalize
 
 from checkrein import _core
-from checkrein.errors import LoadError
+from checkrein.errors import EngineError, LoadError
 from checkrein.guard.approval import Approver
 from checkrein.guard.clock import Clock, SystemClock
 from checkrein.guard.context import run_of
 from checkrein.guard.run import Run
+from checkrein.guard.scopes import Scopes
 from checkrein.guard.signature import bind_arguments, is_asynchronous
+from checkrein.guard.store import CLOSING_SECONDS, open_ledger, unwatch, watch
 from checkrein.record import DEFAULT_LOG, JsonlSink, Sink
 
 
@@ -24,11 +27,16 @@ def load(
     log: str | PathLike[str] | Sink | None = DEFAULT_LOG,
     approver: Approver | None = None,
     clock: Clock | None = None,
+    store: str | PathLike[str] | None = None,
+    durable: bool = False,
 ) -> Guard:
     """Load a policy: a `.rein` source (compiled here) or a `.reinc` artifact (no parser needed).
 
     `log` is where decision records go: a file, a sink, or None for nowhere. `approver` is asked
-    when the policy escalates. Raises `PolicyError` with every mistake, or `LoadError`.
+    when the policy escalates. `store` is where limits wider than a run keep what is spent: a file (by
+    default `.checkrein/ledger.db`, if the policy has such limits), `redis://...` or `memory:`. With
+    `durable`, what an attempt used is on the disk before its call returns. Raises `PolicyError` with
+    every mistake, or `LoadError`.
     """
     path = Path(path)
     try:
@@ -40,8 +48,15 @@ def load(
         from checkrein.language import compile_source
 
         data = compile_source(data, str(path))
+    program = _core.Program.load(data)
+    clock = clock or SystemClock()
+    ledger = open_ledger(program, store, durable, clock)
     sink = JsonlSink(Path(log)) if isinstance(log, (str, PathLike)) else log
-    return Guard(_core.Program.load(data), sink=sink, approver=approver, clock=clock)
+    guard = Guard(program, sink=sink, approver=approver, clock=clock, ledger=ledger)
+    if ledger is not None:
+        watch(guard)
+        finalize(guard, ledger.close, CLOSING_SECONDS).atexit = False
+    return guard
 
 
 class Guard:
@@ -54,30 +69,75 @@ class Guard:
         sink: Sink | None = None,
         approver: Approver | None = None,
         clock: Clock | None = None,
+        ledger: Any = None,
     ) -> None:
         self.program = program
+        # Without a store a process of its own adds up, never each run by itself.
+        self.ledger = _core.Ledger.memory() if ledger is None and program.wide else ledger
         self.sink = sink
         self.approver = approver
         self.clock: Clock = clock or SystemClock()
         self.models: dict[str, dict[str, Any]] = {m["name"]: m for m in program.models}
         self.tools: dict[str, dict[str, Any]] = {t["name"]: t for t in program.tools}
         self.tool_timeouts: dict[str, int | None] = {t["name"]: t["timeout_ns"] for t in program.tools}
+        self._runs: WeakValueDictionary[int, Run] = WeakValueDictionary()
+        self.closed = False
 
     def run(
         self,
         *,
         id: str | None = None,
         seed: int | None = None,
-        user: str | None = None,
-        session: str | None = None,
+        user: Any = None,
+        session: Any = None,
+        team: Any = None,
+        org: Any = None,
         facts: Mapping[str, Any] | None = None,
         approver: Approver | None = None,
     ) -> Run:
         """Begin a run. `facts` hold for all its calls; `seed` fixes the jitter of its retries.
 
-        Ids are the host's words, kept in the records; `id` is made up if it is left out.
+        `session`, `user`, `team` and `org` say whose run it is: they are kept in the records, and limits
+        on each of them add up under these ids. `id` is made up if it is left out.
+
+        Raises `EngineError` of kind `missing_scope` if the policy has a limit on each of something and
+        the run does not say which.
         """
-        return Run(self, id=id, seed=seed, user=user, session=session, facts=facts, approver=approver)
+        names = {"user": user, "session": session, "team": team, "org": org}
+        return self.begin(id=id, seed=seed, names=names, facts=facts, approver=approver)
+
+    def begin(self, *, scopes: Scopes | None = None, parent: Run | None = None, **parts: Any) -> Run:
+        """Begin a run with the parts that `Run` takes; hosts use `run` and `Run.child`."""
+        if self.closed:
+            raise EngineError("this guard was closed; load the policy again", "closed")
+        run = Run(self, scopes=scopes, parent=parent, **parts)
+        self._runs[id(run)] = run
+        return run
+
+    def close(self) -> None:
+        """End the runs that are still open, give back what this process has leased, and close the log.
+
+        Also done when the interpreter exits. Closing twice changes nothing.
+        """
+        self.closed = True
+        unwatch(self)
+        for reference in self._runs.valuerefs():
+            run = reference()
+            if run is not None:
+                run.end()
+        if self.ledger is not None:
+            self.ledger.close(CLOSING_SECONDS)
+        if isinstance(self.sink, JsonlSink):
+            self.sink.close()
+
+    def forking(self, moment: str) -> None:
+        """The process forks: neither the store's connection nor the leases may be used on both sides."""
+        if moment == "before":
+            self.ledger.before_fork()
+            return
+        if moment == "child":
+            self._runs = WeakValueDictionary()
+        self.ledger.after_fork(moment == "child", self.clock.now(), self.clock.wall())
 
     def instead_of(self, decision: Any) -> Collection[str]:
         """The names that are declared, if `decision` denies a call because its own is not."""

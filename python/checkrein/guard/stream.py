@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from checkrein.errors import EngineError
 from checkrein.guard.classify import classify
-from checkrein.guard.usage import UNKNOWN, Usage
+from checkrein.guard.usage import UNKNOWN, Usage, lower_bound, merge_usage
 
 if TYPE_CHECKING:
+    from checkrein.guard.door import Door
     from checkrein.guard.drive import Request
     from checkrein.guard.run import Run
 
@@ -33,12 +34,15 @@ def guarded_stream(run: Run, decision: Any, request: Request, source: Any) -> An
 
 
 @contextmanager
-def unless_ended(run: Run) -> Iterator[None]:
-    """A run that has ended took the whole hold of its open attempts; what they say later is too late."""
+def unless_ended(run: Door) -> Iterator[None]:
+    """A run that has ended took the whole hold of its open attempts; what they say later is too late.
+
+    So is what a fork says about the attempts of the process that it came from.
+    """
     try:
         yield
     except EngineError as error:
-        if error.kind != "already_settled" or not run.ended:
+        if error.kind != "forked" and (error.kind != "already_settled" or not run.ended):
             raise
 
 
@@ -60,7 +64,7 @@ class _Settling:
 
     def _saw(self, chunk: Any) -> None:
         self._begun = True
-        self._usage = self._request.read(chunk) or self._usage
+        self._usage = merge_usage(self._usage, self._request.read(chunk))
 
     def _finish(self) -> None:
         if self._open:
@@ -87,8 +91,7 @@ class _Settling:
             self._run.settle(self._decision, usage)
 
     def _lower_bound(self) -> Usage:
-        seen = self._usage
-        return Usage("at_least", seen.input_tokens, seen.output_tokens) if seen else UNKNOWN
+        return lower_bound(self._usage)
 
     def __del__(self) -> None:
         # The collector may run in the middle of an event of this very run: only leave a note.

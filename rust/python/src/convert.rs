@@ -3,6 +3,8 @@
 //! Exact or ill-typed, never rounded: a number crosses as an integer or through its shortest decimal
 //! text, and nothing is computed with floats.
 
+use std::time::Duration;
+
 use policy_core::{Dimension, MAX_QUANTITY, Slot};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -104,6 +106,39 @@ numbers! {
     Seed: "the seed", u64::MAX, "2^64 - 1";
     Id: "the id of a call, attempt or request", u64::MAX, "2^64 - 1";
     Tokens: "the number of tokens", MAX_QUANTITY, "2^53 - 1";
+}
+
+/// A wall clock, which may be wrong by any amount without stopping a run: what is out of range counts as the
+/// nearest that is in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wall(pub(crate) u64);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Wall {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        match value.extract::<u64>() {
+            Ok(wall) => Ok(Self(wall)),
+            Err(_) if value.is_instance_of::<PyInt>() => Ok(Self(if value.lt(0)? { 0 } else { u64::MAX })),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// How long to wait for a store, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience(pub(crate) Duration);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Patience {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let seconds = value.extract::<f64>()?;
+        Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| {
+            let message = format!("the timeout is `{seconds}`; pass a number of seconds, 0 or more");
+            errors::engine_error(value.py(), "bad_value", message)
+        })
+    }
 }
 
 fn out_of_range(value: &Bound<'_, PyAny>, what: &str, most: &str) -> PyErr {

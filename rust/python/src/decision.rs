@@ -146,6 +146,11 @@ impl Decision {
     }
 
     #[getter]
+    fn wrap_up(&self) -> bool {
+        self.core.wrap_up
+    }
+
+    #[getter]
     fn request(&self) -> Option<u64> {
         self.core.asked.map(|asked| asked.request)
     }
@@ -226,6 +231,21 @@ impl Settlement {
     #[getter]
     fn output_tokens(&self) -> u64 {
         self.0.output_tokens
+    }
+
+    #[getter]
+    fn cache_read_tokens(&self) -> u64 {
+        self.0.cache_read_tokens
+    }
+
+    #[getter]
+    fn cache_write_tokens(&self) -> u64 {
+        self.0.cache_write_tokens
+    }
+
+    #[getter]
+    fn reasoning_tokens(&self) -> u64 {
+        self.0.reasoning_tokens
     }
 
     #[getter]

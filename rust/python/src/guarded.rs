@@ -49,6 +49,11 @@ impl<R> Guarded<R> {
         if state.broken { Err(Broken) } else { Self::attempt(&mut state, ended, event) }
     }
 
+    /// What is inside, for the last owner.
+    pub(crate) fn last(&mut self) -> &mut R {
+        &mut self.state.get_mut().unwrap_or_else(PoisonError::into_inner).run
+    }
+
     fn attempt<T>(
         state: &mut State<R>,
         ended: impl FnOnce() -> R,

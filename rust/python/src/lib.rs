@@ -1,8 +1,9 @@
 //! The Python face of the engine: translation only. No decision is taken here.
 //!
 //! `convert` and `facts` read host values, `canonical` and `decimal` are their exact texts, `errors`
-//! raises, `render` shows; `program`, `run` and `decision` are the classes. The documentation for users is
-//! in the stub, `python/checkrein/_core.pyi`.
+//! raises, `render` shows; `program`, `run`, `decision`, `ledger` and `operator` are the classes, `live`,
+//! `scopes`, `readings` and `records` what a run needs besides. The documentation for users is in the stub,
+//! `python/checkrein/_core.pyi`.
 
 mod canonical;
 mod convert;
@@ -12,10 +13,17 @@ mod errors;
 mod facts;
 mod guarded;
 mod hashes;
+mod ledger;
+mod live;
 mod names;
+mod operator;
 mod program;
+mod readings;
+mod records;
 mod render;
 mod run;
+mod scopes;
+mod usage;
 
 /// The module `checkrein._core`.
 #[pyo3::pymodule]
@@ -24,6 +32,10 @@ mod _core {
     use crate::decision::{Decision, Settlement};
     #[pymodule_export]
     use crate::hashes::{canonical, fingerprint, xxh3_64};
+    #[pymodule_export]
+    use crate::ledger::Ledger;
+    #[pymodule_export]
+    use crate::operator::Operator;
     #[pymodule_export]
     use crate::program::Program;
     #[pymodule_export]

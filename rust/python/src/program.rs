@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use policy_core::{MoneyUnit, Presence, Slot, Source};
+use policy_core::{MoneyUnit, Presence, Slot, Source, Tariff};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
@@ -58,6 +58,31 @@ impl Program {
     }
 
     #[getter]
+    fn prices(&self) -> &str {
+        self.core.prices()
+    }
+
+    #[getter]
+    fn scopes(&self) -> Vec<&str> {
+        self.core.scopes().into_iter().map(|scope| self.core.scope_name(scope)).collect()
+    }
+
+    #[getter]
+    fn wide(&self) -> bool {
+        self.core.is_wide()
+    }
+
+    #[getter]
+    fn shared(&self) -> bool {
+        self.core.is_shared()
+    }
+
+    #[getter]
+    fn wraps_up(&self) -> bool {
+        self.core.limits().iter().any(|limit| limit.wrap_up > 0)
+    }
+
+    #[getter]
     fn models<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         listed(py, self.core.models(), |model, dict| {
             dict.set_item("name", &*model.name)?;
@@ -67,7 +92,9 @@ impl Program {
             dict.set_item("window", model.window)?;
             dict.set_item("output", model.output)?;
             dict.set_item("least_output", model.least_output)?;
-            dict.set_item("price", model.price.map(|price| (price.input, price.output)))
+            let tariffs =
+                model.price.as_ref().map(|price| listed(py, price.tariffs(), tariff)).transpose()?;
+            dict.set_item("price", tariffs)
         })
     }
 
@@ -123,6 +150,17 @@ impl Program {
     fn __repr__(&self) -> String {
         format!("<Program `{}` of `{}`>", self.core.policy(), self.core.file())
     }
+}
+
+fn tariff(tariff: &Tariff, dict: &Bound<'_, PyDict>) -> PyResult<()> {
+    dict.set_item("above", tariff.above)?;
+    dict.set_item("from", tariff.from)?;
+    dict.set_item("to", tariff.to)?;
+    dict.set_item("input", tariff.input)?;
+    dict.set_item("output", tariff.output)?;
+    dict.set_item("cache_read", tariff.cache_read)?;
+    dict.set_item("cache_write", tariff.cache_write)?;
+    dict.set_item("reasoning", tariff.reasoning)
 }
 
 /// One dict for each row, filled by `fill`.

@@ -1,110 +1,180 @@
 //! `Run`: the events of one agent run, each converted, decided under the run's lock, and converted back.
 
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
 
-use policy_core::{Dimension, EngineError, ErrorKind, Failure, ModelCall, Slot, ToolCall, Usage};
+use checkrein_stores::Ledger as Store;
+use policy_core::books::Books;
+use policy_core::{Dimension, EngineError, Failure, ModelCall, Now, ToolCall};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
 use crate::canonical::{Canonical, canonical};
-use crate::convert::{Id, Instant, Seed, Shape, Tokens};
+use crate::convert::{Id, Instant, Seed, Tokens, Wall};
 use crate::decision::{Decision, Settlement};
 use crate::errors;
 use crate::facts::Columns;
 use crate::guarded::{Broken, Guarded};
+use crate::ledger::Ledger;
+use crate::live::Live;
 use crate::program::Program;
+use crate::readings;
+use crate::records::Recorder;
+use crate::scopes::Ids;
+use crate::usage::{Figures, error_kind, slot, used};
 
 /// One agent run.
 #[pyclass(frozen, module = "checkrein._core")]
 #[derive(Debug)]
 pub(crate) struct Run {
-    core: Guarded<policy_core::Run>,
+    core: Guarded<Live>,
     program: Arc<policy_core::Program>,
     columns: Arc<Columns>,
+    ids: Ids,
+    ledger: Option<Arc<Store>>,
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // There is nobody to tell of a bug of the engine, and unwinding out of here would end the process.
+        let _bug = catch_unwind(AssertUnwindSafe(|| self.core.last().release()));
+    }
 }
 
 impl Run {
-    /// What takes the place of a run in which the engine itself has failed: it denies every call.
-    fn ended(&self) -> policy_core::Run {
-        let mut run = policy_core::Run::new(Arc::clone(&self.program), 0, 0);
-        run.end(0);
-        run
-    }
-
     /// An event that a broken run answers too.
-    fn ask<T>(
-        &self,
-        py: Python<'_>,
-        event: impl FnOnce(&mut policy_core::Run) -> Result<T, EngineError>,
-    ) -> PyResult<T> {
-        told(py, self.core.ask(|| self.ended(), event))
+    fn ask<T>(&self, py: Python<'_>, event: impl FnOnce(&mut Live) -> Result<T, EngineError>) -> PyResult<T> {
+        told(py, self.core.ask(|| Live::ended(&self.program), |live| own(live, event)))
     }
 
     /// An event that needs what the run knows.
     fn tell<T>(
         &self,
         py: Python<'_>,
-        event: impl FnOnce(&mut policy_core::Run) -> Result<T, EngineError>,
+        event: impl FnOnce(&mut Live) -> Result<T, EngineError>,
     ) -> PyResult<T> {
-        told(py, self.core.tell(|| self.ended(), event))
+        told(py, self.core.tell(|| Live::ended(&self.program), |live| own(live, event)))
     }
+}
+
+impl Run {
+    /// An admission: what the call would use has to have its place in a journal, if there is one.
+    fn admit(
+        &self,
+        py: Python<'_>,
+        now: Now,
+        tool: Option<&str>,
+        event: impl FnOnce(&mut policy_core::Run, &mut Books) -> Result<policy_core::Decision, EngineError>,
+    ) -> PyResult<policy_core::Decision> {
+        let admit = |live: &mut Live| match live.ready() {
+            Ok(()) => own(live, |live| live.admit(now, tool, event)),
+            Err(error) => Told::Full(error),
+        };
+        told(py, self.core.ask(|| Live::ended(&self.program), admit))
+    }
+}
+
+/// What came of an event, if the run is of this process.
+enum Told<T> {
+    Forked,
+    Full(checkrein_stores::StoreError),
+    Answer(Result<T, EngineError>),
+}
+
+fn own<T>(live: &mut Live, event: impl FnOnce(&mut Live) -> Result<T, EngineError>) -> Told<T> {
+    if live.is_forked() { Told::Forked } else { Told::Answer(event(live)) }
 }
 
 /// The event's result, or the exception for it.
-fn told<T>(py: Python<'_>, result: Result<Result<T, EngineError>, Broken>) -> PyResult<T> {
-    match result {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(errors::engine_error(py, error.kind(), error.to_string())),
-        Err(Broken) => {
-            let message =
-                "the engine failed inside this run, which now denies every call; report it as a bug";
-            Err(errors::engine_error(py, "internal", message.to_owned()))
+fn told<T>(py: Python<'_>, result: Result<Told<T>, Broken>) -> PyResult<T> {
+    let (kind, message) = match result {
+        Ok(Told::Answer(Ok(answer))) => return Ok(answer),
+        Ok(Told::Answer(Err(error))) => (error.kind(), error.to_string()),
+        Ok(Told::Full(error)) => (error.kind.as_str(), error.to_string()),
+        Ok(Told::Forked) => {
+            ("forked", "this run is of another process: nobody adds up what a fork spends".to_owned())
         }
-    }
+        Err(Broken) => (
+            "internal",
+            "the engine failed inside this run, which now denies every call; report it as a bug".to_owned(),
+        ),
+    };
+    Err(errors::engine_error(py, kind, message))
 }
 
-fn used(py: Python<'_>, word: &str, input: Tokens, output: Tokens) -> PyResult<Usage> {
-    let (input, output) = (input.0, output.0);
-    match word {
-        "exact" => Ok(Usage::Exact { input, output }),
-        "at_least" => Ok(Usage::AtLeast { input, output }),
-        "unknown" => Ok(Usage::Unknown),
-        "unsent" => Ok(Usage::Unsent),
-        _ => {
-            let message = format!("the usage is `{word}`; pass `exact`, `at_least`, `unknown` or `unsent`");
-            Err(errors::engine_error(py, "bad_value", message))
-        }
-    }
-}
-
-fn error_kind(py: Python<'_>, word: &str) -> PyResult<ErrorKind> {
-    ErrorKind::parse(word).ok_or_else(|| {
-        let known = ErrorKind::ALL.map(|kind| format!("`{}`", kind.name())).join(", ");
-        errors::engine_error(py, "bad_value", format!("the error kind is `{word}`; pass one of {known}"))
-    })
-}
-
-/// The slot of an optional host value.
-fn slot<'a>(value: Option<&'a Bound<'_, PyAny>>, dimension: Dimension) -> Slot<'a> {
-    value.map_or(Slot::Missing, |value| Shape::of(dimension).slot(value))
+const fn at(now: Instant, wall: Wall) -> Now {
+    Now { mono: now.0, wall: wall.0 }
 }
 
 #[pymethods]
 impl Run {
+    #[expect(clippy::too_many_arguments, reason = "the host passes them by name")]
     #[new]
-    #[pyo3(signature = (program, *, seed, now))]
-    fn new(program: &Bound<'_, Program>, seed: Seed, now: Instant) -> Self {
+    #[pyo3(signature = (
+        program, *, seed, now, wall=Wall(0), ledger=None, session=None, user=None, team=None, org=None,
+        keys=None, parent=None, id=""
+    ), text_signature = "(program, *, seed, now, wall=0, ledger=None, session=None, user=None, team=None, \
+        org=None, keys=None, parent=None, id='')")]
+    fn new(
+        py: Python<'_>,
+        program: &Bound<'_, Program>,
+        seed: Seed,
+        now: Instant,
+        wall: Wall,
+        ledger: Option<&Bound<'_, Ledger>>,
+        session: Option<&Bound<'_, PyString>>,
+        user: Option<&Bound<'_, PyString>>,
+        team: Option<&Bound<'_, PyString>>,
+        org: Option<&Bound<'_, PyString>>,
+        keys: Option<&Bound<'_, PyDict>>,
+        parent: Option<&Bound<'_, Self>>,
+        id: &str,
+    ) -> PyResult<Self> {
         let Program { core, columns } = program.get();
-        let run = policy_core::Run::new(Arc::clone(core), seed.0, now.0);
-        Self { core: Guarded::new(run), program: Arc::clone(core), columns: Arc::clone(columns) }
+        let now = at(now, wall);
+        let (program, columns) = (Arc::clone(core), Arc::clone(columns));
+        let begin = |ids: &Ids, parent: Option<&policy_core::Run>, books: &mut Books| {
+            let program = Arc::clone(&program);
+            ids.lend(|scopes| policy_core::Run::new(program, seed.0, now, scopes, parent, books))
+        };
+        let (run, books, ids, ledger) = if let Some(parent) = parent {
+            let parent = parent.get();
+            if !Arc::ptr_eq(&parent.program, &program) {
+                let message = "a run and its parent have the same program; pass the parent's";
+                return Err(errors::engine_error(py, "bad_value", message.to_owned()));
+            }
+            let ids = parent.ids.clone();
+            let (run, books) = parent.tell(py, |live| {
+                let books = live.books();
+                Ok((live.event(|run, books| begin(&ids, Some(run), books)), books))
+            })?;
+            (run, books, ids, parent.ledger.clone())
+        } else {
+            let ids = Ids::read(&program, [session, user, team, org], keys)?;
+            let ledger = ledger.map(|ledger| Arc::clone(&ledger.get().core));
+            if ledger.as_ref().is_some_and(|ledger| ledger.is_forked()) {
+                let message = "this process was forked without Python's `os.fork`, so its ledger is the \
+                               parent's; load the policy again in the child";
+                return Err(errors::engine_error(py, "forked", message.to_owned()));
+            }
+            let own = || Arc::new(Mutex::new(Books::local()));
+            let books = ledger.as_ref().map_or_else(own, |ledger| ledger.books());
+            let run = begin(&ids, None, &mut crate::live::locked(&books));
+            (run, books, ids, ledger)
+        };
+        let recorder =
+            |ledger: &Arc<Store>| Recorder::new(Arc::clone(ledger), Arc::clone(&program), id.to_owned());
+        let store = ledger.as_ref().map(|ledger| (Arc::clone(ledger), recorder(ledger)));
+        Ok(Self { core: Guarded::new(Live::new(run, books, store, now)), program, columns, ids, ledger })
     }
 
     #[expect(clippy::too_many_arguments, reason = "the host passes them by name")]
-    #[pyo3(signature = (now, call, model, input_tokens, max_output, facts=None))]
+    #[pyo3(signature = (now, wall, call, model, input_tokens, max_output, facts=None))]
     fn model_call(
         &self,
         py: Python<'_>,
         now: Instant,
+        wall: Wall,
         call: Option<Id>,
         model: Option<&Bound<'_, PyString>>,
         input_tokens: Tokens,
@@ -122,14 +192,16 @@ impl Run {
             max_output: max_output.map(|tokens| tokens.0),
             facts: &slots,
         };
-        let decision = self.ask(py, |run| run.model_call(now.0, &event))?;
+        let now = at(now, wall);
+        let decision = self.admit(py, now, None, |run, books| run.model_call(now, &event, books))?;
         Ok(Decision::new(decision, &self.program))
     }
 
-    #[pyo3(signature = (now, call, tool, args, facts=None))]
+    #[pyo3(signature = (now, wall, call, tool, args, facts=None))]
     fn tool_call(
         &self,
         now: Instant,
+        wall: Wall,
         call: Option<Id>,
         tool: &Bound<'_, PyString>,
         args: &Bound<'_, PyDict>,
@@ -141,35 +213,83 @@ impl Run {
         let slots = sent.slots();
         let call = call.map(|id| id.0);
         let event = ToolCall { call, tool: &tool, args: &text, is_exact, facts: &slots };
-        let decision = self.ask(args.py(), |run| run.tool_call(now.0, &event))?;
+        let now = at(now, wall);
+        let decision =
+            self.admit(args.py(), now, Some(&tool), |run, books| run.tool_call(now, &event, books))?;
         Ok(Decision::new(decision, &self.program))
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the host passes them by name")]
     #[pyo3(
-        signature = (now, attempt, usage, input_tokens=Tokens(0), output_tokens=Tokens(0)),
-        text_signature = "($self, now, attempt, usage, input_tokens=0, output_tokens=0)"
+        signature = (
+            now, wall, attempt, usage, input_tokens=Tokens(0), output_tokens=Tokens(0), cache_read=Tokens(0),
+            cache_write=Tokens(0), reasoning=Tokens(0)
+        ),
+        text_signature = "($self, now, wall, attempt, usage, input_tokens=0, output_tokens=0, cache_read=0, \
+            cache_write=0, reasoning=0)"
     )]
     fn settle(
         &self,
         py: Python<'_>,
         now: Instant,
+        wall: Wall,
         attempt: Id,
         usage: &str,
         input_tokens: Tokens,
         output_tokens: Tokens,
+        cache_read: Tokens,
+        cache_write: Tokens,
+        reasoning: Tokens,
     ) -> PyResult<Settlement> {
-        let usage = used(py, usage, input_tokens, output_tokens)?;
-        self.tell(py, |run| run.settle(now.0, attempt.0, usage)).map(Settlement)
+        let (input, output) = (input_tokens, output_tokens);
+        let usage = used(py, usage, Figures { input, output, cache_read, cache_write, reasoning })?;
+        let (now, attempt) = (at(now, wall), attempt.0);
+        let settle = |run: &mut policy_core::Run, books: &mut Books| run.settle(now, attempt, usage, books);
+        self.tell(py, |live| live.conclude(now, attempt, settle)).map(Settlement)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the host passes them by name")]
-    #[pyo3(signature = (
-        now, attempt, usage, input_tokens, output_tokens, kind, status=None, retry_after=None, billed=None
-    ))]
+    #[pyo3(
+        signature = (
+            now, wall, attempt, input_tokens, output_tokens, cache_read=Tokens(0), cache_write=Tokens(0),
+            reasoning=Tokens(0)
+        ),
+        text_signature = "($self, now, wall, attempt, input_tokens, output_tokens, cache_read=0, \
+            cache_write=0, reasoning=0)"
+    )]
+    fn adjust(
+        &self,
+        py: Python<'_>,
+        now: Instant,
+        wall: Wall,
+        attempt: Id,
+        input_tokens: Tokens,
+        output_tokens: Tokens,
+        cache_read: Tokens,
+        cache_write: Tokens,
+        reasoning: Tokens,
+    ) -> PyResult<Settlement> {
+        let (input, output) = (input_tokens, output_tokens);
+        let usage = Figures { input, output, cache_read, cache_write, reasoning }.exact();
+        let (now, attempt) = (at(now, wall), attempt.0);
+        let adjust = |run: &mut policy_core::Run, books: &mut Books| run.adjust(now, attempt, usage, books);
+        self.tell(py, |live| live.conclude(now, attempt, adjust)).map(Settlement)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the host passes them by name")]
+    #[pyo3(
+        signature = (
+            now, wall, attempt, usage, input_tokens, output_tokens, kind, status=None, retry_after=None,
+            billed=None, cache_read=Tokens(0), cache_write=Tokens(0), reasoning=Tokens(0)
+        ),
+        text_signature = "($self, now, wall, attempt, usage, input_tokens, output_tokens, kind, status=None, \
+            retry_after=None, billed=None, cache_read=0, cache_write=0, reasoning=0)"
+    )]
     fn error(
         &self,
         py: Python<'_>,
         now: Instant,
+        wall: Wall,
         attempt: Id,
         usage: &str,
         input_tokens: Tokens,
@@ -178,60 +298,52 @@ impl Run {
         status: Option<&Bound<'_, PyAny>>,
         retry_after: Option<&Bound<'_, PyAny>>,
         billed: Option<&Bound<'_, PyAny>>,
+        cache_read: Tokens,
+        cache_write: Tokens,
+        reasoning: Tokens,
     ) -> PyResult<Decision> {
+        let (input, output) = (input_tokens, output_tokens);
         let failure = Failure {
             attempt: attempt.0,
-            usage: used(py, usage, input_tokens, output_tokens)?,
+            usage: used(py, usage, Figures { input, output, cache_read, cache_write, reasoning })?,
             kind: error_kind(py, kind)?,
             status: slot(status, Dimension::Count),
             retry_after: slot(retry_after, Dimension::Duration),
             billed: slot(billed, Dimension::Flag),
         };
-        let decision = self.tell(py, |run| run.error(now.0, &failure))?;
+        let now = at(now, wall);
+        let fail = |run: &mut policy_core::Run, books: &mut Books| run.error(now, &failure, books);
+        let decision = self.tell(py, |live| live.conclude(now, failure.attempt, fail))?;
         Ok(Decision::new(decision, &self.program))
     }
 
-    fn answer(&self, py: Python<'_>, now: Instant, request: Id, approve: bool) -> PyResult<()> {
-        self.tell(py, |run| run.answer(now.0, request.0, approve))
+    fn answer(&self, py: Python<'_>, now: Instant, wall: Wall, request: Id, approve: bool) -> PyResult<()> {
+        self.tell(py, |live| live.answer(at(now, wall), request.0, approve))
     }
 
-    fn count(&self, py: Python<'_>, now: Instant, attempt: Id, n: Tokens) -> PyResult<u64> {
-        self.tell(py, |run| run.count(now.0, attempt.0, n.0))
+    fn count(&self, py: Python<'_>, now: Instant, wall: Wall, attempt: Id, n: Tokens) -> PyResult<u64> {
+        self.tell(py, |live| live.run.count(at(now, wall), attempt.0, n.0))
     }
 
-    fn end(&self, py: Python<'_>, now: Instant) -> PyResult<()> {
-        self.ask(py, |run| {
-            run.end(now.0);
+    fn end(&self, py: Python<'_>, now: Instant, wall: Wall) -> PyResult<()> {
+        self.ask(py, |live| {
+            live.end(at(now, wall));
             Ok(())
         })
     }
 
     fn limits<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let readings = self.tell(py, |run| Ok(run.limits()))?;
-        let rows = readings.iter().map(|reading| {
-            let dict = PyDict::new(py);
-            dict.set_item("name", limit_name(&self.program, reading.limit))?;
-            dict.set_item("dimension", reading.kind.name())?;
-            dict.set_item("limit", reading.max)?;
-            dict.set_item("spent", reading.spent)?;
-            dict.set_item("held", reading.held)?;
-            Ok(dict)
-        });
-        PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?)
+        let readings = self.tell(py, |live| Ok(live.event(|run, books| run.limits(books))))?;
+        readings::rows(py, &self.program, &self.ids, &readings)
     }
 
     #[getter]
     fn in_flight(&self, py: Python<'_>) -> PyResult<u64> {
-        self.ask(py, |run| Ok(run.in_flight()))
+        self.ask(py, |live| Ok(live.run.in_flight()))
     }
 
     #[getter]
     fn latched(&self, py: Python<'_>) -> PyResult<Option<String>> {
-        self.ask(py, |run| Ok(run.latched().map(|state| state.name.to_string())))
+        self.ask(py, |live| Ok(live.run.latched().map(|state| state.name.to_string())))
     }
-}
-
-fn limit_name(program: &policy_core::Program, index: u32) -> Option<&str> {
-    let limit = program.limits().get(usize::try_from(index).ok()?)?;
-    program.statements().get(usize::try_from(limit.statement).ok()?).map(|statement| &*statement.name)
 }

@@ -16,10 +16,11 @@ from langgraph.errors import GraphInterrupt
 
 from checkrein.adapters.langchain import messages
 from checkrein.adapters.langchain import models as chat
-from checkrein.adapters.langchain.questions import Questions, has_checkpointer, place
+from checkrein.adapters.langchain.questions import Questions, has_checkpointer, place, whose
 from checkrein.errors import EngineError, Refusal
 from checkrein.guard.context import ATTEMPT, RUN
 from checkrein.guard.run import Run
+from checkrein.sentences import WRAP_UP
 
 if TYPE_CHECKING:
     from langchain.agents.middleware import ModelRequest
@@ -88,7 +89,7 @@ class Checkrein(AgentMiddleware[Any, Any, Any]):
         """Begin a run, unless the host has opened one."""
         if self._hosts_run() is not None:
             return {"checkrein_run": None, "checkrein_outcome": None}
-        run = self.guard.run()
+        run = self.guard.begin(names=whose())
         if not has_checkpointer():
             return {"checkrein_run": run, "checkrein_outcome": "running"}
         thread_id, node = place()
@@ -184,7 +185,10 @@ class Checkrein(AgentMiddleware[Any, Any, Any]):
         """How `run.model` is asked about `request`."""
         described = self._described(request)
         if "input_tokens" not in described:
-            described["input_tokens"] = chat.prompt_bound(request, self._advice(run))
+            advice = self._advice(run)
+            if self.guard.program.wraps_up:  # what the decision on this very call may add
+                advice += f"\n{WRAP_UP}"
+            described["input_tokens"] = chat.prompt_bound(request, advice)
         return {
             "model": chat.wanted_name(self.guard, self.models, request.model),
             "max_tokens": chat.output_limit(request.model, request.model_settings),
@@ -208,7 +212,7 @@ class Checkrein(AgentMiddleware[Any, Any, Any]):
         return request.override(
             model=chat.governed(chosen, min(cap, own or cap), None if timeout is None else timeout / 1e9),
             model_settings=chat.settings_without_cap(request.model_settings),
-            system_message=messages.with_advice(request.system_message, "\n".join(self._noted(run).advice)),
+            system_message=messages.with_advice(request.system_message, self._advice(run)),
         )
 
     def _advice(self, run: Run) -> str:

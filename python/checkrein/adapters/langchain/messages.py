@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
 
 from checkrein import sentences
 from checkrein.errors import Refusal
-from checkrein.guard.usage import Usage, read_usage
+from checkrein.guard.usage import Usage, add_usage, read_usage
 
 
 def usage_of(result: Any) -> Usage | None:
@@ -20,7 +20,7 @@ def usage_of(result: Any) -> Usage | None:
     known = [usage for usage in usages if usage is not None]
     if not known or len(known) < len(usages):
         return None
-    return Usage("exact", sum(u.input_tokens for u in known), sum(u.output_tokens for u in known))
+    return add_usage(known)
 
 
 def last_word(refusal: Refusal) -> AIMessage:

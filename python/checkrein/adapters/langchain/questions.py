@@ -18,6 +18,13 @@ def place() -> tuple[str, str]:
     return str(configurable.get("thread_id")), str(configurable.get("checkpoint_ns"))
 
 
+def whose() -> dict[str, str]:
+    """Whose run an invocation is, as its config says: the thread is the session."""
+    configurable = get_config().get("configurable", {})
+    named = {"session": configurable.get("thread_id"), "user": configurable.get("user_id")}
+    return {word: str(id) for word, id in named.items() if id is not None}
+
+
 def has_checkpointer() -> bool:
     """Whether a graph that is interrupted now can be resumed."""
     return get_config().get("configurable", {}).get("__pregel_checkpointer") is not None

@@ -1,0 +1,133 @@
+"""The rows and words of the compiled engine's documentation: for type checkers, there is no such module."""
+
+from typing import Literal, TypeAlias, TypedDict
+
+Outcome: TypeAlias = Literal["allow", "wait", "escalate", "deny", "fail", "stop"]
+Usage: TypeAlias = Literal["exact", "at_least", "unknown", "unsent"]
+Dimension: TypeAlias = Literal["text", "flag", "count", "money", "tokens", "duration", "percent"]
+
+class Tariff(TypedDict):
+    above: int  # applies to calls with more input tokens; 0 to all
+    input: int  # nano-units per million tokens, like those below
+    output: int
+    cache_read: int
+    cache_write: int
+    reasoning: int
+    # And `from` and `to`: the UTC minutes of the day that it applies in, from 0 to 1440.
+
+class Model(TypedDict):
+    name: str
+    target: str
+    tier: int
+    place: Literal["edge", "cloud"]
+    window: int
+    output: int
+    least_output: int
+    price: list[Tariff] | None  # None is free
+
+class Argument(TypedDict):
+    name: str
+    dimension: Dimension
+    unit: Literal["units", "cents"] | None  # of money only
+
+class Tool(TypedDict):
+    name: str
+    tool_class: Literal["retrieve", "reason", "act"] | None
+    once: bool
+    timeout_ns: int | None
+    args: list[Argument]  # those that some condition reads
+
+class Statement(TypedDict):
+    kind: Literal["limit", "retry", "require", "route", "order", "loop", "rule"]
+    name: str
+    line: int
+    column: int
+    source: str
+
+class Fact(TypedDict):
+    name: str
+    dimension: Dimension
+    source: Literal["host", "argument", "engine"]
+    presence: Literal["required", "optional", "default"]
+
+class Limit(TypedDict):
+    name: str
+    dimension: str  # `cost`, `tokens`, ..., or `calls of tool "search"`
+    limit: int  # spent + held + free + leased
+    spent: int  # by everybody; of a time: what has elapsed as of the last event
+    held: int  # by attempts of this process that are under way
+    free: int  # negative in debt
+    leased: int  # to other processes
+    scope: str  # `run`, or whose it is: `user:u1`
+    window: tuple[int, int, int] | None  # of the calendar: its number, its begin, its end
+    soft: bool  # without its store it lets calls pass
+    age: int  # of the store's last word, in nanoseconds
+
+class Health(TypedDict):
+    kind: Literal["memory", "sqlite", "redis"]
+    node: str  # this incarnation of the process
+    away_since: int | None  # when the store stopped answering, on the monotonic clock
+    last_reply: int | None
+    degraded: int  # how often something was taken that the store had not leased
+    restarts: int  # how often this process began anew
+    error: str | None
+    closed: bool
+    round_trips: int
+    records_waiting: int
+    records_lost: int
+
+class Window(TypedDict):
+    id: int
+    start: int  # 0 without a calendar, as `end`
+    end: int
+    most: int
+    spent: int  # with `carried` and `adjusted`
+    leased: int
+    carried: int  # the debt of earlier windows
+    adjusted: int  # by operators
+    extra: int  # what people granted
+    grants_used: int
+
+class Account(TypedDict):
+    account: str  # as the other methods take it
+    name: str  # as people read it
+    scope: str
+    id: str
+    limit: str
+    measure: str
+    window: str
+    pinned: int | None
+    windows: list[Window]
+
+class Act(TypedDict, total=False):
+    time: int
+    order: str  # the act's own id
+    who: str
+    why: str
+    act: Literal["adjust", "pin", "write off", "restarted"]
+    amount: int | None
+    node: str | None
+    account: str
+    name: str
+    scope: str
+    id: str
+    limit: str
+    measure: str
+    window: str
+
+class Lease(TypedDict):
+    node: str
+    account: str
+    name: str
+    scope: str
+    id: str
+    limit: str
+    measure: str
+    window: str
+    windows: list[tuple[int, int, int]]  # number, granted in all, reported in all
+
+class Node(TypedDict):
+    node: str
+    requests: int
+    heard: int
+    closed: bool

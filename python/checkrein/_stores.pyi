@@ -1,0 +1,104 @@
+"""The part of the compiled engine that talks to stores: for type checkers, there is no such module."""
+
+from collections.abc import Callable
+from typing import Any, Literal, final
+
+from checkrein._rows import Account as _Account
+from checkrein._rows import Act as _Act
+from checkrein._rows import Health as _Health
+from checkrein._rows import Lease as _Lease
+from checkrein._rows import Node as _Node
+
+@final
+class Ledger:
+    """The accounts of this process, and the store that it leases them from. Closing is up to the host.
+
+    No decision waits for the store: a thread of its own asks for more before it is needed.
+    """
+
+    @staticmethod
+    def open(url: str, *, now: int, wall: int, durable: bool = False) -> Ledger:
+        """Open the ledger at a path, `sqlite:PATH`, `redis://HOST:PORT/DB` or `memory:`.
+
+        `now` and `wall` are the host's clocks, which the ledger's own go on from. If `durable`, the
+        record of an attempt is on the disk when its settling returns.
+
+        Raises:
+            StoreError: there is no ledger there that can be used.
+        """
+
+    @staticmethod
+    def memory() -> Ledger:
+        """A ledger without a store, for tests: it ends with this object."""
+
+    def flush(self, timeout: float = 5) -> bool:
+        """Wait, at most so many seconds, until all records are in the store; whether they are."""
+
+    def close(self, timeout: float = 5) -> bool:
+        """Give back what is leased, in at most so many seconds; whether the store has taken it."""
+
+    def before_fork(self) -> None:
+        """Let go of the store's connection. `after_fork` has to follow, in both processes."""
+
+    def after_fork(self, child: bool, now: int, wall: int) -> None:
+        """Go on; as a `child` without what its parent has leased.
+
+        Raises:
+            StoreError: the store cannot be opened again.
+        """
+
+    def health(self) -> _Health:
+        """How the ledger and its store are."""
+
+    @property
+    def kind(self) -> Literal["memory", "sqlite", "redis"]:
+        """Which store it has."""
+    @property
+    def is_shared(self) -> bool:
+        """Whether other machines see the store too."""
+
+@final
+class Operator:
+    """The store of a ledger for those who run it. Every method may wait for the store.
+
+    Every method raises `StoreError`. Acts leave an entry in the store's audit; an act with the `id` of an
+    earlier one changes nothing and gives False.
+    """
+
+    @staticmethod
+    def open(url: str, *, create: bool = False) -> Operator:
+        """Open a store; `create` makes the file if there is none."""
+
+    @property
+    def place(self) -> str:
+        """Where the store is, for people."""
+
+    def init(self) -> bool:
+        """Make a ledger in the store; False if there was one."""
+
+    def accounts(self) -> list[_Account]:
+        """Give every account that was ever used and is not forgotten."""
+
+    def audit(self) -> list[_Act]:
+        """Give every act of an operator."""
+
+    def nodes(self) -> list[_Node]:
+        """Give the processes that use the ledger, or did lately."""
+
+    def leases(self) -> list[_Lease]:
+        """Give what every process has leased."""
+
+    def adjust(self, account: str, delta: int, id: str, who: str, why: str) -> bool:
+        """Change what is spent in the account's latest window."""
+
+    def pin(self, account: str, most: int | None, id: str, who: str, why: str) -> bool:
+        """Set the most that an account's bound can be, whatever policies say; `None` takes that back."""
+
+    def write_off(self, account: str, id: str, who: str, why: str) -> bool:
+        """Take back what the account has leased to processes that were not heard of for a minute.
+
+        Only for who knows that they are gone: what they spent and never reported is forgotten.
+        """
+
+    def records(self, visit: Callable[[list[dict[str, Any]]], object]) -> None:
+        """Hand the records of all settled attempts to `visit`, some at a time; it must not use this."""

@@ -1,0 +1,277 @@
+"""`checkrein ledger`: what is spent under limits wider than a run, for those who run the agents."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from checkrein.cli.ledger_words import amount_of, is_meant, parse_amount, place_of, when
+from checkrein.cli.output import count, table
+from checkrein.errors import CheckreinError, StoreError
+from checkrein.guard.store import DEFAULT_STORE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_store = click.option(
+    "--store", metavar="URL", default=str(DEFAULT_STORE), show_default=True,
+    help="Where the ledger is: a file, or redis://HOST:PORT/DB.",
+)  # fmt: skip
+_why = click.option("--why", metavar="TEXT", required=True, help="The reason, for the audit.")
+_who = click.option("--who", metavar="NAME", help="Who does it, for the audit; the system's user by default.")
+_id = click.option(
+    "--id", "act", metavar="ID", help="The act's own id: done again with the same one, it changes nothing."
+)
+
+
+@click.group()
+def ledger() -> None:
+    """See and correct what is spent under shared limits.
+
+    ACCOUNT is an account's name as `show` prints it, or words that only one has, such as "u1 cost".
+    """
+
+
+@ledger.command()
+@click.argument("account", metavar="[ACCOUNT]", required=False)
+@_store
+def show(account: str | None, store: str) -> None:
+    """Show what is spent, leased and left."""
+    operator = _open(store)
+    accounts = operator.accounts()
+    chosen = [a for a in accounts if account is None or is_meant(account, a)]
+    if not chosen:
+        nothing = (
+            "no account has been used yet" if account is None else f"no account has `{account}` in its name"
+        )
+        raise CheckreinError(f"{nothing} in {operator.place}")
+    rows: list[tuple[str, ...]] = [("account", "window", "spent", "leased", "left", "of")]
+    for each in chosen:
+        rows += [_window_row(each, window) for window in each["windows"]]
+    click.echo("\n".join(table(rows, right=frozenset({2, 3, 4, 5}))))
+    leased = _leases(operator, {each["account"] for each in chosen})
+    if leased:
+        click.echo("\n" + "\n".join(table([("leased to", "account", "amount", "heard of"), *leased])))
+
+
+@ledger.command()
+@click.argument("account", metavar="ACCOUNT")
+@click.argument("amount", metavar="[AMOUNT]", required=False)
+@click.option(
+    "--write-off",
+    is_flag=True,
+    help="Take back what processes have leased that are gone: not heard of for a minute.",
+)
+@_why
+@_who
+@_id
+@_store
+def adjust(
+    account: str, amount: str | None, write_off: bool, why: str, who: str | None, act: str | None, store: str
+) -> None:
+    """Correct what is spent: AMOUNT is added, so -0.50 gives back fifty cents.
+
+    Write -- before an amount with a minus sign. Only the latest window of the account can be corrected.
+    """
+    if (amount is None) != write_off:
+        raise click.UsageError("give an AMOUNT or --write-off, one of them")
+    operator = _open(store)
+    found = _one(operator, account)
+    delta = 0 if amount is None else parse_amount(found["measure"], amount)
+
+    def order(id: str, who: str) -> bool:
+        if write_off:
+            return bool(operator.write_off(found["account"], id, who, why))
+        return bool(operator.adjust(found["account"], delta, id, who, why))
+
+    _do(operator, order, who, act)
+
+
+@ledger.group(invoke_without_command=True)
+@_store
+@click.pass_context
+def limits(ctx: click.Context, store: str) -> None:
+    """List the limit of every account, with what an operator has pinned; or pin one."""
+    ctx.obj = store
+    if ctx.invoked_subcommand is not None:
+        return
+    operator = _open(store)
+    accounts = operator.accounts()
+    if not accounts:
+        raise CheckreinError(f"no account has been used yet in {operator.place}")
+    rows = [("account", "limit", "pinned")]
+    rows += [(place_of(a), *_bounds(a)) for a in accounts]
+    click.echo("\n".join(table(rows, right=frozenset({1, 2}))))
+
+
+@limits.command()
+@click.argument("account", metavar="ACCOUNT")
+@click.argument("amount", metavar="AMOUNT|none")
+@_why
+@_who
+@_id
+@click.option("--store", metavar="URL", help="Where the ledger is.")
+@click.pass_context
+def pin(
+    ctx: click.Context,
+    account: str,
+    amount: str,
+    why: str,
+    who: str | None,
+    act: str | None,
+    store: str | None,
+) -> None:
+    """Hold an account's limit at AMOUNT at most, whatever policies say; none takes that back."""
+    operator = _open(store or ctx.obj)
+    found = _one(operator, account)
+    most = None if amount == "none" else parse_amount(found["measure"], amount)
+    if most is not None and most < 0:
+        raise CheckreinError(f"a limit is not negative, and `{amount}` is")
+
+    def order(id: str, who: str) -> bool:
+        return bool(operator.pin(found["account"], most, id, who, why))
+
+    _do(operator, order, who, act)
+
+
+@ledger.command()
+@_store
+def export(store: str) -> None:
+    """Print everything as JSON lines: accounts, audit, processes, and the record of every attempt."""
+    operator = _open(store)
+    for kind, rows in (
+        ("account", operator.accounts()),
+        ("audit", operator.audit()),
+        ("node", operator.nodes()),
+    ):
+        _print_lines(kind, rows)
+    operator.records(lambda batch: _print_lines("record", batch))
+
+
+@ledger.command()
+@_store
+def init(store: str) -> None:
+    """Make a ledger where there is none. A file is also made by the first run that needs it."""
+    from checkrein import _core
+
+    try:
+        operator = _core.Operator.open(store)
+        made = operator.init()
+    except StoreError as error:
+        if error.kind != "no_ledger":
+            raise
+        operator = _core.Operator.open(store, create=True)
+        operator.init()
+        made = True
+    click.echo(f"{operator.place}: {'made' if made else 'was there already'}")
+
+
+# -- inside -------------------------------------------------------------------------------------------
+
+
+def _open(store: str) -> Any:
+    from checkrein import _core
+
+    try:
+        return _core.Operator.open(store)
+    except StoreError as error:
+        if error.kind != "no_ledger":
+            raise
+        raise StoreError(f"{error}\n  help: name another with `--store`", error.kind) from error
+
+
+def _one(operator: Any, wanted: str) -> dict[str, Any]:
+    """The account that `wanted` names: all of its name, or words that no other has."""
+    accounts = operator.accounts()
+    exact = [a for a in accounts if wanted in (place_of(a), a["account"])]
+    found = exact or [a for a in accounts if is_meant(wanted, a)]
+    if len(found) == 1:
+        return dict(found[0])
+    if not found:
+        raise CheckreinError(f"no account has `{wanted}` in its name; see `checkrein ledger show`")
+    names = "".join(f"\n  {place_of(a)}" for a in found[:8]) + ("\n  ..." if len(found) > 8 else "")
+    raise CheckreinError(f"`{wanted}` is in the names of {len(found)} accounts; give more of it:{names}")
+
+
+def _do(operator: Any, order: Callable[[str, str], bool], who: str | None, act: str | None) -> None:
+    """Do an operator's act, and print its entry in the audit."""
+    id = act or os.urandom(6).hex()
+    done = order(id, who or _user())
+    entry = next((e for e in operator.audit() if e["order"] == id), None)
+    if not done:
+        click.echo(f"act {id} was done before; nothing has changed", err=True)
+    if entry is not None:
+        click.echo("\n".join(_entry(entry)))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return f"user {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+
+
+def _entry(entry: dict[str, Any]) -> list[str]:
+    shown = ""
+    if "amount" in entry:
+        amount, signed = entry["amount"], entry["act"] == "adjust"
+        shown = " none" if amount is None else f" {amount_of(entry['measure'], amount, signed=signed)}"
+    return [
+        f"{entry['act']}{shown}",
+        f"  account  {place_of(entry)}",
+        f"  who      {entry['who']}",
+        f"  why      {entry['why']}",
+        f"  when     {datetime.fromtimestamp(entry['time'] / 1e9, UTC).isoformat(timespec='seconds')}",
+        f"  act      {entry['order']}",
+    ]
+
+
+def _window_row(account: dict[str, Any], window: dict[str, Any]) -> tuple[str, ...]:
+    def shown(value: int) -> str:
+        return amount_of(account["measure"], value)
+
+    most, pinned = window["most"], account["pinned"]
+    most = most if pinned is None else min(most, pinned + window["extra"])
+    marks = [] if pinned is None else ["pinned"]
+    marks += [f"{count(window['grants_used'], 'grant')}"] if window["grants_used"] else []
+    marks += [f"{shown(window['carried'])} of it an old debt"] if window["carried"] else []
+    adjusted = window["adjusted"]
+    marks += [f"corrected {amount_of(account['measure'], adjusted, signed=True)}"] if adjusted else []
+    return (
+        place_of(account),
+        when(account["window"], window["start"]),
+        shown(window["spent"]),
+        shown(window["leased"]),
+        shown(most - window["spent"] - window["leased"]),
+        shown(most) + (f" ({', '.join(marks)})" if marks else ""),
+    )
+
+
+def _bounds(account: dict[str, Any]) -> tuple[str, str]:
+    """What a policy asked for last, and the pin."""
+    measure, windows, pinned = account["measure"], account["windows"], account["pinned"]
+    asked = amount_of(measure, windows[-1]["most"]) if windows else "-"
+    return asked, "-" if pinned is None else amount_of(measure, pinned)
+
+
+def _leases(operator: Any, accounts: set[str]) -> list[tuple[str, ...]]:
+    """What processes have leased of these accounts and not reported, and when they were heard of."""
+    nodes = {node["node"]: node for node in operator.nodes()}
+    rows: list[tuple[str, ...]] = []
+    for lease in operator.leases():
+        out = sum(granted - reported for _window, granted, reported in lease["windows"])
+        if out > 0 and lease["account"] in accounts:
+            heard = nodes.get(lease["node"], {}).get("heard")
+            seen = "unknown" if heard is None else when("", heard, seconds=True)
+            rows.append((lease["node"][:12], place_of(lease), amount_of(lease["measure"], out), seen))
+    return rows
+
+
+def _print_lines(kind: str, rows: Sequence[dict[str, Any]]) -> None:
+    for row in rows:
+        click.echo(json.dumps({"kind": kind, **row}, ensure_ascii=False))

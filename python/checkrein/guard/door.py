@@ -1,0 +1,263 @@
+"""The low-level door of a run: one event of the engine after the other, each with its record."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from checkrein import _core, sentences
+from checkrein.errors import EngineError, Refusal
+from checkrein.guard.approval import Approval, Approver
+from checkrein.guard.classify import Failure
+from checkrein.guard.scopes import WORDS, Scopes
+from checkrein.guard.stream import unless_ended
+from checkrein.guard.usage import NOTHING, UNKNOWN, Usage
+from checkrein.record import adjustment_record, decision_record, settlement_record
+
+if TYPE_CHECKING:
+    from checkrein.guard.guard import Guard
+
+
+class Door:
+    """What a run tells the engine and asks it. Safe to share between threads and tasks."""
+
+    def __init__(
+        self,
+        guard: Guard,
+        *,
+        id: str | None = None,
+        seed: int | None = None,
+        names: Mapping[str, Any] | None = None,
+        scopes: Scopes | None = None,
+        facts: Mapping[str, Any] | None = None,
+        approver: Approver | None = None,
+        parent: Door | None = None,
+    ) -> None:
+        self.guard = guard
+        self.id = id or os.urandom(6).hex()
+        self.parent_id = parent.id if parent else None
+        self.names = {word: name for word, name in (names or {}).items() if name is not None}
+        self.facts = dict(facts or {})
+        self.approver = approver or guard.approver
+        self.clock = guard.clock
+        self.ended = False
+        self._scopes = scopes or Scopes.of(guard.program, self.names, self.facts)
+        self._process = os.getpid()
+        self._lock = threading.RLock()
+        self._advice: list[str] = []
+        self._wrapped_up = False
+        self._dropped: deque[tuple[Any, Usage]] = deque()
+        seed = int.from_bytes(os.urandom(8), "little") if seed is None else seed
+        ids = {word: getattr(self._scopes, word) for word in WORDS}
+        self._core: _core.Run = _core.Run(
+            guard.program, seed=seed, now=self.clock.now(), wall=self.clock.wall(), ledger=guard.ledger,
+            keys=dict(self._scopes.keys), parent=parent._core if parent else None,  # noqa: SLF001  (its kind)
+            id=self.id, **ids,
+        )  # fmt: skip
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """The facts of the run under which limits add up what is spent."""
+        return self._scopes.keys
+
+    @property
+    def user(self) -> Any:
+        """Whom the run is for, if the host said so."""
+        return self.names.get("user")
+
+    @property
+    def session(self) -> Any:
+        """The session that the run is part of, if the host said so."""
+        return self.names.get("session")
+
+    def decide(
+        self,
+        *,
+        tool: str | None = None,
+        args: Mapping[str, Any] | None = None,
+        model: str | None = None,
+        input_tokens: int = 0,
+        max_tokens: int | None = None,
+        step: str | None = None,
+        confidence: Any = None,
+        facts: Mapping[str, Any] | None = None,
+        call: int | None = None,
+    ) -> Any:
+        """One decision, for hosts that run the call themselves.
+
+        With `tool` a tool call, else a model call. An `allow` opens `decision.attempt`: end it with
+        `settle` or `fail`. On `wait`, wait `decision.wait_ns` and ask again with `decision.call`.
+        """
+        sent = self._facts(facts, step, confidence)
+        if tool is not None:
+            return self.ask_tool(call, tool, dict(args or {}), sent)
+        return self.ask_model(call, model, input_tokens, max_tokens, sent)
+
+    def ask_model(
+        self,
+        call: int | None,
+        model: str | None,
+        input_tokens: int,
+        max_tokens: int | None,
+        facts: dict[str, Any],
+    ) -> Any:
+        """Ask about a model call; `call` is the logical call when it is asked again."""
+        return self._decided(
+            lambda now, wall: self._core.model_call(now, wall, call, model, input_tokens, max_tokens, facts),
+            sentences.subject("model", model),
+        )
+
+    def ask_tool(self, call: int | None, name: str, arguments: dict[str, Any], facts: dict[str, Any]) -> Any:
+        """Ask about a tool call; `call` is the logical call when it is asked again."""
+        return self._decided(
+            lambda now, wall: self._core.tool_call(now, wall, call, name, arguments, facts),
+            sentences.subject("tool", name),
+        )
+
+    def settle(self, decision: Any, usage: Usage | None = None) -> Any:
+        """The attempt of `decision` has ended well and used so much.
+
+        A model call settled without a usage keeps its whole hold as spent.
+        """
+        usage = usage or (UNKNOWN if decision.model else NOTHING)
+        with self._lock:
+            settled = self._core.settle(*self._instant(), decision.attempt, usage.kind, *_figures(usage))
+            self._write(lambda: settlement_record(self, decision, usage, settled, self._core.limits()))
+        return settled
+
+    def adjust(self, decision: Any, usage: Usage) -> Any:
+        """What the attempt of `decision` really used, learnt after it was settled for want of better.
+
+        An attempt settled as unknown or as at least so much can be adjusted once, also after the run
+        has ended, but not after its guard was closed. `usage` is exact.
+        """
+        if usage.kind != "exact":
+            raise EngineError(f"the usage is `{usage.kind}`; adjust to an exact one", "bad_value")
+        if self.guard.closed and self.guard.ledger is not None:
+            raise EngineError("this guard was closed, and its store would not be told", "closed")
+        with self._lock:
+            settled = self._core.adjust(*self._instant(), decision.attempt, *_figures(usage))
+            self._write(lambda: adjustment_record(self, decision, usage, settled, self._core.limits()))
+        return settled
+
+    def dropped(self, decision: Any, usage: Usage) -> None:
+        """The attempt of `decision` was dropped unfinished: settle it before the next event."""
+        self._dropped.append((decision, usage))
+
+    def fail(self, decision: Any, failure: Failure, subject: str = "call") -> Any:
+        """The attempt of `decision` has failed: is it made again (`wait`), given up, or passed on?"""
+        usage = failure.usage
+        return self._decided(
+            lambda now, wall: self._core.error(
+                now, wall, decision.attempt, usage.kind, usage.input_tokens, usage.output_tokens,
+                failure.kind, failure.status, failure.retry_after, failure.billed,
+                usage.cache_read_tokens, usage.cache_write_tokens, usage.reasoning_tokens,
+            ),
+            subject, failure,
+        )  # fmt: skip
+
+    def answer(self, request: int, approve: bool) -> None:
+        """A person's answer to an escalation; then ask about the same call again."""
+        with self._lock:
+            self._core.answer(*self._instant(), request, approve)
+
+    def count(self, decision: Any, tokens: int = 1) -> int:
+        """Count generated tokens of an attempt; gives how many more are paid for. 0 means stop."""
+        return int(self._core.count(*self._instant(), decision.attempt, tokens))
+
+    def limits(self) -> list[dict[str, Any]]:
+        """Each limit's dimension with its bound, what is spent, held, leased elsewhere and free."""
+        self._settle_dropped()
+        return [dict(row) for row in self._core.limits()]
+
+    def take_advice(self) -> list[str]:
+        """What the agent is to be told and has not been told yet."""
+        with self._lock:
+            advice, self._advice = self._advice, []
+        return advice
+
+    def approval(self, decision: Any, subject: str, arguments: Mapping[str, Any]) -> Approval:
+        """What a person is asked for an `escalate` decision."""
+        return Approval(
+            decision.request, decision.queue, subject, dict(arguments), decision.by,
+            decision.reason or "", decision.expires_at, self.limits(),
+        )  # fmt: skip
+
+    def refusal(self, decision: Any, subject: str) -> Refusal:
+        """The exception for a decision that does not let a call run."""
+        program = self.guard.program
+        standing = ""
+        if decision.kind == "limit" and not decision.latched:
+            standing = sentences.standing(decision, self._core.limits(), program.currency)
+        return sentences.refusal(
+            decision, subject, program.file, self.decision_id(decision),
+            self.guard.instead_of(decision), standing,
+        )  # fmt: skip
+
+    def decision_id(self, decision: Any) -> str:
+        """The id under which the log keeps this decision."""
+        return f"{self.id}.{decision.number}"
+
+    # -- inside ---------------------------------------------------------------------------------------
+
+    def _instant(self) -> tuple[int, int]:
+        return self.clock.now(), self.clock.wall()
+
+    def _is_forked(self) -> bool:
+        return os.getpid() != self._process
+
+    def _facts(self, facts: Mapping[str, Any] | None, step: str | None, confidence: Any) -> dict[str, Any]:
+        sent = {**self.facts, **facts} if facts else dict(self.facts)
+        if step is not None:
+            sent["step.kind"] = step
+        if confidence is not None:
+            sent["step.confidence"] = confidence
+        return sent
+
+    def _decided(
+        self, decide: Callable[[int, int], Any], subject: str, failure: Failure | None = None
+    ) -> Any:
+        if failure is None and self._is_forked():
+            raise EngineError("this run is of another process: nobody adds up what a fork spends", "forked")
+        self._settle_dropped()
+        with self._lock:
+            sink = self.guard.sink
+            before = self._core.limits() if sink else []
+            decision = decide(*self._instant())
+            self._advice += [text for kind, text, _by in decision.advice if kind == "tell agent"]
+            if decision.wrap_up and not self._wrapped_up:
+                self._wrapped_up = True
+                self._advice.append(sentences.WRAP_UP)
+            self._write(
+                lambda: decision_record(self, decision, subject, failure, before, self._core.limits())
+            )
+        return decision
+
+    def _settle_dropped(self) -> None:
+        while True:
+            try:
+                decision, usage = self._dropped.popleft()
+            except IndexError:
+                return
+            with unless_ended(self):
+                self.settle(decision, usage)
+
+    def __del__(self) -> None:
+        # Nobody has the run any more: the streams that were dropped with it may know more than its holds.
+        if getattr(self, "_dropped", None):
+            self._settle_dropped()
+
+    def _write(self, record: Callable[[], dict[str, Any]]) -> None:
+        if self.guard.sink is not None:
+            self.guard.sink.write(record())
+
+
+def _figures(usage: Usage) -> tuple[int, ...]:
+    """The numbers of a usage, in the engine's order."""
+    return (
+        usage.input_tokens, usage.output_tokens,
+        usage.cache_read_tokens, usage.cache_write_tokens, usage.reasoning_tokens,
+    )  # fmt: skip

@@ -1,0 +1,57 @@
+"""Whose run it is: the ids under which limits wider than a run add up what is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from checkrein.errors import EngineError
+
+WORDS = ("session", "user", "team", "org")
+"""The scopes that a run names by a word; any other is a fact of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scopes:
+    """The ids of one run, fixed when it begins. `keys` are those that its facts give."""
+
+    session: str | None = None
+    user: str | None = None
+    team: str | None = None
+    org: str | None = None
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, program: Any, given: Mapping[str, Any], facts: Mapping[str, Any]) -> Scopes:
+        """The ids that limits of `program` need, from what the host says about a run.
+
+        Raises `EngineError` of kind `missing_scope` if one of them is not given.
+        """
+        ids: dict[str, str] = {}
+        for scope in program.scopes:
+            id = given.get(scope) if scope in WORDS else facts.get(scope)
+            if id is None:
+                raise EngineError(
+                    f"the policy has a limit on each `{scope}`, and this run does not say which; "
+                    f"pass `guard.run({_argument(scope)})`",
+                    "missing_scope",
+                )
+            ids[scope] = _text(scope, id)
+        words = {scope: ids.pop(scope) for scope in WORDS if scope in ids}
+        return cls(**words, keys=ids)
+
+
+def _argument(scope: str) -> str:
+    return f"{scope}=..." if scope in WORDS else f'facts={{"{scope}": ...}}'
+
+
+def _text(scope: str, id: Any) -> str:
+    """An id as text. What only its address tells apart would be somebody new in every run."""
+    kind: Any = type(id)
+    if isinstance(id, str):
+        return id
+    is_address = (kind.__str__, kind.__repr__) == (object.__str__, object.__repr__)
+    if isinstance(id, bool) or is_address:
+        raise EngineError(f"the id of `{scope}` is a {kind.__name__}; pass a text", "bad_value")
+    return str(id)

@@ -1,0 +1,135 @@
+//! One run with the books that its money is in: what the run's lock protects.
+//!
+//! Lock order: a run, then its parent never, then the books. Nothing here waits for a store.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use checkrein_stores::{Ledger, StoreError};
+use policy_core::books::Books;
+use policy_core::{Decision, EngineError, Now, Program, Run, Scopes};
+
+use crate::records::Recorder;
+
+/// Books that the runs of a process share.
+pub(crate) type Shared = Arc<Mutex<Books>>;
+
+/// A run, its books, and the ledger that the books belong to, if there is a store.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) run: Run,
+    books: Shared,
+    store: Option<Store>,
+    /// When the latest event was.
+    latest: Now,
+}
+
+#[derive(Debug)]
+struct Store {
+    ledger: Arc<Ledger>,
+    recorder: Recorder,
+    /// The process that may touch the books: a fork has another copy of them.
+    process: u32,
+}
+
+impl Live {
+    /// A run whose money is in `books`.
+    pub(crate) fn new(run: Run, books: Shared, ledger: Option<(Arc<Ledger>, Recorder)>, now: Now) -> Self {
+        let process = std::process::id();
+        let store = ledger.map(|(ledger, recorder)| Store { ledger, recorder, process });
+        Self { run, books, store, latest: now }
+    }
+
+    /// A run that denies everything, with books of its own: what takes the place of one that is broken.
+    pub(crate) fn ended(program: &Arc<Program>) -> Self {
+        let mut books = Books::local();
+        let now = Now::default();
+        let mut run = Run::new(Arc::clone(program), 0, now, &Scopes::default(), None, &mut books);
+        run.end(now, &mut books);
+        Self { run, books: Arc::new(Mutex::new(books)), store: None, latest: now }
+    }
+
+    pub(crate) fn books(&self) -> Shared {
+        Arc::clone(&self.books)
+    }
+
+    /// Whether this is a copy of the run in another process, which its money is no business of.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.store.as_ref().is_some_and(|store| store.process != std::process::id())
+    }
+
+    /// Whether what a next call would use can be written down.
+    pub(crate) fn ready(&self) -> Result<(), StoreError> {
+        self.store.as_ref().map_or(Ok(()), |store| store.ledger.ready())
+    }
+
+    /// One event that may touch money.
+    pub(crate) fn event<T>(&mut self, event: impl FnOnce(&mut Run, &mut Books) -> T) -> T {
+        event(&mut self.run, &mut locked(&self.books))
+    }
+
+    /// One admission, of `tool` if it is one's.
+    pub(crate) fn admit(
+        &mut self,
+        now: Now,
+        tool: Option<&str>,
+        event: impl FnOnce(&mut Run, &mut Books) -> Result<Decision, EngineError>,
+    ) -> Result<Decision, EngineError> {
+        self.latest = now;
+        let decision = self.event(event)?;
+        if let Some(store) = &mut self.store {
+            store.recorder.opened(&decision, tool);
+            if decision.wait_ns.is_some() {
+                store.ledger.wake();
+            }
+        }
+        Ok(decision)
+    }
+
+    /// One event that ends, or corrects, an attempt.
+    pub(crate) fn conclude<T>(
+        &mut self,
+        now: Now,
+        attempt: u64,
+        event: impl FnOnce(&mut Run, &mut Books) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        self.latest = now;
+        let answer = self.event(event)?;
+        if let Some(store) = &mut self.store {
+            store.recorder.settled(attempt, now.wall, self.run.settled(attempt));
+        }
+        Ok(answer)
+    }
+
+    /// A person's answer, which may raise a bound.
+    pub(crate) fn answer(&mut self, now: Now, request: u64, approve: bool) -> Result<(), EngineError> {
+        let answered = self.event(|run, books| run.answer(now, request, approve, books));
+        if let Some(store) = &self.store {
+            store.ledger.wake();
+        }
+        answered
+    }
+
+    /// The end of the run: what is open is spent.
+    pub(crate) fn end(&mut self, now: Now) {
+        self.event(|run, books| run.end(now, books));
+        if let Some(store) = &mut self.store {
+            for attempt in store.recorder.open() {
+                store.recorder.settled(attempt, now.wall, self.run.settled(attempt));
+            }
+        }
+    }
+
+    /// Nobody has the run any more: what is open is spent, and its accounts are left.
+    pub(crate) fn release(&mut self) {
+        if self.is_forked() || (self.store.is_none() && Arc::strong_count(&self.books) == 1) {
+            return;
+        }
+        self.end(self.latest);
+        self.event(Run::release);
+    }
+}
+
+/// The books, whatever became of the thread that had them before.
+pub(crate) fn locked(books: &Mutex<Books>) -> MutexGuard<'_, Books> {
+    books.lock().unwrap_or_else(PoisonError::into_inner)
+}

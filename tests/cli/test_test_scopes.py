@@ -1,0 +1,61 @@
+"""What a `test` block says about whose run it is, what time it is, and what the run knows."""
+
+from checkrein import testing
+
+POLICY = """
+language 1 policy "scopes"
+model "large" is "t/large" { place cloud window 10k tokens output 1k tokens
+  price input $1 output $1 per 1M tokens }
+tool "look" { class retrieve }
+fact tenant.id text
+limit "per user" on user each day in "Europe/Rome" { tool_calls <= 2 } else stop "over"
+limit "burst" on org rolling 1 min { model_calls <= 1 } else deny
+limit "tenant" on tenant.id { tokens <= 500 tokens } else deny
+retry "slow" on tool any { when error.kind == "timeout" attempts <= 2 backoff 1 h .. 1 h } else fail "over"
+state "over" tell user "over"
+"""
+WHOSE = 'as user "u1" org "o1" facts { tenant.id "acme" }'
+
+
+def misses(*items):
+    (result,) = testing.run_source(f'{POLICY}\ntest "t" {{ {WHOSE} {" ".join(items)} }}', "scopes.rein")
+    return [(miss.expected, miss.came) for miss in result.misses]
+
+
+def test_a_day_ends_at_midnight_of_its_zone():
+    looks = 'repeat 2 { tool "look" { } }'
+    assert not misses(
+        'at time "2026-01-10T22:00:00Z"', looks, 'tool "look" { } expect stop "over" by "per user"'
+    )
+    assert not misses('at time "2026-01-10T22:00:00Z"', looks, "wait 1 h", 'tool "look" { } expect allow')
+    assert not misses(
+        'at time "2026-01-10T22:00:00Z"',
+        looks,
+        'at time "2026-01-10T23:00:00Z"',
+        'tool "look" { } expect allow',
+    )
+
+
+def test_a_clock_that_would_go_back_is_a_miss():
+    """Who only reads the test cannot tell: the retry's delay takes the clock past the time."""
+    found = misses(
+        'at time "2026-01-10T22:00:00Z"', 'tool "look" { } fails "timeout" 1 times', "expect allow",
+        'at time "2026-01-10T22:30:00Z"',
+    )  # fmt: skip
+    assert [expected for expected, _ in found] == ["a time that is not over"]
+
+
+def test_a_rolling_window_moves_with_the_clock():
+    call = 'model "large" { input 10 output 10 }'
+    assert not misses(call, call, 'expect deny by "burst"', "wait 2 min", call, "expect allow")
+
+
+def test_the_facts_of_a_run_name_its_account():
+    call = 'model "large" { input 480 output 20 }'
+    assert not misses(call, "expect allow", "wait 2 min", call, 'expect deny by "tenant"')
+
+
+def test_every_test_begins_with_nothing_spent():
+    block = f'{WHOSE} repeat 2 {{ tool "look" {{ }} }} expect allow'
+    source = f'{POLICY} test "one" {{ {block} }} test "two" {{ {block} }}'
+    assert [result.passed for result in testing.run_source(source, "scopes.rein")] == [True, True]
