@@ -6,9 +6,12 @@ BIN := $(VENV)/bin
 RUST_SOURCES := $(shell find policy_core/src rust -name '*.rs' 2>/dev/null) \
     Cargo.toml Cargo.lock policy_core/Cargo.toml rust/python/Cargo.toml grammar/rein.lark pyproject.toml
 N ?= 100000
+SEEDS ?= 5000
+STORE ?= sqlite
+CALLS ?= 2000000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench evidence evidence-airline evidence-differential lock clean tools
+.PHONY: help demo test bench bench-ledger sim crash evidence evidence-airline evidence-differential evidence-sim evidence-crash lock clean tools
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
@@ -22,17 +25,34 @@ test: $(VENV)/.tested-with $(VENV)/.built  ## everything that CI runs
 bench: $(VENV)/.tested-with $(VENV)/.built  ## one decision beside the same rules in Python
 	@$(BIN)/python -m tests.bench.bench_decide
 
-evidence: evidence-airline evidence-differential  ## every expensive check at its full figure; writes docs/evidence.md
+bench-ledger: $(VENV)/.benched-with $(VENV)/.built  ## shared limits, beside what people use instead; writes docs/benchmarks.md
+	@$(BIN)/python -m tests.bench.bench_ledger --page docs/benchmarks.md \
+	    --commit "$$(git describe --always --dirty=+)" --date "$$(date +%F)"
+
+sim: | tools  ## SEEDS simulated runs of many nodes on a store, with crashes and a network that fails
+	@cargo run --quiet --release -p checkrein-sim -- --seeds $(SEEDS)
+
+crash: | tools  ## CALLS calls by processes that are killed again and again, on STORE (sqlite or redis)
+	@$(PYTHON) scripts/crash.py $(STORE) $(CALLS)
+
+evidence: evidence-airline evidence-differential evidence-sim evidence-crash  ## every expensive check at its full figure; writes docs/evidence.md
 
 evidence-differential: $(VENV)/.tested-with $(VENV)/.built  ## N random runs through both engines
 	@$(BIN)/python scripts/evidence.py differential --count $(N)
+
+evidence-sim: $(VENV)/.tested-with  ## SEEDS simulated runs, and the seed that catches each deliberate bug
+	@$(BIN)/python scripts/evidence.py sim --count $(SEEDS)
+
+evidence-crash: $(VENV)/.tested-with  ## CALLS calls on each store, by processes that are killed
+	@$(BIN)/python scripts/evidence.py crash-sqlite --count $(CALLS)
+	@$(BIN)/python scripts/evidence.py crash-redis --count $(CALLS)
 
 evidence-airline: $(VENV)/.tested-with $(VENV)/.built  ## the recorded airline runs under their policy
 	@$(BIN)/python scripts/evidence.py airline --count 100
 
 lock: $(VENV)/.tested-with  ## pin the newest packages that requirements/*.in allow
 	@$(BIN)/python -m pip install -q uv
-	@for name in demo test; do \
+	@for name in demo test bench; do \
 	    $(BIN)/uv pip compile -q --upgrade --python-version 3.11 --custom-compile-command "make lock" \
 	        requirements/$$name.in -o requirements/$$name.txt; done
 
@@ -51,6 +71,11 @@ $(VENV)/.demo-with: requirements/demo.txt | tools
 $(VENV)/.tested-with: requirements/test.txt $(VENV)/.demo-with
 	@echo "installing the test tools into $(VENV)/ (once)"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/test.txt
+	@touch $@
+
+$(VENV)/.benched-with: requirements/bench.txt $(VENV)/.tested-with
+	@echo "installing what the benchmark compares with into $(VENV)/ (once)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/bench.txt
 	@touch $@
 
 $(VENV)/.built: $(VENV)/.demo-with $(RUST_SOURCES)
