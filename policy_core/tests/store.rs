@@ -322,6 +322,7 @@ fn operators_correct_and_pin_and_leave_a_trace() {
     let adjust = |delta| Operation::Adjust { account: account("u1"), delta };
     assert_eq!(store.operate("a1", adjust(5)), Operated::NoAccount);
     node.one(&mut store, ask("u1", 100, 90));
+    node.one(&mut store, Item { reported: vec![(0, 60)], ..item("u1", 100) });
     assert_eq!(store.operate("a2", adjust(-60)), Operated::Done);
     assert_eq!(store.operate("a2", adjust(-60)), Operated::Before);
     assert_eq!(store.operate("a2", adjust(-61)), Operated::Taken);
@@ -334,10 +335,12 @@ fn operators_correct_and_pin_and_leave_a_trace() {
     assert_eq!(store.operate("p2", pin(None)), Operated::Done);
     assert_eq!(node.one(&mut store, ask("u3", 100, 11)).granted, 11);
     let trace: Vec<_> = store.shown().into_iter().filter(|row| matches!(row, Shown::Audit { .. })).collect();
-    assert_eq!(trace.len(), 3);
+    assert_eq!(trace.len(), 3, "before the last act");
     assert_eq!(store.shown().len(), store.rows.len());
     let window = store.windows(&account("u1"))[0];
-    assert_eq!(window, ShownWindow { max: 100, leased: 100, adjusted: -60, ..ShownWindow::default() });
+    assert_eq!((window.max, window.leased, window.spent, window.adjusted), (100, 100, 0, -60));
+    assert_eq!(store.operate("a3", adjust(-1000)), Operated::Done);
+    assert_eq!(store.windows(&account("u1"))[0], window, "nothing is left to give back");
 }
 
 #[test]

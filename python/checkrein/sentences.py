@@ -81,14 +81,19 @@ def _sentence(words: str) -> str:
     return words[0].upper() + words[1:] + ("" if words[-1] in ".!?" else ".")
 
 
-def standing(decision: Any, limits: Sequence[Mapping[str, Any]], currency: str) -> str:
+def standing(
+    decision: Any, limits: Sequence[Mapping[str, Any]], currency: str, trouble: str | None = None
+) -> str:
     """Where the limit stands that decided: what is spent of it and, apart from that, what is only held.
 
-    Of several bounds the fullest is named; `limits` are those of the run.
+    Of several bounds the fullest is named; `limits` are those of the run. `trouble` is what is wrong with
+    the store, if the limit is kept in one.
     """
-    rows = [row for row in limits if row["name"] == decision.by and row["limit"] > row["free"]]
+    own = [row for row in limits if row["name"] == decision.by]
+    away = f"its store does not answer: {trouble}" if trouble and own and own[0]["scope"] != "run" else ""
+    rows = [row for row in own if row["limit"] > row["free"]]
     if not rows:
-        return ""
+        return away
     row = min(rows, key=lambda row: row["free"] / row["limit"] if row["limit"] else 0)
     dimension = row["dimension"]
 
@@ -101,7 +106,8 @@ def standing(decision: Any, limits: Sequence[Mapping[str, Any]], currency: str) 
     text += f", {shown(row['held'])} more held" if row["held"] else ""
     text += f", {shown(row['leased'])} lent to other processes" if row["leased"] else ""
     text += f", a debt of {shown(row['spent'] - row['limit'])}" if row["spent"] > row["limit"] else ""
-    return text + ("" if row["scope"] == "run" else f", by {row['scope']}")
+    text += "" if row["scope"] == "run" else f", by {row['scope']}"
+    return text + (f"; {away}" if away else "")
 
 
 def refusal(

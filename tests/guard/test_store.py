@@ -97,7 +97,9 @@ def test_ids_may_be_what_has_a_text(make_guard, user):
         assert standing(run)["tool_calls"] == (1, 0)
 
 
-@pytest.mark.parametrize("user", [object(), True, "", "a\nb", "x" * 600])
+@pytest.mark.parametrize(
+    "user", [object(), True, "", "a\nb", "x" * 600, dict, {}, ["u1"], b"u1", 1.5, lambda: "u1"], ids=str
+)
 def test_an_id_that_is_none_is_refused(make_guard, user):
     with pytest.raises(checkrein.EngineError) as caught:
         make_guard(WIDE).run(user=user)
@@ -503,6 +505,15 @@ def test_where_a_limit_stands_is_one_sentence(rows, said):
     assert standing_of(decision, rows, "$") == said
 
 
+def test_a_store_that_is_away_is_named_with_what_is_wrong():
+    decision = SimpleNamespace(by="per user", kind="limit")
+    shared = [row(spent=100_000_000, scope="user:u1")]
+    said = standing_of(decision, shared, "$", "the disk is full")
+    assert said.endswith(", by user:u1; its store does not answer: the disk is full")
+    assert standing_of(decision, [row(scope="user:u1")], "$", "x") == "its store does not answer: x"
+    assert "store" not in standing_of(decision, [row(spent=1)], "$", "the disk is full")
+
+
 @pytest.mark.parametrize(
     ("by", "words"),
     [("lease", "until the store has answered"), ("holds", "calls under way"), ("else", "has to wait by")],
@@ -517,3 +528,14 @@ def test_a_limit_of_nobody_says_what_is_missing():
     fields = dict.fromkeys(("state", "queue", "line", "reason"))
     decision = SimpleNamespace(outcome="deny", by="per user", kind="limit", undecided=True, **fields)
     assert "the run does not say whose it is" in for_developer(decision, "tool `x`", "p.rein")
+
+
+def test_closing_ends_what_it_can(real):
+    guard = real()
+    begun = [guard.run(user="u1"), guard.run(user="u1")]
+    begun[0].clock = None  # its end fails
+    with pytest.raises(AttributeError):
+        guard.close()
+    assert begun[1].ended
+    assert guard.ledger.health()["closed"]
+    begun[0].clock = guard.clock

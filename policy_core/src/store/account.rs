@@ -140,7 +140,9 @@ impl Window {
     /// time; less comes out of the oldest that still counts, at most what is there, so that it leaves too.
     pub(super) fn adjust(&mut self, now: u64, delta: i64) {
         let Kind::Rolling { ns } = self.kind else {
-            self.adjusted = self.adjusted.saturating_add(delta);
+            // Less than nothing was never spent: it would be room beyond the bound.
+            let most = i64::try_from(self.spent(now)).unwrap_or(i64::MAX);
+            self.adjusted = self.adjusted.saturating_add(delta.max(most.saturating_neg()));
             return;
         };
         if let Ok(more) = u64::try_from(delta) {

@@ -149,6 +149,8 @@ fn check(order: &Order) -> Result<(), &'static str> {
         Err("an order's id is 1 to 64 of a-z, A-Z, 0-9, `-`, `_` and `.`")
     } else if !(text(&order.who) && text(&order.why)) {
         Err("who and why are at most 512 bytes, without control characters")
+    } else if order.why.trim().is_empty() {
+        Err("an order says why; the reason is empty")
     } else if amount > MAX_QUANTITY {
         Err("an amount is at most 9007199254740991")
     } else {

@@ -191,7 +191,9 @@ class Door:
         program = self.guard.program
         standing = ""
         if decision.kind == "limit" and not decision.latched:
-            standing = sentences.standing(decision, self._core.limits(), program.currency)
+            ledger = self.guard.ledger
+            trouble = ledger.health()["error"] if ledger is not None else None
+            standing = sentences.standing(decision, self._core.limits(), program.currency, trouble)
         return sentences.refusal(
             decision, subject, program.file, self.decision_id(decision),
             self.guard.instead_of(decision), standing,

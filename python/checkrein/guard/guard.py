@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -121,14 +122,15 @@ class Guard:
         """
         self.closed = True
         unwatch(self)
-        for reference in self._runs.valuerefs():
-            run = reference()
-            if run is not None:
-                run.end()
-        if self.ledger is not None:
-            self.ledger.close(CLOSING_SECONDS)
-        if isinstance(self.sink, JsonlSink):
-            self.sink.close()
+        with ExitStack() as parts:  # one that fails keeps no other from ending
+            if isinstance(self.sink, JsonlSink):
+                parts.callback(self.sink.close)
+            if self.ledger is not None:
+                parts.callback(self.ledger.close, CLOSING_SECONDS)
+            for reference in self._runs.valuerefs():
+                run = reference()
+                if run is not None:
+                    parts.callback(run.end)
 
     def forking(self, moment: str) -> None:
         """The process forks: neither the store's connection nor the leases may be used on both sides."""

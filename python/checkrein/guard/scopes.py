@@ -47,11 +47,14 @@ def _argument(scope: str) -> str:
 
 
 def _text(scope: str, id: Any) -> str:
-    """An id as text. What only its address tells apart would be somebody new in every run."""
+    """An id as text: a text, a whole number, or what has a text of its own, such as a UUID.
+
+    Anything else is a slip, and often somebody new in every process, whom no limit ever stops.
+    """
     kind: Any = type(id)
     if isinstance(id, str):
         return id
-    is_address = (kind.__str__, kind.__repr__) == (object.__str__, object.__repr__)
-    if isinstance(id, bool) or is_address:
+    has_text = isinstance(id, int) or kind.__str__ is not object.__str__
+    if isinstance(id, (bool, bytes, bytearray)) or not has_text:
         raise EngineError(f"the id of `{scope}` is a {kind.__name__}; pass a text", "bad_value")
     return str(id)
