@@ -4,9 +4,7 @@
 
 mod store_common;
 
-use policy_core::store::{
-    Answer, Item, Kind, Operated, Operation, Reply, Request, RowKey, Shown, ShownWindow,
-};
+use policy_core::store::{Answer, Item, Kind, Operated, Operation, Reply, Request, RowKey, Shown};
 use store_common::{Node, SECOND, START, Store, account, ask, day, item};
 
 #[test]

@@ -22,8 +22,7 @@ const SILENT: u64 = 20_000_000_000;
 /// As many nodes as are told apart, of those that have something; more, if they were all heard of lately.
 const HOLDERS: usize = 256;
 const HOLDERS_MOST: usize = 4096;
-/// A node that was silent for so long is hardly coming back: it may be merged with others that are gone. (If
-/// it comes back all the same, what it has counts twice until the window ends: too strict, not too lax.)
+/// Who was silent for so long may be merged with others; back again, it counts twice: too strict, not too lax.
 const GONE: u64 = 600_000_000_000;
 
 const OTHER_KIND: &str = "the account has windows of another kind";
@@ -136,11 +135,10 @@ impl Window {
         self.spent = self.spent.saturating_sub(amount);
     }
 
-    /// An operator corrects what is spent. In a rolling window more of it counts from now on, and leaves in
-    /// time; less comes out of the oldest that still counts, at most what is there, so that it leaves too.
+    /// An operator corrects what is spent: less by at most what is there, or there were room beyond the bound.
+    /// In a rolling window more counts from now on, less comes out of the oldest: both leave in time.
     pub(super) fn adjust(&mut self, now: u64, delta: i64) {
         let Kind::Rolling { ns } = self.kind else {
-            // Less than nothing was never spent: it would be room beyond the bound.
             let most = i64::try_from(self.spent(now)).unwrap_or(i64::MAX);
             self.adjusted = self.adjusted.saturating_add(delta.max(most.saturating_neg()));
             return;
