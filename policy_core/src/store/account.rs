@@ -22,7 +22,7 @@ const SILENT: u64 = 20_000_000_000;
 /// As many nodes as are told apart, of those that have something; more, if they were all heard of lately.
 const HOLDERS: usize = 256;
 const HOLDERS_MOST: usize = 4096;
-/// Who was silent for so long may be merged with others; back again, it counts twice: too strict, not too lax.
+/// Who was silent for so long may be merged with others; back again it counts twice: strict, not lax.
 const GONE: u64 = 600_000_000_000;
 
 const OTHER_KIND: &str = "the account has windows of another kind";
@@ -135,7 +135,7 @@ impl Window {
         self.spent = self.spent.saturating_sub(amount);
     }
 
-    /// An operator corrects what is spent: less by at most what is there, or there were room beyond the bound.
+    /// An operator corrects what is spent, downwards by at most what is there: more would be new room.
     /// In a rolling window more counts from now on, less comes out of the oldest: both leave in time.
     pub(super) fn adjust(&mut self, now: u64, delta: i64) {
         let Kind::Rolling { ns } = self.kind else {

@@ -141,6 +141,8 @@ impl World {
         let down = !rolling && self.random.chance(500);
         let Some(known) = self.server.shadow.accounts.get(&account) else { return };
         let Some(window) = known.latest(self.server.clock(self.now)) else { return };
+        let amount =
+            if down { amount.min(known.stands(window, self.server.clock(self.now)).0) } else { amount };
         if down {
             self.truth.window(account.as_str(), window).forgotten += amount;
         }

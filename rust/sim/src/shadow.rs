@@ -124,7 +124,7 @@ impl Account {
     }
 
     /// Spent in all, and that with what may still be.
-    fn stands(&self, number: i64, now: u64) -> (u64, u64) {
+    pub(crate) fn stands(&self, number: i64, now: u64) -> (u64, u64) {
         let window = &self.windows[&number];
         let carried = if matches!(window.kind, Kind::Calendar { .. }) { self.carried(number) } else { 0 };
         let spent = i128::from(window.spent(now) + carried) + i128::from(window.adjusted);
@@ -232,10 +232,13 @@ impl Shadow {
 
     pub(crate) fn adjust(&mut self, key: &AccountKey, now: u64, delta: i64) {
         let Some(account) = self.accounts.get_mut(key) else { return };
-        if let Some(window) = account.latest(now).and_then(|latest| account.windows.get_mut(&latest)) {
+        let Some(latest) = account.latest(now) else { return };
+        let spent = account.stands(latest, now).0;
+        if let Some(window) = account.windows.get_mut(&latest) {
             match (window.kind, u64::try_from(delta)) {
                 (Kind::Rolling { .. }, Ok(more)) => window.report(now, std::iter::once((now, more))),
-                _ => window.adjusted += delta,
+                // Nothing that was not spent is given back.
+                _ => window.adjusted += delta.max(-spent.cast_signed()),
             }
         }
     }
