@@ -292,10 +292,13 @@ def test_operators_correct_and_pin_an_account_once_for_each_act(
         ("pin", 4, "ops"),
     }
     with pytest.raises(StoreError) as raised:
-        operator.adjust("nobody", 1, "act-3", "ops", "")
+        operator.adjust("nobody", 1, "act-3", "ops", "a reason")
+    assert raised.value.kind == "malformed"
+    with pytest.raises(StoreError, match="why") as raised:
+        operator.adjust(account, 1, "act-3", "ops", " ")
     assert raised.value.kind == "malformed"
     with pytest.raises(StoreError) as raised:
-        operator.adjust("user:nobody\nuser\ntool_calls\n", 1, "act-3", "ops", "")
+        operator.adjust("user:nobody\nuser\ntool_calls\n", 1, "act-3", "ops", "a reason")
     assert raised.value.kind == "no_account"
     again = opened(place)
     run = run_of(program, again)
