@@ -174,6 +174,21 @@ fn old_windows_are_forgotten_and_reports_to_them_do_no_harm() {
 }
 
 #[test]
+fn the_debt_of_a_forgotten_window_is_paid_by_the_oldest_that_is_kept() {
+    let (mut store, mut node) = (Store::new(), Node::new(1));
+    for id in 0..12 {
+        node.one(&mut store, Item { kind: day(id), ..item("u1", 100) });
+        store.now += 86_400 * SECOND;
+    }
+    store.now -= 86_400 * SECOND;
+    let late = Item { kind: day(0), reported: vec![(0, 5_000)], debt: 5_000, ..item("u1", 100) };
+    node.one(&mut store, late);
+    assert_eq!(store.windows(&account("u1")).last().map(|window| window.id), Some(11));
+    let today = node.one(&mut store, Item { kind: day(11), ..ask("u1", 100, 1) });
+    assert_eq!((today.granted, today.spent), (0, 5_000 - 7 * 100), "seven windows have paid a hundred each");
+}
+
+#[test]
 fn a_window_that_is_not_now_gives_nothing() {
     let (mut store, mut node) = (Store::new(), Node::new(1));
     store.now += SECOND;

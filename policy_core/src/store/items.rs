@@ -80,6 +80,11 @@ impl Work {
         let place = number(item.kind);
         let latest = account.latest(now).is_none_or(|window| number(window.kind) <= place);
         let Some(window) = account.window(item.kind, max, now)? else {
+            // A window too old to be remembered: the oldest that is pays what was overspent in it.
+            if let Some(oldest) = account.windows.first_mut().filter(|oldest| number(oldest.kind) > place) {
+                oldest.carried = oldest.carried.saturating_add(item.debt);
+                account.carry(now);
+            }
             lease.forget(place);
             return Ok(Answer { max, ..Answer::default() });
         };
