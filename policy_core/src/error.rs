@@ -67,6 +67,18 @@ pub enum EngineError {
     Expired(u64),
     /// The request has been answered otherwise.
     AlreadyAnswered(u64),
+    /// The run was suspended: it goes on where it is resumed.
+    Suspended,
+    /// The run has ended, so it can't be suspended.
+    Ended,
+    /// Only the run that began it can be suspended.
+    Child,
+    /// The bytes are no suspended run.
+    BadState(&'static str),
+    /// The run was suspended by another version, in another form.
+    OtherForm(u64),
+    /// The run was suspended under another program.
+    OtherPolicy,
     /// A number is out of range, or the facts are not as many as the program's.
     BadValue(&'static str),
 }
@@ -82,6 +94,12 @@ impl EngineError {
             Self::UnknownRequest(_) => "unknown_request",
             Self::Expired(_) => "expired",
             Self::AlreadyAnswered(_) => "already_answered",
+            Self::Suspended => "suspended",
+            Self::Ended => "ended",
+            Self::Child => "child",
+            Self::BadState(_) => "bad_state",
+            Self::OtherForm(_) => "other_form",
+            Self::OtherPolicy => "other_policy",
             Self::BadValue(_) => "bad_value",
         }
     }
@@ -108,7 +126,23 @@ impl fmt::Display for EngineError {
             Self::AlreadyAnswered(id) => {
                 write!(formatter, "request `{id}` already has the other answer; an answer cannot be changed")
             }
-            Self::BadValue(what) => formatter.write_str(what),
+            Self::Suspended => formatter.write_str(
+                "this run is suspended and does no more in this process; go on with the resumed one",
+            ),
+            Self::Ended => formatter
+                .write_str("this run has ended, there is nothing to suspend; suspend it before its end"),
+            Self::Child => {
+                formatter.write_str("a child run is a part of another; suspend the run that began it")
+            }
+            Self::OtherForm(form) => write!(
+                formatter,
+                "the run was suspended in form {form}, which this version does not read; resume it with the \
+                 version that suspended it"
+            ),
+            Self::OtherPolicy => formatter.write_str(
+                "the run was suspended under another policy; resume it under the artifact it ran with",
+            ),
+            Self::BadState(what) | Self::BadValue(what) => formatter.write_str(what),
         }
     }
 }

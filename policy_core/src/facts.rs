@@ -186,7 +186,7 @@ impl<'a> View<'a> {
     fn built_in(&self, fact: BuiltInFact) -> Slot<'a> {
         match fact {
             BuiltInFact::Spent(measure) => number(self.run.spent(measure, self.books)),
-            BuiltInFact::Held(measure) => number(self.run.held(measure, self.books)),
+            BuiltInFact::Held(measure) => number(self.run.reserved(measure, self.books)),
             BuiltInFact::Left(measure) => self.run.left(measure, self.books).map_or(Slot::Missing, number),
             BuiltInFact::CallAttempt => number(self.call.attempt),
             BuiltInFact::CallModel => self.call.model.map_or(Slot::Missing, Slot::Text),

@@ -1,6 +1,7 @@
 //! What makes two calls the same: xxh3 for loops and for a call asked again, where a collision made on
 //! purpose lets nothing through that is not decided again; SHA-256 for approvals, where it would.
 
+use crate::code::{Reader, Writer};
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
@@ -36,6 +37,27 @@ impl Binding {
         hasher.update([0]);
         hasher.update(canonical_args);
         Self::Args(hasher.finalize().into())
+    }
+
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        match self {
+            Self::Call(call) => {
+                writer.number(0);
+                writer.number(*call);
+            }
+            Self::Args(hash) => {
+                writer.number(1);
+                writer.fixed(hash);
+            }
+        }
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        match reader.number()? {
+            0 => Some(Self::Call(reader.number()?)),
+            1 => Some(Self::Args(reader.fixed()?)),
+            _ => None,
+        }
     }
 }
 

@@ -14,6 +14,7 @@
 )]
 
 pub mod books;
+mod code;
 mod decision;
 mod error;
 mod event;

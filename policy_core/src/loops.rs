@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::code::{Reader, Writer};
 use crate::program::Loop;
 
 /// How many calls are remembered at most.
@@ -26,6 +27,24 @@ impl Ring {
             self.entries.pop_front();
         }
         self.entries.push_back(Entry { fingerprint, step });
+    }
+
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        writer.number(self.entries.len() as u64);
+        for entry in &self.entries {
+            writer.number(entry.fingerprint);
+            writer.number(entry.step);
+        }
+    }
+
+    /// What was written, of a run with so many steps.
+    pub(crate) fn read(reader: &mut Reader<'_>, steps: u64) -> Option<Self> {
+        let read =
+            |reader: &mut Reader<'_>| Some(Entry { fingerprint: reader.number()?, step: reader.number()? });
+        let entries = reader.list(read)?;
+        let is_sorted = entries.is_sorted_by_key(|entry| entry.step);
+        let is_past = entries.last().is_none_or(|newest| newest.step <= steps);
+        (entries.len() <= LONGEST && is_sorted && is_past).then(|| Self { entries: entries.into() })
     }
 
     /// Whether the newest call makes the run go round, in the sense of this statement.

@@ -1,6 +1,7 @@
 //! What must have succeeded before what. The success has to be known before the model call that proposed
 //! the act, so that siblings which run in parallel do not count for each other.
 
+use crate::code::{Reader, Writer};
 use crate::program::{Selector, ToolClass};
 
 /// The event clock of the first success of each tool, of each class and of any: the first serves every later
@@ -23,6 +24,28 @@ impl Successes {
         for first in [Some(&mut self.of_any), of_class, of_tool].into_iter().flatten() {
             first.get_or_insert(clock);
         }
+    }
+
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        for first in &self.of_tool {
+            writer.optional(*first);
+        }
+    }
+
+    /// What was written, with these tools' classes.
+    pub(crate) fn read(
+        reader: &mut Reader<'_>,
+        classes: impl ExactSizeIterator<Item = ToolClass>,
+    ) -> Option<Self> {
+        let mut successes = Self::new(classes.len());
+        let mut known = Vec::new();
+        for (tool, class) in (0..=u32::MAX).zip(classes) {
+            known.extend(reader.optional()?.map(|clock| (clock, tool, class)));
+        }
+        // The first of a class is the first of its tools.
+        known.sort_unstable();
+        known.into_iter().for_each(|(clock, tool, class)| successes.record(tool, class, clock));
+        Some(successes)
     }
 
     /// Whether a selected tool has succeeded before `proposed`, the clock of the latest model call that came

@@ -313,8 +313,54 @@ class Run:
     def end(self, now: int, wall: int) -> None:
         """End the run: open attempts are settled as unknown, and every later call is denied."""
 
+    def suspend(self, now: int, wall: int, keep: list[int]) -> bytes:
+        """End the run in this process and give it as bytes, from which `resume` goes on with it.
+
+        The open attempts in `keep` go on with it; every other open one is settled as unknown. From now on
+        this run denies every call; its attempts and requests are the resumed run's. A second time it gives
+        the same bytes.
+
+        Raises:
+            EngineError: kinds `unknown_attempt` and `already_settled`, for an attempt to keep that is not
+                open; `ended`, after the end of the run; `child`, for a run with a parent.
+        """
+
+    @staticmethod
+    def resume(
+        program: Program,
+        state: bytes,
+        *,
+        now: int,
+        wall: int,
+        ledger: Ledger | None = None,
+        session: str | None = None,
+        user: str | None = None,
+        team: str | None = None,
+        org: str | None = None,
+        keys: dict[str, str] | None = None,
+        id: str = "",
+    ) -> Run:
+        """Go on with a suspended run, at an instant of this process's clock.
+
+        `program` and all the rest are those that the run began with. How long it was suspended is told by
+        the wall clock: for requests and `wall_time` that time has passed, for `active_time` it has not.
+        Nobody here knows whether the same bytes were resumed elsewhere: keep them where they are given out
+        once.
+
+        Raises:
+            EngineError: kind `bad_state`, for bytes that are damaged or no run; `other_form`, for a run that
+                another version suspended; `other_policy`, for one of another program; `bad_value`, for other
+                ids than it began with.
+        """
+
+    def held(self, attempt: int) -> Decision | None:
+        """Give an open attempt as a decision that allows it; `None` if it is not open.
+
+        Its `number` is the latest decision's, since nothing was decided.
+        """
+
     def limits(self) -> list[_Limit]:
-        """Give where every limit stands, one entry for each of its bounds."""
+        """Give where every limit stands, one entry for each of its bounds; none, once it is suspended."""
 
     @property
     def in_flight(self) -> int:

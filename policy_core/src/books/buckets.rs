@@ -13,11 +13,14 @@ pub(super) const PARTS: u64 = 60;
 pub(super) struct Buckets {
     /// How long a bucket is, in nanoseconds.
     width: u64,
+    /// An instant of this process's clock and what it was by the one that buckets are numbered by: another,
+    /// if the account came from another process.
+    pub(super) since: (u64, u64),
     /// The latest bucket that was seen.
-    newest: u64,
+    pub(super) newest: u64,
     /// (bucket, amount), ascending.
-    parts: VecDeque<(u64, u64)>,
-    sum: u64,
+    pub(super) parts: VecDeque<(u64, u64)>,
+    pub(super) sum: u64,
 }
 
 impl Buckets {
@@ -25,9 +28,14 @@ impl Buckets {
         Self { width: window.div_ceil(PARTS).max(1), ..Self::default() }
     }
 
+    /// The clock that buckets are numbered by.
+    pub(super) const fn clock(&self, mono: u64) -> u64 {
+        mono.saturating_sub(self.since.0).saturating_add(self.since.1)
+    }
+
     /// The bucket of an instant; time does not go back.
     pub(super) fn at(&self, mono: u64) -> u64 {
-        mono.checked_div(self.width).unwrap_or_default().max(self.newest)
+        self.clock(mono).checked_div(self.width).unwrap_or_default().max(self.newest)
     }
 
     /// What counts now.

@@ -15,16 +15,16 @@ const KEPT: usize = 64;
 
 /// One window.
 #[derive(Clone, Copy, Debug, Default)]
-struct Cell {
-    id: i64,
-    spent: u64,
+pub(super) struct Cell {
+    pub(super) id: i64,
+    pub(super) spent: u64,
     /// The debt of earlier windows.
-    carry: u64,
-    held: u64,
+    pub(super) carry: u64,
+    pub(super) held: u64,
     /// By how much people raised the bound.
-    extra: u64,
+    pub(super) extra: u64,
     /// How often.
-    raised: u64,
+    pub(super) raised: u64,
 }
 
 impl Cell {
@@ -41,7 +41,7 @@ impl Cell {
 }
 
 #[derive(Clone, Debug)]
-enum Spans {
+pub(super) enum Spans {
     Forever,
     Calendar(Period, Arc<Zone>),
     Rolling(Buckets),
@@ -51,14 +51,14 @@ enum Spans {
 #[derive(Clone, Debug)]
 pub(super) struct Local {
     max: u64,
-    cell: Cell,
+    pub(super) cell: Cell,
     /// Where the current window begins and ends, by the wall clock.
-    span: (u64, u64),
-    spans: Spans,
+    pub(super) span: (u64, u64),
+    pub(super) spans: Spans,
     /// Ascending, without the current one.
-    older: Vec<Cell>,
+    pub(super) older: Vec<Cell>,
     /// The latest window that is no longer kept.
-    forgotten: i64,
+    pub(super) forgotten: i64,
 }
 
 impl Local {
@@ -104,7 +104,7 @@ impl Local {
     }
 
     /// Goes on to the window of this instant.
-    fn roll(&mut self, now: Now) {
+    pub(super) fn roll(&mut self, now: Now) {
         if now.wall < self.span.1 || !matches!(self.spans, Spans::Calendar(..)) {
             return;
         }
@@ -183,7 +183,7 @@ impl Local {
 
     /// Changes one window and what it carries into the later ones. For a window that is no longer kept the
     /// next one stands in: nothing that was spent is lost.
-    fn change(&mut self, id: i64, how: impl FnOnce(&mut Cell)) {
+    pub(super) fn change(&mut self, id: i64, how: impl FnOnce(&mut Cell)) {
         if id >= self.cell.id {
             return how(&mut self.cell);
         }

@@ -11,6 +11,7 @@ mod flaw;
 mod leased;
 mod link;
 mod local;
+mod own;
 mod protocol;
 mod rate;
 mod slice;

@@ -60,6 +60,17 @@ pub struct Window {
     pub(super) life: u32,
 }
 
+impl Window {
+    /// The window of this number, of a hold that some other process made.
+    pub(crate) const fn of(id: i64) -> Self {
+        Self { id, life: 0 }
+    }
+
+    pub(crate) const fn id(self) -> i64 {
+        self.id
+    }
+}
+
 /// Whether an account has room for an amount, the better the lesser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Room {

@@ -140,6 +140,13 @@ impl Program {
         found.ok().and_then(|index| u32::try_from(index).ok())
     }
 
+    /// By how much a person may raise the bound of the limit that a statement is.
+    pub(crate) fn grants_of(&self, statement: u32) -> Option<Grants> {
+        let limit = self.tables.limits.at(self.limit_of(statement)?);
+        let Verdict::Escalate(queue) = limit.verdict else { return None };
+        self.tables.queues.at(queue).grants
+    }
+
     /// The facts that limits are on, indexes into the program's facts, ascending.
     #[must_use]
     pub fn key_facts(&self) -> &[u32] {

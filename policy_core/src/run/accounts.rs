@@ -34,7 +34,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// Whether it is held until the attempt ends, instead of spent at once.
-    const fn is_held(&self) -> bool {
+    pub(super) const fn is_held(&self) -> bool {
         self.measure.is_amount() || !matches!(self.basis, Basis::Attempted)
     }
 
@@ -85,6 +85,8 @@ pub(crate) struct End {
     pub(crate) charge: Option<Charge>,
     /// For each basis: whether it counts.
     pub(crate) counts: [bool; Basis::ALL.len()],
+    /// The attempt is of before the run was suspended.
+    pub(crate) is_earlier: bool,
 }
 
 /// All accounts of a run.
@@ -227,7 +229,13 @@ impl Accounts {
             let Some(account) = entry.account else { continue };
             let amount = amounts.of(entry.measure, entry.basis);
             let window = windows.get(place).copied().unwrap_or_default();
-            if amounts.may_bring(entry.measure) {
+            if end.is_earlier && entry.level == Level::Wider {
+                // Its hold was spent when the run was suspended.
+                let used = end.charge.map_or(0, |charge| charge.of(entry.measure));
+                if used > amount {
+                    books.charge(account, window, used.saturating_sub(amount), now);
+                }
+            } else if amounts.may_bring(entry.measure) {
                 let used = end.charge.map_or(0, |charge| charge.of(entry.measure));
                 books.settle(account, window, amount, used, now);
             } else if amount > 0 && entry.is_held() {
@@ -240,10 +248,11 @@ impl Accounts {
         }
     }
 
-    /// Corrects what an attempt was charged.
+    /// Corrects what an attempt was charged; only upwards in shared accounts, if it is of before the run was
+    /// suspended.
     pub(crate) fn adjust(
         &self,
-        windows: &[Window],
+        (windows, is_earlier): (&[Window], bool),
         (charged, right): (&Charge, &Charge),
         books: &mut Books,
         now: Now,
@@ -254,7 +263,7 @@ impl Accounts {
             let (before, after) = (charged.of(entry.measure), right.of(entry.measure));
             if after > before {
                 books.charge(account, window, after.saturating_sub(before), now);
-            } else if before > after {
+            } else if before > after && !(is_earlier && entry.level == Level::Wider) {
                 books.refund(account, window, before.saturating_sub(after), now);
             }
         }

@@ -83,6 +83,10 @@ impl Amounts {
         u64::from(is_one)
     }
 
+    pub(crate) const fn is_tool(&self) -> bool {
+        matches!(self.subject, Subject::Tool(..))
+    }
+
     /// Whether the end of the attempt may bring an amount of this measure, though nothing may be asked for
     /// now.
     pub(crate) const fn may_bring(&self, measure: Measure) -> bool {

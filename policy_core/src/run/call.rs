@@ -2,7 +2,6 @@
 
 use super::amounts::Amounts;
 use crate::books::{AccountId, Window};
-use crate::decision::By;
 use crate::event::Usage;
 use crate::fingerprint::Binding;
 use crate::program::Basis;
@@ -78,8 +77,8 @@ impl Call {
 #[derive(Debug, Default)]
 pub(crate) struct Tries {
     /// The one tried last; most calls know no other.
-    latest: Option<(u32, u64)>,
-    earlier: Vec<(u32, u64)>,
+    pub(super) latest: Option<(u32, u64)>,
+    pub(super) earlier: Vec<(u32, u64)>,
 }
 
 impl Tries {
@@ -148,7 +147,8 @@ impl Attempt {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Latch {
     pub(crate) state: Option<u32>,
-    pub(crate) by: By,
+    /// The statement that stopped it.
+    pub(crate) statement: u32,
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ impl Run {
                 decision.wait_ns = Some(if reason == BuiltIn::Lease { LEASE_WAIT } else { HOLDS_WAIT });
                 needs.into_iter().for_each(|(account, amount)| books.need(account, amount));
             }
-            Ruling::Clear(clearance) => self.allow((program, books), id, clearance, binding, decision),
+            Ruling::Clear(clearance) => self.allow(books, id, clearance, binding, decision),
         }
     }
 
@@ -79,13 +79,13 @@ impl Run {
                 let binding = binding.unwrap_or(Binding::Call(id));
                 decision.asked = self.ask((program, books), id, first, binding, &finding.ways);
                 // Nothing runs while a person thinks, so that time is not the agent's.
-                self.is_paused = self.in_flight == 0;
+                self.age.is_paused = self.in_flight == 0;
             }
             Outcome::Deny | Outcome::Fail => {
                 self.calls.remove(&id);
             }
             Outcome::Stop => {
-                self.latch = Some(Latch { state: first.state, by: decision.by });
+                self.latch = Some(Latch { state: first.state, statement: first.statement });
                 self.calls.remove(&id);
             }
         }
@@ -110,25 +110,24 @@ impl Run {
             Granting { accounts: own.filter_map(|entry| entry.account).collect(), grants }
         });
         let binding = if granting.is_some() { Binding::Call(id) } else { binding };
-        let now = self.latest;
-        if self.requests.standing(vote.statement, binding, now.mono) != Standing::Pending {
-            self.accounts.take(&Amounts::REQUEST, books, now);
+        let now = self.age.now();
+        if self.requests.standing(vote.statement, binding, now) != Standing::Pending {
+            self.accounts.take(&Amounts::REQUEST, books, self.latest);
         }
         let (request, expires_at) =
-            self.requests.ask((vote.statement, binding), now.mono, table.expires_ns, granting);
-        Some(Asked { request, queue, expires_at })
+            self.requests.ask((vote.statement, binding), now, table.expires_ns, granting);
+        Some(Asked { request, queue, expires_at: self.age.on_host(expires_at) })
     }
 
     /// Opens an attempt: its amounts are reserved and the call is in flight until it is settled.
     fn allow(
         &mut self,
-        (program, books): (&Program, &mut Books),
+        books: &mut Books,
         id: u64,
         clearance: Clearance,
         binding: Option<Binding>,
         decision: &mut Decision,
     ) {
-        let time_left = self.time_left();
         let (now, amounts) = (self.latest, clearance.amounts);
         let Some(call) = self.calls.get_mut(&id) else { return };
         if let Some(binding) = binding {
@@ -148,7 +147,6 @@ impl Run {
             (account, window)
         };
         let wrap_ups: Vec<_> = clearance.wrap_ups.into_iter().map(wrap_up).collect();
-        decision.wrap_up = !wrap_ups.is_empty();
         let is_plain = windows.is_empty() && wrap_ups.is_empty();
         let taken = if is_plain { None } else { Some(Box::new(Taken { windows, wrap_ups })) };
         self.attempts.push(Attempt {
@@ -163,19 +161,28 @@ impl Run {
         });
 
         decision.outcome = Outcome::Allow;
-        decision.attempt = u64::try_from(self.attempts.len()).ok();
-        decision.attempt_number = Some(number);
+        if let (Some(attempt), Ok(number)) = (self.attempts.last(), u64::try_from(self.attempts.len())) {
+            self.show(number, attempt, decision);
+        }
+    }
+
+    /// What an open attempt may do.
+    pub(crate) fn show(&self, id: u64, attempt: &Attempt, decision: &mut Decision) {
+        let amounts = &attempt.reserved;
+        decision.attempt = Some(id);
+        decision.attempt_number = Some(attempt.number);
+        decision.wrap_up = !attempt.wrap_ups().is_empty();
         decision.reserved_tokens = amounts.charge.tokens;
         decision.reserved_cost = amounts.charge.cost;
         let timeout = match amounts.subject {
             Subject::Model(model) => {
                 decision.model = Some(model);
-                decision.output_cap = Some(clearance.cap);
+                decision.output_cap = Some(attempt.cap);
                 None
             }
-            Subject::Tool(tool, _) => program.tables.tools.at(tool).timeout_ns,
+            Subject::Tool(tool, _) => self.program.tables.tools.at(tool).timeout_ns,
             Subject::Person => None,
         };
-        decision.timeout_ns = [timeout, time_left].into_iter().flatten().min();
+        decision.timeout_ns = [timeout, self.time_left()].into_iter().flatten().min();
     }
 }

@@ -2,16 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use super::accounts::Accounts;
 use crate::books::AccountId;
+use crate::code::{Reader, Writer};
 use crate::error::EngineError;
 use crate::fingerprint::Binding;
-use crate::program::Grants;
+use crate::program::{Grants, Program};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
     Open,
     Approved,
     Rejected,
+}
+
+impl Answer {
+    const ALL: [Self; 3] = [Self::Open, Self::Approved, Self::Rejected];
 }
 
 /// What an approval adds to which accounts.
@@ -134,6 +140,52 @@ impl Requests {
                 grants.push((statement, binding));
             }
         }
+    }
+
+    pub(crate) fn write(&self, accounts: &Accounts, writer: &mut Writer) {
+        writer.list(&self.all, |writer, request| {
+            let (statement, binding) = request.about;
+            writer.number(u64::from(statement));
+            binding.write(writer);
+            writer.number(request.expires_at);
+            writer.number(request.answer as u64);
+            writer.flag(request.granting.is_some());
+            if let Some(granting) = &request.granting {
+                writer.list(&granting.accounts, |writer, account| writer.number(accounts.place(*account)));
+            }
+        });
+        let standing: Vec<u64> = self.standing.values().copied().collect();
+        writer.list(&standing, |writer, id| writer.number(*id));
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>, program: &Program, accounts: &Accounts) -> Option<Self> {
+        let all = reader.list(|reader| {
+            let statement = reader.index(program.statements().len())?;
+            let about = (statement, Binding::read(reader)?);
+            let expires_at = reader.number()?;
+            let answer = *Answer::ALL.get(reader.index(Answer::ALL.len())? as usize)?;
+            let granting = if reader.flag()? {
+                let account = |reader: &mut Reader<'_>| {
+                    let place = reader.index(accounts.entries.len())?;
+                    accounts.entry(place)?.account
+                };
+                Some(Granting { accounts: reader.list(account)?, grants: program.grants_of(statement)? })
+            } else {
+                None
+            };
+            Some(Request { about, expires_at, answer, granting })
+        })?;
+        let mut requests = Self { all, ..Self::default() };
+        for id in reader.list(Reader::number)? {
+            let (statement, binding) = requests.get(id)?.about;
+            let is_known = requests.standing.insert((binding, statement), id).is_some();
+            let is_approved = requests.get(id)?.answer == Answer::Approved;
+            requests.unused = requests.unused.saturating_add(u64::from(is_approved));
+            if is_known {
+                return None;
+            }
+        }
+        Some(requests)
     }
 
     fn get(&self, id: u64) -> Option<&Request> {

@@ -1,26 +1,31 @@
 //! One agent run: its state, and the events that move it.
 
 mod accounts;
+mod age;
 mod amounts;
 mod call;
 mod conclude;
 mod escalate;
+mod form;
 mod model;
 mod opening;
 mod question;
 mod readings;
 mod retry;
 mod settle;
+mod shared;
+mod suspend;
 mod tool;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use self::accounts::Accounts;
+use self::age::Age;
 use self::call::{Attempt, Call, Latch};
 use self::escalate::Requests;
 use crate::books::Books;
-use crate::decision::{BuiltIn, Decision, Event, Outcome};
+use crate::decision::{BuiltIn, By, Decision, Event, Outcome};
 use crate::error::EngineError;
 use crate::event::{Now, Scopes};
 use crate::loops::Ring;
@@ -36,23 +41,25 @@ use crate::value::{MAX_QUANTITY, Slot};
 pub struct Run {
     program: Arc<Program>,
     seed: u64,
-    began: u64,
-    /// The latest `now`.
+    /// The latest `now`, which accounts are looked at with.
     latest: Now,
-    /// How long the active clock has stood still.
-    paused: u64,
-    /// The active clock stands still from `latest` to the next event.
-    is_paused: bool,
+    /// The same instant by the run's own clock, which all else is measured with.
+    age: Age,
     /// One more at each event.
     clock: u64,
     decisions: u64,
     has_ended: bool,
+    is_child: bool,
+    /// What it left as when it was suspended; from then on it is no run any more.
+    suspended: Option<Box<[u8]>>,
     latch: Option<Latch>,
     /// Logical calls so far.
     call_count: u64,
     /// Those that are not over.
     calls: BTreeMap<u64, Call>,
     attempts: Vec<Attempt>,
+    /// How many of them were made before the run was resumed.
+    earlier: usize,
     in_flight: u64,
     /// Logical model calls so far, and the event clock of the latest.
     steps: u64,
@@ -81,24 +88,26 @@ impl Run {
         parent: Option<&Self>,
         books: &mut Books,
     ) -> Self {
-        let parent = parent.map(|parent| &parent.accounts);
-        let accounts = Accounts::open(&program, scopes, parent, books, now);
+        let accounts = parent.map(|parent| &parent.accounts);
+        let accounts = Accounts::open(&program, scopes, accounts, books, now);
         let successes = Successes::new(program.tools().len());
         let thresholds = vec![true; program.index.thresholds].into_boxed_slice();
         Self {
             program,
             seed,
-            began: now.mono,
             latest: now,
-            paused: 0,
-            is_paused: false,
+            age: Age::new(now.mono),
             clock: 0,
             decisions: 0,
-            has_ended: false,
+            // Nobody would count what the child of a suspended run spends.
+            has_ended: parent.is_some_and(|parent| parent.suspended.is_some()),
+            is_child: parent.is_some(),
+            suspended: None,
             latch: None,
             call_count: 0,
             calls: BTreeMap::new(),
             attempts: Vec::new(),
+            earlier: 0,
             in_flight: 0,
             steps: 0,
             step_clock: None,
@@ -129,7 +138,8 @@ impl Run {
         books: &mut Books,
     ) -> Result<(), EngineError> {
         self.begin_event(now);
-        if let Some(granting) = self.requests.answer(request, approve, self.latest.mono)? {
+        self.is_here()?;
+        if let Some(granting) = self.requests.answer(request, approve, self.age.now())? {
             for account in granting.accounts {
                 books.grant(account, granting.grants.amount, granting.grants.times, self.latest);
             }
@@ -156,13 +166,14 @@ impl Run {
 
     /// Moves the clocks. An event that the engine answers with an error moves them too.
     fn begin_event(&mut self, now: Now) {
-        let mono = now.mono.max(self.latest.mono);
-        if self.is_paused {
-            self.paused = self.paused.saturating_add(mono.saturating_sub(self.latest.mono));
-            self.is_paused = false;
-        }
-        self.latest = Now { mono, wall: now.wall };
+        self.latest = Now { mono: now.mono.max(self.latest.mono), wall: now.wall };
+        self.age.advance(self.latest.mono);
         self.clock = self.clock.saturating_add(1);
+    }
+
+    /// Whether the run has not left.
+    const fn is_here(&self) -> Result<(), EngineError> {
+        if self.suspended.is_some() { Err(EngineError::Suspended) } else { Ok(()) }
     }
 
     fn begin_decision(&mut self, event: Event, call: Option<u64>) -> Decision {
@@ -172,10 +183,9 @@ impl Run {
 
     /// The time of a measure so far, in nanoseconds; none of what is not time.
     pub(crate) const fn time(&self, measure: Measure) -> Option<u64> {
-        let all = self.latest.mono.saturating_sub(self.began);
         match measure {
-            Measure::ActiveTime => Some(all.saturating_sub(self.paused)),
-            Measure::WallTime => Some(all),
+            Measure::ActiveTime => Some(self.age.active()),
+            Measure::WallTime => Some(self.age.now()),
             _ => None,
         }
     }
@@ -198,7 +208,7 @@ impl Run {
         if let Some(latch) = self.latch {
             decision.outcome = Outcome::Stop;
             decision.state = latch.state;
-            decision.by = latch.by;
+            decision.by = By::Statement(latch.statement);
             decision.latched = true;
             return true;
         }

@@ -87,7 +87,7 @@ impl Run {
                 let id = self.next_call();
                 self.steps = self.steps.saturating_add(1);
                 self.step_clock = Some(self.clock);
-                self.calls.insert(id, Call::new(Point::Model, self.latest.mono, None));
+                self.calls.insert(id, Call::new(Point::Model, self.age.now(), None));
                 id
             }
         };

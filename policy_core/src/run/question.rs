@@ -184,7 +184,7 @@ impl<'a> Question<'a> {
         let helps = !ways.is_empty()
             && entries().all(|entry| granted == Some(entry.measure) && entry.account.is_some_and(has_left));
         let mut vote = vote_of(limit.statement, Outcome::Escalate);
-        match self.run.requests.standing(limit.statement, Binding::Call(self.id), self.run.latest.mono) {
+        match self.run.requests.standing(limit.statement, Binding::Call(self.id), self.run.age.now()) {
             Standing::Rejected => reject(&mut vote),
             Standing::Expired => self.take_default(queue, &mut vote),
             _ if helps => vote.queue = Some(queue),
@@ -214,7 +214,7 @@ impl<'a> Question<'a> {
         if !self.call.grants.is_empty() && self.call.grants.contains(&(vote.statement, self.binding())) {
             return false;
         }
-        match self.run.requests.standing(vote.statement, self.binding(), self.run.latest.mono) {
+        match self.run.requests.standing(vote.statement, self.binding(), self.run.age.now()) {
             Standing::Approved => return false,
             Standing::Unasked | Standing::Pending => vote.queue = Some(queue),
             Standing::Rejected => reject(vote),
@@ -266,7 +266,7 @@ impl<'a> Question<'a> {
     /// Whether this vote asks a person anew.
     fn opens_request(&self, vote: &Vote) -> bool {
         let binding = self.binding_of(vote.statement);
-        self.run.requests.standing(vote.statement, binding, self.run.latest.mono) == Standing::Unasked
+        self.run.requests.standing(vote.statement, binding, self.run.age.now()) == Standing::Unasked
     }
 
     /// What a request of this statement is about: of a limit, the logical call.
@@ -281,7 +281,7 @@ impl<'a> Question<'a> {
             (false, true) => (BuiltIn::Holds, HOLDS_WAIT),
             (false, false) => return None,
         };
-        let waited = self.run.latest.mono.saturating_sub(self.call.first_asked);
+        let waited = self.run.age.now().saturating_sub(self.call.first_asked);
         let may_wait = waited.saturating_add(delay) <= MOST_WAIT && self.run.fits_time(delay);
         may_wait.then(|| Ruling::Wait(reason, std::mem::take(&mut obstacles.needs)))
     }

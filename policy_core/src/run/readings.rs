@@ -9,10 +9,14 @@ use crate::value::MILLION;
 
 impl Run {
     /// Every bound of every limit, by limit name, then in the order of [`Measure`], as of the last event. Of
-    /// a child, its own bounds and those that it shares, not those of its ancestors.
+    /// a child, its own bounds and those that it shares, not those of its ancestors; of a suspended run,
+    /// none.
     #[must_use]
     pub fn limits(&self, books: &Books) -> Vec<Reading> {
         let mut readings = Vec::new();
+        if self.suspended.is_some() {
+            return readings;
+        }
         for (index, limit) in self.program.tables.limits.numbered() {
             for bound in &limit.bounds {
                 let entry = self.accounts.of_bound(index, bound.measure);
@@ -51,7 +55,7 @@ impl Run {
     }
 
     /// `run.X.held`: by the run and its children.
-    pub(crate) fn held(&self, measure: Measure, books: &Books) -> u64 {
+    pub(crate) fn reserved(&self, measure: Measure, books: &Books) -> u64 {
         self.meter(measure, books).held
     }
 

@@ -43,6 +43,7 @@ impl Run {
         check_usage(failure.usage)?;
         let program = Arc::clone(&self.program);
         self.begin_event(now);
+        self.is_here()?;
         let place = self.place(failure.attempt)?;
         let Some(&Attempt { call, ref reserved, number, settled: None, .. }) = self.attempts.get(place)
         else {
@@ -203,7 +204,7 @@ impl Question<'_> {
     }
 
     fn is_within(&self, retry: &Retry, delay: u64) -> bool {
-        let end = self.run.latest.mono.saturating_sub(self.call.first_asked).saturating_add(delay);
+        let end = self.run.age.now().saturating_sub(self.call.first_asked).saturating_add(delay);
         retry.within_ns.is_none_or(|within| end <= within)
     }
 

@@ -47,6 +47,7 @@ impl Run {
         check_usage(usage)?;
         let program = Arc::clone(&self.program);
         self.begin_event(now);
+        self.is_here()?;
         let place = self.place(attempt)?;
         let known = self.attempts.get(place).ok_or(EngineError::UnknownAttempt(attempt))?;
         let (call, subject) = (known.call, known.reserved.subject);
@@ -86,6 +87,7 @@ impl Run {
         }
         let program = Arc::clone(&self.program);
         self.begin_event(now);
+        self.is_here()?;
         let place = self.place(attempt)?;
         let known = self.attempts.get_mut(place).ok_or(EngineError::UnknownAttempt(attempt))?;
         let usage = reported(known, usage);
@@ -98,7 +100,8 @@ impl Run {
         }
         let (charged, _) = price(&program, known, settled);
         known.settled = Some(usage);
-        self.accounts.adjust(known.windows(), (&charged, &right), books, self.latest);
+        let taken = (known.windows(), place < self.earlier);
+        self.accounts.adjust(taken, (&charged, &right), books, self.latest);
         Ok(settlement)
     }
 
@@ -114,6 +117,7 @@ impl Run {
             return Err(EngineError::BadValue("a tool's attempt has no tokens; count those of models only"));
         }
         self.begin_event(now);
+        self.is_here()?;
         let known = self.attempts.get_mut(place?).ok_or(EngineError::UnknownAttempt(attempt))?;
         if known.settled.is_some() {
             return Err(EngineError::AlreadySettled(attempt));
@@ -126,6 +130,9 @@ impl Run {
     pub fn end(&mut self, now: Now, books: &mut Books) {
         let program = Arc::clone(&self.program);
         self.begin_event(now);
+        if self.suspended.is_some() {
+            return;
+        }
         self.has_ended = true;
         for place in 0..self.attempts.len() {
             if self.attempts.get(place).is_some_and(|attempt| attempt.settled.is_none()) {
@@ -141,6 +148,22 @@ impl Run {
         let attempt = self.attempts.get(self.place(attempt).ok()?)?;
         let usage = attempt.settled?;
         Some((usage, price(&self.program, attempt, usage).1))
+    }
+
+    /// The attempts that are not settled.
+    pub fn open(&self) -> impl Iterator<Item = u64> {
+        let numbered = (1_u64..).zip(&self.attempts);
+        numbered.filter(|(_, attempt)| attempt.settled.is_none()).map(|(number, _)| number)
+    }
+
+    /// The name of the model or tool that an attempt runs on, and whether it is a tool.
+    #[must_use]
+    pub fn target(&self, attempt: u64) -> Option<(&str, bool)> {
+        match self.attempts.get(self.place(attempt).ok()?)?.reserved.subject {
+            Subject::Model(model) => Some((&self.program.tables.models.at(model).name, false)),
+            Subject::Tool(tool, _) => Some((&self.program.tables.tools.at(tool).name, true)),
+            Subject::Person => None,
+        }
     }
 
     /// An attempt's place in the table.
@@ -173,7 +196,8 @@ impl Run {
             }
         }
         self.in_flight = self.in_flight.saturating_sub(1);
-        let end = End { charge: (!is_unsent).then_some(charge), counts };
+        let is_earlier = place < self.earlier;
+        let end = End { charge: (!is_unsent).then_some(charge), counts, is_earlier };
         self.accounts.settle(&attempt.reserved, attempt.windows(), &end, books, now);
         if is_unsent {
             for (account, window) in attempt.wrap_ups() {

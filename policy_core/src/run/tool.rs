@@ -77,7 +77,7 @@ impl Run {
                     decision.refuse(BuiltIn::UndeclaredTool);
                     return None;
                 };
-                let mut call = Call::new(point, self.latest.mono, self.step_clock);
+                let mut call = Call::new(point, self.age.now(), self.step_clock);
                 call.loops = self.found_loops(program);
                 self.calls.insert(id, call);
                 id

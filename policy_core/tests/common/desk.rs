@@ -49,6 +49,15 @@ impl Run {
         Self::open(Arc::clone(self.program()), 9, now, &Scopes::default(), Some(self), &self.books)
     }
 
+    /// Suspends the run and lets it go on, by a clock that is ahead of the old one, or behind it.
+    pub fn moved(&mut self, now: u64, keep: &[u64], scopes: &Scopes<'_>, next: u64) {
+        let state = self.inner.suspend(self.at(now), keep, &mut self.books.borrow_mut()).expect("it goes on");
+        let at = Now { mono: next, wall: self.at(now).wall };
+        let program = Arc::clone(self.program());
+        let resumed = policy_core::Run::resume(program, &state, at, scopes, &mut self.books.borrow_mut());
+        self.inner = resumed.expect("what it left");
+    }
+
     fn at(&self, now: u64) -> Now {
         Now { mono: now, wall: now.saturating_add(self.ahead) }
     }

@@ -1,10 +1,11 @@
 //! The Python face of the engine: translation only. No decision is taken here.
 //!
 //! `convert` and `facts` read host values, `canonical` and `decimal` are their exact texts, `errors`
-//! raises, `render` shows; `program`, `run`, `decision`, `ledger` and `operator` are the classes, `live`,
-//! `scopes`, `readings` and `records` what a run needs besides. The documentation for users is in the stub,
-//! `python/checkrein/_core.pyi`.
+//! raises, `render` shows; `program`, `run`, `decision`, `ledger` and `operator` are the classes, `begin`,
+//! `live`, `scopes`, `readings` and `records` what a run needs besides. The documentation for users is in the
+//! stub, `python/checkrein/_core.pyi`.
 
+mod begin;
 mod canonical;
 mod convert;
 mod decimal;

@@ -67,20 +67,16 @@ impl Live {
         event(&mut self.run, &mut locked(&self.books))
     }
 
-    /// One admission, of `tool` if it is one's.
+    /// One admission.
     pub(crate) fn admit(
         &mut self,
         now: Now,
-        tool: Option<&str>,
         event: impl FnOnce(&mut Run, &mut Books) -> Result<Decision, EngineError>,
     ) -> Result<Decision, EngineError> {
         self.latest = now;
         let decision = self.event(event)?;
-        if let Some(store) = &mut self.store {
-            store.recorder.opened(&decision, tool);
-            if decision.wait_ns.is_some() {
-                store.ledger.wake();
-            }
+        if let Some(store) = self.store.as_ref().filter(|_| decision.wait_ns.is_some()) {
+            store.ledger.wake();
         }
         Ok(decision)
     }
@@ -94,8 +90,8 @@ impl Live {
     ) -> Result<T, EngineError> {
         self.latest = now;
         let answer = self.event(event)?;
-        if let Some(store) = &mut self.store {
-            store.recorder.settled(attempt, now.wall, self.run.settled(attempt));
+        if let Some(store) = &self.store {
+            store.recorder.settled(&self.run, attempt, now.wall);
         }
         Ok(answer)
     }
@@ -111,12 +107,23 @@ impl Live {
 
     /// The end of the run: what is open is spent.
     pub(crate) fn end(&mut self, now: Now) {
-        self.event(|run, books| run.end(now, books));
-        if let Some(store) = &mut self.store {
-            for attempt in store.recorder.open() {
-                store.recorder.settled(attempt, now.wall, self.run.settled(attempt));
-            }
+        self.close(now, |run, books| run.end(now, books));
+    }
+
+    /// The run leaves this process: what is open and not kept is spent.
+    pub(crate) fn suspend(&mut self, now: Now, keep: &[u64]) -> Result<Vec<u8>, EngineError> {
+        self.latest = now;
+        self.close(now, |run, books| run.suspend(now, keep, books))
+    }
+
+    /// An event that may settle any open attempt.
+    fn close<T>(&mut self, now: Now, event: impl FnOnce(&mut Run, &mut Books) -> T) -> T {
+        let open: Vec<u64> = self.run.open().collect();
+        let answer = self.event(event);
+        if let Some(store) = &self.store {
+            open.into_iter().for_each(|attempt| store.recorder.settled(&self.run, attempt, now.wall));
         }
+        answer
     }
 
     /// Nobody has the run any more: what is open is spent, and its accounts are left.

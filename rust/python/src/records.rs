@@ -1,10 +1,9 @@
 //! What a store keeps of every attempt once it is settled.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use checkrein_stores::{Ledger, Record, UsageKind};
-use policy_core::{Decision, Program, Settlement, Usage};
+use policy_core::{Program, Run, Usage};
 
 /// The attempts of one run, written down when they are settled.
 #[derive(Debug)]
@@ -12,48 +11,18 @@ pub(crate) struct Recorder {
     ledger: Arc<Ledger>,
     program: Arc<Program>,
     run: String,
-    open: BTreeMap<u64, Named>,
-    settled: BTreeMap<u64, Named>,
-}
-
-/// Which model or tool an attempt is of.
-#[derive(Clone, Debug)]
-enum Named {
-    Model(u32),
-    Tool(String),
 }
 
 impl Recorder {
     pub(crate) fn new(ledger: Arc<Ledger>, program: Arc<Program>, run: String) -> Self {
-        Self { ledger, program, run, open: BTreeMap::new(), settled: BTreeMap::new() }
-    }
-
-    /// An attempt was opened, of this tool if it is one's.
-    pub(crate) fn opened(&mut self, decision: &Decision, tool: Option<&str>) {
-        let named = match (decision.model, tool) {
-            (_, Some(tool)) => Named::Tool(tool.to_owned()),
-            (Some(model), None) => Named::Model(model),
-            (None, None) => return,
-        };
-        if let Some(attempt) = decision.attempt {
-            self.open.insert(attempt, named);
-        }
+        Self { ledger, program, run }
     }
 
     /// An attempt was settled or adjusted: what the engine says of it now. A journal that cannot take it
     /// refuses the next call, see [`Ledger::ready`].
-    pub(crate) fn settled(&mut self, attempt: u64, wall: u64, settled: Option<(Usage, Settlement)>) {
-        let Some((usage, figures)) = settled else { return };
-        if let Some(named) = self.open.remove(&attempt) {
-            self.settled.insert(attempt, named);
-        }
-        let Some(named) = self.settled.get(&attempt) else { return };
-        let (name, is_tool) = match named {
-            Named::Tool(name) => (name.as_str(), true),
-            Named::Model(index) => {
-                let model = usize::try_from(*index).ok().and_then(|index| self.program.models().get(index));
-                (model.map_or("", |model| &*model.name), false)
-            }
+    pub(crate) fn settled(&self, run: &Run, attempt: u64, wall: u64) {
+        let Some(((usage, figures), (name, is_tool))) = run.settled(attempt).zip(run.target(attempt)) else {
+            return;
         };
         let mut digest = [0; 8];
         digest.iter_mut().zip(self.program.digest()).for_each(|(byte, of)| *byte = *of);
@@ -74,11 +43,6 @@ impl Recorder {
             cost: figures.cost,
             prices: self.program.prices().to_owned(),
         });
-    }
-
-    /// The attempts that are not settled yet.
-    pub(crate) fn open(&self) -> Vec<u64> {
-        self.open.keys().copied().collect()
     }
 }
 

@@ -1,13 +1,13 @@
 //! `Run`: the events of one agent run, each converted, decided under the run's lock, and converted back.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use checkrein_stores::Ledger as Store;
 use policy_core::books::Books;
-use policy_core::{Dimension, EngineError, Failure, ModelCall, Now, ToolCall};
+use policy_core::{Dimension, EngineError, Failure, ModelCall, Now, Scopes, ToolCall};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::canonical::{Canonical, canonical};
 use crate::convert::{Id, Instant, Seed, Tokens, Wall};
@@ -19,7 +19,6 @@ use crate::ledger::Ledger;
 use crate::live::Live;
 use crate::program::Program;
 use crate::readings;
-use crate::records::Recorder;
 use crate::scopes::Ids;
 use crate::usage::{Figures, error_kind, slot, used};
 
@@ -27,11 +26,11 @@ use crate::usage::{Figures, error_kind, slot, used};
 #[pyclass(frozen, module = "checkrein._core")]
 #[derive(Debug)]
 pub(crate) struct Run {
-    core: Guarded<Live>,
-    program: Arc<policy_core::Program>,
-    columns: Arc<Columns>,
-    ids: Ids,
-    ledger: Option<Arc<Store>>,
+    pub(crate) core: Guarded<Live>,
+    pub(crate) program: Arc<policy_core::Program>,
+    pub(crate) columns: Arc<Columns>,
+    pub(crate) ids: Ids,
+    pub(crate) ledger: Option<Arc<Store>>,
 }
 
 impl Drop for Run {
@@ -48,7 +47,7 @@ impl Run {
     }
 
     /// An event that needs what the run knows.
-    fn tell<T>(
+    pub(crate) fn tell<T>(
         &self,
         py: Python<'_>,
         event: impl FnOnce(&mut Live) -> Result<T, EngineError>,
@@ -63,11 +62,10 @@ impl Run {
         &self,
         py: Python<'_>,
         now: Now,
-        tool: Option<&str>,
         event: impl FnOnce(&mut policy_core::Run, &mut Books) -> Result<policy_core::Decision, EngineError>,
     ) -> PyResult<policy_core::Decision> {
         let admit = |live: &mut Live| match live.ready() {
-            Ok(()) => own(live, |live| live.admit(now, tool, event)),
+            Ok(()) => own(live, |live| live.admit(now, event)),
             Err(error) => Told::Full(error),
         };
         told(py, self.core.ask(|| Live::ended(&self.program), admit))
@@ -88,8 +86,7 @@ fn own<T>(live: &mut Live, event: impl FnOnce(&mut Live) -> Result<T, EngineErro
 /// The event's result, or the exception for it.
 fn told<T>(py: Python<'_>, result: Result<Told<T>, Broken>) -> PyResult<T> {
     let (kind, message) = match result {
-        Ok(Told::Answer(Ok(answer))) => return Ok(answer),
-        Ok(Told::Answer(Err(error))) => (error.kind(), error.to_string()),
+        Ok(Told::Answer(answer)) => return answer.map_err(|error| refused(py, error)),
         Ok(Told::Full(error)) => (error.kind.as_str(), error.to_string()),
         Ok(Told::Forked) => {
             ("forked", "this run is of another process: nobody adds up what a fork spends".to_owned())
@@ -100,6 +97,11 @@ fn told<T>(py: Python<'_>, result: Result<Told<T>, Broken>) -> PyResult<T> {
         ),
     };
     Err(errors::engine_error(py, kind, message))
+}
+
+/// The exception for a misuse.
+pub(crate) fn refused(py: Python<'_>, error: EngineError) -> PyErr {
+    errors::engine_error(py, error.kind(), error.to_string())
 }
 
 const fn at(now: Instant, wall: Wall) -> Now {
@@ -130,42 +132,44 @@ impl Run {
         parent: Option<&Bound<'_, Self>>,
         id: &str,
     ) -> PyResult<Self> {
-        let Program { core, columns } = program.get();
         let now = at(now, wall);
-        let (program, columns) = (Arc::clone(core), Arc::clone(columns));
-        let begin = |ids: &Ids, parent: Option<&policy_core::Run>, books: &mut Books| {
-            let program = Arc::clone(&program);
-            ids.lend(|scopes| policy_core::Run::new(program, seed.0, now, scopes, parent, books))
+        let begin = |program, scopes: &Scopes<'_>, parent: Option<&policy_core::Run>, books: &mut Books| {
+            Ok(policy_core::Run::new(program, seed.0, now, scopes, parent, books))
         };
-        let (run, books, ids, ledger) = if let Some(parent) = parent {
-            let parent = parent.get();
-            if !Arc::ptr_eq(&parent.program, &program) {
-                let message = "a run and its parent have the same program; pass the parent's";
-                return Err(errors::engine_error(py, "bad_value", message.to_owned()));
-            }
-            let ids = parent.ids.clone();
-            let (run, books) = parent.tell(py, |live| {
-                let books = live.books();
-                Ok((live.event(|run, books| begin(&ids, Some(run), books)), books))
-            })?;
-            (run, books, ids, parent.ledger.clone())
-        } else {
-            let ids = Ids::read(&program, [session, user, team, org], keys)?;
-            let ledger = ledger.map(|ledger| Arc::clone(&ledger.get().core));
-            if ledger.as_ref().is_some_and(|ledger| ledger.is_forked()) {
-                let message = "this process was forked without Python's `os.fork`, so its ledger is the \
-                               parent's; load the policy again in the child";
-                return Err(errors::engine_error(py, "forked", message.to_owned()));
-            }
-            let own = || Arc::new(Mutex::new(Books::local()));
-            let books = ledger.as_ref().map_or_else(own, |ledger| ledger.books());
-            let run = begin(&ids, None, &mut crate::live::locked(&books));
-            (run, books, ids, ledger)
-        };
-        let recorder =
-            |ledger: &Arc<Store>| Recorder::new(Arc::clone(ledger), Arc::clone(&program), id.to_owned());
-        let store = ledger.as_ref().map(|ledger| (Arc::clone(ledger), recorder(ledger)));
-        Ok(Self { core: Guarded::new(Live::new(run, books, store, now)), program, columns, ids, ledger })
+        if let Some(parent) = parent {
+            return Self::below(py, program, parent.get(), now, id, begin);
+        }
+        let whose = ([session, user, team, org], keys);
+        Self::alone(py, program, ledger, whose, now, id, |program, scopes, books| {
+            begin(program, scopes, None, books)
+        })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the host passes them by name")]
+    #[staticmethod]
+    #[pyo3(signature = (
+        program, state, *, now, wall, ledger=None, session=None, user=None, team=None, org=None, keys=None,
+        id=""
+    ), text_signature = "(program, state, *, now, wall, ledger=None, session=None, user=None, team=None, \
+        org=None, keys=None, id='')")]
+    fn resume(
+        py: Python<'_>,
+        program: &Bound<'_, Program>,
+        state: &[u8],
+        now: Instant,
+        wall: Wall,
+        ledger: Option<&Bound<'_, Ledger>>,
+        session: Option<&Bound<'_, PyString>>,
+        user: Option<&Bound<'_, PyString>>,
+        team: Option<&Bound<'_, PyString>>,
+        org: Option<&Bound<'_, PyString>>,
+        keys: Option<&Bound<'_, PyDict>>,
+        id: &str,
+    ) -> PyResult<Self> {
+        let (now, whose) = (at(now, wall), ([session, user, team, org], keys));
+        Self::alone(py, program, ledger, whose, now, id, |program, scopes, books| {
+            policy_core::Run::resume(program, state, now, scopes, books)
+        })
     }
 
     #[expect(clippy::too_many_arguments, reason = "the host passes them by name")]
@@ -193,7 +197,7 @@ impl Run {
             facts: &slots,
         };
         let now = at(now, wall);
-        let decision = self.admit(py, now, None, |run, books| run.model_call(now, &event, books))?;
+        let decision = self.admit(py, now, |run, books| run.model_call(now, &event, books))?;
         Ok(Decision::new(decision, &self.program))
     }
 
@@ -214,8 +218,7 @@ impl Run {
         let call = call.map(|id| id.0);
         let event = ToolCall { call, tool: &tool, args: &text, is_exact, facts: &slots };
         let now = at(now, wall);
-        let decision =
-            self.admit(args.py(), now, Some(&tool), |run, books| run.tool_call(now, &event, books))?;
+        let decision = self.admit(args.py(), now, |run, books| run.tool_call(now, &event, books))?;
         Ok(Decision::new(decision, &self.program))
     }
 
@@ -330,6 +333,17 @@ impl Run {
             live.end(at(now, wall));
             Ok(())
         })
+    }
+
+    fn suspend(&self, py: Python<'_>, now: Instant, wall: Wall, keep: Vec<Id>) -> PyResult<Py<PyBytes>> {
+        let keep: Vec<u64> = keep.into_iter().map(|id| id.0).collect();
+        let state = self.tell(py, |live| live.suspend(at(now, wall), &keep))?;
+        Ok(PyBytes::new(py, &state).unbind())
+    }
+
+    fn held(&self, py: Python<'_>, attempt: Id) -> PyResult<Option<Decision>> {
+        let held = self.tell(py, |live| Ok(live.run.held(attempt.0)))?;
+        Ok(held.map(|decision| Decision::new(decision, &self.program)))
     }
 
     fn limits<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
