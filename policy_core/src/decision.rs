@@ -3,6 +3,7 @@
 //! Names are indexes into the program's tables ([`crate::Program`]); a plain allow allocates nothing.
 
 use crate::program::{Measure, Program};
+use crate::store::Refusal;
 use crate::value::Value;
 
 /// Which event a decision answers.
@@ -304,6 +305,10 @@ pub struct Reading {
     pub free: i64,
     /// Leased to other processes.
     pub leased: u64,
+    /// The part of that whose holders have been silent for so long that they may be gone.
+    pub silent: u64,
+    /// Why the store refuses the account, if it does; then nothing can be taken.
+    pub refused: Option<Refusal>,
     /// The calendar's window: its number, its first instant and the first one after it, in nanoseconds.
     pub window: Option<(i64, u64, u64)>,
     /// The limit lets calls through when its store does not answer.

@@ -4,16 +4,23 @@
 
 mod store_common;
 
-use policy_core::store::{Answer, Item, Kind, Operated, Operation, Reply, Request, RowKey, Shown};
+use policy_core::store::{Answer, Item, Kind, Operated, Operation, Refusal, Reply, Request, RowKey, Shown};
 use store_common::{Node, SECOND, START, Store, account, ask, day, item};
 
 #[test]
 fn what_is_needed_is_granted_and_counts_at_once() {
     let (mut store, mut node) = (Store::new(), Node::new(1));
     let answer = node.one(&mut store, ask("u1", 100, 30));
-    assert_eq!(answer, Answer { granted: 30, max: 100, spent: 0, leased: 30, grants_used: 0 });
+    assert_eq!(
+        answer,
+        Answer { granted: 30, max: 100, spent: 0, leased: 30, grants_used: 0, ..Answer::default() }
+    );
     let answer = node.one(&mut store, Item { reported: vec![(0, 10)], give_back: 5, ..ask("u1", 100, 80) });
-    assert_eq!(answer, Answer { granted: 0, max: 100, spent: 10, leased: 15, grants_used: 0 }, "not part");
+    assert_eq!(
+        answer,
+        Answer { granted: 0, max: 100, spent: 10, leased: 15, grants_used: 0, ..Answer::default() },
+        "not part"
+    );
     assert_eq!(node.one(&mut store, ask("u1", 100, 75)).granted, 75);
     assert_eq!(Node::new(2).one(&mut store, ask("u1", 100, 1)).granted, 0);
     assert_eq!(Node::new(3).one(&mut store, ask("u2", 100, 100)).granted, 100);
@@ -83,23 +90,36 @@ fn a_node_that_closed_leaves_no_lease_and_cannot_return() {
 }
 
 #[test]
-fn more_than_was_leased_is_refused_as_a_whole() {
+fn more_than_was_leased_is_refused_and_the_rest_is_done() {
     let (mut store, mut node) = (Store::new(), Node::new(1));
     node.done(&mut store, vec![ask("u1", 100, 30), ask("u2", 100, 30)]);
     let good = Item { reported: vec![(0, 30)], ..item("u1", 100) };
-    for bad in [
-        Item { reported: vec![(0, 31)], ..item("u2", 100) },
-        Item { give_back: 31, ..item("u2", 100) },
-        Item { reported: vec![(0, 20)], give_back: 11, ..item("u2", 100) },
-        Item { reported: vec![(0, 5)], debt: 6, ..item("u2", 100) },
-        Item { reported: vec![(0, 1 << 53)], debt: 1 << 53, ..item("u2", 100) },
-        Item { kind: Kind::Rolling { ns: 60 }, ..item("u2", 100) },
+    let other = Item { kind: Kind::Rolling { ns: 60 }, ..item("u2", 100) };
+    for (bad, why) in [
+        (Item { reported: vec![(0, 31)], ..item("u2", 100) }, Refusal::NotLeased),
+        (Item { give_back: 31, ..item("u2", 100) }, Refusal::NotLeased),
+        (Item { reported: vec![(0, 20)], give_back: 11, ..item("u2", 100) }, Refusal::NotLeased),
+        (Item { reported: vec![(0, 5)], debt: 6, ..item("u2", 100) }, Refusal::NotLeased),
+        (other, Refusal::OtherKind),
     ] {
-        let rows = store.rows.clone();
-        let request = node.clone().request(vec![good.clone(), bad]);
-        assert!(matches!(store.apply(&request), Reply::Malformed { seq: 2, .. }));
-        assert_eq!(store.rows, rows, "nothing has changed");
+        let mut copy = store.clone();
+        let answers = node.clone().done(&mut copy, vec![bad, good.clone()]);
+        assert_eq!(answers[0], Answer { refused: Some(why), ..Answer::default() });
+        assert_eq!((answers[1].spent, answers[1].refused), (30, None));
+        for key in [RowKey::account(&account("u2")), RowKey::lease(1, &account("u2"))] {
+            assert_eq!(copy.rows[&key], store.rows[&key], "nothing of it has changed");
+        }
     }
+}
+
+#[test]
+fn an_amount_that_cannot_be_is_refused_as_a_whole() {
+    let (mut store, mut node) = (Store::new(), Node::new(1));
+    let rows = store.rows.clone();
+    let bad = Item { reported: vec![(0, 1 << 53)], debt: 1 << 53, ..item("u2", 100) };
+    let request = node.request(vec![ask("u1", 100, 30), bad]);
+    assert!(matches!(store.apply(&request), Reply::Malformed { seq: 1, .. }));
+    assert_eq!(store.rows, rows, "nothing has changed");
 }
 
 #[test]
@@ -112,7 +132,7 @@ fn debt_counts_beyond_what_was_granted() {
     let back = Item { refund: 40, need: 10, want: 10, ..item("u1", 100) };
     assert_eq!(
         node.one(&mut store, back),
-        Answer { granted: 10, max: 100, spent: 90, leased: 10, grants_used: 0 }
+        Answer { granted: 10, max: 100, spent: 90, leased: 10, grants_used: 0, ..Answer::default() }
     );
 }
 
@@ -133,7 +153,10 @@ fn a_lowered_bound_binds_from_the_next_grant_on() {
     let (mut store, mut node) = (Store::new(), Node::new(1));
     node.one(&mut store, ask("u1", 100, 60));
     let answer = node.one(&mut store, ask("u1", 50, 1));
-    assert_eq!(answer, Answer { granted: 0, max: 50, spent: 0, leased: 60, grants_used: 0 });
+    assert_eq!(
+        answer,
+        Answer { granted: 0, max: 50, spent: 0, leased: 60, grants_used: 0, ..Answer::default() }
+    );
     assert_eq!(Node::new(2).one(&mut store, ask("u1", 100, 40)).granted, 40, "an older policy's bound");
 }
 
@@ -306,27 +329,38 @@ fn a_refund_does_not_empty_a_rolling_window() {
 }
 
 #[test]
-fn a_damaged_row_is_never_read() {
+fn a_damaged_row_is_never_read_and_stops_nobody_else() {
     let (mut store, mut node) = (Store::new(), Node::new(1));
-    node.one(&mut store, ask("u1", 100, 30));
-    let request = node.request(vec![ask("u1", 100, 30)]);
+    node.done(&mut store, vec![ask("u1", 100, 30), ask("u2", 100, 30)]);
+    let news = |id| Item { reported: vec![(0, 10)], give_back: 20, ..ask(id, 100, 50) };
+    let request = node.request(vec![news("u1"), news("u2")]);
     let good = store.rows.clone();
-    for (key, row) in &good {
+    let own = [RowKey::account(&account("u1")), RowKey::lease(1, &account("u1"))];
+    for (key, row) in good.iter().filter(|(key, _)| !key.as_str().ends_with("u2\nper user\ncost\n")) {
         for place in 0..row.len() {
             store.rows = good.clone();
             store.rows.get_mut(key).unwrap()[place] ^= 1;
             let damaged = store.rows.clone();
-            assert!(matches!(store.apply(&request), Reply::Malformed { seq: 2, .. }), "{key} {place}");
-            assert_eq!(store.rows, damaged);
+            let reply = store.apply(&request);
+            if own.contains(key) {
+                let answers = node.clone().answers(reply.clone());
+                assert_eq!(answers[0], Answer::from(Refusal::Damaged), "{key} {place}");
+                assert_eq!((answers[1].granted, answers[1].spent), (50, 10), "{key} {place}");
+                assert!(own.iter().all(|key| store.rows[key] == damaged[key]), "nothing is overwritten");
+                assert_eq!(store.apply(&request), reply, "the answer is kept");
+            } else {
+                assert!(matches!(reply, Reply::Malformed { seq: 2, .. }), "{key} {place}");
+                assert_eq!(store.rows, damaged);
+            }
         }
     }
-    let lease = RowKey::lease(1, &account("u1"));
     store.rows = good.clone();
-    store.rows.insert(lease, good[&RowKey::node(1)].clone());
-    assert!(matches!(store.apply(&request), Reply::Malformed { .. }), "another row's content");
+    store.rows.insert(own[1].clone(), good[&RowKey::node(1)].clone());
+    assert_eq!(node.clone().one(&mut store, news("u1")), Refusal::Damaged.into(), "another row's content");
     store.rows = good;
-    store.rows.remove(&RowKey::account(&account("u1")));
-    assert!(matches!(store.apply(&request), Reply::Malformed { .. }), "a lost row");
+    store.rows.remove(&own[0]);
+    assert_eq!(node.one(&mut store, news("u1")), Refusal::Missing.into(), "a lost row");
+    assert!(!store.rows.contains_key(&own[0]), "it is not made anew");
 }
 
 #[test]
@@ -341,7 +375,10 @@ fn operators_correct_and_pin_and_leave_a_trace() {
     assert_eq!(store.operate("a2", adjust(-61)), Operated::Taken);
     assert!(matches!(store.operate("a b", adjust(1)), Operated::Malformed(_)));
     let answer = Node::new(2).one(&mut store, ask("u1", 100, 70));
-    assert_eq!(answer, Answer { granted: 70, max: 100, spent: 0, leased: 100, grants_used: 0 });
+    assert_eq!(
+        answer,
+        Answer { granted: 70, max: 100, spent: 0, leased: 100, grants_used: 0, ..Answer::default() }
+    );
     let pin = |max| Operation::Pin { account: account("u3"), max };
     assert_eq!(store.operate("p1", pin(Some(10))), Operated::Done);
     assert_eq!(node.one(&mut store, ask("u3", 100, 11)), Answer { max: 10, ..Answer::default() });

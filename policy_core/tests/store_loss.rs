@@ -4,7 +4,7 @@
 
 mod store_common;
 
-use policy_core::store::{Claim, Item, Kind, Operated, Operation, Reply};
+use policy_core::store::{Answer, Claim, Item, Kind, Operated, Operation, Refusal, Reply, Request, RowKey};
 use store_common::{Node, SECOND, START, Store, account, ask, item};
 
 fn claim(granted: u64, reported: u64) -> Claim {
@@ -27,7 +27,7 @@ fn a_lost_grant_is_found_by_the_nonce_and_counted_again() {
     assert_eq!(store.epoch(), (2, START + 20 * SECOND));
     let request = node.claims(2, vec![claim(90, 30)]);
     let reply = store.apply(&request);
-    assert!(node.answers(reply).is_empty());
+    assert_eq!(node.answers(reply), [Answer::default()]);
     let window = store.windows(&account("u1"))[0];
     assert_eq!((window.spent, window.leased), (30, 65));
 
@@ -105,4 +105,40 @@ fn a_claim_that_gave_back_in_the_meantime_is_believed() {
     store.apply(&request);
     let window = store.windows(&account("u1"))[0];
     assert_eq!((window.spent, window.leased), (20, 10));
+}
+
+#[test]
+fn what_is_said_again_of_a_damaged_row_is_refused_alone() {
+    let (mut store, mut node) = (Store::new(), Node::new(1));
+    let of = |id, granted: u64| Claim { account: account(id), ..claim(granted, granted.min(5)) };
+    node.done(&mut store, vec![ask("u1", 100, 40), ask("u2", 100, 40)]);
+    let row = RowKey::account(&account("u1"));
+    let good = store.rows[&row].clone();
+    store.rows.insert(row.clone(), b"nonsense".to_vec());
+    let request = node.claims(1, vec![of("u1", 40), of("u2", 40)]);
+    let reply = store.apply(&request);
+    assert_eq!(node.answers(reply), [Refusal::Damaged.into(), Answer::default()]);
+    assert_eq!(store.rows[&row], b"nonsense");
+    assert_eq!(store.windows(&account("u2"))[0].spent, 5);
+    store.rows.insert(row, good);
+    let request = Request { claims: vec![of("u1", 40), of("u3", 0)], ..node.request(Vec::new()) };
+    let reply = store.apply(&request);
+    assert_eq!(node.answers(reply), [Answer::default(); 2]);
+    assert_eq!((store.windows(&account("u1"))[0].spent, store.windows(&account("u1"))[0].leased), (5, 35));
+}
+
+#[test]
+fn a_part_that_was_lost_is_found_by_the_next_one() {
+    let (mut store, mut node) = (Store::new(), Node::new(1));
+    node.one(&mut store, ask("u1", 100, 40));
+    assert_eq!(store.operate("r", Operation::Restarted), Operated::Done);
+    let request = node.request(vec![]);
+    assert_eq!(store.apply(&request), Reply::Reassert { seq: 2, epoch: 2 });
+    let before = store.rows.clone();
+    let request = node.claims(2, vec![claim(40, 0)]);
+    let reply = store.apply(&request);
+    node.answers(reply);
+    store.rows = before;
+    let request = Request { claims: vec![claim(40, 0)], ..node.request(Vec::new()) };
+    assert_eq!(store.apply(&request), Reply::Reassert { seq: 4, epoch: 3 });
 }

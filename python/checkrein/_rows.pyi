@@ -58,6 +58,8 @@ class Limit(TypedDict):
     held: int  # by attempts of this process that are under way
     free: int  # negative in debt
     leased: int  # to other processes
+    silent: int  # of that, to processes that have not been heard of for half a minute
+    refused: str | None  # why the store refuses this account: nothing can be taken
     scope: str  # `run`, or whose it is: `user:u1`
     window: tuple[int, int, int] | None  # of the calendar: its number, its begin, its end
     soft: bool  # without its store it lets calls pass
@@ -70,7 +72,8 @@ class Health(TypedDict):
     last_reply: int | None
     degraded: int  # how often something was taken that the store had not leased
     restarts: int  # how often this process began anew
-    error: str | None
+    error: str | None  # what is wrong with the store, or else `refused`
+    refused: str | None  # an account that the store refuses, while it does everything else
     closed: bool
     round_trips: int
     records_waiting: int

@@ -91,6 +91,10 @@ def standing(
     """
     own = [row for row in limits if row["name"] == decision.by]
     away = f"its store does not answer: {trouble}" if trouble and own and own[0]["scope"] != "run" else ""
+    refused = next((row for row in own if row["refused"]), None)
+    if refused is not None:
+        account = f"{refused['dimension']} by {refused['scope']}"
+        return f"{account}: {refused['refused']}; nothing can be taken until it is restored from a backup"
     rows = [row for row in own if row["limit"] > row["free"]]
     if not rows:
         return away
@@ -105,6 +109,10 @@ def standing(
     text = f"{dimension}: {shown(row['spent'])} of {shown(row['limit'])} is spent"
     text += f", {shown(row['held'])} more held" if row["held"] else ""
     text += f", {shown(row['leased'])} lent to other processes" if row["leased"] else ""
+    if row["silent"]:
+        key = f'"{row["scope"]} {row["name"]} {dimension}"'
+        text += f", {shown(row['silent'])} of it to some not heard of any more"
+        text += f" (`checkrein ledger adjust {key} --write-off` gives it back)"
     text += f", a debt of {shown(row['spent'] - row['limit'])}" if row["spent"] > row["limit"] else ""
     text += "" if row["scope"] == "run" else f", by {row['scope']}"
     return text + (f"; {away}" if away else "")

@@ -477,6 +477,8 @@ def row(**parts):
         "spent": 0,
         "held": 0,
         "leased": 0,
+        "silent": 0,
+        "refused": None,
     }
     whole |= {"scope": "run", **parts}
     return whole | {"free": whole["limit"] - whole["spent"] - whole["held"] - whole["leased"]}
@@ -490,6 +492,16 @@ def row(**parts):
         (
             [row(spent=100_000_000, leased=400_000_000, scope="user:u1")],
             "cost: $0.10 of $0.50 is spent, $0.40 lent to other processes, by user:u1",
+        ),
+        (
+            [row(leased=400_000_000, silent=300_000_000, scope="user:u1")],
+            "cost: $0.00 of $0.50 is spent, $0.40 lent to other processes, "
+            "$0.30 of it to some not heard of any more "
+            '(`checkrein ledger adjust "user:u1 per user cost" --write-off` gives it back), by user:u1',
+        ),
+        (
+            [row(spent=1), row(refused="a row is damaged", dimension="tokens", scope="user:u1")],
+            "tokens by user:u1: a row is damaged; nothing can be taken until it is restored from a backup",
         ),
         (
             [row(spent=1), row(dimension="tokens", limit=10, spent=9)],

@@ -198,6 +198,7 @@ def test_the_facts_of_a_step_are_always_taken(run: _core.Run) -> None:
         (lambda run: run.settle(0, 0, 1, "all"), "bad_value"),
         (lambda run: run.settle(0, 0, 1, "exact", -1, 1), "bad_value"),
         (lambda run: run.settle(0, 0, 1, "exact", 2**53, 1), "bad_value"),
+        (lambda run: run.settle(0, 0, 1, "exact", 2**53 - 1, 1), "bad_value"),
         (lambda run: run.settle(-1, 0, 1, "exact", 1, 1), "bad_value"),
         (lambda run: run.settle(0, 0, 2**64, "exact", 1, 1), "bad_value"),
         (lambda run: run.count(0, 0, 1, -1), "bad_value"),

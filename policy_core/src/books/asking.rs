@@ -82,6 +82,9 @@ impl Leased {
 
     /// When it has something to say; `u64::MAX` if never.
     pub(super) fn wishes(&self, users: u64, moment: &Moment) -> u64 {
+        if self.muted.is_some() {
+            return u64::MAX;
+        }
         self.slices().map(|slice| self.wish(slice, users, moment)).min().unwrap_or(u64::MAX)
     }
 
@@ -168,7 +171,7 @@ impl Leased {
 fn blank_item(key: &AccountKey, max: u64, kind: Kind) -> Item {
     Item {
         account: key.clone(),
-        max,
+        max: max.min(MAX_QUANTITY),
         kind,
         reported: Vec::new(),
         debt: 0,

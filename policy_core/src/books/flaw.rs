@@ -34,12 +34,14 @@ pub enum Flaw {
     AnyAnswer,
     /// After the store has lost something, it is not told again what is held.
     ClaimNothing,
+    /// Only the first part of what is held is said again.
+    ClaimPart,
 }
 
 impl Flaw {
     /// Every flaw.
     #[cfg(feature = "flaws")]
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ChargeBeforeGrant,
         Self::NewSeqOnResend,
         Self::GiveBackLate,
@@ -53,5 +55,6 @@ impl Flaw {
         Self::SpendLapsed,
         Self::AnyAnswer,
         Self::ClaimNothing,
+        Self::ClaimPart,
     ];
 }

@@ -12,7 +12,7 @@ use super::local::signed;
 use super::rate::Rate;
 use super::slice::{Known, Slice};
 use super::terms::{Failure, Room, Standing, Terms, WindowKind};
-use crate::store::{APART, Kind};
+use crate::store::{APART, Kind, Refusal};
 
 /// A word of the store about what is free is true for so long; then it is asked again.
 const FRESH: u64 = SECOND;
@@ -47,6 +47,9 @@ pub(super) struct Leased {
     pub(super) reported_at: u64,
     /// Whether the line looks at it.
     pub(super) is_active: bool,
+    /// The store cannot do anything with it: nothing is taken or said, and what is here stays here, until the
+    /// store takes a claim of it.
+    pub(super) muted: Option<Refusal>,
 }
 
 impl Leased {
@@ -70,6 +73,7 @@ impl Leased {
             refused: 0,
             reported_at: 0,
             is_active: false,
+            muted: None,
         }
     }
 
@@ -124,6 +128,9 @@ impl Leased {
     }
 
     pub(super) fn most(&self, moment: &Moment) -> u64 {
+        if self.muted.is_some() {
+            return 0;
+        }
         if self.is_unbounded(moment) {
             return u64::MAX;
         }
@@ -136,10 +143,11 @@ impl Leased {
     }
 
     pub(super) fn room(&self, amount: u64, withheld: u64, moment: &Moment) -> Room {
-        if amount == 0 || (self.is_unbounded(moment) && !moment.is_closing) {
+        let is_shut = moment.is_closing || self.muted.is_some();
+        if amount == 0 || (self.is_unbounded(moment) && !is_shut) {
             return Room::Fits;
         }
-        if moment.is_closing {
+        if is_shut {
             return Room::Full;
         }
         let is_gone = moment.away.is_some_and(|away| moment.mono.saturating_sub(away) >= PATIENCE);
@@ -160,7 +168,8 @@ impl Leased {
         let Some(known) = self.fresh(slice, moment) else { return Room::Leased };
         let used = Self::used(slice, known.spent, amount);
         let unheld = used.saturating_sub(slice.held);
-        if unheld > max {
+        if unheld.saturating_add(known.silent) > max {
+            // Not even if everybody who is there gave everything back.
             Room::Full
         } else if used.saturating_add(known.elsewhere) > max && unheld.saturating_add(known.elsewhere) <= max
         {
@@ -247,6 +256,8 @@ impl Leased {
             held: slice.held,
             free: signed(max).saturating_sub(used),
             leased,
+            silent: slice.known.map_or(0, |known| known.silent),
+            refused: self.muted,
             age_ns: slice.known.map_or(0, |known| moment.mono.saturating_sub(known.asked)),
             window: match slice.kind {
                 Kind::Calendar { id, start, end } => Some((id, start, end)),
@@ -260,7 +271,7 @@ impl Leased {
         self.current = window_at(&self.spans, moment);
         self.older.clear();
         (self.need, self.ask_at, self.ask_wait, self.refused) = ((0, 0), 0, 0, 0);
-        self.is_active = false;
+        (self.is_active, self.muted) = (false, None);
     }
 
     /// The process ends: what is held is spent.

@@ -1,5 +1,8 @@
 //! The node's end of the line to the store: who it is, what is in flight, when it last heard something.
 
+use std::collections::BTreeMap;
+
+use super::claims::Retelling;
 use super::flaw::Flaw;
 use super::terms::Health;
 use crate::event::Now;
@@ -71,8 +74,10 @@ pub(super) struct Link {
     /// The store's wall clock at an instant of ours.
     pub(super) anchor: Option<(u64, u64)>,
     pub(super) flight: Option<Flight>,
-    /// The epoch in which to say again what is held.
-    pub(super) reassert: Option<u64>,
+    /// What is held is to be said again, part after part.
+    pub(super) retelling: Option<Retelling>,
+    /// Accounts that the store refuses, and when to ask again whether it takes them.
+    pub(super) muted: BTreeMap<u32, u64>,
     pub(super) away_since: Option<u64>,
     pub(super) word: Option<u64>,
     pub(super) last_reply: Option<u64>,
@@ -90,6 +95,9 @@ pub(super) struct Link {
     pub(super) back_off: u64,
     #[cfg(feature = "flaws")]
     pub(super) flaw: Option<Flaw>,
+    /// As many claims as one request has, if not the usual number.
+    #[cfg(feature = "flaws")]
+    pub(super) part: usize,
 }
 
 impl Link {
@@ -155,9 +163,10 @@ impl Link {
         self.node = node;
         self.life = self.life.wrapping_add(1);
         (self.epoch, self.seq, self.seen) = (0, 0, 0);
-        (self.flight, self.reassert, self.word, self.away_since) = (None, None, None, None);
+        (self.flight, self.retelling, self.word, self.away_since) = (None, None, None, None);
         (self.next, self.not_before, self.back_off) = (u64::MAX, 0, 0);
         self.active.clear();
+        self.muted.clear();
     }
 
     pub(super) fn health(&self, now: Now) -> Health {
@@ -168,6 +177,7 @@ impl Link {
             degraded: self.degraded,
             restarts: u64::from(self.life),
             error: self.error,
+            refused: None,
             is_closed: self.is_closed,
         }
     }

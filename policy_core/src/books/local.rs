@@ -224,6 +224,8 @@ impl Local {
             held: cell.held,
             free: signed(max).saturating_sub(signed(spent)).saturating_sub(signed(cell.held)),
             leased: 0,
+            silent: 0,
+            refused: None,
             age_ns: 0,
             window: is_calendar.then_some((cell.id, start, end)),
         }

@@ -7,6 +7,7 @@
 mod asking;
 mod buckets;
 mod calendar;
+mod claims;
 mod flaw;
 mod leased;
 mod link;
@@ -87,6 +88,14 @@ impl Books {
     pub fn set_flaw(&mut self, flaw: Option<Flaw>) {
         if let Some(link) = &mut self.link {
             link.flaw = flaw;
+        }
+    }
+
+    /// Makes these books say at most so many claims in one request, so that few accounts are many.
+    #[cfg(feature = "flaws")]
+    pub fn set_most_claims(&mut self, part: usize) {
+        if let Some(link) = &mut self.link {
+            link.part = part;
         }
     }
 
@@ -331,7 +340,8 @@ impl Books {
     /// How the books stand with their store.
     #[must_use]
     pub fn health(&self, now: Now) -> Health {
-        self.link.as_ref().map(|link| link.health(now)).unwrap_or_default()
+        let Some(link) = &self.link else { return Health::default() };
+        Health { refused: self.refused_account(), ..link.health(now) }
     }
 }
 

@@ -5,9 +5,9 @@
 //! with the next request, shows the store whether it has lost anything; then the node says again all that
 //! it has.
 
+use super::claims::Retelling;
 use super::flaw::Flaw;
 use super::link::{Flight, HEARTBEAT, Link, Moment, TIMEOUT};
-use super::slice::claim_of;
 use super::{Authority, Books, Place, index};
 use crate::event::Now;
 use crate::fingerprint::xxh3_64;
@@ -36,27 +36,27 @@ impl Books {
         if now.mono < link.not_before || !is_due(link, now) {
             return None;
         }
-        let (items, places, closing) = match link.reassert {
-            Some(_) => (Vec::new(), Vec::new(), false),
-            None => self.collect(&moment),
-        };
+        let retelling = link.retelling.clone();
+        let (mut items, mut claims, mut places, mut closing) = (Vec::new(), Vec::new(), Vec::new(), false);
+        if let Some(Retelling { told, .. }) = &retelling {
+            (claims, places) = self.retell(told.as_ref(), &moment);
+        } else if link.asks_again() <= now.mono {
+            (claims, places) = self.ask_again(now);
+        }
+        // Until all is said again nothing is asked for.
+        if retelling.is_none() && claims.is_empty() {
+            (items, places, closing) = self.collect(&moment);
+        }
         let link = self.link.as_mut()?;
         let is_beat = now.mono.saturating_sub(link.last_sent) >= HEARTBEAT && !link.active.is_empty();
-        if items.is_empty() && !closing && link.reassert.is_none() && !is_beat {
+        if items.is_empty() && claims.is_empty() && !closing && retelling.is_none() && !is_beat {
             return None;
         }
         link.seq = link.seq.saturating_add(1);
         link.last_sent = now.mono;
-        let request = Request {
-            node: link.node,
-            epoch: link.reassert.unwrap_or(link.epoch),
-            seq: link.seq,
-            seen: if link.reassert.is_some() { 0 } else { link.seen },
-            wall: now.wall,
-            closing,
-            items,
-            claims: if link.reassert.is_some() { claims(link, &self.places, &moment) } else { Vec::new() },
-        };
+        let Link { node, seq, seen, epoch, .. } = **link;
+        let epoch = retelling.map_or(epoch, |retelling| retelling.epoch);
+        let request = Request { node, epoch, seq, seen, wall: now.wall, closing, items, claims };
         let again = now.mono.saturating_add(TIMEOUT);
         link.flight = Some(Flight { request: request.clone(), places, sent: now.mono, sends: 1, again });
         Some(request)
@@ -72,11 +72,11 @@ impl Books {
         if let Some(flight) = &link.flight {
             return Some(flight.again);
         }
-        if link.reassert.is_some() || link.is_closing {
+        if link.retelling.is_some() || link.is_closing {
             return Some(now.mono.max(link.not_before));
         }
         let beat = if link.active.is_empty() { u64::MAX } else { link.last_sent.saturating_add(HEARTBEAT) };
-        let due = link.next.min(beat);
+        let due = link.next.min(beat).min(link.asks_again());
         (due < u64::MAX).then_some(due.max(link.not_before))
     }
 
@@ -136,12 +136,13 @@ impl Books {
         }
         match reply {
             Reply::Done { nonce, epoch, now: wall, items, .. }
-                if items.len() == flight.request.items.len() =>
+                if items.len() == flight.request.items.len().saturating_add(flight.request.claims.len()) =>
             {
                 link.is_back(now);
                 link.hear(*wall, now);
                 link.back_off = 0;
-                (link.epoch, link.seen, link.reassert) = (*epoch, *nonce, None);
+                link.seen = *nonce;
+                link.is_told(*epoch, &moment);
                 self.done(items, now);
             }
             Reply::Done { .. } => self.refused_for(now, "the store's answer does not fit the request"),
@@ -152,7 +153,8 @@ impl Books {
             }
             Reply::Reassert { epoch, .. } => {
                 link.is_back(now);
-                link.reassert = Some(*epoch);
+                // Whatever was said again before, the store may have lost that too.
+                (link.retelling, link.seen) = (Some(Retelling { epoch: *epoch, told: None }), 0);
                 self.refused(now);
             }
             Reply::Clock { now: wall, .. } => {
@@ -182,10 +184,16 @@ impl Books {
         link.word = Some(flight.sent);
         link.next = link.next.min(now.mono);
         link.is_closed = flight.request.closing;
-        for ((item, answer), number) in flight.request.items.iter().zip(answers).zip(&flight.places) {
-            if let Some(Authority::Leased(leased)) = authority(&mut self.places, *number) {
-                leased.done(item, answer, flight.sent, &moment);
+        let items = flight.request.items.iter().map(Some).chain(std::iter::repeat(None));
+        for ((answer, place), item) in answers.iter().zip(flight.places).zip(items) {
+            if let (Some(item), Some(Authority::Leased(leased))) = (item, authority(&mut self.places, place))
+            {
+                match answer.refused {
+                    None => leased.done(item, answer, flight.sent, &moment),
+                    Some(_) => leased.unsend(item, flight.sent, &moment),
+                }
             }
+            self.judged(place, answer, item.is_none(), now);
         }
     }
 
@@ -258,25 +266,10 @@ impl Books {
 /// Whether any account may have something to say.
 fn is_due(link: &Link, now: Now) -> bool {
     let is_beat = now.mono.saturating_sub(link.last_sent) >= HEARTBEAT;
-    link.reassert.is_some()
+    link.retelling.is_some()
         || link.is_closing
-        || now.mono >= link.next
+        || now.mono >= link.next.min(link.asks_again())
         || (is_beat && !link.active.is_empty())
-}
-
-/// All that this node has, to be said again.
-fn claims(link: &Link, places: &[Place], moment: &Moment) -> Vec<crate::store::Claim> {
-    if moment.has(Flaw::ClaimNothing) {
-        return Vec::new();
-    }
-    let accounts = link.active.iter().filter_map(|number| places.get(index(*number))?.account.as_ref());
-    let mut claims = Vec::new();
-    for account in accounts {
-        if let (Authority::Leased(leased), Some(key)) = (&account.authority, &account.key) {
-            claims.extend(leased.slices().filter_map(|slice| claim_of(key, slice)));
-        }
-    }
-    claims
 }
 
 pub(super) fn authority(places: &mut [Place], number: u32) -> Option<&mut Authority> {

@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 
 use super::flaw::Flaw;
 use super::link::{Moment, SECOND};
-use crate::store::{Answer, Claim, Item, Kind};
+use crate::store::{AccountKey, Answer, Claim, Item, Kind};
+use crate::value::MAX_QUANTITY;
 
 /// A slice of a rolling window is used so long after the store's last word. The store waits twice as long
 /// before it counts as spent what is leased to a node that says nothing any more.
@@ -24,6 +25,8 @@ pub(super) struct Known {
     pub(super) spent: u64,
     /// Leased to others.
     pub(super) elsewhere: u64,
+    /// The part of that whose holders may be gone.
+    pub(super) silent: u64,
     pub(super) raised: u64,
     /// When the question was sent, by the clock that never goes back.
     pub(super) asked: u64,
@@ -98,9 +101,10 @@ impl Slice {
         self.free == 0 && self.lapsed == 0 && self.held == 0 && self.pending == 0 && self.refund == 0
     }
 
-    /// Whether what came back can be said with the next item: it must have been reported with an earlier one.
+    /// Whether the next item can say all: what came back must have been reported with an earlier one, and
+    /// what is pending must be an amount that can be sent.
     pub(super) const fn can_close(&self) -> bool {
-        self.refund <= self.reported
+        self.refund <= self.reported && self.pending <= MAX_QUANTITY
     }
 
     /// Whether there is something to report.
@@ -252,26 +256,29 @@ impl Slice {
         self.settle(held, used, moment);
     }
 
-    /// Moves what is to be said into an item. `keep` of what is free stays here.
+    /// Moves what is to be said into an item: each amount as far as it can be sent, the rest comes with the
+    /// next item. `keep` of what is free stays here.
     pub(super) fn send(&mut self, item: &mut Item, keep: u64, moment: &Moment) {
-        if self.pending > 0 {
+        self.sent = self.pending.min(MAX_QUANTITY);
+        self.pending = self.pending.saturating_sub(self.sent);
+        if self.sent > 0 {
             item.reported = match self.kind {
-                Kind::Rolling { .. } => self.aged(moment.mono),
-                Kind::Forever | Kind::Calendar { .. } => vec![(0, self.pending)],
+                Kind::Rolling { .. } => self.aged(self.sent, moment.mono),
+                Kind::Forever | Kind::Calendar { .. } => vec![(0, self.sent)],
             };
         }
         if self.has_lapsed(moment.mono, moment) {
             self.lapse();
         }
         self.is_in_flight = true;
-        self.sent = self.pending;
-        item.debt = self.short.min(self.pending);
-        let free = self.free.saturating_sub(keep);
-        item.give_back = free.saturating_add(self.lapsed);
-        self.lapsed = 0;
-        item.refund = self.refund.min(self.reported);
-        item.grant = self.grants.front().copied();
-        self.pending = 0;
+        item.debt = self.short.min(self.sent);
+        let lapsed = self.lapsed.min(MAX_QUANTITY);
+        let free = self.free.saturating_sub(keep).min(MAX_QUANTITY.saturating_sub(lapsed));
+        item.give_back = free.saturating_add(lapsed);
+        self.lapsed = self.lapsed.saturating_sub(lapsed);
+        item.refund = self.refund.min(self.reported).min(MAX_QUANTITY);
+        let most = |(amount, times): &(u64, u64)| ((*amount).min(MAX_QUANTITY), (*times).min(MAX_QUANTITY));
+        item.grant = self.grants.front().map(most);
         self.short = self.short.saturating_sub(item.debt);
         self.refund = self.refund.saturating_sub(item.refund);
         self.reported = self.reported.saturating_sub(item.refund);
@@ -283,8 +290,18 @@ impl Slice {
         }
     }
 
-    fn aged(&mut self, mono: u64) -> Vec<(u64, u64)> {
-        self.ages.drain(..).map(|(at, amount)| (mono.saturating_sub(at), amount)).collect()
+    /// The oldest so much of what is pending, with its age.
+    fn aged(&mut self, mut amount: u64, mono: u64) -> Vec<(u64, u64)> {
+        let mut aged = Vec::new();
+        while let Some((at, known)) = self.ages.front_mut().filter(|_| amount > 0) {
+            let part = amount.min(*known);
+            aged.push((mono.saturating_sub(*at), part));
+            (amount, *known) = (amount.saturating_sub(part), known.saturating_sub(part));
+            if *known == 0 {
+                self.ages.pop_front();
+            }
+        }
+        aged
     }
 
     /// The store has not done what an item said, and never will.
@@ -341,6 +358,7 @@ impl Slice {
             max: answer.max,
             spent: answer.spent,
             elsewhere: answer.leased.saturating_sub(self.own()),
+            silent: answer.silent,
             raised: answer.grants_used,
             asked,
             heard: moment.mono,
@@ -348,19 +366,13 @@ impl Slice {
     }
 
     /// All that this process has had of the window; `None` if that is nothing.
-    pub(super) fn claim(&self) -> Option<(u64, u64)> {
-        let granted = self.own().saturating_add(self.reported);
-        (granted > 0).then_some((granted, self.reported))
+    pub(super) fn claim(&self, account: &AccountKey) -> Option<Claim> {
+        let (granted, reported) = (self.own().saturating_add(self.reported), self.reported);
+        (granted > 0).then(|| Claim { account: account.clone(), kind: self.kind, granted, reported })
     }
 }
 
 /// What an item reports.
 pub(super) fn total(item: &Item) -> u64 {
     item.reported.iter().fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
-}
-
-/// A claim of the store's language.
-pub(super) fn claim_of(account: &crate::store::AccountKey, slice: &Slice) -> Option<Claim> {
-    let (granted, reported) = slice.claim()?;
-    Some(Claim { account: account.clone(), kind: slice.kind, granted, reported })
 }

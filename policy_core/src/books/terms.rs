@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::calendar::{Period, Zone};
+use crate::store::{AccountKey, Refusal};
 
 /// Which part of time an account counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +98,10 @@ pub struct Standing {
     pub free: i64,
     /// Leased to other processes.
     pub leased: u64,
+    /// The part of `leased` whose holders have been silent for so long that they may be gone.
+    pub silent: u64,
+    /// The store refuses this account alone, and nothing can be taken: why.
+    pub refused: Option<Refusal>,
     /// How old the store's last word about this window is; 0 if there is no store.
     pub age_ns: u64,
     /// The calendar's window: its number, its first instant and the first one after it, in nanoseconds.
@@ -104,7 +109,7 @@ pub struct Standing {
 }
 
 /// How the books stand with their store.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
     /// Whether there is a store.
     pub is_leased: bool,
@@ -118,6 +123,8 @@ pub struct Health {
     pub restarts: u64,
     /// What is wrong, if the store said so.
     pub error: Option<&'static str>,
+    /// An account that the store refuses, and why; there may be more.
+    pub refused: Option<(AccountKey, Refusal)>,
     /// Everything was given back; nothing more can be taken.
     pub is_closed: bool,
 }

@@ -34,6 +34,8 @@ impl Run {
                     held: standing.held,
                     free: standing.free,
                     leased: standing.leased,
+                    silent: standing.silent,
+                    refused: standing.refused,
                     window: standing.window,
                     soft: limit.failure == Failure::Allow,
                     missing: entry.is_some_and(|entry| entry.account.is_none()),

@@ -215,6 +215,7 @@ pub(crate) fn check_usage(usage: Usage) -> Result<(), EngineError> {
         | Usage::AtLeast { input, output, cache_read, cache_write, reasoning } => {
             check_tokens(input)?;
             check_tokens(output)?;
+            check_tokens(input.saturating_add(output))?;
             if cache_read.saturating_add(cache_write) > input || reasoning > output {
                 return Err(EngineError::BadValue(
                     "cached tokens are a part of the input, reasoning is one of the output; \

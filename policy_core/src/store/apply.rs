@@ -1,12 +1,12 @@
 //! What a request does to the rows, in one transaction: all of it, or nothing.
 
-use super::account::APART;
 use super::code::digest;
 use super::flaw::{Bug, Flaw};
 use super::items::Work;
-use super::message::{Item, Kind, Reply, Request};
+use super::message::{Answer, Item, Kind, Reply, Request};
 use super::records::{Meta, Node, Record};
 use super::rows::{RowKey, Rows};
+use super::window::APART;
 use crate::value::MAX_QUANTITY;
 
 /// After a loss nothing is granted for so long: every living node is heard of in that time.
@@ -111,14 +111,14 @@ impl<'a> Transaction<'a> {
             if self.bug.is(Flaw::HalfDone) {
                 let mut work = self.work();
                 for item in request.items.iter().take(place) {
-                    work.item(item, rows)?;
+                    let _ = work.item(item, rows);
                 }
                 work.save(rows);
             }
             let reply = Reply::Clock { seq: request.seq, now: self.now };
             return Ok(self.keep(reply, rows));
         }
-        self.done(rows)
+        Ok(self.done(rows))
     }
 
     /// The node and the store do not know the same past: one of the two is told to say it again.
@@ -145,21 +145,18 @@ impl<'a> Transaction<'a> {
         Work::new(self.request.node, self.now, self.meta.awake, !quarantined, self.bug)
     }
 
-    fn done(mut self, rows: &mut Rows) -> Result<Reply, &'static str> {
+    fn done(mut self, rows: &mut Rows) -> Reply {
         let request = self.request;
         let mut work = self.work();
-        let mut items = Vec::with_capacity(request.items.len());
-        for claim in &request.claims {
-            work.claim(claim, rows)?;
-        }
-        for item in &request.items {
-            items.push(work.item(item, rows)?);
-        }
+        // What cannot be done of one account is no reason to leave the others waiting.
+        let claims = request.claims.iter().map(|claim| work.claim(claim, rows)).collect::<Vec<_>>();
+        let items = request.items.iter().map(|item| work.item(item, rows));
+        let items = claims.into_iter().chain(items).map(|done| done.unwrap_or_else(Answer::from)).collect();
         work.save(rows);
         self.node.nonce = self.nonce;
         self.node.closed = request.closing;
         let (seq, nonce, epoch, now) = (request.seq, self.nonce, self.meta.epoch, self.now);
-        Ok(self.keep(Reply::Done { seq, nonce, epoch, now, items }, rows))
+        self.keep(Reply::Done { seq, nonce, epoch, now, items }, rows)
     }
 
     /// Writes down what the node was answered.
@@ -193,6 +190,9 @@ fn check(request: &Request) -> Result<(), &'static str> {
     }
     if request.items.len() > Request::MOST_ITEMS {
         return Err("a request has too many items");
+    }
+    if request.claims.len() > Request::MOST_CLAIMS {
+        return Err("a request has too many claims");
     }
     if !(request.claims.is_empty() || request.items.is_empty()) {
         return Err("a request has both items and claims");

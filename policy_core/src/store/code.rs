@@ -1,7 +1,7 @@
 //! Rows as bytes, with a checksum over the row's name and content. A row that was damaged, cut short or
 //! stored under another name is not read.
 
-use super::message::{AccountKey, Answer, Kind, Reply, Request};
+use super::message::{AccountKey, Answer, Kind, Refusal, Reply, Request};
 use super::rows::RowKey;
 pub(super) use crate::code::{Reader, Writer};
 use crate::fingerprint::xxh3_64;
@@ -44,16 +44,17 @@ impl Writer {
     pub(super) fn reply(&mut self, reply: &Reply) {
         match reply {
             Reply::Done { seq, nonce, epoch, now, items } => {
-                self.number(0);
+                self.number(4);
                 for number in [*seq, *nonce, *epoch, *now] {
                     self.number(number);
                 }
                 self.list(items, |writer, answer| {
-                    for number in
-                        [answer.granted, answer.max, answer.spent, answer.leased, answer.grants_used]
-                    {
+                    let Answer { granted, max, spent, leased, grants_used, silent, refused } = *answer;
+                    for number in [granted, max, spent, leased, grants_used, silent] {
                         writer.number(number);
                     }
+                    let place = |why| Refusal::ALL.iter().position(|each| *each == why);
+                    writer.optional(refused.and_then(place).map(|place| place as u64));
                 });
             }
             Reply::Reassert { seq, epoch } => {
@@ -90,9 +91,17 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Outer `None`: damaged.
+    #[expect(clippy::option_option, reason = "an optional refusal that may be damaged")]
+    fn refusal(&mut self) -> Option<Option<Refusal>> {
+        let Some(place) = self.optional()? else { return Some(None) };
+        Refusal::ALL.get(usize::try_from(place).ok()?).copied().map(Some)
+    }
+
     pub(super) fn reply(&mut self) -> Option<Reply> {
         Some(match self.number()? {
-            0 => {
+            // 0 is an answer from before anything was said of the silent, or refused.
+            form @ (0 | 4) => {
                 let (seq, nonce) = (self.number()?, self.number()?);
                 let (epoch, now) = (self.number()?, self.number()?);
                 let items = self.list(|reader| {
@@ -102,6 +111,8 @@ impl<'a> Reader<'a> {
                         spent: reader.number()?,
                         leased: reader.number()?,
                         grants_used: reader.number()?,
+                        silent: if form == 0 { 0 } else { reader.number()? },
+                        refused: if form == 0 { None } else { reader.refusal()? },
                     })
                 })?;
                 Reply::Done { seq, nonce, epoch, now, items }

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::account::{Account, Window, number};
+use super::account::Account;
 use super::flaw::{Bug, Flaw};
-use super::message::{AccountKey, Answer, Claim, Item};
-use super::records::{DAMAGED, Lease, Record, Share};
+use super::message::{AccountKey, Answer, Claim, Item, Kind, Refusal};
+use super::records::{Lease, Record, Share};
 use super::rows::{RowKey, Rows};
+use super::window::{Window, number};
 use crate::value::MAX_QUANTITY;
-
-const NOT_LEASED: &str = "more is reported or given back than was leased";
-const NO_ACCOUNT: &str = "the row of an account is missing, though something of it is leased";
 
 /// An account and what the node has of it.
 #[derive(Clone, Debug)]
@@ -36,50 +34,64 @@ impl Work {
         Self { node, now, awake, granting, bug, pairs: BTreeMap::new() }
     }
 
-    fn pair(&mut self, account: &AccountKey, rows: &Rows) -> Result<&mut Pair, &'static str> {
+    /// The account, if an item or a claim about that window of it can be done. Whatever is refused is refused
+    /// here, before anything changes.
+    fn pair(&mut self, account: &AccountKey, kind: Kind, rows: &Rows) -> Result<&mut Pair, Refusal> {
         if !self.pairs.contains_key(account) {
-            let stored = Account::load(&RowKey::account(account), rows)?;
-            let lease = Lease::load(&RowKey::lease(self.node, account), rows)?.unwrap_or_default();
+            let damaged = |_| Refusal::Damaged;
+            let stored = Account::load(&RowKey::account(account), rows).map_err(damaged)?;
+            let lease = Lease::load(&RowKey::lease(self.node, account), rows).map_err(damaged)?;
+            let lease = lease.unwrap_or_default();
             if stored.is_none() && lease.shares.iter().any(|share| share.open() > 0) {
-                return Err(NO_ACCOUNT);
+                return Err(Refusal::Missing);
             }
             let pair = Pair { account: stored.unwrap_or_default(), lease };
             self.pairs.insert(account.clone(), pair);
         }
-        self.pairs.get_mut(account).ok_or(DAMAGED)
+        let pair = self.pairs.get_mut(account).ok_or(Refusal::Damaged)?;
+        if pair.account.takes(kind) { Ok(pair) } else { Err(Refusal::OtherKind) }
     }
 
     /// The node says what it holds. It knows better than a store that has lost something.
-    pub(super) fn claim(&mut self, claim: &Claim, rows: &Rows) -> Result<(), &'static str> {
+    pub(super) fn claim(&mut self, claim: &Claim, rows: &Rows) -> Result<Answer, Refusal> {
         let (node, now, awake) = (self.node, self.now, self.awake);
-        let Pair { account, lease } = self.pair(&claim.account, rows)?;
+        let Pair { account, lease } = self.pair(&claim.account, claim.kind, rows)?;
+        let before = lease.share(number(claim.kind));
+        if (claim.granted, before.granted) == (0, 0) {
+            // A node that has nothing asks whether the account can be read.
+            return Ok(Answer::default());
+        }
         account.hear(node, now);
         account.expire(awake, now);
         let max = account.windows.last().map_or(MAX_QUANTITY, |window| window.max);
-        let Some(window) = account.window(claim.kind, max, now)? else {
-            return Ok(());
+        let Some(window) = account.window(claim.kind, max, now) else {
+            return Ok(Answer::default());
         };
-        let before = lease.share(number(claim.kind));
         window.settle(now, 0, claim.reported.saturating_sub(before.reported));
         let share = Share { window: before.window, granted: claim.granted, reported: claim.reported };
         account.set_out(node, share.window, share.open());
         lease.set(share);
         account.carry(now);
-        Ok(())
+        Ok(Answer::default())
     }
 
     /// Does one item.
-    pub(super) fn item(&mut self, item: &Item, rows: &Rows) -> Result<Answer, &'static str> {
+    pub(super) fn item(&mut self, item: &Item, rows: &Rows) -> Result<Answer, Refusal> {
         let (node, now, awake, granting, bug) = (self.node, self.now, self.awake, self.granting, self.bug);
-        let Pair { account, lease } = self.pair(&item.account, rows)?;
+        let Pair { account, lease } = self.pair(&item.account, item.kind, rows)?;
+        let place = number(item.kind);
+        let mut share = lease.share(place);
+        let reported = reported(item, &share);
+        if reported.is_none() && account.reaches(item.kind, now) {
+            return Err(Refusal::NotLeased);
+        }
         let nodes = account.hear(node, now);
         account.expire(awake, now);
         // What an operator pinned is the most, whatever a policy says and people raised.
         let pinned = account.pinned.filter(|_| !bug.is(Flaw::PinIgnored)).unwrap_or(MAX_QUANTITY);
         let max = item.max.min(pinned);
-        let place = number(item.kind);
         let latest = account.latest(now).is_none_or(|window| number(window.kind) <= place);
-        let Some(window) = account.window(item.kind, max, now)? else {
+        let Some(window) = account.window(item.kind, max, now) else {
             // A window too old to be remembered: the oldest that is pays what was overspent in it.
             if let Some(oldest) = account.windows.first_mut().filter(|oldest| number(oldest.kind) > place) {
                 oldest.carried = oldest.carried.saturating_add(item.debt);
@@ -91,8 +103,7 @@ impl Work {
         if latest {
             window.max = max;
         }
-        let mut share = lease.share(place);
-        report(item, window, &mut share, now, bug)?;
+        report(item, reported.unwrap_or(0), window, &mut share, now, bug);
         if let Some((amount, times)) = item.grant
             && (window.grants_used < times || bug.is(Flaw::RaisesUncounted))
         {
@@ -103,7 +114,7 @@ impl Work {
             account.carry(now);
         }
         account.set_out(node, place, share.open());
-        let window = account.known(place).ok_or(DAMAGED)?;
+        let window = account.known(place).ok_or(Refusal::Damaged)?;
         let room = match bug.is(Flaw::BoundIgnored) {
             true => MAX_QUANTITY,
             false => window.most().min(pinned).saturating_sub(window.used(now)),
@@ -111,11 +122,11 @@ impl Work {
         let granted = if granting { grant(item, room, nodes) } else { 0 };
         share.granted = share.granted.saturating_add(granted);
         account.set_out(node, place, share.open());
-        let window = account.known(place).ok_or(DAMAGED)?;
-        let spent = window.spent(now);
+        let window = account.known(place).ok_or(Refusal::Damaged)?;
+        let (spent, max, grants_used) = (window.spent(now), window.most().min(pinned), window.grants_used);
         let leased = window.used(now).saturating_sub(spent);
-        let max = window.most().min(pinned);
-        let answer = Answer { granted, max, spent, leased, grants_used: window.grants_used };
+        let silent = account.silent(node, place, now);
+        let answer = Answer { granted, max, spent, leased, grants_used, silent, refused: None };
         let oldest = account.windows.first().map_or(place, |window| number(window.kind));
         lease.shares.retain(|share| share.window >= oldest);
         lease.set(share);
@@ -140,21 +151,15 @@ impl Work {
     }
 }
 
+/// What an item reports in all; `None` if that and what it gives back is more than was leased.
+fn reported(item: &Item, share: &Share) -> Option<u64> {
+    let reported = item.reported.iter().try_fold(0_u64, |total, (_, amount)| total.checked_add(*amount))?;
+    let own = reported.checked_sub(item.debt)?;
+    (own.saturating_add(item.give_back) <= share.open()).then_some(reported)
+}
+
 /// Moves what was used and given back from the node's share to where it belongs.
-fn report(
-    item: &Item,
-    window: &mut Window,
-    share: &mut Share,
-    now: u64,
-    bug: Bug,
-) -> Result<(), &'static str> {
-    let reported = item.reported.iter().try_fold(0_u64, |total, (_, amount)| total.checked_add(*amount));
-    let reported = reported.ok_or(NOT_LEASED)?;
-    let own = reported.checked_sub(item.debt).ok_or(NOT_LEASED)?;
-    let gone = own.saturating_add(item.give_back);
-    if gone > share.open() {
-        return Err(NOT_LEASED);
-    }
+fn report(item: &Item, reported: u64, window: &mut Window, share: &mut Share, now: u64, bug: Bug) {
     let oldest = item.reported.iter().map(|(age, _)| *age).max().unwrap_or(0);
     for (age, amount) in &item.reported {
         window.settle(now, if bug.is(Flaw::OldestAge) { oldest } else { *age }, *amount);
@@ -165,7 +170,6 @@ fn report(
     window.refund(back);
     share.granted = granted.saturating_sub(back);
     share.reported = share.reported.saturating_sub(back);
-    Ok(())
 }
 
 /// How much is leased: what is needed if there is that much, and of what is wanted beyond it a fair part.

@@ -134,13 +134,45 @@ pub struct Request {
     pub closing: bool,
     /// At most [`Request::MOST_ITEMS`].
     pub items: Vec<Item>,
-    /// Everything that the node holds, if it was asked to say so again; then there are no items.
+    /// A part of what the node holds, if it was asked to say so again; then there are no items. At most
+    /// [`Request::MOST_CLAIMS`].
     pub claims: Vec<Claim>,
 }
 
 impl Request {
-    /// As many accounts as one request may be about.
+    /// As many items as one request may have.
     pub const MOST_ITEMS: usize = 64;
+    /// As many claims as one request may have.
+    pub const MOST_CLAIMS: usize = 512;
+}
+
+/// Why an item or a claim was not done, although the others of its request were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// A row of the account was changed by something else.
+    Damaged,
+    /// The account's row is missing, though something of it is leased.
+    Missing,
+    /// More is reported or given back than was leased.
+    NotLeased,
+    /// The account has windows of another kind.
+    OtherKind,
+}
+
+impl Refusal {
+    /// Every one, in the order of its number.
+    pub(super) const ALL: [Self; 4] = [Self::Damaged, Self::Missing, Self::NotLeased, Self::OtherKind];
+
+    /// What is wrong, for people.
+    #[must_use]
+    pub const fn why(self) -> &'static str {
+        match self {
+            Self::Damaged => "a stored row of it is damaged",
+            Self::Missing => "its stored row is missing, though something of it is leased",
+            Self::NotLeased => "its stored rows say that this process leased less than it did",
+            Self::OtherKind => "its stored row has windows of another kind",
+        }
+    }
 }
 
 /// What the store knows of an item's account after the request.
@@ -156,6 +188,16 @@ pub struct Answer {
     pub leased: u64,
     /// How often the bound was raised in this window.
     pub grants_used: u64,
+    /// The part of `leased` that others hold who have been silent for so long that they may be gone.
+    pub silent: u64,
+    /// Nothing was done of it, and all else is 0.
+    pub refused: Option<Refusal>,
+}
+
+impl From<Refusal> for Answer {
+    fn from(why: Refusal) -> Self {
+        Self { refused: Some(why), ..Self::default() }
+    }
 }
 
 /// What the store answers. `Done`, `Reassert` and `Clock` are kept, and given again to the same request; the
@@ -172,7 +214,7 @@ pub enum Reply {
         epoch: u64,
         /// The store's wall clock.
         now: u64,
-        /// One for each item.
+        /// One for each item, or each claim.
         items: Vec<Answer>,
     },
     /// A later request was answered already.

@@ -10,14 +10,15 @@ mod operate;
 mod records;
 mod rows;
 mod shown;
+mod window;
 
-pub(crate) use account::APART;
 #[cfg(feature = "flaws")]
 pub use apply::apply_with;
 pub use apply::{apply, create, keys};
 #[cfg(feature = "flaws")]
 pub use flaw::Flaw;
-pub use message::{AccountKey, Answer, Claim, Item, Kind, Reply, Request};
+pub use message::{AccountKey, Answer, Claim, Item, Kind, Refusal, Reply, Request};
 pub use operate::{Operated, Operation, Order, operate, operation_keys};
 pub use rows::{RowKey, Rows};
 pub use shown::{Shown, ShownWindow, describe_row};
+pub(crate) use window::{APART, number};

@@ -1,10 +1,11 @@
 //! Rows as people read them: for the commands that show and export a ledger.
 
-use super::account::{Account, Window, number};
+use super::account::Account;
 use super::message::{AccountKey, Kind};
 use super::operate::{Audit, Order};
 use super::records::{Lease, Meta, Node, Record};
 use super::rows::RowKey;
+use super::window::{Window, number};
 
 /// What a row says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -192,7 +192,8 @@ class Door:
         standing = ""
         if decision.kind == "limit" and not decision.latched:
             ledger = self.guard.ledger
-            trouble = ledger.health()["error"] if ledger is not None else None
+            health = ledger.health() if ledger is not None else {"error": None, "refused": None}
+            trouble = health["error"] if health["error"] != health["refused"] else None
             standing = sentences.standing(decision, self._core.limits(), program.currency, trouble)
         return sentences.refusal(
             decision, subject, program.file, self.decision_id(decision),

@@ -64,10 +64,10 @@ impl Ledger {
         dict.set_item("last_reply", health.books.last_reply)?;
         dict.set_item("degraded", health.books.degraded)?;
         dict.set_item("restarts", health.books.restarts)?;
-        dict.set_item(
-            "error",
-            health.error.map(|error| error.to_string()).or(health.books.error.map(Into::into)),
-        )?;
+        let refused = health.refused.map(|error| error.to_string());
+        let error = health.error.map(|error| error.to_string()).or(health.books.error.map(Into::into));
+        dict.set_item("error", error.as_ref().or(refused.as_ref()))?;
+        dict.set_item("refused", refused)?;
         dict.set_item("closed", health.books.is_closed)?;
         dict.set_item("round_trips", health.round_trips)?;
         dict.set_item("records_waiting", health.records_waiting)?;

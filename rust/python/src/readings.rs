@@ -1,5 +1,6 @@
 //! Where every limit stands, as rows that Python reads.
 
+use policy_core::store::Refusal;
 use policy_core::{Program, Reading};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -28,6 +29,8 @@ pub(crate) fn rows<'py>(
         dict.set_item(intern!(py, "held"), reading.held)?;
         dict.set_item(intern!(py, "free"), reading.free)?;
         dict.set_item(intern!(py, "leased"), reading.leased)?;
+        dict.set_item(intern!(py, "silent"), reading.silent)?;
+        dict.set_item(intern!(py, "refused"), reading.refused.map(Refusal::why))?;
         dict.set_item(intern!(py, "scope"), ids.named(program, scope))?;
         dict.set_item(intern!(py, "window"), reading.window)?;
         dict.set_item(intern!(py, "soft"), reading.soft)?;

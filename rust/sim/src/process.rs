@@ -6,6 +6,7 @@ use policy_core::Now;
 use policy_core::books::{AccountId, Books, Failure, Room, Terms, Window, WindowKind};
 
 use crate::scenario::{Broken, MILLISECOND, SECOND};
+use crate::server::most_claims;
 use crate::world::{Checked, Event, World};
 
 /// `on failure deny` takes nothing on a word that is older, nor does anybody of a rolling window.
@@ -88,6 +89,7 @@ impl World {
         let wall_offset = wall_offset + self.server.offset;
         let now = Now { mono: self.now - booted, wall: self.now.saturating_add_signed(wall_offset) };
         let mut books = Books::leased(node, now);
+        books.set_most_claims(most_claims(node));
         if let Broken::Books(flaw) = self.broken {
             books.set_flaw(Some(flaw));
         }
@@ -137,6 +139,7 @@ impl World {
         let (mut books, ids, terms) = (books.clone(), ids.clone(), terms.clone());
         let (booted, wall_offset, now) = (*booted, *wall_offset, self.processes[parent].clock(self.now));
         books.forked(node, now);
+        books.set_most_claims(most_claims(node));
         let child = self.add(books, node, booted, wall_offset, ids, terms);
         self.note(|| format!("process {parent} forks: process {child}"));
     }

@@ -39,6 +39,8 @@ pub struct Health {
     pub books: books::Health,
     /// What went wrong with the store last; nothing, if it answers.
     pub error: Option<StoreError>,
+    /// An account that the store refuses, while it does everything else; there may be more.
+    pub refused: Option<StoreError>,
     /// How often the store was asked.
     pub round_trips: u64,
     /// Records that are not in the store yet.
@@ -267,7 +269,16 @@ impl Ledger {
         let session = self.session();
         let (records_waiting, records_lost, _) = session.recorder.figures();
         let books = session.books().health(session.clock.now());
+        let refused = books.refused.as_ref().map(|(account, why)| {
+            let (place, why) = (self.shared.place.shown(), why.why());
+            let text = format!(
+                "{place}: {account}: {why}; nothing can be taken from this account until its rows are \
+                 restored from a backup"
+            );
+            StoreError::new(ErrorKind::Damaged, text)
+        });
         Health {
+            refused,
             kind: self.kind(),
             node: session.node,
             books,
