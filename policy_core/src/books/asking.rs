@@ -5,6 +5,7 @@
 
 use super::leased::Leased;
 use super::link::{HEARTBEAT, MILLISECOND, Moment, SECOND};
+use super::schedule::{NEVER, Plan};
 use super::slice::Slice;
 use crate::store::{AccountKey, Answer, Item, Kind};
 use crate::value::MAX_QUANTITY;
@@ -27,9 +28,17 @@ impl Leased {
         self.older.iter().chain(std::iter::once(&self.current))
     }
 
-    /// Whether the store must be asked before a call can go on.
-    pub(super) fn is_urgent(&self, mono: u64) -> bool {
-        (self.need.0 > 0 && self.ask_at <= mono) || !self.current.grants.is_empty()
+    /// When the store must be asked so that a call can go on.
+    fn urges(&self, moment: &Moment) -> u64 {
+        if moment.is_closing {
+            NEVER
+        } else if !self.current.grants.is_empty() {
+            0
+        } else if self.need.0 > 0 {
+            self.ask_at
+        } else {
+            NEVER
+        }
     }
 
     /// How much is worth having here.
@@ -48,22 +57,30 @@ impl Leased {
         has_more && slice.free < rate / 4
     }
 
-    /// When a window has something to say; `u64::MAX` if never.
+    /// When that is so if nothing happens: the store's rest may be enough for the rate to which it falls.
+    fn low_at(&self, mono: u64) -> u64 {
+        let next = (mono / SECOND).saturating_add(1).saturating_mul(SECOND);
+        let at = |at: u64| self.is_low(at).then_some(at);
+        at(mono).or_else(|| at(next)).unwrap_or(NEVER)
+    }
+
+    /// When what was spent may be reported: nothing that is not urgent is said sooner.
+    pub(super) const fn soon(&self) -> u64 {
+        self.reported_at.saturating_add(REPORT)
+    }
+
+    /// When a window has something to say that is not urgent.
     fn wish(&self, slice: &Slice, users: u64, moment: &Moment) -> u64 {
         let is_current = slice.id == self.current.id;
-        let soon = self.reported_at.saturating_add(REPORT);
         if moment.is_closing {
-            return if slice.is_blank() { u64::MAX } else { 0 };
+            return if slice.is_blank() { NEVER } else { 0 };
         }
-        let mut wish = u64::MAX;
-        if is_current && !slice.grants.is_empty() {
-            wish = 0;
+        let mut wish = NEVER;
+        if slice.has_news() || (!is_current && slice.free > 0) {
+            wish = self.soon();
         }
-        if is_current && self.need.0 > 0 {
-            wish = wish.min(self.ask_at);
-        }
-        if slice.has_news() || (is_current && self.is_low(moment.mono)) || (!is_current && slice.free > 0) {
-            wish = wish.min(soon);
+        if is_current {
+            wish = wish.min(self.low_at(moment.mono).max(self.soon()));
         }
         if slice.free > 0 {
             wish = wish.min(slice.used_at.saturating_add(IDLE));
@@ -80,12 +97,14 @@ impl Leased {
         wish
     }
 
-    /// When it has something to say; `u64::MAX` if never.
-    pub(super) fn wishes(&self, users: u64, moment: &Moment) -> u64 {
+    /// When to look at it: when it has something to say, is on another window, or can be forgotten.
+    pub(super) fn wishes(&self, users: u64, moment: &Moment) -> Plan {
         if self.muted.is_some() {
-            return u64::MAX;
+            return Plan::NEVER;
         }
-        self.slices().map(|slice| self.wish(slice, users, moment)).min().unwrap_or(u64::MAX)
+        let said = self.slices().map(|slice| self.wish(slice, users, moment)).min().unwrap_or(NEVER);
+        let rest = if self.is_blank() { 0 } else { said.min(self.turn(moment)) };
+        Plan { urgent: self.urges(moment), rest }
     }
 
     /// Whether nothing is known of it.
@@ -96,8 +115,14 @@ impl Leased {
     /// Moves what is to be said into items, at most so many.
     pub(super) fn send(&mut self, key: &AccountKey, users: u64, most: usize, moment: &Moment) -> Vec<Item> {
         self.older.retain(|slice| !slice.is_blank());
-        let due: Vec<bool> =
-            self.slices().map(|slice| self.wish(slice, users, moment) <= moment.mono).collect();
+        if self.muted.is_some() {
+            return Vec::new();
+        }
+        let is_urgent = self.urges(moment) <= moment.mono;
+        let is_due = |slice: &Slice| {
+            (is_urgent && slice.id == self.current.id) || self.wish(slice, users, moment) <= moment.mono
+        };
+        let due: Vec<bool> = self.slices().map(is_due).collect();
         let (target, is_low) = (self.target(moment.mono), self.is_low(moment.mono));
         let (max, need) = (self.max, self.need);
         let is_asking = need.0 > 0 && self.ask_at <= moment.mono && !moment.is_closing;

@@ -11,6 +11,8 @@ use std::ops::Bound;
 use super::flaw::Flaw;
 use super::leased::Leased;
 use super::link::{Link, Moment, SECOND};
+use super::protocol::leased;
+use super::schedule::NEVER;
 use super::{Account, Authority, Books, index};
 use crate::event::Now;
 use crate::store::{AccountKey, Answer, Claim, Refusal, Request, number};
@@ -53,7 +55,7 @@ impl Link {
     /// of them stays spent.
     pub(super) fn asks_again(&self) -> u64 {
         let asks = self.muted.values().min().copied();
-        asks.filter(|_| !self.is_closing).unwrap_or(u64::MAX)
+        asks.filter(|_| !self.is_closing).unwrap_or(NEVER)
     }
 }
 
@@ -126,16 +128,13 @@ impl Books {
     /// account that was refused shows that it is in order again.
     pub(super) fn judged(&mut self, place: u32, answer: &Answer, is_claim: bool, now: Now) {
         let Some(link) = self.link.as_mut() else { return };
-        let Some(Authority::Leased(leased)) = super::protocol::authority(&mut self.places, place) else {
-            return;
-        };
+        let Some((leased, ..)) = leased(&mut self.places, place) else { return };
         if answer.refused.is_some() {
             leased.mute(answer.refused);
             link.muted.insert(place, now.mono.saturating_add(MUTED));
         } else if is_claim && link.muted.get(&place).is_some_and(|at| *at <= now.mono) {
             leased.mute(None);
             link.muted.remove(&place);
-            link.at(now.mono);
         }
     }
 

@@ -10,6 +10,7 @@ use super::flaw::Flaw;
 use super::link::{Moment, SECOND};
 use super::local::signed;
 use super::rate::Rate;
+use super::schedule::{NEVER, Plan};
 use super::slice::{Known, Slice};
 use super::terms::{Failure, Room, Standing, Terms, WindowKind};
 use crate::store::{APART, Kind, Refusal};
@@ -45,11 +46,13 @@ pub(super) struct Leased {
     /// The need that was not met; less may be.
     pub(super) refused: u64,
     pub(super) reported_at: u64,
-    /// Whether the line looks at it.
+    /// Whether the store knows of it, or will.
     pub(super) is_active: bool,
     /// The store cannot do anything with it: nothing is taken or said, and what is here stays here, until the
     /// store takes a claim of it.
     pub(super) muted: Option<Refusal>,
+    /// When it is looked at next.
+    pub(super) planned: Plan,
 }
 
 impl Leased {
@@ -74,6 +77,7 @@ impl Leased {
             reported_at: 0,
             is_active: false,
             muted: None,
+            planned: Plan::NEVER,
         }
     }
 
@@ -84,20 +88,36 @@ impl Leased {
         (self.max, self.failure) = (terms.max, terms.failure);
     }
 
-    /// The slice of this instant's window; `None` if it has none.
+    /// Whether it is another window's turn. It goes back only from one that nothing is known of, or that begins
+    /// so much later by the store's clock that the store would refuse it.
+    fn is_past(&self, moment: &Moment) -> bool {
+        let Kind::Calendar { start, end, .. } = self.current.kind else { return false };
+        let is_early = moment.wall < start && self.current.is_blank();
+        moment.wall >= end || is_early || moment.wall.saturating_add(APART) < start
+    }
+
+    /// The slice of this instant's window, rolled or not; `None` if it has none.
     fn view(&self, moment: &Moment) -> Option<&Slice> {
+        if !self.is_past(moment) {
+            return Some(&self.current);
+        }
+        let id = window_at(&self.spans, moment).id;
+        self.older.iter().find(|slice| slice.id == id)
+    }
+
+    /// When the current window ends, if it leaves something behind.
+    pub(super) fn turn(&self, moment: &Moment) -> u64 {
         match self.current.kind {
-            Kind::Calendar { end, .. } if moment.wall >= end => None,
-            _ => Some(&self.current),
+            Kind::Calendar { end, .. } if !self.current.is_blank() => {
+                moment.mono.saturating_add(end.saturating_sub(moment.wall))
+            }
+            _ => NEVER,
         }
     }
 
-    /// Goes on to the window of this instant; back only from one that nothing is known of, or that begins so
-    /// much later by the store's clock that the store would refuse it.
+    /// Goes on to the window of this instant.
     pub(super) fn roll(&mut self, moment: &Moment) {
-        let Kind::Calendar { start, end, .. } = self.current.kind else { return };
-        let is_early = moment.wall < start && self.current.is_blank();
-        if moment.wall >= end || is_early || moment.wall.saturating_add(APART) < start {
+        if self.is_past(moment) {
             let next = window_at(&self.spans, moment);
             let known = self.older.iter().position(|slice| slice.id == next.id);
             let next = known.map_or(next, |place| self.older.remove(place));
@@ -185,14 +205,13 @@ impl Leased {
         spent.saturating_add(slice.unknown()).saturating_add(slice.held).saturating_add(amount)
     }
 
-    /// Remembers what is missing; the answer is when to ask.
-    pub(super) fn need(&mut self, amount: u64) -> u64 {
+    /// Remembers what is missing.
+    pub(super) fn need(&mut self, amount: u64) {
         let all = self.need.1.saturating_add(amount).min(amount.saturating_mul(8).max(self.need.1));
         self.need = (self.need.0.max(amount), all);
         if amount < self.refused {
             self.ask_at = 0;
         }
-        self.ask_at
     }
 
     /// Holds an amount: its window, and how much was beyond the slice.
@@ -271,7 +290,7 @@ impl Leased {
         self.current = window_at(&self.spans, moment);
         self.older.clear();
         (self.need, self.ask_at, self.ask_wait, self.refused) = ((0, 0), 0, 0, 0);
-        (self.is_active, self.muted) = (false, None);
+        (self.is_active, self.planned, self.muted) = (false, Plan::NEVER, None);
     }
 
     /// The process ends: what is held is spent.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::claims::Retelling;
 use super::flaw::Flaw;
+use super::leased::Leased;
+use super::schedule::{Plan, Schedule};
 use super::terms::Health;
 use crate::event::Now;
 use crate::store::Request;
@@ -86,10 +88,10 @@ pub(super) struct Link {
     pub(super) degraded: u64,
     pub(super) is_closing: bool,
     pub(super) is_closed: bool,
-    /// The accounts that the store knows of, or will.
-    pub(super) active: Vec<u32>,
-    /// Not before this does any of them have something to say.
-    pub(super) next: u64,
+    /// How many accounts the store knows of, or will.
+    pub(super) active: u64,
+    /// When each of them has something to say.
+    pub(super) schedule: Schedule,
     /// No new request before this.
     pub(super) not_before: u64,
     pub(super) back_off: u64,
@@ -102,7 +104,7 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(node: u128, now: Now) -> Self {
-        Self { node, next: u64::MAX, last_sent: now.mono, ..Self::default() }
+        Self { node, last_sent: now.mono, ..Self::default() }
     }
 
     pub(super) fn moment(&self, now: Now) -> Moment {
@@ -151,11 +153,20 @@ impl Link {
         }
     }
 
-    /// An account has something to say at that instant.
-    pub(super) const fn at(&mut self, mono: u64) {
-        if mono < self.next {
-            self.next = mono;
+    /// Plans an account no later than it wishes: the store knows of it from now on, or will.
+    pub(super) fn hasten(&mut self, place: u32, leased: &mut Leased, wishes: Plan) {
+        if !leased.is_active {
+            leased.is_active = true;
+            self.active = self.active.saturating_add(1);
         }
+        self.schedule.hasten(place, &mut leased.planned, wishes);
+    }
+
+    /// Nothing is known of an account any more, and nothing is to be said.
+    pub(super) fn let_go(&mut self, place: u32, leased: &mut Leased) {
+        leased.is_active = false;
+        self.active = self.active.saturating_sub(1);
+        self.schedule.plan(place, &mut leased.planned, Plan::NEVER);
     }
 
     /// Begins anew as another node with nothing.
@@ -164,8 +175,8 @@ impl Link {
         self.life = self.life.wrapping_add(1);
         (self.epoch, self.seq, self.seen) = (0, 0, 0);
         (self.flight, self.retelling, self.word, self.away_since) = (None, None, None, None);
-        (self.next, self.not_before, self.back_off) = (u64::MAX, 0, 0);
-        self.active.clear();
+        (self.active, self.not_before, self.back_off) = (0, 0, 0);
+        self.schedule.clear();
         self.muted.clear();
     }
 

@@ -15,6 +15,9 @@ mod local;
 mod own;
 mod protocol;
 mod rate;
+mod schedule;
+#[cfg(test)]
+mod schedule_tests;
 mod slice;
 mod terms;
 
@@ -30,6 +33,7 @@ use crate::store::AccountKey;
 use leased::Leased;
 use link::{Link, Moment};
 use local::Local;
+use schedule::Plan;
 
 /// Who decides about an account.
 #[derive(Clone, Debug)]
@@ -55,7 +59,7 @@ struct Place {
 
 /// All accounts that a process knows.
 #[derive(Debug, Default)]
-#[cfg_attr(feature = "flaws", derive(Clone))]
+#[cfg_attr(any(test, feature = "flaws"), derive(Clone))]
 pub struct Books {
     places: Vec<Place>,
     vacant: Vec<u32>,
@@ -161,9 +165,8 @@ impl Books {
             Authority::Local(_) => self.remove(id.place),
             Authority::Leased(leased) if !leased.is_active => self.remove(id.place),
             Authority::Leased(_) => {
-                if let Some(link) = &mut self.link {
-                    link.at(0);
-                }
+                // The next poll, which knows the time, finds what that changes.
+                self.hasten(id, |_| Plan { rest: 0, ..Plan::NEVER });
             }
         }
     }
@@ -208,7 +211,7 @@ impl Books {
         self.link.as_ref().map_or_else(|| Link::default().moment(now), |link| link.moment(now))
     }
 
-    /// Does something to a leased account, which the line then knows to have something to say.
+    /// Does something to a leased account, and looks at it no later than it wishes then.
     fn with_leased<T>(
         &mut self,
         id: AccountId,
@@ -221,12 +224,24 @@ impl Books {
         let Authority::Leased(leased) = &mut account.authority else { return None };
         let moment = link.moment(now);
         let done = how(leased, link, &moment);
-        if !leased.is_active {
-            leased.is_active = true;
-            link.active.push(id.place);
+        // Nothing that is said by itself is said sooner; a set is changed once a report, not once a call.
+        if leased.planned.rest > leased.soon() {
+            let wishes = leased.wishes(account.users, &moment);
+            link.hasten(id.place, leased, wishes);
         }
-        link.at(leased.wishes(account.users, &moment));
         Some(done)
+    }
+
+    /// Plans a leased account as somebody wishes who waits for it.
+    fn hasten(&mut self, id: AccountId, wishes: impl FnOnce(&mut Leased) -> Plan) {
+        let Some(link) = self.link.as_mut() else { return };
+        let place = self.places.get_mut(index(id.place)).filter(|place| place.generation == id.generation);
+        if let Some(Account { authority: Authority::Leased(leased), .. }) =
+            place.and_then(|place| place.account.as_mut())
+        {
+            let wishes = wishes(leased);
+            link.hasten(id.place, leased, wishes);
+        }
     }
 
     /// The most that a take could get, if the store agrees.
@@ -252,8 +267,10 @@ impl Books {
     /// Remembers that an amount is missing, for the next request.
     pub fn need(&mut self, id: AccountId, amount: u64) {
         if amount > 0 {
-            // The wish is looked at in the next poll, which knows the time.
-            self.with_leased(id, Now::default(), |leased, link, _| link.at(leased.need(amount)));
+            self.hasten(id, |leased| {
+                leased.need(amount);
+                Plan { urgent: leased.ask_at, ..Plan::NEVER }
+            });
         }
     }
 
@@ -324,7 +341,9 @@ impl Books {
             local.raise(amount, now);
             return true;
         }
-        self.with_leased(id, now, |leased, _, moment| leased.raise(amount, times, moment)).is_some()
+        let raised = self.with_leased(id, now, |leased, _, moment| leased.raise(amount, times, moment));
+        self.hasten(id, |_| Plan { urgent: 0, ..Plan::NEVER });
+        raised.is_some()
     }
 
     /// How an account stands.

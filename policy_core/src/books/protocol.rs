@@ -7,11 +7,16 @@
 
 use super::claims::Retelling;
 use super::flaw::Flaw;
+use super::leased::Leased;
 use super::link::{Flight, HEARTBEAT, Link, Moment, TIMEOUT};
+use super::schedule::{NEVER, Plan};
 use super::{Authority, Books, Place, index};
 use crate::event::Now;
 use crate::fingerprint::xxh3_64;
-use crate::store::{Answer, Item, Reply, Request};
+use crate::store::{AccountKey, Answer, Item, Reply, Request};
+
+/// As many accounts are looked at for one request: however many are due at once, the lock is held briefly.
+const MOST_LOOKS: usize = 16 * Request::MOST_ITEMS;
 
 impl Books {
     /// What to send to the store now. One request is in flight at a time, the same until it is answered.
@@ -48,7 +53,7 @@ impl Books {
             (items, places, closing) = self.collect(&moment);
         }
         let link = self.link.as_mut()?;
-        let is_beat = now.mono.saturating_sub(link.last_sent) >= HEARTBEAT && !link.active.is_empty();
+        let is_beat = now.mono.saturating_sub(link.last_sent) >= HEARTBEAT && link.active > 0;
         if items.is_empty() && claims.is_empty() && !closing && retelling.is_none() && !is_beat {
             return None;
         }
@@ -75,53 +80,49 @@ impl Books {
         if link.retelling.is_some() || link.is_closing {
             return Some(now.mono.max(link.not_before));
         }
-        let beat = if link.active.is_empty() { u64::MAX } else { link.last_sent.saturating_add(HEARTBEAT) };
-        let due = link.next.min(beat).min(link.asks_again());
-        (due < u64::MAX).then_some(due.max(link.not_before))
+        let beat = if link.active == 0 { NEVER } else { link.last_sent.saturating_add(HEARTBEAT) };
+        let due = link.schedule.next().min(beat).min(link.asks_again());
+        (due < NEVER).then_some(due.max(link.not_before))
     }
 
-    /// What all accounts have to say, the urgent first; which accounts; and whether that is the end.
+    /// What the accounts that are due have to say, the urgent first; which accounts; and whether that is the
+    /// end.
     fn collect(&mut self, moment: &Moment) -> (Vec<Item>, Vec<u32>, bool) {
-        let Some(link) = self.link.as_mut() else { return Default::default() };
-        let active = std::mem::take(&mut link.active);
-        let (mut items, mut places, mut kept, mut gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut next = u64::MAX;
-        for is_urgent in [true, false] {
-            for number in &active {
-                let Some(account) =
-                    self.places.get_mut(index(*number)).and_then(|place| place.account.as_mut())
-                else {
-                    continue;
-                };
-                let (Authority::Leased(leased), Some(key)) = (&mut account.authority, &account.key) else {
-                    continue;
-                };
-                if is_urgent {
-                    leased.roll(moment);
-                }
-                let is_turn = leased.is_urgent(moment.mono) == is_urgent && !places.contains(number);
-                if is_turn && leased.wishes(account.users, moment) <= moment.mono {
-                    let most = Request::MOST_ITEMS.saturating_sub(items.len());
-                    let said = leased.send(key, account.users, most, moment);
-                    places.extend(said.iter().map(|_| *number));
-                    items.extend(said);
-                }
-                if !is_urgent {
-                    if leased.is_blank() && !places.contains(number) {
-                        leased.is_active = false;
-                        gone.extend((account.users == 0).then_some(*number));
-                        continue;
-                    }
-                    kept.push(*number);
-                    next = next.min(leased.wishes(account.users, moment));
+        let (mut items, mut places, mut looked) = (Vec::new(), Vec::new(), Vec::new());
+        while items.len() < Request::MOST_ITEMS && looked.len() < MOST_LOOKS {
+            let Some(link) = self.link.as_mut() else { break };
+            let Some(number) = link.schedule.due(moment.mono) else { break };
+            let Some((leased, key, users)) = leased(&mut self.places, number) else { break };
+            // It is put back when all have been looked at: no account has two turns.
+            link.schedule.plan(number, &mut leased.planned, Plan::NEVER);
+            leased.roll(moment);
+            let most = Request::MOST_ITEMS.saturating_sub(items.len());
+            let said = leased.send(key, users, most, moment);
+            places.extend(said.iter().map(|_| number));
+            items.extend(said);
+            looked.push(number);
+        }
+        self.put_back(&looked, moment);
+        let is_end =
+            moment.is_closing && self.link.as_ref().is_some_and(|link| link.schedule.next() == NEVER);
+        (items, places, is_end)
+    }
+
+    /// Plans accounts anew after something happened to them; those that nothing is known of are forgotten.
+    fn put_back(&mut self, numbers: &[u32], moment: &Moment) {
+        for number in numbers {
+            let Some(link) = self.link.as_mut() else { return };
+            let Some((leased, _, users)) = leased(&mut self.places, *number) else { continue };
+            if !leased.is_blank() {
+                let wishes = leased.wishes(users, moment);
+                link.schedule.plan(*number, &mut leased.planned, wishes);
+            } else if leased.is_active {
+                link.let_go(*number, leased);
+                if users == 0 {
+                    self.remove(*number);
                 }
             }
         }
-        link.active = kept;
-        link.next = next;
-        let closing = moment.is_closing && next == u64::MAX;
-        gone.into_iter().for_each(|number| self.remove(number));
-        (items, places, closing)
     }
 
     /// The store answered the request that was sent at `sent`. What is not the answer to the request in
@@ -182,19 +183,18 @@ impl Books {
         let Some(flight) = link.flight.take() else { return };
         let moment = link.moment(now);
         link.word = Some(flight.sent);
-        link.next = link.next.min(now.mono);
         link.is_closed = flight.request.closing;
         let items = flight.request.items.iter().map(Some).chain(std::iter::repeat(None));
-        for ((answer, place), item) in answers.iter().zip(flight.places).zip(items) {
-            if let (Some(item), Some(Authority::Leased(leased))) = (item, authority(&mut self.places, place))
-            {
+        for ((answer, place), item) in answers.iter().zip(&flight.places).zip(items) {
+            if let (Some(item), Some((leased, ..))) = (item, leased(&mut self.places, *place)) {
                 match answer.refused {
                     None => leased.done(item, answer, flight.sent, &moment),
                     Some(_) => leased.unsend(item, flight.sent, &moment),
                 }
             }
-            self.judged(place, answer, item.is_none(), now);
+            self.judged(*place, answer, item.is_none(), now);
         }
+        self.put_back(&flight.places, &moment);
     }
 
     /// The request in flight was not done and never will be: what it said is still to be said.
@@ -203,13 +203,13 @@ impl Books {
         let Some(flight) = link.flight.take() else { return };
         let wait = link.wait_longer();
         link.not_before = now.mono.saturating_add(wait);
-        link.at(now.mono);
         let moment = link.moment(now);
         for (item, number) in flight.request.items.iter().zip(&flight.places) {
-            if let Some(Authority::Leased(leased)) = authority(&mut self.places, *number) {
+            if let Some((leased, ..)) = leased(&mut self.places, *number) {
                 leased.unsend(item, flight.sent, &moment);
             }
         }
+        self.put_back(&flight.places, &moment);
     }
 
     /// The store did not answer.
@@ -227,11 +227,13 @@ impl Books {
             return;
         }
         link.is_closing = true;
-        link.at(now.mono);
         let moment = link.moment(now);
-        for number in &link.active {
-            if let Some(Authority::Leased(leased)) = authority(&mut self.places, *number) {
+        for number in (0..=u32::MAX).take(self.places.len()) {
+            if let Some((leased, ..)) =
+                leased(&mut self.places, number).filter(|(leased, ..)| leased.is_active)
+            {
                 leased.charge_holds(&moment);
+                self.put_back(&[number], &moment);
             }
         }
     }
@@ -253,11 +255,11 @@ impl Books {
         let Some(link) = self.link.as_mut() else { return };
         link.restart(node);
         let moment = link.moment(now);
-        for place in &mut self.places {
-            if let Some(Authority::Leased(leased)) =
-                place.account.as_mut().map(|account| &mut account.authority)
-            {
-                leased.forget(&moment);
+        for number in (0..=u32::MAX).take(self.places.len()) {
+            let Some((leased, _, users)) = leased(&mut self.places, number) else { continue };
+            leased.forget(&moment);
+            if users == 0 {
+                self.remove(number);
             }
         }
     }
@@ -268,12 +270,17 @@ fn is_due(link: &Link, now: Now) -> bool {
     let is_beat = now.mono.saturating_sub(link.last_sent) >= HEARTBEAT;
     link.retelling.is_some()
         || link.is_closing
-        || now.mono >= link.next.min(link.asks_again())
-        || (is_beat && !link.active.is_empty())
+        || now.mono >= link.schedule.next().min(link.asks_again())
+        || (is_beat && link.active > 0)
 }
 
-pub(super) fn authority(places: &mut [Place], number: u32) -> Option<&mut Authority> {
-    places.get_mut(index(number))?.account.as_mut().map(|account| &mut account.authority)
+/// A leased account, its name and how many use it.
+pub(super) fn leased(places: &mut [Place], number: u32) -> Option<(&mut Leased, &AccountKey, u64)> {
+    let account = places.get_mut(index(number))?.account.as_mut()?;
+    match (&mut account.authority, &account.key) {
+        (Authority::Leased(leased), Some(key)) => Some((leased, key, account.users)),
+        _ => None,
+    }
 }
 
 /// The name of a node that must begin anew: another one, and always the same.
