@@ -35,8 +35,6 @@ JOURNAL_RECORDS = 1_000_000
 MOST_JOURNALS = 60
 # As long as all calls of one contender may take in a round.
 LONGEST_NS = 50_000_000
-# With a request that takes so long, opening many more accounts takes hours.
-TOO_SLOW_MS = 1
 
 
 def speed(*words: str) -> list[dict[str, Any]]:
@@ -195,9 +193,6 @@ def rust_rows(folder: Path, keys: int) -> list[dict[str, Any]]:
             rows += speed(*words)
     rows += middle(decided)
     for kind, count in (("local", keys), ("leased", keys // 20), ("leased", keys)):
-        if count == keys and rows[-1].get("poll_ms", 0) > TOO_SLOW_MS:
-            say(f"{keys:,} {kind} accounts are left out: they would take too long")
-            continue
         say(f"measuring {count:,} {kind} accounts")
         rows += speed("keys", kind, str(count))
     say("measuring starts after crashes")

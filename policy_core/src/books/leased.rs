@@ -88,8 +88,8 @@ impl Leased {
         (self.max, self.failure) = (terms.max, terms.failure);
     }
 
-    /// Whether it is another window's turn. It goes back only from one that nothing is known of, or that begins
-    /// so much later by the store's clock that the store would refuse it.
+    /// Whether it is another window's turn. It goes back only from one that nothing is known of, or that
+    /// begins so much later by the store's clock that the store would refuse it.
     fn is_past(&self, moment: &Moment) -> bool {
         let Kind::Calendar { start, end, .. } = self.current.kind else { return false };
         let is_early = moment.wall < start && self.current.is_blank();

@@ -120,8 +120,8 @@ impl World {
         Reply::Done { seq: request.seq, nonce: request.seq, epoch: 1, now: self.wall(), items }
     }
 
-    /// What the store's clock must show so that it is taken for what ours shows: the books think that an answer
-    /// was on its way for half the time.
+    /// What the store's clock must show so that it is taken for what ours shows: the books think that an
+    /// answer was on its way for half the time.
     fn wall(&self) -> u64 {
         let sent = self.books.link.as_ref().unwrap().flight.as_ref().map_or(self.mono, |flight| flight.sent);
         self.mono - (self.mono - sent) / 2

@@ -12,9 +12,10 @@ use policy_core::books::{AccountId, Books, Room};
 use policy_core::store::{Answer, Reply, Request};
 
 use crate::contenders::{WIDE, four, key, record, reserve, settle, terms};
-use crate::{LONG, now};
+use crate::{LONG, at, nanos, now};
 
-/// Opens so many accounts and spends from each; they stay open, as those of runs that go on.
+/// Opens so many accounts and spends from each; they stay open, as those of runs that go on. Then every one
+/// of them reports, and the lock's share of each request is timed.
 pub(crate) fn keys(leased: bool, count: u64) {
     let mut books = if leased { Books::leased(7, now()) } else { Books::local() };
     let (before, begun) = (resident(), Instant::now());
@@ -28,37 +29,48 @@ pub(crate) fn keys(leased: bool, count: u64) {
             spend(&mut books, id, now());
         }
         if waiting.len() == Request::MOST_ITEMS || (number + 1 == count && !waiting.is_empty()) {
-            lease(&mut books);
+            lease(&mut books, now()).expect("something is missing");
             waiting.drain(..).for_each(|id| spend(&mut books, id, now()));
         }
     }
     let (seconds, bytes) = (begun.elapsed().as_secs_f64(), resident().saturating_sub(before));
-    let look = Instant::now();
-    let said = books.poll(Now { mono: now().mono + 200_000_000, ..now() });
-    println!(
-        "{{\"keys\": \"{}\", \"count\": {count}, \"bytes\": {bytes}, \"each\": {}, \
-         \"seconds\": {seconds:.2}, \"poll_ms\": {:.2}, \"items\": {}}}",
-        if leased { "leased" } else { "local" },
-        bytes / count,
-        look.elapsed().as_secs_f64() * 1e3,
-        said.map_or(0, |request| request.items.len()),
-    );
+    let mut round = Vec::new();
+    let later = Now { mono: now().mono + 200_000_000, ..now() };
+    while let Some(took) = lease(&mut books, later) {
+        round.push(nanos(took) / 1e3);
+    }
+    print!("{{\"keys\": \"{}\", \"count\": {count}, ", if leased { "leased" } else { "local" });
+    if !round.is_empty() {
+        print!(
+            "\"requests\": {}, \"request_us\": {:.1}, \"request_p99\": {:.1}, \"request_most\": {:.1}, ",
+            round.len(),
+            at(&mut round, 0.5),
+            at(&mut round, 0.99),
+            at(&mut round, 1.0),
+        );
+    }
+    println!("\"bytes\": {bytes}, \"each\": {}, \"seconds\": {seconds:.2}}}", bytes / count);
 }
 
-fn spend(books: &mut Books, id: AccountId, at: Now) {
-    assert_eq!(books.room(id, 10, 0, at), Room::Fits);
-    let window = books.take(id, 10, at);
-    books.settle(id, window, 10, 4, at);
+fn spend(books: &mut Books, id: AccountId, now: Now) {
+    assert_eq!(books.room(id, 10, 0, now), Room::Fits);
+    let window = books.take(id, 10, now);
+    books.settle(id, window, 10, 4, now);
 }
 
-/// Grants all that the books ask for, in place of a store, whose rows would be in this memory too.
-fn lease(books: &mut Books) {
-    let sent = now();
-    let request = books.poll(sent).expect("something is missing");
+/// Grants all that the books ask for, in place of a store, whose rows would be in this memory too. How long
+/// the books were busy with the request and its answer; `None` if they have nothing to say.
+fn lease(books: &mut Books, sent: Now) -> Option<Duration> {
+    let begun = Instant::now();
+    let request = books.poll(sent);
+    let asked = begun.elapsed();
+    let request = request?;
     let answer = |granted, max| Answer { granted, max, leased: granted, ..Answer::default() };
     let items = request.items.iter().map(|item| answer(item.want.max(item.need), item.max)).collect();
     let reply = Reply::Done { seq: request.seq, nonce: request.seq, epoch: 1, now: now().wall, items };
-    books.reply(sent, now(), &reply);
+    let begun = Instant::now();
+    books.reply(sent, sent, &reply);
+    Some(asked + begun.elapsed())
 }
 
 /// The memory of this process, in bytes.
