@@ -107,7 +107,8 @@ class Act(TypedDict, total=False):
     order: str  # the act's own id
     who: str
     why: str
-    act: Literal["adjust", "pin", "write off", "restarted"]
+    act: Literal["adjust", "pin", "write off", "restarted", "drop run"]
+    run: str  # of `drop run`, which has no account
     amount: int | None
     node: str | None
     account: str
@@ -117,6 +118,13 @@ class Act(TypedDict, total=False):
     limit: str
     measure: str
     window: str
+
+class SuspendedRun(TypedDict):
+    run: str
+    digest: str  # of its program
+    resumed: int  # how often
+    waits: bool  # else it was resumed, and has not ended
+    since: int
 
 class Lease(TypedDict):
     node: str

@@ -1,13 +1,17 @@
 """The part of the compiled engine that talks to stores: for type checkers, there is no such module."""
 
 from collections.abc import Callable
-from typing import Any, Literal, final
+from typing import Any, Literal, TypeAlias, final
 
+from checkrein._core import Program as _Program
 from checkrein._rows import Account as _Account
 from checkrein._rows import Act as _Act
 from checkrein._rows import Health as _Health
 from checkrein._rows import Lease as _Lease
 from checkrein._rows import Node as _Node
+from checkrein._rows import SuspendedRun as _SuspendedRun
+
+_Life: TypeAlias = tuple[int, int, int]
 
 @final
 class Ledger:
@@ -36,6 +40,34 @@ class Ledger:
 
     def close(self, timeout: float = 5) -> bool:
         """Give back what is leased, in at most so many seconds; whether the store has taken it."""
+
+    def park(
+        self, id: str, program: _Program, life: _Life, state: bytes, host: bytes, timeout: float = 5
+    ) -> None:
+        """Keep what a suspended run takes along. After an error it may be asked again, with the same.
+
+        `life` is who has the run: a random number of its first process, one of this process (the same, if
+        it is the first), and how often it was resumed.
+
+        Raises:
+            EngineError: kind `taken`, `dropped`, `bad_value`, or what is wrong with the store, such as
+                `away`.
+        """
+
+    def claim(
+        self, id: str, program: _Program, holder: int, timeout: float = 5
+    ) -> tuple[_Life, bytes, bytes]:
+        """Go on with a suspended run: its life from now on, its state and what its host kept.
+
+        `holder` is a random number, to be sent again after an error: the answer is given once, to it.
+
+        Raises:
+            EngineError: kind `unknown_run`, `already_resumed`, `ended`, `other_policy`, or what is wrong
+                with the store, such as `away`.
+        """
+
+    def finish(self, id: str, life: _Life) -> None:
+        """Say that a resumed run has ended. It is not waited for."""
 
     def before_fork(self) -> None:
         """Let go of the store's connection. `after_fork` has to follow, in both processes."""
@@ -99,6 +131,12 @@ class Operator:
 
         Only for who knows that they are gone: what they spent and never reported is forgotten.
         """
+
+    def runs(self) -> list[_SuspendedRun]:
+        """Give the runs that wait, and those that were resumed and have not ended."""
+
+    def drop_run(self, run: str, id: str, who: str, why: str) -> bool:
+        """Let nobody go on with a run any more."""
 
     def records(self, visit: Callable[[list[dict[str, Any]]], object]) -> None:
         """Hand the records of all settled attempts to `visit`, some at a time; it must not use this."""

@@ -165,6 +165,44 @@ def test_a_ledger_that_is_not_there_is_said(command):
         assert "name another with `--store`" in printed.stderr
 
 
+@pytest.fixture
+def suspended(used):
+    """Two runs that were suspended, one of which was resumed."""
+    guard = checkrein.load("shop.rein", log=None)
+    for number, run in enumerate(("r1", "r2"), 1):
+        guard.ledger.park(run, guard.program, (number, number, 0), b"state", b"host")
+    guard.ledger.claim("r2", guard.program, 9)
+    guard.close()
+    return guard.program.digest
+
+
+def test_runs_that_wait_or_were_resumed_are_listed(command, suspended):
+    printed = command("ledger", "runs")
+    assert (printed.exit_code, printed.stderr) == (0, "")
+    header, *rows = [line.split() for line in printed.stdout.splitlines()]
+    assert header == ["run", "policy", "state", "since"]
+    assert [row[:3] for row in rows] == [
+        ["r1", suspended[:12], "waits"],
+        ["r2", suspended[:12], "resumed"],
+    ]
+    exported = [json.loads(line) for line in command("ledger", "export").stdout.splitlines()]
+    assert [row["run"] for row in exported if row["kind"] == "run"] == ["r1", "r2"]
+
+
+def test_a_run_is_dropped_with_a_reason(command, suspended):
+    assert command("ledger", "drop-run", "r2").exit_code == 2
+    printed = command("ledger", "drop-run", "r2", "--why", "its machine is gone", "--who", "ops")
+    assert (printed.exit_code, printed.stderr) == (0, "")
+    lines = printed.stdout.splitlines()
+    assert lines[:4] == ["drop run", "  run      r2", "  who      ops", "  why      its machine is gone"]
+    assert [line.split()[0] for line in command("ledger", "runs").stdout.splitlines()] == ["run", "r1"]
+    again = command("ledger", "drop-run", "r2", "--why", "once more")
+    assert (again.exit_code, "no run of this id" in again.stderr) == (2, True)
+    command("ledger", "drop-run", "r1", "--why", "not wanted")
+    nothing = command("ledger", "runs")
+    assert (nothing.exit_code, "no run waits in" in nothing.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("measure", "text", "amount"),
     [

@@ -205,6 +205,11 @@ def test_the_facts_of_a_step_are_always_taken(run: _core.Run) -> None:
         (lambda run: run.error(0, 0, 1, "exact", 1, 1, "tiemout"), "bad_value"),
         (lambda run: run.model_call(0, 0, None, "large", -1, None), "bad_value"),
         (lambda run: run.model_call(0, 0, None, "large", 1, 2**53), "bad_value"),
+        (lambda run: run.model_call(0, 0, None, "large", 1.0, None), "bad_value"),
+        (lambda run: run.model_call(0, 0, None, "large", 1, "100"), "bad_value"),
+        (lambda run: run.settle(0, 0, 1, "exact", 1.5, 1), "bad_value"),
+        (lambda run: run.settle(0, 0, 1, "exact", None, 1), "bad_value"),
+        (lambda run: run.adjust(0, 0, 1, "7", 1), "bad_value"),
         (lambda run: run.model_call(0, 0, -1, "large", 1, None), "bad_value"),
         (lambda run: run.tool_call(0, 0, None, "search", {"n": 10**5000}), "bad_value"),
     ],
@@ -218,8 +223,6 @@ def test_misuse_is_an_engine_error_with_a_stable_kind(run: _core.Run, misuse: An
 
 
 def test_a_value_of_another_type_is_a_type_error(run: _core.Run) -> None:
-    with pytest.raises(TypeError):
-        run.model_call("0", 0, None, "large", 1, None)  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         run.tool_call(0, 0, None, "search", [])  # type: ignore[arg-type]
 

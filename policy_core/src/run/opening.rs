@@ -8,9 +8,6 @@ use crate::program::{Basis, Bound, Limit, Measure, Program, Scope};
 use crate::store::AccountKey;
 use crate::value::MAX_QUANTITY;
 
-/// The longest id of a scope, in bytes.
-const LONGEST_ID: usize = 512;
-
 impl Accounts {
     /// Opens every account that attempts of the run are checked against. A child takes from what its parent
     /// has too.
@@ -159,5 +156,5 @@ fn id_of<'a>(program: &Program, scope: Scope, scopes: &Scopes<'a>) -> Option<&'a
             scopes.keys.get(place).copied().flatten().filter(|id| is_among(choices, id))
         }
     };
-    id.filter(|id| !id.is_empty() && id.len() <= LONGEST_ID && !id.chars().any(char::is_control))
+    id.filter(|id| !id.is_empty() && id.len() <= AccountKey::LONGEST_ID && !id.chars().any(char::is_control))
 }

@@ -11,6 +11,8 @@ pub struct AccountKey(Arc<str>);
 impl AccountKey {
     /// As many bytes as a name may have.
     pub const LONGEST: usize = 1024;
+    /// As many bytes as the id in a name may have.
+    pub const LONGEST_ID: usize = 512;
 
     /// The name of the account of one bound of a limit. `None` if a part has a control character or all is
     /// too long.

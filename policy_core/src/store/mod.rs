@@ -9,6 +9,7 @@ mod message;
 mod operate;
 mod records;
 mod rows;
+mod runs;
 mod shown;
 mod window;
 
@@ -20,5 +21,6 @@ pub use flaw::Flaw;
 pub use message::{AccountKey, Answer, Claim, Item, Kind, Refusal, Reply, Request};
 pub use operate::{Operated, Operation, Order, operate, operation_keys};
 pub use rows::{RowKey, Rows};
+pub use runs::{Claimed, Life, Luggage, Parked, Whereabouts, claim, finish, park, run_keys};
 pub use shown::{Shown, ShownWindow, describe_row};
 pub(crate) use window::{APART, number};

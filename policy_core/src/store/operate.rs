@@ -7,11 +7,12 @@ use super::code::{Reader, Writer};
 use super::message::AccountKey;
 use super::records::{Meta, Record};
 use super::rows::{RowKey, Rows};
+use super::runs::{RunRow, Whereabouts};
 use crate::value::MAX_QUANTITY;
 
 /// A node that was not heard of for so long may be gone.
 const GONE: u64 = 60_000_000_000;
-const LONGEST_ID: usize = 64;
+const LONGEST_ORDER: usize = 64;
 const LONGEST_TEXT: usize = 512;
 
 /// One act of an operator.
@@ -42,6 +43,11 @@ pub enum Operation {
     /// The store may have lost what it acknowledged: nobody is granted anything until every living node has
     /// said again what it holds.
     Restarted,
+    /// Nobody goes on with a run that was suspended: its process is gone, or it is not wanted any more.
+    DropRun {
+        /// The run; it must wait or have been resumed.
+        run: String,
+    },
 }
 
 /// An act with its grounds. The same id again changes nothing.
@@ -70,6 +76,8 @@ pub enum Operated {
     NoLedger,
     /// No such account has ever been used.
     NoAccount,
+    /// No such run is suspended, and none that was resumed goes on.
+    NoRun,
     /// The order or a stored row cannot be read; nothing has changed.
     Malformed(&'static str),
 }
@@ -83,6 +91,9 @@ pub fn operation_keys(order: &Order) -> Vec<RowKey> {
     | Operation::WriteOff { account, .. } = &order.operation
     {
         keys.push(RowKey::account(account));
+    }
+    if let Operation::DropRun { run } = &order.operation {
+        keys.extend(RowKey::run(run));
     }
     keys
 }
@@ -131,6 +142,14 @@ fn attempt(order: &Order, now: u64, rows: &mut Rows) -> Result<Operated, &'stati
             meta.epoch = meta.epoch.saturating_add(1);
             meta.quarantined_until = now.saturating_add(QUARANTINE);
         }
+        Operation::DropRun { run } => {
+            let key = RowKey::run(run);
+            let row = key.as_ref().map_or(Ok(None), |key| RunRow::load(key, rows))?;
+            match (key, row) {
+                (Some(key), Some(row)) if row.whereabouts != Whereabouts::Ended => row.end(key, now, rows),
+                _ => return Ok(Operated::NoRun),
+            }
+        }
     }
     meta.save(RowKey::meta(), rows);
     Audit { at: now, order: order.clone() }.save(key, rows);
@@ -143,9 +162,9 @@ fn check(order: &Order) -> Result<(), &'static str> {
     let amount = match &order.operation {
         Operation::Adjust { delta, .. } => delta.unsigned_abs(),
         Operation::Pin { max, .. } => max.unwrap_or(0),
-        Operation::WriteOff { .. } | Operation::Restarted => 0,
+        Operation::WriteOff { .. } | Operation::Restarted | Operation::DropRun { .. } => 0,
     };
-    if order.id.is_empty() || order.id.len() > LONGEST_ID || !order.id.chars().all(plain) {
+    if order.id.is_empty() || order.id.len() > LONGEST_ORDER || !order.id.chars().all(plain) {
         Err("an order's id is 1 to 64 of a-z, A-Z, 0-9, `-`, `_` and `.`")
     } else if !(text(&order.who) && text(&order.why)) {
         Err("who and why are at most 512 bytes, without control characters")
@@ -189,6 +208,10 @@ impl Record for Audit {
                 writer.optional(node.map(|node| node.wrapping_shr(64) as u64));
                 writer.number(node.unwrap_or(0) as u64);
             }
+            Operation::DropRun { run } => {
+                writer.number(4);
+                writer.text(run);
+            }
         }
     }
 
@@ -207,6 +230,7 @@ impl Record for Audit {
                     node: high.map(|high| u128::from(high).wrapping_shl(64) | low),
                 }
             }
+            4 => Operation::DropRun { run: reader.text()?.into() },
             _ => return None,
         };
         Some(Self { at, order: Order { id, who, why, operation } })

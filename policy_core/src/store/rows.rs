@@ -19,6 +19,10 @@ impl RowKey {
     pub const LEASES: &'static str = "lease/";
     /// What the names of all rows about operators' acts begin with.
     pub const AUDITS: &'static str = "audit/";
+    /// What the names of all rows of suspended runs begin with.
+    pub const RUNS: &'static str = "run/";
+    /// As many bytes as the id of a run may have here.
+    const LONGEST_RUN: usize = 512;
 
     /// A name as a store gave it back. Whether such a row can be is told when it is read.
     #[must_use]
@@ -54,6 +58,13 @@ impl RowKey {
     #[must_use]
     pub fn audit(id: &str) -> Self {
         Self(format!("{}{id}", Self::AUDITS).into())
+    }
+
+    /// The row of a suspended run. `None`: no run has such an id.
+    #[must_use]
+    pub fn run(id: &str) -> Option<Self> {
+        let is_id = !id.is_empty() && id.len() <= Self::LONGEST_RUN && !id.chars().any(char::is_control);
+        is_id.then(|| Self(format!("{}{id}", Self::RUNS).into()))
     }
 
     /// The name as stored.

@@ -5,6 +5,7 @@ use super::message::{AccountKey, Kind};
 use super::operate::{Audit, Order};
 use super::records::{Lease, Meta, Node, Record};
 use super::rows::RowKey;
+use super::runs::{RunRow, Whereabouts};
 use super::window::{Window, number};
 
 /// What a row says.
@@ -54,6 +55,19 @@ pub enum Shown {
         at: u64,
         /// What, by whom and why.
         order: Order,
+    },
+    /// A run that was suspended.
+    Run {
+        /// Its id.
+        id: String,
+        /// Its program's digest.
+        digest: [u8; 32],
+        /// How often it was resumed.
+        resumed: u64,
+        /// Where it is.
+        whereabouts: Whereabouts,
+        /// Since when.
+        since: u64,
     },
 }
 
@@ -105,6 +119,11 @@ pub fn describe_row(key: &RowKey, bytes: &[u8], now: u64) -> Option<Shown> {
         let windows = shares.iter().map(|share| (share.window, share.granted, share.reported)).collect();
         let (node, account) = (u128::from_str_radix(id, 16).ok()?, AccountKey::parse(name)?);
         return Some(Shown::Lease { node, account, windows });
+    }
+    if let Some(id) = text.strip_prefix(RowKey::RUNS) {
+        let RunRow { digest, life, at, whereabouts, .. } = RunRow::decode(key, bytes)?;
+        let (id, resumed) = (id.to_owned(), life.number);
+        return Some(Shown::Run { id, digest, resumed, whereabouts, since: at });
     }
     text.strip_prefix(RowKey::AUDITS)?;
     let Audit { at, order } = Audit::decode(key, bytes)?;

@@ -14,6 +14,7 @@ from checkrein.cli.ledger_words import amount_of, is_meant, parse_amount, place_
 from checkrein.cli.output import count, table
 from checkrein.errors import CheckreinError, StoreError
 from checkrein.guard.store import DEFAULT_STORE
+from checkrein.sentences import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -141,11 +142,47 @@ def pin(
 
 @ledger.command()
 @_store
+def runs(store: str) -> None:
+    """List the runs that were suspended: those that wait, and those that were resumed and have not ended."""
+    operator = _open(store)
+    found = operator.runs()
+    if not found:
+        raise CheckreinError(f"no run waits in {operator.place}, and none that was resumed goes on")
+    rows = [("run", "policy", "state", "since")]
+    rows += [
+        (printable(r["run"]), r["digest"][:12], "waits" if r["waits"] else "resumed", _when(r["since"]))
+        for r in found
+    ]
+    click.echo("\n".join(table(rows)))
+
+
+@ledger.command("drop-run")
+@click.argument("run", metavar="RUN")
+@_why
+@_who
+@_id
+@_store
+def drop_run(run: str, why: str, who: str | None, act: str | None, store: str) -> None:
+    """Let nobody go on with a suspended run.
+
+    It is not wanted any more, or the process that resumed it is gone. What it spent stays spent.
+    """
+    operator = _open(store)
+
+    def order(id: str, who: str) -> bool:
+        return bool(operator.drop_run(run, id, who, why))
+
+    _do(operator, order, who, act)
+
+
+@ledger.command()
+@_store
 def export(store: str) -> None:
-    """Print everything as JSON lines: accounts, audit, processes, and the record of every attempt."""
+    """Print everything as JSON lines: accounts, runs, audit, processes, and the record of every attempt."""
     operator = _open(store)
     for kind, rows in (
         ("account", operator.accounts()),
+        ("run", operator.runs()),
         ("audit", operator.audit()),
         ("node", operator.nodes()),
     ):
@@ -223,12 +260,16 @@ def _entry(entry: dict[str, Any]) -> list[str]:
         shown = " none" if amount is None else f" {amount_of(entry['measure'], amount, signed=signed)}"
     return [
         f"{entry['act']}{shown}",
-        f"  account  {place_of(entry)}",
+        f"  run      {printable(entry['run'])}" if "run" in entry else f"  account  {place_of(entry)}",
         f"  who      {entry['who']}",
         f"  why      {entry['why']}",
-        f"  when     {datetime.fromtimestamp(entry['time'] / 1e9, UTC).isoformat(timespec='seconds')}",
+        f"  when     {_when(entry['time'])}",
         f"  act      {entry['order']}",
     ]
+
+
+def _when(time: int) -> str:
+    return datetime.fromtimestamp(time / 1e9, UTC).isoformat(timespec="seconds")
 
 
 def _window_row(account: dict[str, Any], window: dict[str, Any]) -> tuple[str, ...]:

@@ -93,8 +93,7 @@ macro_rules! numbers {
                 match value.extract::<u64>() {
                     // A flag is an integer to Python, but where a number is meant it is a mistake.
                     Ok(number) if number <= $most && !value.is_instance_of::<PyBool>() => Ok(Self(number)),
-                    Err(error) if !value.is_instance_of::<PyInt>() => Err(error),
-                    _ => Err(out_of_range(&value, $what, $written)),
+                    _ => Err(no_such_number(&value, $what, $written)),
                 }
             }
         }
@@ -120,7 +119,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Wall {
         match value.extract::<u64>() {
             Ok(wall) => Ok(Self(wall)),
             Err(_) if value.is_instance_of::<PyInt>() => Ok(Self(if value.lt(0)? { 0 } else { u64::MAX })),
-            Err(error) => Err(error),
+            Err(_) => Err(no_such_number(&value, "the wall clock", "2^64 - 1")),
         }
     }
 }
@@ -141,8 +140,8 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Patience {
     }
 }
 
-fn out_of_range(value: &Bound<'_, PyAny>, what: &str, most: &str) -> PyErr {
+fn no_such_number(value: &Bound<'_, PyAny>, what: &str, most: &str) -> PyErr {
     let given = value.repr().map_or_else(|_| "too long to print".to_owned(), |text| text.to_string());
-    let message = format!("{what} is `{given}`; pass a number from 0 to {most}");
+    let message = format!("{what} is `{given}`; pass a whole number from 0 to {most}");
     errors::engine_error(value.py(), "bad_value", message)
 }

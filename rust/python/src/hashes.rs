@@ -26,3 +26,8 @@ pub(crate) fn fingerprint(tool: &Bound<'_, PyString>, args: &Bound<'_, PyAny>) -
 pub(crate) fn xxh3_64(data: &[u8], seed: Seed) -> u64 {
     policy_core::xxh3_64(data, seed.0)
 }
+
+/// Bytes as people compare them.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use checkrein_stores::Options;
+use checkrein_stores::{Options, StoreError};
 use policy_core::Now;
+use policy_core::store::{Claimed, Life, Luggage, Parked};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytes, PyDict};
 
 use crate::convert::{Instant, Patience, Wall};
 use crate::errors;
+use crate::hashes::hex;
+use crate::program::Program;
 
 /// The accounts of this process, leased from a store.
 #[pyclass(frozen, module = "checkrein._core")]
@@ -43,6 +46,90 @@ impl Ledger {
     #[pyo3(signature = (timeout=Patience(WAIT)), text_signature = "($self, timeout=5)")]
     fn close(&self, py: Python<'_>, timeout: Patience) -> bool {
         py.detach(|| self.core.close(timeout.0))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what a suspended run is")]
+    #[pyo3(
+        signature = (id, program, life, state, host, timeout=Patience(WAIT)),
+        text_signature = "($self, id, program, life, state, host, timeout=5)"
+    )]
+    fn park(
+        &self,
+        py: Python<'_>,
+        id: &str,
+        program: &Program,
+        life: Numbers,
+        state: Vec<u8>,
+        host: Vec<u8>,
+        timeout: Patience,
+    ) -> PyResult<()> {
+        let (digest, life) = (*program.core.digest(), life_of(life));
+        let luggage = Luggage { state, host };
+        let (kind, message) = match asked(py, || self.core.park(id, digest, life, luggage, timeout.0))? {
+            Parked::Done => return Ok(()),
+            Parked::Taken => (
+                "taken",
+                format!("another run with the id `{id}` is in this store; give every run an id of its own"),
+            ),
+            Parked::Over => (
+                "dropped",
+                format!("nobody goes on with run `{id}`: an operator dropped it, or the store was emptied"),
+            ),
+            Parked::NoLedger => ("no_ledger", NO_LEDGER.to_owned()),
+            Parked::Malformed(why) => ("bad_value", format!("run `{id}`: {why}")),
+        };
+        Err(errors::engine_error(py, kind, message))
+    }
+
+    #[pyo3(
+        signature = (id, program, holder, timeout=Patience(WAIT)),
+        text_signature = "($self, id, program, holder, timeout=5)"
+    )]
+    fn claim<'py>(
+        &self,
+        py: Python<'py>,
+        id: &str,
+        program: &Program,
+        holder: u128,
+        timeout: Patience,
+    ) -> PyResult<(Numbers, Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+        let digest = *program.core.digest();
+        let (kind, message) = match asked(py, || self.core.claim(id, digest, holder, timeout.0))? {
+            Claimed::Yours(life, luggage) => {
+                let life = (life.origin, life.holder, life.number);
+                return Ok((life, PyBytes::new(py, &luggage.state), PyBytes::new(py, &luggage.host)));
+            }
+            Claimed::Others(_) => (
+                "already_resumed",
+                format!(
+                    "run `{id}` was resumed already, and goes on once; if the process that did it is gone, \
+                     so is what the run did since: begin a new one"
+                ),
+            ),
+            Claimed::Ended(_) => {
+                ("ended", format!("run `{id}` has ended, or an operator dropped it; begin a new one"))
+            }
+            Claimed::OtherProgram(other) => (
+                "other_policy",
+                format!(
+                    "run `{id}` began under another policy: its digest is {}, this one's {}; load what \
+                     `checkrein compile` made of that policy, and keep it until its runs have ended",
+                    hex(&other),
+                    hex(&digest)
+                ),
+            ),
+            Claimed::Unknown => (
+                "unknown_run",
+                format!("no run `{id}` was suspended in this store; `checkrein ledger runs` lists them"),
+            ),
+            Claimed::NoLedger => ("no_ledger", NO_LEDGER.to_owned()),
+            Claimed::Malformed(why) => ("bad_value", format!("run `{id}`: {why}")),
+        };
+        Err(errors::engine_error(py, kind, message))
+    }
+
+    fn finish(&self, py: Python<'_>, id: &str, life: Numbers) {
+        py.detach(|| self.core.finish(id, life_of(life)));
     }
 
     fn before_fork(&self, py: Python<'_>) {
@@ -89,6 +176,20 @@ impl Ledger {
         format!("<Ledger in {}>", self.core.kind())
     }
 }
+
+/// A life as Python has it: origin, holder, number.
+type Numbers = (u128, u128, u64);
+
+const fn life_of((origin, holder, number): Numbers) -> Life {
+    Life { origin, holder, number }
+}
+
+/// Something that waits for the store, without the interpreter.
+fn asked<T: Send>(py: Python<'_>, ask: impl FnOnce() -> Result<T, StoreError> + Send) -> PyResult<T> {
+    py.detach(ask).map_err(|error| errors::engine_error(py, error.kind.as_str(), error.to_string()))
+}
+
+const NO_LEDGER: &str = "there is no ledger in the store any more; restore it from a backup";
 
 /// How long the host waits for a store if it does not say.
 const WAIT: std::time::Duration = std::time::Duration::from_secs(5);

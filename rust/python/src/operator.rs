@@ -3,11 +3,12 @@
 use std::sync::{Mutex, PoisonError};
 
 use checkrein_stores::{Store, StoreError, Stored, open_store};
-use policy_core::store::{AccountKey, Operated, Operation, Order, RowKey, Shown, ShownWindow};
+use policy_core::store::{AccountKey, Operated, Operation, Order, RowKey, Shown, ShownWindow, Whereabouts};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::errors;
+use crate::hashes::hex;
 
 /// The store of a ledger, opened to be looked at.
 #[pyclass(frozen, module = "checkrein._core")]
@@ -41,6 +42,9 @@ impl Operator {
             Operated::Taken => refused("taken", "another act has this id; choose another"),
             Operated::NoLedger => refused("no_ledger", "there is no ledger here; make it with `ledger init`"),
             Operated::NoAccount => refused("no_account", "no such account has ever been used"),
+            Operated::NoRun => {
+                refused("no_run", "no run of this id waits here or was resumed; see `checkrein ledger runs`")
+            }
             Operated::Malformed(why) => refused("malformed", why),
         }
     }
@@ -74,7 +78,7 @@ impl Operator {
                 dict.set_item("pinned", pinned)?;
                 dict.set_item("windows", dicts(py, windows, window)?)
             }
-            Shown::Ledger { .. } | Shown::Node { .. } | Shown::Lease { .. } | Shown::Audit { .. } => Ok(()),
+            _ => Ok(()),
         })
     }
 
@@ -82,7 +86,7 @@ impl Operator {
         let rows = self.work(py, |store| store.show(RowKey::AUDITS))?;
         dicts(py, &rows, |row, dict| match row {
             Shown::Audit { at, order } => audited(*at, order, dict),
-            Shown::Ledger { .. } | Shown::Account { .. } | Shown::Node { .. } | Shown::Lease { .. } => Ok(()),
+            _ => Ok(()),
         })
     }
 
@@ -95,9 +99,7 @@ impl Operator {
                 dict.set_item("heard", heard)?;
                 dict.set_item("closed", closed)
             }
-            Shown::Ledger { .. } | Shown::Account { .. } | Shown::Lease { .. } | Shown::Audit { .. } => {
-                Ok(())
-            }
+            _ => Ok(()),
         })
     }
 
@@ -109,7 +111,7 @@ impl Operator {
                 dict.set_item("node", format!("{node:032x}"))?;
                 dict.set_item("windows", windows)
             }
-            Shown::Ledger { .. } | Shown::Account { .. } | Shown::Node { .. } | Shown::Audit { .. } => Ok(()),
+            _ => Ok(()),
         })
     }
 
@@ -149,6 +151,28 @@ impl Operator {
     ) -> PyResult<bool> {
         let operation = Operation::WriteOff { account: parsed(py, account)?, node: None };
         self.order(py, &Order { id, who, why, operation })
+    }
+
+    fn runs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let mut rows = self.work(py, |store| store.show(RowKey::RUNS))?;
+        let is_open = |row: &Shown| {
+            matches!(row, Shown::Run { whereabouts: Whereabouts::Waiting | Whereabouts::Resumed, .. })
+        };
+        rows.retain(is_open);
+        dicts(py, &rows, |row, dict| match row {
+            Shown::Run { id, digest, resumed, whereabouts, since } => {
+                dict.set_item("run", id)?;
+                dict.set_item("digest", hex(digest))?;
+                dict.set_item("resumed", resumed)?;
+                dict.set_item("waits", *whereabouts == Whereabouts::Waiting)?;
+                dict.set_item("since", since)
+            }
+            _ => Ok(()),
+        })
+    }
+
+    fn drop_run(&self, py: Python<'_>, run: String, id: String, who: String, why: String) -> PyResult<bool> {
+        self.order(py, &Order { id, who, why, operation: Operation::DropRun { run } })
     }
 
     fn records(&self, py: Python<'_>, visit: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -249,6 +273,10 @@ fn audited(at: u64, order: &Order, dict: &Bound<'_, PyDict>) -> PyResult<()> {
             named(account, dict)
         }
         Operation::Restarted => dict.set_item("act", "restarted"),
+        Operation::DropRun { run } => {
+            dict.set_item("act", "drop run")?;
+            dict.set_item("run", run)
+        }
     }
 }
 
@@ -259,7 +287,7 @@ fn record(stored: &Stored, dict: &Bound<'_, PyDict>) -> PyResult<()> {
     dict.set_item("run", &record.run)?;
     dict.set_item("attempt", record.attempt)?;
     dict.set_item("time", record.wall)?;
-    dict.set_item("digest", record.digest.map(|byte| format!("{byte:02x}")).concat())?;
+    dict.set_item("digest", hex(&record.digest))?;
     dict.set_item(if record.is_tool { "tool" } else { "model" }, &record.name)?;
     dict.set_item("usage", record.usage.as_str())?;
     dict.set_item("input", record.input)?;

@@ -1,6 +1,5 @@
 //! `Program`: a compiled policy, and what it says about itself.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use policy_core::{MoneyUnit, Presence, Slot, Source, Tariff};
@@ -9,6 +8,7 @@ use pyo3::types::{PyDict, PyList, PyString};
 
 use crate::errors;
 use crate::facts::Columns;
+use crate::hashes::hex;
 
 /// A verified program, shared by the runs and decisions made from it.
 #[pyclass(frozen, module = "checkrein._core")]
@@ -30,11 +30,7 @@ impl Program {
 
     #[getter]
     fn digest(&self) -> String {
-        self.core.digest().iter().fold(String::new(), |mut text, byte| {
-            // Writing to a `String` cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        hex(self.core.digest())
     }
 
     #[getter]

@@ -7,9 +7,6 @@ use pyo3::types::{PyDict, PyString};
 
 use crate::errors;
 
-/// As many bytes as an id may have.
-const LONGEST_ID: usize = 512;
-
 /// The ids of one run, as owned texts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ids {
@@ -80,12 +77,15 @@ impl Ids {
 
 fn text(scope: &str, id: &Bound<'_, PyString>) -> PyResult<String> {
     let names = |id: &&str| {
-        !id.is_empty() && id.len() <= LONGEST_ID && AccountKey::new(scope, id, "", "", "").is_some()
+        !id.is_empty()
+            && id.len() <= AccountKey::LONGEST_ID
+            && AccountKey::new(scope, id, "", "", "").is_some()
     };
     let text = id.to_str().ok().filter(names);
     text.map(str::to_owned).ok_or_else(|| {
+        let longest = AccountKey::LONGEST_ID;
         let message = format!(
-            "the id of `{scope}` names no account: it is empty, longer than {LONGEST_ID} bytes, or has \
+            "the id of `{scope}` names no account: it is empty, longer than {longest} bytes, or has \
              characters that cannot be printed"
         );
         errors::engine_error(id.py(), "bad_value", message)

@@ -222,7 +222,7 @@ impl Server {
                 Operation::Pin { account, max } => {
                     self.shadow.accounts.entry(account.clone()).or_default().pinned = *max;
                 }
-                Operation::WriteOff { .. } => {}
+                Operation::WriteOff { .. } | Operation::DropRun { .. } => {}
                 Operation::Restarted => self.quiet_until = clock + QUARANTINE,
             }
         }

@@ -23,6 +23,8 @@ const SHORTEST: Duration = Duration::from_millis(1);
 const GATHER: Duration = Duration::from_millis(10);
 /// Between two looks for the journals of dead processes.
 const ORPHANS: Duration = Duration::from_secs(5);
+/// Between two tries of one errand.
+const AGAIN: Duration = Duration::from_millis(50);
 /// As long as a store that refuses records is left alone at most.
 const BACK_OFF: Duration = Duration::from_secs(1);
 
@@ -36,6 +38,8 @@ pub(crate) struct Keeper {
     /// Opened when it is needed.
     pub(crate) store: Option<Box<dyn Store>>,
     pub(crate) records: Pace,
+    /// An errand that could not be done is not tried before.
+    pub(crate) errands: Option<Instant>,
 }
 
 /// What came of a turn with the books.
@@ -74,13 +78,16 @@ impl Keeper {
                 }
                 Wish::Close(_) => {}
             }
-            // At most one request and one group: however much there is to say or to carry, the other has its
-            // turn, and the wish is seen.
+            // At most one request, one group and one errand: however much there is to do of one kind, the
+            // others have their turn, and the wish is seen.
             let talked = self.talk();
             let carried = self.carry();
-            is_busy = talked == Talked::Said || carried;
+            let ran = self.run_errand();
+            is_busy = talked == Talked::Said || carried || ran;
             if closing_until.is_some() {
-                let done = talked == Talked::Nothing && self.session.recorder.oldest().is_none();
+                let done = talked == Talked::Nothing
+                    && self.session.recorder.oldest().is_none()
+                    && self.session.errands.is_empty();
                 if done || is_over(closing_until) {
                     break done;
                 }
@@ -94,6 +101,9 @@ impl Keeper {
         if well {
             self.session.recorder.end();
         }
+        if closing_until.is_some() {
+            self.session.errands.end();
+        }
         self.session.ended(well);
     }
 
@@ -106,6 +116,10 @@ impl Keeper {
         if self.session.recorder.oldest().is_some() {
             let next =
                 self.records.next.map_or(Duration::ZERO, |n| n.saturating_duration_since(clock::instant()));
+            rest = rest.min(next);
+        }
+        if !self.session.errands.is_empty() {
+            let next = self.errands.map_or(Duration::ZERO, |n| n.saturating_duration_since(clock::instant()));
             rest = rest.min(next);
         }
         let orphans =
@@ -175,6 +189,27 @@ impl Keeper {
         let wait = if group.len() < GROUP { GATHER } else { Duration::ZERO };
         self.records.next = clock::instant().checked_add(wait);
         true
+    }
+
+    /// Does one errand; `true` if it is done.
+    fn run_errand(&mut self) -> bool {
+        if self.errands.is_some_and(|next| next > clock::instant()) {
+            return false;
+        }
+        let Some(mut errand) = self.session.errands.take() else { return false };
+        let done = match self.store() {
+            Ok(store) => errand(Ok(&mut **store)),
+            Err(error) => errand(Err(error)),
+        };
+        let error = done.err();
+        let is_done = error.is_none();
+        self.session.set_error(About::Errands, error);
+        self.errands = None;
+        if !is_done {
+            self.session.errands.put_back(errand);
+            self.errands = clock::instant().checked_add(AGAIN);
+        }
+        is_done
     }
 
     /// Takes what one dead process left behind to the store; the next one has its turn after the books.

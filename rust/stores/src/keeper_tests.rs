@@ -66,6 +66,7 @@ fn begin(more: usize, slow: Duration) -> Arc<Session> {
         folder: PathBuf::from("/nowhere"),
         store: Some(Box::new(store)),
         records: Pace::default(),
+        errands: None,
     };
     std::thread::spawn(|| keeper.run());
     session

@@ -14,6 +14,7 @@ use policy_core::books::{self, Books};
 use crate::clock;
 use crate::error::{ErrorKind, StoreError};
 use crate::keeper::{Keeper, Pace};
+use crate::memory::MemoryStore;
 use crate::place::Place;
 use crate::record::Record;
 use crate::session::{Session, Wish};
@@ -62,6 +63,8 @@ struct Shared {
     place: Place,
     durable: bool,
     folder: PathBuf,
+    /// For suspended runs, if no other process sees them.
+    own: Option<Mutex<Box<dyn Store>>>,
     state: Mutex<State>,
 }
 
@@ -136,8 +139,13 @@ impl Ledger {
             is_halted: false,
             process: std::process::id(),
         };
-        let shared =
-            Shared { place: Place::Memory, durable: false, folder: PathBuf::new(), state: Mutex::new(state) };
+        let shared = Shared {
+            place: Place::Memory,
+            durable: false,
+            folder: PathBuf::new(),
+            own: Some(Mutex::new(MemoryStore::boxed())),
+            state: Mutex::new(state),
+        };
         Self { shared: Arc::new(shared), is_closed: AtomicBool::new(false) }
     }
 
@@ -224,7 +232,11 @@ impl Ledger {
 
     /// After a fork: the parent goes on, the child begins as another node that has nothing.
     pub fn after_fork(&self, child: bool, now: Now) -> Result<(), StoreError> {
-        if self.shared.place == Place::Memory {
+        if let Some(mut store) = self.own_store() {
+            if child {
+                // The runs that are suspended here are the parent's, and go on once.
+                *store = MemoryStore::boxed();
+            }
             return Ok(());
         }
         let mut state = self.shared.state();
@@ -305,8 +317,13 @@ impl Ledger {
         }
     }
 
-    fn session(&self) -> Arc<Session> {
+    pub(crate) fn session(&self) -> Arc<Session> {
         Arc::clone(&self.shared.state().session)
+    }
+
+    /// The store, if it is one in this process.
+    pub(crate) fn own_store(&self) -> Option<MutexGuard<'_, Box<dyn Store>>> {
+        self.shared.own.as_ref().map(|store| store.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -344,7 +361,7 @@ impl Shared {
             is_halted: false,
             process: std::process::id(),
         };
-        let shared = Self { place, durable: options.durable, folder, state: Mutex::new(state) };
+        let shared = Self { place, durable: options.durable, folder, own: None, state: Mutex::new(state) };
         let thread = shared.keep(&session, Some(store))?;
         shared.state().thread = Some(thread);
         Ok(shared)
@@ -365,6 +382,7 @@ impl Shared {
             folder: self.folder.clone(),
             store,
             records: Pace::default(),
+            errands: None,
         };
         let spawned = thread::Builder::new().name("checkrein-ledger".to_owned()).spawn(|| keeper.run());
         spawned.map_err(|error| {

@@ -10,6 +10,7 @@
 )]
 
 mod clock;
+mod errand;
 mod error;
 mod journal;
 mod keeper;

@@ -22,6 +22,13 @@ impl MemoryStore {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// With a ledger, unless this machine has no random numbers.
+    pub(crate) fn boxed() -> Box<dyn Store> {
+        let mut store = Self::new();
+        let _ = store.create();
+        Box::new(store)
+    }
 }
 
 impl Store for MemoryStore {

@@ -10,6 +10,7 @@ use policy_core::Now;
 use policy_core::books::Books;
 
 use crate::clock::{self, Clock};
+use crate::errand::Errands;
 use crate::error::StoreError;
 use crate::recorder::Recorder;
 
@@ -31,6 +32,8 @@ pub(crate) enum About {
     Talk,
     /// Records.
     Records,
+    /// What hosts wait for.
+    Errands,
 }
 
 #[derive(Debug)]
@@ -47,8 +50,9 @@ pub(crate) struct Session {
     pub(crate) clock: Clock,
     pub(crate) books: Arc<Mutex<Books>>,
     pub(crate) recorder: Recorder,
+    pub(crate) errands: Errands,
     pub(crate) round_trips: AtomicU64,
-    errors: Mutex<[Option<StoreError>; 2]>,
+    errors: Mutex<[Option<StoreError>; 3]>,
     bell: Mutex<Bell>,
     changed: Condvar,
     is_rung: AtomicBool,
@@ -73,6 +77,7 @@ impl Session {
             clock,
             books: Arc::new(Mutex::new(books)),
             recorder,
+            errands: Errands::default(),
             round_trips: AtomicU64::new(0),
             errors: Mutex::default(),
             bell: Mutex::new(Bell { rung: false, wish: Wish::Work, ended: None }),
@@ -151,17 +156,21 @@ impl Session {
         !is_waiting()
     }
 
-    /// How the last talk with the store went, or the last attempt to bring it records.
+    /// How the last talk with the store went, or the last attempt to bring it records or to do an errand.
     pub(crate) fn set_error(&self, about: About, error: Option<StoreError>) {
         let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        let [talk, records] = &mut *errors;
-        *(if about == About::Talk { talk } else { records }) = error;
+        let [talk, records, errands] = &mut *errors;
+        *match about {
+            About::Talk => talk,
+            About::Records => records,
+            About::Errands => errands,
+        } = error;
     }
 
     /// What went wrong with the store last; nothing, if it answers.
     pub(crate) fn error(&self) -> Option<StoreError> {
-        let [talk, records] = self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        talk.or(records)
+        let [talk, records, errands] = self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        talk.or(records).or(errands)
     }
 
     fn bell(&self) -> MutexGuard<'_, Bell> {

@@ -4,8 +4,8 @@
 use std::fmt;
 
 use policy_core::store::{
-    Operated, Order, Reply, Request, RowKey, Rows, Shown, apply, create, describe_row, keys, operate,
-    operation_keys,
+    Claimed, Life, Luggage, Operated, Order, Parked, Reply, Request, RowKey, Rows, Shown, apply, claim,
+    create, describe_row, finish, keys, operate, operation_keys, park, run_keys,
 };
 
 use crate::clock;
@@ -62,6 +62,36 @@ pub trait Store: Send + fmt::Debug {
         let mut operated = Operated::NoLedger;
         self.transact(operation_keys(order), &mut |now, rows| operated = operate(order, now, rows))?;
         Ok(operated)
+    }
+
+    /// Suspends a run: what it takes along waits here until somebody claims it.
+    fn park(
+        &mut self,
+        id: &str,
+        digest: [u8; 32],
+        life: Life,
+        luggage: &Luggage,
+    ) -> Result<Parked, StoreError> {
+        let mut parked = Parked::NoLedger;
+        let keys = run_keys(id).unwrap_or_default();
+        self.transact(keys, &mut |now, rows| parked = park(id, digest, life, luggage, now, rows))?;
+        Ok(parked)
+    }
+
+    /// Goes on with a suspended run, if nobody else does.
+    fn claim(&mut self, id: &str, digest: [u8; 32], holder: u128) -> Result<Claimed, StoreError> {
+        let mut claimed = Claimed::NoLedger;
+        let keys = run_keys(id).unwrap_or_default();
+        self.transact(keys, &mut |now, rows| claimed = claim(id, digest, holder, now, rows))?;
+        Ok(claimed)
+    }
+
+    /// A resumed run has ended.
+    fn finish(&mut self, id: &str, life: Life) -> Result<(), StoreError> {
+        let mut finished = Ok(());
+        let keys = run_keys(id).unwrap_or_default();
+        self.transact(keys, &mut |now, rows| finished = finish(id, life, now, rows))?;
+        finished.map_err(|what| StoreError::new(ErrorKind::Damaged, format!("{}: {what}", self.place())))
     }
 
     /// What the rows say whose names begin with `prefix`: one of the names of [`RowKey`], or nothing for all.

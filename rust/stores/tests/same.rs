@@ -13,7 +13,7 @@ mod common;
 
 use checkrein_stores::{MemoryStore, Store};
 use common::{Folder, Server, item, open, record, wall};
-use policy_core::store::{Claim, Kind, Operation, Order, Reply, Request};
+use policy_core::store::{Claim, Claimed, Kind, Life, Luggage, Operation, Order, Reply, Request};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -27,6 +27,12 @@ enum Step {
     Pin(u8, Option<u64>),
     Restarted,
     Append(u8, u64),
+    /// Run, whose life it is said to be, what is taken along.
+    Park(u8, u8, u8),
+    /// Run, holder, digest.
+    Claim(u8, u8, u8),
+    Finish(u8, u8),
+    DropRun(u8),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -49,6 +55,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..4_u8, proptest::option::of(0..300_u64)).prop_map(|(account, max)| Step::Pin(account, max)),
         1 => Just(Step::Restarted),
         2 => (0..3_u8, 1..20_u64).prop_map(|(node, number)| Step::Append(node, number)),
+        6 => (0..2_u8, 0..5_u8, 0..2_u8).prop_map(|(run, life, state)| Step::Park(run, life, state)),
+        8 => (0..2_u8, 0..3_u8, 0..8_u8).prop_map(|(run, holder, n)| Step::Claim(run, holder, n / 7)),
+        2 => (0..2_u8, 0..8_u8).prop_map(|(run, life)| Step::Finish(run, life)),
+        1 => (0..2_u8).prop_map(Step::DropRun),
     ]
 }
 
@@ -60,6 +70,14 @@ fn kind(which: u8, time: u64) -> Kind {
         0 => Kind::Forever,
         1 => Kind::Calendar { id: 7, start: time - 3_600_000_000_000, end: time + 3_600_000_000_000 },
         _ => Kind::Rolling { ns: 3_600_000_000_000 },
+    }
+}
+
+/// The first lives of two runs, and later ones of the first.
+fn life(which: u8) -> Life {
+    match which {
+        0 | 1 => Life { origin: 10 - u128::from(which), holder: 10 - u128::from(which), number: 0 },
+        _ => Life { origin: 10, holder: 10 + u128::from(which % 3), number: u64::from(which / 3) },
     }
 }
 
@@ -142,6 +160,23 @@ fn act(
             format!("{:?}", store.operate(&order(operation)))
         }
         Step::Restarted => format!("{:?}", store.operate(&order(Operation::Restarted))),
+        Step::Park(run, which, state) => {
+            let luggage = Luggage { state: vec![*state], host: vec![*run] };
+            format!("{:?}", store.park(&format!("r{run}"), [0; 32], life(*which), &luggage))
+        }
+        Step::Claim(run, holder, digest) => {
+            match store.claim(&format!("r{run}"), [*digest; 32], 10 + u128::from(*holder)) {
+                // The stores' clocks differ.
+                Ok(Claimed::Others(_)) => "others".to_owned(),
+                Ok(Claimed::Ended(_)) => "ended".to_owned(),
+                other => format!("{other:?}"),
+            }
+        }
+        Step::Finish(run, which) => format!("{:?}", store.finish(&format!("r{run}"), life(*which))),
+        Step::DropRun(run) => {
+            let operation = Operation::DropRun { run: format!("r{run}") };
+            format!("{:?}", store.operate(&order(operation)))
+        }
         Step::Append(node, number) => {
             let records: Vec<_> = (1..=*number).map(|n| (n, record("run", n))).collect();
             format!("{:?}", store.append(base + u128::from(*node), &records))
@@ -155,6 +190,7 @@ fn the_same_requests_get_the_same_answers_everywhere() {
     let folder = Folder::new("same");
     let mut runner = TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
     let figures = std::cell::Cell::new((0_usize, 0_usize));
+    let resumed = std::cell::Cell::new(0_usize);
     let case = std::cell::Cell::new(0_u128);
     let result = runner.run(&proptest::collection::vec(step(), 1..40), |steps| {
         case.set(case.get() + 1);
@@ -179,6 +215,7 @@ fn the_same_requests_get_the_same_answers_everywhere() {
             let (answers, granted) = figures.get();
             let got = usize::from(said[0].starts_with("done") && !said[0].contains("granted: 0"));
             figures.set((answers + 1, granted + got));
+            resumed.set(resumed.get() + usize::from(said[0].contains("Yours")));
         }
         let rows: Vec<Vec<String>> = stores
             .iter_mut()
@@ -200,6 +237,7 @@ fn the_same_requests_get_the_same_answers_everywhere() {
     });
     result.expect("the stores agree");
     let (answers, granted) = figures.get();
-    println!("{answers} steps, {granted} with something granted");
-    assert!(granted > 30, "{granted}");
+    let resumed = resumed.get();
+    println!("{answers} steps, {granted} with something granted, {resumed} runs resumed");
+    assert!(granted > 30 && resumed > 3, "{granted}, {resumed}");
 }

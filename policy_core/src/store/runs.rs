@@ -1,0 +1,215 @@
+//! Runs that were suspended: which of them wait in the store, and which somebody goes on with. A row tells
+//! who wrote it last, so that a repeated request gets its first answer and exactly one claim is granted.
+
+use super::code::{Reader, Writer};
+use super::records::{DAMAGED, Meta, Record};
+use super::rows::{RowKey, Rows};
+use crate::value::MAX_QUANTITY;
+
+/// What a run takes along when it is suspended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Luggage {
+    /// What the engine knows of it.
+    pub state: Vec<u8>,
+    /// What its host knows of it.
+    pub host: Vec<u8>,
+}
+
+impl Luggage {
+    /// As many bytes as one may have.
+    pub const LONGEST: usize = 16 << 20;
+
+    fn is_small(&self) -> bool {
+        self.state.len().saturating_add(self.host.len()) <= Self::LONGEST
+    }
+}
+
+/// One life of a run between two suspensions. Nobody else has its `holder`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// The first life's holder: tells two runs of one id apart.
+    pub origin: u128,
+    /// A random number of the process that has the run; the origin in the first life.
+    pub holder: u128,
+    /// How often the run was resumed.
+    pub number: u64,
+}
+
+/// What became of a suspension.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parked {
+    /// The run waits in the store, or has waited there and went on since: whoever asks twice is told so.
+    Done,
+    /// Another run has this id.
+    Taken,
+    /// The store knows of a later life, or that the run has ended: what is suspended here goes on nowhere.
+    Over,
+    /// There is no ledger here.
+    NoLedger,
+    /// The request or a stored row cannot be read; nothing has changed.
+    Malformed(&'static str),
+}
+
+/// What became of the wish to go on with a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// It is the asker's, and nobody else's.
+    Yours(Life, Luggage),
+    /// Somebody has it since then.
+    Others(u64),
+    /// It has ended then.
+    Ended(u64),
+    /// It belongs to the program of this digest; nothing has changed.
+    OtherProgram([u8; 32]),
+    /// Nothing was suspended under this id.
+    Unknown,
+    /// There is no ledger here.
+    NoLedger,
+    /// The request or a stored row cannot be read; nothing has changed.
+    Malformed(&'static str),
+}
+
+/// Where a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// In the store.
+    Waiting,
+    /// In the process that has claimed it, if that one is alive.
+    Resumed,
+    /// Nowhere any more.
+    Ended,
+}
+
+/// The row of a run. It stays when the run has ended: a late repetition must not bring it back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RunRow {
+    pub(super) digest: [u8; 32],
+    pub(super) life: Life,
+    pub(super) at: u64,
+    pub(super) whereabouts: Whereabouts,
+    /// A claim that is repeated gets it again. Empty at the end.
+    pub(super) luggage: Luggage,
+}
+
+/// The rows that requests about a run read and write. `None`: no run has such an id.
+#[must_use]
+pub fn run_keys(id: &str) -> Option<Vec<RowKey>> {
+    Some(vec![RowKey::meta(), RowKey::run(id)?])
+}
+
+const BAD_ID: &str = "the id of a run is 1 to 512 bytes long, without control characters";
+const TOO_LARGE: &str = "what the run takes along is larger than 16 MiB";
+
+/// Suspends the run `id` of the program `digest`: its `life` ends, and what it takes along waits here.
+pub fn park(id: &str, digest: [u8; 32], life: Life, luggage: &Luggage, now: u64, rows: &mut Rows) -> Parked {
+    let mut parked = || -> Result<Parked, &'static str> {
+        let key = RowKey::run(id).ok_or(BAD_ID)?;
+        if !luggage.is_small() {
+            return Err(TOO_LARGE);
+        }
+        if Meta::load(&RowKey::meta(), rows)?.is_none() {
+            return Ok(Parked::NoLedger);
+        }
+        let is_first = life.number == 0 && life.holder == life.origin;
+        match RunRow::load(&key, rows)? {
+            None if !is_first => return Ok(Parked::Over),
+            None => {}
+            Some(row) if row.life.origin != life.origin => return Ok(Parked::Taken),
+            // Only what was parked can have been claimed.
+            Some(row) if row.life.number > life.number => return Ok(Parked::Done),
+            Some(row) if row.life != life => return Ok(Parked::Over),
+            Some(row) => match row.whereabouts {
+                Whereabouts::Resumed if row.digest == digest => {}
+                Whereabouts::Waiting if row.luggage == *luggage => return Ok(Parked::Done),
+                _ => return Ok(Parked::Over),
+            },
+        }
+        let luggage = luggage.clone();
+        RunRow { digest, life, at: now, whereabouts: Whereabouts::Waiting, luggage }.save(key, rows);
+        Ok(Parked::Done)
+    };
+    parked().unwrap_or_else(Parked::Malformed)
+}
+
+/// Goes on with the run `id` under the program `digest`. `holder` is a random number that is drawn for this
+/// wish and sent again when the answer was lost.
+pub fn claim(id: &str, digest: [u8; 32], holder: u128, now: u64, rows: &mut Rows) -> Claimed {
+    let mut claimed = || -> Result<Claimed, &'static str> {
+        let key = RowKey::run(id).ok_or(BAD_ID)?;
+        if Meta::load(&RowKey::meta(), rows)?.is_none() {
+            return Ok(Claimed::NoLedger);
+        }
+        let Some(mut row) = RunRow::load(&key, rows)? else {
+            return Ok(Claimed::Unknown);
+        };
+        let is_own = row.life.holder == holder;
+        match row.whereabouts {
+            Whereabouts::Ended => return Ok(Claimed::Ended(row.at)),
+            Whereabouts::Resumed if !is_own => return Ok(Claimed::Others(row.at)),
+            // Late: this holder had it and has given it back.
+            Whereabouts::Waiting if is_own => return Ok(Claimed::Others(row.at)),
+            _ if row.digest != digest => return Ok(Claimed::OtherProgram(row.digest)),
+            Whereabouts::Resumed => return Ok(Claimed::Yours(row.life, row.luggage)),
+            Whereabouts::Waiting => {}
+        }
+        row.life.number = row.life.number.checked_add(1).filter(|n| *n <= MAX_QUANTITY).ok_or(DAMAGED)?;
+        row.life.holder = holder;
+        row.at = now;
+        row.whereabouts = Whereabouts::Resumed;
+        row.save(key, rows);
+        Ok(Claimed::Yours(row.life, row.luggage))
+    };
+    claimed().unwrap_or_else(Claimed::Malformed)
+}
+
+/// A resumed run has ended for good. What anybody else has done with it since stays as it is.
+pub fn finish(id: &str, life: Life, now: u64, rows: &mut Rows) -> Result<(), &'static str> {
+    let key = RowKey::run(id).ok_or(BAD_ID)?;
+    if let Some(row) = RunRow::load(&key, rows)?
+        && row.life == life
+        && row.whereabouts == Whereabouts::Resumed
+    {
+        row.end(key, now, rows);
+    }
+    Ok(())
+}
+
+impl RunRow {
+    /// Nobody goes on with it.
+    pub(super) fn end(self, key: RowKey, now: u64, rows: &mut Rows) {
+        let luggage = Luggage { state: Vec::new(), host: Vec::new() };
+        Self { at: now, whereabouts: Whereabouts::Ended, luggage, ..self }.save(key, rows);
+    }
+}
+
+impl Record for RunRow {
+    fn write(&self, writer: &mut Writer) {
+        writer.fixed(&self.digest);
+        for number in [self.life.origin, self.life.holder] {
+            writer.fixed(&number.to_le_bytes());
+        }
+        writer.number(self.life.number);
+        writer.number(self.at);
+        writer.number(match self.whereabouts {
+            Whereabouts::Waiting => 0,
+            Whereabouts::Resumed => 1,
+            Whereabouts::Ended => 2,
+        });
+        writer.bytes(&self.luggage.state);
+        writer.bytes(&self.luggage.host);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let digest = reader.fixed()?;
+        let (origin, holder) = (u128::from_le_bytes(reader.fixed()?), u128::from_le_bytes(reader.fixed()?));
+        let (number, at) = (reader.number()?, reader.number()?);
+        let whereabouts = match reader.number()? {
+            0 => Whereabouts::Waiting,
+            1 => Whereabouts::Resumed,
+            2 => Whereabouts::Ended,
+            _ => return None,
+        };
+        let luggage = Luggage { state: reader.bytes()?.to_vec(), host: reader.bytes()?.to_vec() };
+        Some(Self { digest, life: Life { origin, holder, number }, at, whereabouts, luggage })
+    }
+}
