@@ -433,4 +433,28 @@ fn a_pinned_bound_holds_whatever_people_raised() {
     let pin = Operation::Pin { account: account("u1"), max: Some(0) };
     assert_eq!(store.operate("p", pin), Operated::Done);
     assert_eq!(node.one(&mut store, ask("u1", 10, 1)), Answer { grants_used: 1, ..Answer::default() });
+    assert_eq!(store.windows(&account("u1"))[0].max, 0, "and is shown");
+}
+
+#[test]
+fn what_would_change_nothing_in_a_window_that_has_ended_is_refused() {
+    let (mut store, mut node) = (Store::new(), Node::new(1));
+    let on = |id, item| Item { kind: day(id), ..item };
+    node.one(&mut store, on(0, ask("u1", 100, 60)));
+    node.one(&mut store, on(0, Item { reported: vec![(0, 60)], ..item("u1", 100) }));
+    let adjust = |delta| Operation::Adjust { account: account("u1"), delta };
+    assert_eq!(store.operate("a1", adjust(-10)), Operated::Done);
+    store.now += 86_400 * SECOND;
+    let rows = store.rows.clone();
+    for delta in [-50, -1, 1, 50] {
+        assert_eq!(store.operate("a2", adjust(delta)), Operated::Ended, "{delta}");
+        assert_eq!(store.rows, rows, "it leaves no trace: nothing was done");
+    }
+    assert_eq!(store.operate("a2", adjust(90)), Operated::Done, "a debt of 40 goes over");
+    assert_eq!(store.operate("a3", adjust(-15)), Operated::Done, "15 of it is forgiven");
+    assert_eq!(
+        node.one(&mut store, on(1, ask("u1", 100, 75))),
+        Answer { granted: 75, max: 100, spent: 25, leased: 75, ..Answer::default() }
+    );
+    assert_eq!(store.operate("a4", adjust(-25)), Operated::Done, "the new window is open");
 }

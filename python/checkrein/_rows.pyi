@@ -67,6 +67,7 @@ class Limit(TypedDict):
 
 class Health(TypedDict):
     kind: Literal["memory", "sqlite", "redis"]
+    made: bool  # the ledger was made when this process opened it: nothing was spent before
     node: str  # this incarnation of the process
     away_since: int | None  # when the store stopped answering, on the monotonic clock
     last_reply: int | None
@@ -83,7 +84,8 @@ class Window(TypedDict):
     id: int
     start: int  # 0 without a calendar, as `end`
     end: int
-    most: int
+    asked: int  # the bound of the policy that asked last, with what people granted
+    most: int  # the bound that holds: `asked`, or less if an operator has pinned less
     spent: int  # with `carried` and `adjusted`
     leased: int
     carried: int  # the debt of earlier windows

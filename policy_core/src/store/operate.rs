@@ -78,6 +78,9 @@ pub enum Operated {
     NoAccount,
     /// No such run is suspended, and none that was resumed goes on.
     NoRun,
+    /// The account's latest window has ended, and what it left to later ones would be the same; nothing has
+    /// changed.
+    Ended,
     /// The order or a stored row cannot be read; nothing has changed.
     Malformed(&'static str),
 }
@@ -122,7 +125,11 @@ fn attempt(order: &Order, now: u64, rows: &mut Rows) -> Result<Operated, &'stati
             let Some(window) = account.latest(now) else {
                 return Ok(Operated::NoAccount);
             };
+            let debt = window.debt();
             window.adjust(now, *delta);
+            if window.has_ended(now) && window.debt() == debt {
+                return Ok(Operated::Ended);
+            }
             account.carry(now);
             account.save(RowKey::account(name), rows);
         }

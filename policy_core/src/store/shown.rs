@@ -80,7 +80,9 @@ pub struct ShownWindow {
     pub start: u64,
     /// The first instant after it; 0 without a calendar.
     pub end: u64,
-    /// The bound that holds, with grants: as it was asked for last, or pinned.
+    /// The bound as it was asked for last, with grants.
+    pub asked: u64,
+    /// The bound that holds: at most what is pinned.
     pub max: u64,
     /// Spent as reported, with carried debt and operators' corrections.
     pub spent: u64,
@@ -106,7 +108,7 @@ pub fn describe_row(key: &RowKey, bytes: &[u8], now: u64) -> Option<Shown> {
     }
     if let Some(name) = text.strip_prefix(RowKey::ACCOUNTS) {
         let Account { pinned, windows, .. } = Account::decode(key, bytes)?;
-        let windows = windows.iter().map(|window| show(window, now)).collect();
+        let windows = windows.iter().map(|window| show(window, pinned, now)).collect();
         return Some(Shown::Account { account: AccountKey::parse(name)?, pinned, windows });
     }
     if let Some(id) = text.strip_prefix(RowKey::NODES) {
@@ -130,7 +132,7 @@ pub fn describe_row(key: &RowKey, bytes: &[u8], now: u64) -> Option<Shown> {
     Some(Shown::Audit { at, order })
 }
 
-fn show(window: &Window, now: u64) -> ShownWindow {
+fn show(window: &Window, pinned: Option<u64>, now: u64) -> ShownWindow {
     let (start, end) = match window.kind {
         Kind::Calendar { start, end, .. } => (start, end),
         Kind::Forever | Kind::Rolling { .. } => (0, 0),
@@ -140,7 +142,8 @@ fn show(window: &Window, now: u64) -> ShownWindow {
         id: number(window.kind),
         start,
         end,
-        max: window.most(),
+        asked: window.most(),
+        max: window.most().min(pinned.unwrap_or(u64::MAX)),
         spent,
         leased: window.used(now).saturating_sub(spent),
         carried: window.carried,

@@ -135,6 +135,16 @@ impl Window {
         self.buckets.retain(|(number, amount)| *amount > 0 && live(now, *number));
     }
 
+    /// Whether nothing that happens now counts in it any more.
+    pub(super) const fn has_ended(&self, now: u64) -> bool {
+        matches!(self.kind, Kind::Calendar { end, .. } if end <= now)
+    }
+
+    /// The debt that it leaves to the next one.
+    pub(super) fn debt(&self) -> u64 {
+        self.debt_for(number(self.kind).saturating_add(1))
+    }
+
     /// The debt that is left for the window of a later number.
     pub(super) fn debt_for(&self, later: i64) -> u64 {
         let between = u64::try_from(later.saturating_sub(number(self.kind)).saturating_sub(1)).unwrap_or(0);

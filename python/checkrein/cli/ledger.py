@@ -277,7 +277,6 @@ def _window_row(account: dict[str, Any], window: dict[str, Any]) -> tuple[str, .
         return amount_of(account["measure"], value)
 
     most, pinned = window["most"], account["pinned"]
-    most = most if pinned is None else min(most, pinned + window["extra"])
     marks = [] if pinned is None else ["pinned"]
     marks += [f"{count(window['grants_used'], 'grant')}"] if window["grants_used"] else []
     marks += [f"{shown(window['carried'])} of it an old debt"] if window["carried"] else []
@@ -296,7 +295,7 @@ def _window_row(account: dict[str, Any], window: dict[str, Any]) -> tuple[str, .
 def _bounds(account: dict[str, Any]) -> tuple[str, str]:
     """What a policy asked for last, and the pin."""
     measure, windows, pinned = account["measure"], account["windows"], account["pinned"]
-    asked = amount_of(measure, windows[-1]["most"]) if windows else "-"
+    asked = amount_of(measure, windows[-1]["asked"]) if windows else "-"
     return asked, "-" if pinned is None else amount_of(measure, pinned)
 
 

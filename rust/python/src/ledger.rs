@@ -146,6 +146,7 @@ impl Ledger {
         let health = py.detach(|| self.core.health());
         let dict = PyDict::new(py);
         dict.set_item("kind", health.kind)?;
+        dict.set_item("made", health.made)?;
         dict.set_item("node", format!("{:032x}", health.node))?;
         dict.set_item("away_since", health.books.away_since)?;
         dict.set_item("last_reply", health.books.last_reply)?;

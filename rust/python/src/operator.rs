@@ -17,6 +17,8 @@ pub(crate) struct Operator {
     store: Mutex<Box<dyn Store>>,
 }
 
+const ENDED: &str = "the account's latest window has ended, and left no debt that this would change; nothing \
+                     was done: a correction counts in the window of the account's next call";
 /// As many records as are handed to Python at a time.
 const BATCH: usize = 1_000;
 
@@ -45,6 +47,7 @@ impl Operator {
             Operated::NoRun => {
                 refused("no_run", "no run of this id waits here or was resumed; see `checkrein ledger runs`")
             }
+            Operated::Ended => refused("ended", ENDED),
             Operated::Malformed(why) => refused("malformed", why),
         }
     }
@@ -242,6 +245,7 @@ fn window(window: &ShownWindow, dict: &Bound<'_, PyDict>) -> PyResult<()> {
     dict.set_item("id", window.id)?;
     dict.set_item("start", window.start)?;
     dict.set_item("end", window.end)?;
+    dict.set_item("asked", window.asked)?;
     dict.set_item("most", window.max)?;
     dict.set_item("spent", window.spent)?;
     dict.set_item("leased", window.leased)?;

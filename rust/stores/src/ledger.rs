@@ -34,6 +34,8 @@ pub struct Options {
 pub struct Health {
     /// `memory`, `sqlite` or `redis`.
     pub kind: &'static str,
+    /// The ledger was made when this process opened it: nothing was spent before.
+    pub made: bool,
     /// This incarnation of the process; 0 without a store.
     pub node: u128,
     /// What the books say.
@@ -61,6 +63,7 @@ pub struct Ledger {
 #[derive(Debug)]
 struct Shared {
     place: Place,
+    made: bool,
     durable: bool,
     folder: PathBuf,
     /// For suspended runs, if no other process sees them.
@@ -141,6 +144,7 @@ impl Ledger {
         };
         let shared = Shared {
             place: Place::Memory,
+            made: true,
             durable: false,
             folder: PathBuf::new(),
             own: Some(Mutex::new(MemoryStore::boxed())),
@@ -292,6 +296,7 @@ impl Ledger {
         Health {
             refused,
             kind: self.kind(),
+            made: self.shared.made,
             node: session.node,
             books,
             error: session.error().or_else(|| session.recorder.ready().err()),
@@ -361,7 +366,8 @@ impl Shared {
             is_halted: false,
             process: std::process::id(),
         };
-        let shared = Self { place, durable: options.durable, folder, own: None, state: Mutex::new(state) };
+        let (made, durable) = (store.has_made(), options.durable);
+        let shared = Self { place, made, durable, folder, own: None, state: Mutex::new(state) };
         let thread = shared.keep(&session, Some(store))?;
         shared.state().thread = Some(thread);
         Ok(shared)

@@ -25,6 +25,11 @@ pub trait Store: Send + fmt::Debug {
     /// `memory`, `sqlite` or `redis`.
     fn kind(&self) -> &'static str;
 
+    /// Whether the ledger was made when the store was opened here: nothing was spent before.
+    fn has_made(&self) -> bool {
+        false
+    }
+
     /// Where it is, for people.
     fn place(&self) -> String;
 

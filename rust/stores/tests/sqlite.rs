@@ -78,6 +78,47 @@ fn something_else_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_ledger_that_was_made_here_and_is_gone_is_not_made_again_in_silence() {
+    let folder = Folder::new("gone");
+    let (path, mark) = (folder.file("ledger.db"), folder.file("ledger.db-made"));
+    filled(&path);
+    let whole = fs::read(&path).expect("it can be read");
+    let empty = rusqlite::Connection::open(folder.file("empty.db")).expect("a database");
+    empty.execute_batch("PRAGMA user_version = 0; VACUUM").expect("a page");
+    drop(empty);
+    let blank = fs::read(folder.file("empty.db")).expect("it can be read");
+    for left in [None, Some(Vec::new()), Some(blank)] {
+        fs::remove_file(&path).expect("removed");
+        if let Some(bytes) = &left {
+            fs::write(&path, bytes).expect("written");
+        }
+        for make in [true, false] {
+            let error = open_store(&folder.url("ledger.db"), make).expect_err("what was spent is lost");
+            assert_eq!(error.kind, ErrorKind::Damaged, "{error}");
+            assert!(error.message.contains("restore it from a backup") && error.message.contains("-made"));
+            assert_eq!(fs::read(&path).ok(), left, "it is as it was");
+        }
+        fs::write(&path, &whole).expect("restored");
+        drop(open(&folder.url("ledger.db")));
+    }
+    // Who means it removes the mark as well. An older ledger gets one when it is opened.
+    fs::remove_file(&path).expect("removed");
+    fs::remove_file(&mark).expect("removed");
+    let made = SqliteStore::open(&path, true).expect("a new one");
+    assert!(made.has_made() && mark.exists());
+    drop(made);
+    fs::remove_file(&mark).expect("removed");
+    assert!(!SqliteStore::open(&path, true).expect("it is there").has_made() && mark.exists());
+}
+
+#[test]
+fn a_file_that_somebody_is_about_to_fill_is_filled() {
+    let folder = Folder::new("begun");
+    fs::write(folder.file("ledger.db"), "").expect("made by a process that was killed then");
+    assert!(open(&folder.url("ledger.db")).has_ledger().expect("it is made"));
+}
+
+#[test]
 fn a_ledger_that_is_moved_or_replaced_while_it_is_open_is_not_written() {
     let folder = Folder::new("moved");
     let mut store = open(&folder.url("ledger.db"));
@@ -109,7 +150,7 @@ fn filled(path: &Path) -> Request {
         store.append(node, &records).expect("they are written");
     }
     drop(store);
-    assert_eq!(common::files_of(path).len(), 1, "the log is gone");
+    assert_eq!(common::files_of(path).len(), 2, "the ledger and its mark; the log is gone");
     last
 }
 

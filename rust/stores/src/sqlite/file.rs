@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::failure::failure;
+use super::mark;
 use crate::clock;
 use crate::error::{ErrorKind, StoreError};
 use crate::place::real_path;
@@ -48,6 +49,8 @@ pub(super) struct File {
     inode: Inode,
     log: Option<Inode>,
     process: u32,
+    /// The mark of a ledger was there before the file was looked at.
+    was_made: bool,
 }
 
 impl File {
@@ -56,17 +59,26 @@ impl File {
     /// it.
     pub(super) fn open(path: &Path, make: bool, expected: Option<Inode>) -> Result<Self, StoreError> {
         let path = real_path(path, make)?;
-        let inode = prepare(&path, make)?;
+        // First the mark, then the file: another process makes them the other way round.
+        let was_made = mark::exists(&path);
+        let inode = prepare(&path, make && !was_made).map_err(|error| match error.kind {
+            ErrorKind::NoLedger if was_made && expected.is_none() => mark::lost(&path),
+            _ => error,
+        })?;
         if expected.is_some_and(|expected| expected != inode) {
             return Err(replaced(&path));
         }
         enter(inode, &path)?;
-        let mut file = Self { connection: None, path, inode, log: None, process: std::process::id() };
+        let process = std::process::id();
+        let mut file = Self { connection: None, path, inode, log: None, process, was_made };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let connection = file.told(Connection::open_with_flags(&file.path, flags))?;
         let connection = file.connection.insert(connection);
+        if was_made && is_new(connection).map_err(|e| e.at(&file.path))? {
+            return Err(mark::lost(&file.path));
+        }
         start(connection, make).map_err(|e| e.at(&file.path))?;
         file.log = fs::metadata(beside(&file.path, "-wal")).ok().as_ref().map(inode_of);
         file.is_in_place()?;
@@ -81,6 +93,11 @@ impl File {
     /// Where the file is.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether there was a ledger before: if there is nothing in it now, it has been emptied.
+    pub(super) fn was_made(&self) -> bool {
+        self.was_made
     }
 
     /// The connection, after a look whether the file is still the one that was opened.
@@ -217,7 +234,7 @@ fn inode_of(metadata: &Metadata) -> Inode {
     (metadata.dev(), metadata.ino())
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

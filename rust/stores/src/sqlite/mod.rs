@@ -3,6 +3,7 @@
 
 mod failure;
 mod file;
+mod mark;
 
 use std::path::{Path, PathBuf};
 
@@ -22,17 +23,25 @@ pub struct SqliteStore {
     path: PathBuf,
     file: Option<File>,
     inode: Inode,
+    has_made: bool,
 }
 
 impl SqliteStore {
     /// Opens the ledger at `path`. If `make`, it is made if nothing is there.
     pub fn open(path: &Path, make: bool) -> Result<Self, StoreError> {
         let file = File::open(path, make, None)?;
-        let mut store = Self { path: file.path().to_owned(), inode: file.inode(), file: Some(file) };
+        let (path, inode, was_made) = (file.path().to_owned(), file.inode(), file.was_made());
+        let mut store = Self { path, inode, file: Some(file), has_made: false };
         // A file without any row was made just now, here or by another process; the ledger in it is made
         // once, by whoever comes first.
         if make && store.read(read_tally)? == (0, 0) {
-            store.create()?;
+            if was_made {
+                return Err(mark::lost(&store.path));
+            }
+            store.has_made = store.create()?;
+        }
+        if make && !was_made {
+            mark::set(&store.path)?;
         }
         Ok(store)
     }
@@ -73,6 +82,10 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn kind(&self) -> &'static str {
         "sqlite"
+    }
+
+    fn has_made(&self) -> bool {
+        self.has_made
     }
 
     fn place(&self) -> String {
