@@ -9,10 +9,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use policy_core::Now;
-use policy_core::books::{self, Books};
+use policy_core::books::Books;
 
 use crate::clock;
 use crate::error::{ErrorKind, StoreError};
+use crate::health::{Health, refused};
 use crate::keeper::{Keeper, Pace};
 use crate::memory::MemoryStore;
 use crate::place::Place;
@@ -27,29 +28,6 @@ pub struct Options {
     pub durable: bool,
     /// The host's clocks, now: the keeper's go on from them, so that the books see one clock.
     pub now: Now,
-}
-
-/// How a ledger stands.
-#[derive(Clone, Debug)]
-pub struct Health {
-    /// `memory`, `sqlite` or `redis`.
-    pub kind: &'static str,
-    /// The ledger was made when this process opened it: nothing was spent before.
-    pub made: bool,
-    /// This incarnation of the process; 0 without a store.
-    pub node: u128,
-    /// What the books say.
-    pub books: books::Health,
-    /// What went wrong with the store last; nothing, if it answers.
-    pub error: Option<StoreError>,
-    /// An account that the store refuses, while it does everything else; there may be more.
-    pub refused: Option<StoreError>,
-    /// How often the store was asked.
-    pub round_trips: u64,
-    /// Records that are not in the store yet.
-    pub records_waiting: u64,
-    /// Records that never will be.
-    pub records_lost: u64,
 }
 
 /// Books and what keeps them supplied. Closing is the host's duty; a ledger that is dropped tries to close in
@@ -285,16 +263,8 @@ impl Ledger {
         let session = self.session();
         let (records_waiting, records_lost, _) = session.recorder.figures();
         let books = session.books().health(session.clock.now());
-        let refused = books.refused.as_ref().map(|(account, why)| {
-            let (place, why) = (self.shared.place.shown(), why.why());
-            let text = format!(
-                "{place}: {account}: {why}; nothing can be taken from this account until its rows are \
-                 restored from a backup"
-            );
-            StoreError::new(ErrorKind::Damaged, text)
-        });
         Health {
-            refused,
+            refused: refused(&books, &self.shared.place),
             kind: self.kind(),
             made: self.shared.made,
             node: session.node,

@@ -12,6 +12,7 @@
 mod clock;
 mod errand;
 mod error;
+mod health;
 mod journal;
 mod keeper;
 mod ledger;
@@ -27,7 +28,8 @@ mod sqlite;
 mod store;
 
 pub use error::{ErrorKind, StoreError};
-pub use ledger::{Health, Ledger, Options};
+pub use health::Health;
+pub use ledger::{Ledger, Options};
 pub use memory::MemoryStore;
 pub use record::{Record, Stored, UsageKind};
 #[cfg(feature = "redis")]
