@@ -6,6 +6,7 @@ be compared field by field; a misuse answers `{"error": kind}`.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from checkrein import _core
@@ -38,11 +39,22 @@ class Compiled:
     ) -> None:  # fmt: skip
         above = parent.run if parent else None
         self.run = _core.Run(program, seed=seed, now=now, wall=wall, ledger=world, parent=above, **whose)
+        self.begun = program, {"ledger": world, **whose}
+        self.left = b""
 
     @staticmethod
     def world() -> Any:
         """A ledger without a store."""
         return _core.Ledger.memory()
+
+    def resumed(self, now: int, wall: int) -> Compiled:
+        """The run that goes on with what this one left."""
+        program, whose = self.begun
+        other = copy.copy(self)
+        # Accounts that nobody uses any more are forgotten in their own time; the old run still uses them.
+        other.left, other.before = b"", self.run
+        other.run = _core.Run.resume(program, self.left, now=now, wall=wall, **whose)
+        return other
 
     def do(self, event: Event) -> Any:
         """Apply one event; its answer as plain data."""
@@ -51,6 +63,10 @@ class Compiled:
             answer = getattr(self.run, method)(**arguments)
         except EngineError as error:
             return {"error": error.kind}
+        if isinstance(answer, bytes):
+            assert self.left in (b"", answer), "a run that is suspended again leaves the same"
+            self.left = answer
+            return None
         if isinstance(answer, list):
             return [{field: row[field] for field in LIMIT} for row in answer]
         if answer is None or isinstance(answer, int):
@@ -81,6 +97,17 @@ class Walked:
     def world() -> Any:
         """Accounts that nobody has taken from."""
         return reference.World()
+
+    @property
+    def left(self) -> Any:
+        """What the run left, if it was suspended."""
+        return self.run.left
+
+    def resumed(self, now: int, wall: int) -> Walked:
+        """The run that goes on with what this one left."""
+        other = copy.copy(self)
+        other.run = reference.resume(self.left, now, wall)
+        return other
 
     def do(self, event: Event) -> Any:
         """Apply one event; its answer as plain data."""
@@ -120,8 +147,13 @@ class Hosted:
             self.runs[name] = kind(policy, world, seed, now, wall, **{**whose, **above})
 
     def do(self, run: str, event: Event) -> Any:
-        """Apply one event to one of the runs."""
-        return self.runs[run].do(event)
+        """Apply one event to one of the runs; one that is resumed takes the old one's place."""
+        if event[0] != "resume":
+            return self.runs[run].do(event)
+        if not self.runs[run].left:
+            return {"error": "not suspended"}
+        self.runs[run] = self.runs[run].resumed(**event[1])
+        return None
 
     def standing(self) -> dict[str, Any]:
         """How all runs stand."""

@@ -75,13 +75,21 @@ def event_of(line: dict[str, Any], now: int, wall: int) -> tuple[str, dict[str, 
         return do, {**at, "request": line["request"], "approve": line["approve"]}
     if do == "count":
         return do, {**at, "attempt": line["attempt"], "n": line["n"]}
-    return "end", at
+    if do == "suspend":
+        return do, {**at, "keep": line.get("keep", [])}
+    if do == "held":
+        return do, {"attempt": line["attempt"]}
+    if do in ("resume", "end"):
+        return do, at
+    raise ValueError(f"there is no event `{do}`")
 
 
 def differences(line: dict[str, Any], answer: Any) -> list[str]:
     """What an answer has otherwise than a line expects; empty when it is as expected."""
     expected = line.get("expect", {})
     found = answer if isinstance(answer, dict) else {"answer": answer}
+    if expected == {"none": True}:
+        return [] if answer is None else [f"{answer} instead of nothing"]
     if "error" in found or "error" in expected:
         return [] if found.get("error") == expected.get("error") else [f"error {found.get('error')}"]
     if line["do"] == "limits":

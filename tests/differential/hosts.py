@@ -1,7 +1,4 @@
-"""Random hosts, by seed: they do what hosts do, in any order, and now and then what they should not.
-
-A `Party` is several hosts with a run each, which share scopes and the time.
-"""
+"""Random hosts, by seed: they do what hosts do, in any order, and now and then what they should not."""
 
 from __future__ import annotations
 
@@ -21,7 +18,6 @@ from .generate import CHOICES, KINDS, Fact, Made
 SECOND = 10**9
 HOUR = 3600 * SECOND
 AFTER_STOP = 3
-SCOPES = ("session", "user", "team", "org")
 USAGE = "usage input_tokens output_tokens cache_read cache_write reasoning".split()
 # Where clocks were changed: in Rome, in St. John's (over midnight, too), in Auckland.
 EDGES = sorted(second * SECOND for second in (
@@ -87,45 +83,6 @@ class Clock:
         else:
             self.wall += border - self.wall % border
         self.wall += self.chance.choice([0, 0, -1, 1, 1800 * SECOND])
-
-
-class Party:
-    """Several hosts by the names of their runs; they take turns."""
-
-    def __init__(self, chance: Random, made: Made, begun: int) -> None:
-        self.chance = chance
-        self.clock = Clock(chance, begun)
-        self.wall = self.clock.wall
-        self.runs: dict[str, dict[str, Any]] = {}
-        for name in "abcd"[: chance.choice([1, 1, 2, 3, 4])]:
-            self.runs[name] = self._whose()
-        self.hosts = {name: Host(chance, made, self.clock) for name in self.runs}
-        self.last = "a"
-
-    def _whose(self) -> dict[str, Any]:
-        if self.runs and self.chance.random() < 0.3:
-            return {"parent": self.chance.choice(list(self.runs))}
-        draw = self.chance.choices
-        ids = {scope: draw([f"{scope}1", f"{scope}2", None], [60, 30, 10])[0] for scope in SCOPES}
-        keys = {"acct.id": draw(["n1", "n2", None], [6, 3, 1])[0]}
-        keys["acct.tier"] = draw(["free", "paid", "other", None], [6, 3, 1, 1])[0]
-        whose = {scope: each for scope, each in ids.items() if each is not None}
-        return whose | {"keys": {name: key for name, key in keys.items() if key is not None}}
-
-    def next(self) -> tuple[str, Event]:
-        """One of the runs, and its next event."""
-        if self.chance.random() < 0.4:
-            going = [name for name, host in self.hosts.items() if not host.is_over]
-            self.last = self.chance.choice(going)
-        if self.hosts[self.last].is_over:
-            self.last = next(name for name, host in self.hosts.items() if not host.is_over)
-        self.clock.move()
-        method, arguments = self.hosts[self.last].next()
-        return self.last, (method, {**arguments, "wall": self.clock.wall})
-
-    @property
-    def is_over(self) -> bool:
-        return all(host.is_over for host in self.hosts.values())
 
 
 class Host:

@@ -20,9 +20,9 @@ from typing import Any
 from tests.both import Compiled, Event, Hosted, Walked, load
 
 from .generate import Made, Maker
-from .hosts import Party
 from .limits import FEATURES
 from .minimise import Minimiser, Scene
+from .party import Party
 
 RUNS_A_POLICY = 5
 EVENTS_MAX = 60
@@ -30,7 +30,7 @@ BATCH = 20
 OUTCOMES = ("allow", "wait", "escalate", "deny", "fail", "stop")
 STATEMENTS = "model tool queue state fact define limit retry require route order loop rule test store".split()
 
-ALSO = ("wrapped up", "parties", "children", "adjusted")
+ALSO = ("wrapped up", "parties", "children", "adjusted", "resumed", "kept")
 
 
 class Difference(Exception):
@@ -89,6 +89,10 @@ def one_run(made: Made, loaded: tuple, seed: int, number: int, mix: Counter) -> 
 def count_answer(mix: Counter, event: Event, answer: Any) -> None:
     """Add an answer to the mix."""
     mix["events"] += 1
+    if answer is None and event[0] == "resume":
+        mix["resumed"] += 1
+    elif answer is None and event[0] == "suspend":
+        mix["kept"] += bool(event[1]["keep"])
     if not isinstance(answer, dict):
         return
     if "error" in answer:

@@ -7,6 +7,7 @@ and answers with plain dicts of the same fields.
 
 from .accounts import World
 from .run import Run
+from .suspend import resume
 from .values import canonical
 
-__all__ = ["Run", "World", "canonical"]
+__all__ = ["Run", "World", "canonical", "resume"]

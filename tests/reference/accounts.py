@@ -33,7 +33,10 @@ class Span:
 
 @dataclass
 class Account:
-    """One bound for one scope id. `near` is an instant in the latest window that was used."""
+    """One bound for one scope id. `near` is an instant in the latest window that was used.
+
+    Buckets are numbered by a clock that is `ahead` of the host's. One that is gone has no room any more.
+    """
 
     most: int
     window: tree.Calendar | tree.Rolling | None
@@ -41,6 +44,8 @@ class Account:
     spans: dict[int, Span] = field(default_factory=dict)
     buckets: dict[int, int] = field(default_factory=dict)
     near: int = 0
+    ahead: int = 0
+    gone: bool = False
 
     def __post_init__(self) -> None:
         self.near = self.opened.wall
@@ -59,7 +64,7 @@ class Account:
 
     def _bucket(self, now: Now) -> int:
         width = -(-self.window.duration // PARTS)
-        return max([now.mono // width, *self.buckets])
+        return max([(now.mono + self.ahead) // width, *self.buckets])
 
     def _use(self, now: Now) -> Span:
         """The window of now, which from now on is the latest."""
@@ -101,14 +106,24 @@ class Account:
 
     def room(self, amount: int, withheld: int, now: Now) -> int:
         """Whether an amount fits, would fit without what is held, or does not. Nothing always fits."""
+        if self.gone:
+            return FULL if amount else FITS
         at = self.standing(now)
         left = at["limit"] - withheld - at["spent"] - amount
         return FITS if amount == 0 or left >= at["held"] else HELD if left >= 0 else FULL
 
     def grants_left(self, times: int, now: Now) -> int:
-        return times - self.spans.get(self.number(now), Span()).grants
+        return 0 if self.gone else times - self.spans.get(self.number(now), Span()).grants
+
+    def has(self, number: int, window: int) -> bool:
+        """Whether what was taken in a window is held in the one with this number."""
+        return isinstance(self.window, tree.Rolling) or number == window
 
     # -- changing ---------------------------------------------------------------------------------
+
+    def touch(self, now: Now) -> None:
+        """The window of now is the latest from now on, whatever the clock does."""
+        self._use(now)
 
     def take(self, amount: int, now: Now) -> int:
         """Hold an amount; what is answered names the window (or bucket) that the hold belongs to."""
@@ -117,6 +132,8 @@ class Account:
 
     def settle(self, window: int, held: int, used: int, now: Now) -> None:
         """End a hold of a window: what was used is spent there, in a rolling window from now on."""
+        if self.gone:
+            return
         self._use(now)
         if isinstance(self.window, tree.Rolling):
             self.spans[0].held -= held
@@ -129,6 +146,8 @@ class Account:
 
     def refund(self, window: int, amount: int) -> None:
         """What was spent was not: out of the hold's own window, or its own bucket and no other."""
+        if self.gone:
+            return
         if isinstance(self.window, tree.Rolling):
             known = self.buckets.get(window, 0)
             self.buckets[window] = known - min(known, amount)

@@ -109,7 +109,7 @@ def counted(run: Run, dimension: str, which: str) -> int:
     """What the run has spent, holds, or has left under its tightest limit."""
     if which == "left":
         return limits.left(run, dimension)
-    return run.spent(dimension) if which == "spent" else run.held[dimension]
+    return run.spent(dimension) if which == "spent" else run.holding[dimension]
 
 
 def holds(run: Run, condition: tree.Condition | None, ask: Ask) -> bool | None:

@@ -158,14 +158,16 @@ def give_back(run: Run, attempt: Attempt, used: dict[str, int], is_sent: bool, e
             "succeeded": is_sent and (error is None or error in MAYBE_DONE),
         }
         kind = basis(line)
-        if kind == "used":
+        if attempt.is_earlier and not line.is_own:
+            # All that was held was spent when the run left.
+            charge(run, taken, used[line.bound.dimension] - taken.amount if kind == "used" else 0)
+        elif kind == "used":
             account.settle(taken.window, taken.amount, used[line.bound.dimension], run.at)
-            continue
-        if kind == "attempted" and not is_sent:
+        elif kind == "attempted" and not is_sent:
             account.refund(taken.window, taken.amount)
-        if kind != "attempted":
+        elif kind != "attempted":
             account.settle(taken.window, taken.amount, taken.amount * counts[kind], run.at)
-        if not counts[kind] and line.bound.dimension == "steps":
+        if kind != "used" and not counts[kind] and line.bound.dimension == "steps":
             attempt.call.stepped.discard(line)
     if not is_sent:
         for line in attempt.wrapped:
@@ -177,10 +179,15 @@ def correct(run: Run, attempt: Attempt, used: dict[str, int]) -> None:
     for taken in attempt.taken:
         dimension, account = taken.line.bound.dimension, taken.line.account
         more = used[dimension] - attempt.used[dimension] if dimension in AMOUNTS else 0
-        if more > 0:
-            account.settle(taken.window, 0, more, run.at)
-        if more < 0:
+        charge(run, taken, more)
+        if more < 0 and (taken.line.is_own or not attempt.is_earlier):
             account.refund(taken.window, -more)
+
+
+def charge(run: Run, taken: Taken, more: int) -> None:
+    """So much more was spent than was held or charged."""
+    if more > 0:
+        taken.line.account.settle(taken.window, 0, more, run.at)
 
 
 # -- wrapping up ----------------------------------------------------------------------------------

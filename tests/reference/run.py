@@ -10,7 +10,7 @@ import xxhash
 
 from checkrein.language import tree
 
-from . import admission, errors, limits
+from . import admission, errors, limits, suspend
 from .accounts import Now, World
 from .facts import Vocabulary
 from .prices import Used, cost, tariffs_of, worst
@@ -26,6 +26,8 @@ from .state import (
     Misuse,
     Request,
     Vote,
+    normal,
+    usage_of,
     whole,
 )
 from .values import call_bytes, is_exact
@@ -58,7 +60,7 @@ class Run:
             statements.sort(key=lambda each: each.name.text.encode())
         self.vocabulary = Vocabulary.of(policy)
         self.charged = dict.fromkeys(DIMENSIONS, 0)
-        self.held = dict.fromkeys(DIMENSIONS, 0)
+        self.holding = dict.fromkeys(DIMENSIONS, 0)
         self.now = self.begun = now
         self.wall = wall
         self.paused = 0
@@ -75,7 +77,9 @@ class Run:
         self.given: set[tuple[str, int]] = set()
         self.decisions = 0
         self.latch: dict[str, Any] | None = None
-        self.ended = False
+        # A child of a run that has left has nobody to count what it spends.
+        self.ended = bool(parent and parent.left)
+        self.left: Run | None = None
         self.wrap_ups: dict[str, int] = {}
         currency = self.vocabulary.currency.strip()
         self.tariffs = {name: tariffs_of(model, currency) for name, model in self.models.items()}
@@ -87,21 +91,21 @@ class Run:
         whole(input_tokens)
         whole(max_output or 0)
         self.vocabulary.accept(facts)
-        self._tick(now, wall)
+        self.tick(now, wall)
         return self._asked(Ask("model", dict(facts), model, input_tokens, max_output), call)
 
     def tool_call(self, now, wall, call, tool, args, facts) -> dict:
         self.vocabulary.accept(facts)
-        self._tick(now, wall)
+        self.tick(now, wall)
         return self._asked(Ask("tool", dict(facts), tool=tool, args=args), call)
 
     def settle(self, now, wall, attempt, usage, **tokens) -> dict:
         reported = usage_of(usage, **tokens)
-        self._tick(now, wall)
-        tried = self._attempt(attempt)
+        self._happens(now, wall)
+        tried = self.attempt(attempt)
         reported = normal(tried, reported)
         if tried.usage is None:
-            self._settle(tried, reported)
+            self.close(tried, reported)
             tried.call.state = "closed"
             if tried.call.point == "tool" and reported.kind != "unsent":
                 self.successes.append((tried.target, self.clock))
@@ -113,16 +117,16 @@ class Run:
         reported = usage_of(usage, **tokens)
         if kind not in ERROR_KINDS:
             raise Misuse("bad_value")
-        self._tick(now, wall)
-        tried = self._attempt(attempt, unsettled=True)
-        self._settle(tried, normal(tried, reported), kind)
+        self._happens(now, wall)
+        tried = self.attempt(attempt, unsettled=True)
+        self.close(tried, normal(tried, reported), kind)
         details = {"kind": kind, "status": status, "retry_after": retry_after, "billed": billed}
         return errors.decide(self, tried, details)
 
     def adjust(self, now, wall, attempt, **tokens) -> dict:
         reported = usage_of("exact", **tokens)
-        self._tick(now, wall)
-        tried = self._attempt(attempt)
+        self._happens(now, wall)
+        tried = self.attempt(attempt)
         if tried.usage is None:
             raise Misuse("not_settled")
         reported = normal(tried, reported)
@@ -136,7 +140,7 @@ class Run:
         return tried.settlement
 
     def answer(self, now, wall, request, approve) -> None:
-        self._tick(now, wall)
+        self._happens(now, wall)
         question = self.asked.get(request)
         if question is None:
             raise Misuse("unknown_request")
@@ -152,25 +156,33 @@ class Run:
         whole(n)
         if attempt in self.attempts and self.attempts[attempt].cap is None:
             raise Misuse("bad_value")
-        self._tick(now, wall)
-        tried = self._attempt(attempt, unsettled=True)
+        self._happens(now, wall)
+        tried = self.attempt(attempt, unsettled=True)
         tried.produced += n
         return max(0, tried.cap - tried.produced)
 
     def end(self, now, wall) -> None:
-        self._tick(now, wall)
+        self.tick(now, wall)
+        if self.left:
+            return
         self.ended = True
         for tried in self.attempts.values():
             if tried.usage is None:
-                self._settle(tried, normal(tried, Used("unknown")))
+                self.close(tried, normal(tried, Used("unknown")))
                 tried.call.state = "closed"
 
+    def suspend(self, now, wall, keep) -> None:
+        suspend.leave(self, now, wall, keep)
+
+    def held(self, attempt) -> dict | None:
+        return suspend.held(self, attempt)
+
     def limits(self) -> list[dict]:
-        return [limits.reading(self, line) for line in self.lines]
+        return [] if self.left else [limits.reading(self, line) for line in self.lines]
 
     @property
     def in_flight(self) -> int:
-        return sum(tried.usage is None for tried in self.attempts.values())
+        return 0 if self.left else sum(tried.usage is None for tried in self.attempts.values())
 
     @property
     def latched(self) -> str | None:
@@ -183,7 +195,13 @@ class Run:
         """The latest instant that the host named."""
         return Now(self.now, self.wall)
 
-    def _tick(self, now: int, wall: int) -> None:
+    def _happens(self, now: int, wall: int) -> None:
+        """An event that only a run that has not left can answer."""
+        self.tick(now, wall)
+        if self.left:
+            raise Misuse("suspended")
+
+    def tick(self, now: int, wall: int) -> None:
         self.now = max(self.now, now)
         self.wall = wall
         self.clock += 1
@@ -218,14 +236,14 @@ class Run:
         call = self.calls[number] = Call(number, ask.point, self.now, self.step_clock, binding, ask)
         return call
 
-    def _attempt(self, number: int, unsettled: bool = False) -> Attempt:
+    def attempt(self, number: int, unsettled: bool = False) -> Attempt:
         if number not in self.attempts:
             raise Misuse("unknown_attempt")
         if unsettled and self.attempts[number].usage is not None:
             raise Misuse("already_settled")
         return self.attempts[number]
 
-    def _settle(self, tried: Attempt, usage: Used, error: str | None = None) -> None:
+    def close(self, tried: Attempt, usage: Used, error: str | None = None) -> None:
         used = self._used(tried, usage)
         is_sent = usage.kind != "unsent"
         limits.give_back(self, tried, used, is_sent, error)
@@ -287,7 +305,7 @@ class Run:
         for dimension, amount in charged.items():
             self.charged[dimension] += amount
         for dimension, amount in (held or {}).items():
-            self.held[dimension] += amount
+            self.holding[dimension] += amount
         if self.parent:
             self.parent.total(charged, held)
 
@@ -311,6 +329,13 @@ class Run:
     def decide(self, event: str, outcome: str, **fields) -> dict:
         """The next decision, in full; what is not given does not apply."""
         self.decisions += 1
+        decision = self.decision(event, outcome, **fields)
+        if outcome == "escalate" and not self.in_flight:
+            self.paused_at = self.now
+        return decision
+
+    def decision(self, event: str, outcome: str, **fields) -> dict:
+        """A decision with the latest number."""
         decision = dict.fromkeys(NOTHING) | {"number": self.decisions, "event": event, "outcome": outcome}
         decision |= {
             "undecided": False,
@@ -319,10 +344,7 @@ class Run:
             "reserved_tokens": 0,
             "reserved_cost": 0,
         }
-        decision |= {"votes": [], "advice": [], "values": [], "skipped": []} | fields
-        if outcome == "escalate" and not self.in_flight:
-            self.paused_at = self.now
-        return decision
+        return decision | {"votes": [], "advice": [], "values": [], "skipped": []} | fields
 
     def built_in(self, event: str, by: str, outcome: str = "deny", **fields) -> dict:
         """A decision that no statement of the policy made."""
@@ -362,27 +384,6 @@ class Run:
         binding = call.number if isinstance(vote.statement, tree.Limit) else call.binding
         self.requests[*vote.key, binding] = request
         return request
-
-
-def usage_of(usage, input_tokens=0, output_tokens=0, cache_read=0, cache_write=0, reasoning=0) -> Used:
-    """A usage as it was reported."""
-    if usage not in ("exact", "at_least", "unknown", "unsent"):
-        raise Misuse("bad_value")
-    used = Used(usage, *map(whole, (input_tokens, output_tokens, cache_read, cache_write, reasoning)))
-    if usage not in ("exact", "at_least"):
-        return used
-    if used.cache_read + used.cache_write > used.input or used.reasoning > used.output:
-        raise Misuse("bad_value")
-    return used
-
-
-def normal(tried: Attempt, usage: Used) -> Used:
-    """A usage as it is kept: numbers only where they mean something."""
-    if usage.kind == "unsent" and tried.produced:
-        return Used("unknown")  # What produced tokens was sent.
-    if usage.kind == "unsent" or (usage.kind == "unknown" and tried.call.point == "model"):
-        return Used(usage.kind)
-    return Used("exact") if tried.call.point == "tool" else usage
 
 
 def binding_of(ask: Ask, number: int) -> Any:

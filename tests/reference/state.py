@@ -84,6 +84,11 @@ class Line:
     account: Account | None
 
     @property
+    def is_own(self) -> bool:
+        """Whether the account is of the run alone."""
+        return self.limit.scope.text == "run"
+
+    @property
     def wrapping(self) -> tuple[int, str]:
         """Whose wrap-up calls these are."""
         return self.owner.number, self.limit.name.text
@@ -100,7 +105,10 @@ class Taken:
 
 @dataclass
 class Attempt:
-    """One dispatch: what it holds, what was charged at once, and how it was settled."""
+    """One dispatch: what it holds, what was charged at once, and how it was settled.
+
+    An earlier one is of before its run was suspended.
+    """
 
     call: Call
     target: str
@@ -115,6 +123,7 @@ class Attempt:
     usage: Used | None = None
     used: dict[str, int] | None = None
     settlement: dict[str, int] | None = None
+    is_earlier: bool = False
 
 
 @dataclass
@@ -152,3 +161,24 @@ class Vote:
         """Smallest first: the most restrictive outcome, then the name, then the kind."""
         kind, name = self.key
         return RESTRICTIVE.index(self.outcome), name.encode(), KINDS.index(kind)
+
+
+def usage_of(usage, input_tokens=0, output_tokens=0, cache_read=0, cache_write=0, reasoning=0) -> Used:
+    """A usage as it was reported."""
+    if usage not in ("exact", "at_least", "unknown", "unsent"):
+        raise Misuse("bad_value")
+    used = Used(usage, *map(whole, (input_tokens, output_tokens, cache_read, cache_write, reasoning)))
+    if usage not in ("exact", "at_least"):
+        return used
+    if used.cache_read + used.cache_write > used.input or used.reasoning > used.output:
+        raise Misuse("bad_value")
+    return used
+
+
+def normal(tried: Attempt, usage: Used) -> Used:
+    """A usage as it is kept: numbers only where they mean something."""
+    if usage.kind == "unsent" and tried.produced:
+        return Used("unknown")  # What produced tokens was sent.
+    if usage.kind == "unsent" or (usage.kind == "unknown" and tried.call.point == "model"):
+        return Used(usage.kind)
+    return Used("exact") if tried.call.point == "tool" else usage

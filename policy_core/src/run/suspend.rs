@@ -54,7 +54,6 @@ impl Run {
         self.has_ended = true;
         self.in_flight = 0;
         self.calls.clear();
-        self.accounts.close(books);
         Ok(state)
     }
 
