@@ -53,6 +53,52 @@ fn a_repeated_request_is_answered_as_before_and_done_once() {
 }
 
 #[test]
+fn a_node_that_says_nothing_new_is_answered_and_nothing_is_written() {
+    let (mut store, mut node) = (Store::new(), Node::new(1));
+    node.one(&mut store, ask("u1", 100, 30));
+    let rows = store.rows.clone();
+    for _ in 0..3 {
+        store.now += 2 * SECOND;
+        let request = node.request(Vec::new());
+        let reply = store.apply(&request);
+        assert!(matches!(reply, Reply::Done { now, .. } if now == store.now), "{reply:?}");
+        assert_eq!(store.apply(&request), reply, "repeated");
+        assert_eq!(store.rows, rows);
+        node.answers(reply);
+    }
+    let mut wrong = node.clone();
+    wrong.seen ^= 1;
+    let request = wrong.request(Vec::new());
+    assert!(
+        matches!(store.clone().apply(&request), Reply::Reassert { .. }),
+        "a loss is noticed all the same"
+    );
+    // A silent ledger would look like one in which nobody could be heard of.
+    store.now += 2 * SECOND;
+    let (request, seen) = (node.request(Vec::new()), node.seen);
+    store.now -= 2 * SECOND;
+    let reply = store.apply(&request);
+    assert_eq!(store.rows, rows);
+    store.now += 2 * SECOND;
+    store.apply(&request);
+    assert_ne!(store.rows, rows, "a late copy is written down");
+    node.answers(reply);
+    assert_eq!(node.seen, seen, "and it does not matter which of the two answers the node got");
+    // Others write, and it is still to be seen that this one was heard of.
+    for _ in 0..5 {
+        store.now += 4 * SECOND;
+        Node::new(u128::from(store.now)).one(&mut store, item("u2", 100));
+        node.done(&mut store, Vec::new());
+    }
+    let heard = store.shown().into_iter().find_map(|row| match row {
+        Shown::Node { node: 1, heard, .. } => Some(heard),
+        _ => None,
+    });
+    assert_eq!(heard, Some(store.now));
+    assert_eq!(node.one(&mut store, ask("u1", 100, 70)).granted, 70, "its numbers go on");
+}
+
+#[test]
 fn two_processes_with_one_name_are_told() {
     let (mut store, mut node) = (Store::new(), Node::new(1));
     node.one(&mut store, ask("u1", 100, 30));

@@ -4,13 +4,19 @@ use super::code::digest;
 use super::flaw::{Bug, Flaw};
 use super::items::Work;
 use super::message::{Answer, Item, Kind, Reply, Request};
-use super::records::{Meta, Node, Record};
+use super::records::{Meta, Node, QUIET, Record};
 use super::rows::{RowKey, Rows};
 use super::window::APART;
 use crate::value::MAX_QUANTITY;
 
 /// After a loss nothing is granted for so long: every living node is heard of in that time.
 pub(super) const QUARANTINE: u64 = 20_000_000_000;
+
+/// So long after the last write even who says nothing new is written down: if it took longer, all nodes would
+/// seem to have been silent.
+const SOON: u64 = QUIET - 2_000_000_000;
+/// That a node was heard of is written down at least that often.
+const SEEN: u64 = 20_000_000_000;
 
 /// The rows that [`apply`] reads and writes.
 #[must_use]
@@ -66,6 +72,8 @@ struct Transaction<'a> {
     nonce: u64,
     bug: Bug,
     meta: Meta,
+    /// When the ledger's row was written last.
+    written: u64,
     /// Whether the ledger's row is to be written.
     is_changed: bool,
     node: Node,
@@ -83,9 +91,10 @@ impl<'a> Transaction<'a> {
             return Ok(None);
         };
         let now = now.max(meta.now);
+        let written = meta.now;
         let is_changed = meta.tick(now);
         let node = Node::load(&RowKey::node(request.node), rows)?.unwrap_or_else(Node::unknown);
-        Ok(Some(Self { request, now, nonce, bug, meta, is_changed, node }))
+        Ok(Some(Self { request, now, nonce, bug, meta, written, is_changed, node }))
     }
 
     fn run(mut self, rows: &mut Rows) -> Result<Reply, &'static str> {
@@ -121,6 +130,15 @@ impl<'a> Transaction<'a> {
         Ok(self.done(rows))
     }
 
+    /// Whether a node that says nothing need not be written down: nobody has to see that it was heard of.
+    fn is_idle(&self) -> bool {
+        let is_late = |written: u64, most: u64| self.now.saturating_sub(written) >= most;
+        self.request.is_blank()
+            && self.node.seq > 0
+            && !is_late(self.written, SOON)
+            && !is_late(self.node.heard, SEEN)
+    }
+
     /// The node and the store do not know the same past: one of the two is told to say it again.
     fn discontinued(&mut self) -> Option<Reply> {
         let request = self.request;
@@ -153,10 +171,15 @@ impl<'a> Transaction<'a> {
         let items = request.items.iter().map(|item| work.item(item, rows));
         let items = claims.into_iter().chain(items).map(|done| done.unwrap_or_else(Answer::from)).collect();
         work.save(rows);
-        self.node.nonce = self.nonce;
+        // A copy of a request that says nothing may be written down after another was answered without that:
+        // nobody could tell which of two nonces the node has.
+        if !request.is_blank() || self.node.seq == 0 {
+            self.node.nonce = self.nonce;
+        }
         self.node.closed = request.closing;
-        let (seq, nonce, epoch, now) = (request.seq, self.nonce, self.meta.epoch, self.now);
-        self.keep(Reply::Done { seq, nonce, epoch, now, items }, rows)
+        let (seq, nonce, epoch, now) = (request.seq, self.node.nonce, self.meta.epoch, self.now);
+        let reply = Reply::Done { seq, nonce, epoch, now, items };
+        if self.is_idle() { reply } else { self.keep(reply, rows) }
     }
 
     /// Writes down what the node was answered.

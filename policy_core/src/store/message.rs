@@ -146,6 +146,12 @@ impl Request {
     pub const MOST_ITEMS: usize = 64;
     /// As many claims as one request may have.
     pub const MOST_CLAIMS: usize = 512;
+
+    /// Whether it says nothing, and only asks whether the store still knows the node.
+    #[must_use]
+    pub const fn is_blank(&self) -> bool {
+        self.items.is_empty() && self.claims.is_empty() && !self.closing
+    }
 }
 
 /// Why an item or a claim was not done, although the others of its request were.
@@ -210,7 +216,7 @@ pub enum Reply {
     Done {
         /// The request's number.
         seq: u64,
-        /// To be sent back with the next request.
+        /// To be sent back with the next request; the same as before if the request said nothing.
         nonce: u64,
         /// The ledger's epoch.
         epoch: u64,

@@ -53,7 +53,7 @@ pub(super) struct Meta {
 
 /// Nodes that have something are heard of every other second. If nobody is for so long, that says nothing of
 /// any.
-const QUIET: u64 = 10_000_000_000;
+pub(super) const QUIET: u64 = 10_000_000_000;
 /// The store's time is written down once in so long, lest every request writes the same row.
 const GRAIN: u64 = 100_000_000;
 
