@@ -196,6 +196,19 @@ def adjustment_record(
     return _charged("adjustment", run, decision, usage, settled, after)
 
 
+def movement_record(kind: str, run: Door, resumed: int) -> dict[str, Any]:
+    """The record of a run that was suspended or resumed: `resumed` is how often it was by then."""
+    return {
+        "program": run.guard.program,
+        "kind": kind,
+        "time": _iso(run.clock.wall()),
+        "run": run.id,
+        **_whose(run),
+        "resumed": resumed,
+        "digest": run.guard.program.digest,
+    }
+
+
 def _charged(
     kind: str, run: Door, decision: Any, usage: Usage, settled: Any, after: list[Any]
 ) -> dict[str, Any]:

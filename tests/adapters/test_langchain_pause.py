@@ -1,5 +1,8 @@
 """A person in the loop of a LangChain agent: interrupt and resume, approvers, and neither."""
 
+import subprocess
+import sys
+
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import wrap_model_call
@@ -267,3 +270,50 @@ def test_without_a_person_or_a_checkpointer_the_agent_is_told(serve, make_guard,
     (told,) = tool_messages(result)
     assert told.content == "A person has to decide this first. Above $1. Do not assume the answer."
     assert (told.status, shop.ran, result["messages"][-1].content) == ("error", [], "done")
+
+
+PROCESS = """
+import sys
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.types import Command
+import checkrein
+from tests.adapters.agents import Shop, agent_of, question, thread
+
+step, policy, store, checkpoints, port = sys.argv[1:]
+
+
+class Server:
+    url = f"http://127.0.0.1:{port}/v1"
+
+
+guard, shop = checkrein.load(policy, log=None, store=store), Shop()
+with SqliteSaver.from_conn_string(checkpoints) as saver:
+    agent = agent_of(guard, Server(), shop.tools, agent={"checkpointer": saver})
+    run = guard.run(id="r1") if step == "begin" else guard.resume("r1")
+    with run:
+        given = question() if step == "begin" else Command(resume=step == "yes")
+        result = agent.invoke(given, thread())
+        paused = [i.value["rule"] for i in result.get("__interrupt__", ())]
+        if paused:
+            run.suspend()
+    print(paused, shop.ran, run.outcome, result["messages"][-1].text)
+guard.close()
+"""
+
+
+def test_an_interrupted_agent_goes_on_in_another_process(serve, make_guard, tmp_path):
+    server = serve({"large-1": [call_tool("refund", amount=500), say("done")]})
+    make_guard(ANY, BIG)
+    files = [str(tmp_path / name) for name in ("policy.rein", "ledger.db", "graph.db")]
+
+    def process(step):
+        words = [sys.executable, "-c", PROCESS, step, *files, server.url.split(":")[2].split("/")[0]]
+        done = subprocess.run(words, text=True, capture_output=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    assert process("begin") == "['any'] [] suspended"
+    # The first answer is not taken for the second question's, though another process asks it.
+    assert process("yes") == "['big'] [] suspended"
+    assert process("yes") == "[] [('refund', 500)] completed done"
+    assert len(server.requests) == 2

@@ -6,7 +6,7 @@
     ```text output      what the Python block before it printed
     ```console          `$ command`, then the lines that it prints
 
-A policy that begins with `# file: NAME.rein` is saved in the page's directory under that name. In an
+A block that begins with `# file: NAME` is saved in the page's directory under that name, and not run. In an
 expected output, a line `...` stands for any lines, and `...` at the end of a line for any text. Blocks of
 another kind are only for reading.
 """
@@ -73,7 +73,7 @@ def run_page(page, namespace, folder):
     """Everything on the page, in its order."""
     printed = ""
     for block in blocks(page):
-        if block.language == "rein" and block.file:
+        if block.file:
             (folder / block.file).write_text(block.text)
         elif block.language == "python":
             printed = run_python(block, namespace)

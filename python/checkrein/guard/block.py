@@ -14,7 +14,7 @@ from checkrein.guard.door import Door
 class Outcome:
     """How a run ended. `str()` is `completed`, the name of a failure state, or the kind."""
 
-    kind: Literal["running", "completed", "stopped", "failed", "denied", "escalated", "error"]
+    kind: Literal["running", "completed", "stopped", "suspended", "failed", "denied", "escalated", "error"]
     state: str | None = None
     decision: str | None = None
 
@@ -78,5 +78,6 @@ class Block(Door):
             )
             self.outcome = Outcome(kind or "error", error.state, error.id)
         else:
-            self.outcome = Outcome("completed" if error is None else "error")
+            # A suspended run whose store has not answered is nowhere yet.
+            self.outcome = Outcome("completed" if error is None and not self.suspended else "error")
         return self.outcome

@@ -12,6 +12,7 @@ from checkrein import _core, sentences
 from checkrein.errors import EngineError, Refusal
 from checkrein.guard.approval import Approval, Approver
 from checkrein.guard.classify import Failure
+from checkrein.guard.luggage import Resumed
 from checkrein.guard.scopes import WORDS, Scopes
 from checkrein.guard.stream import unless_ended
 from checkrein.guard.usage import NOTHING, UNKNOWN, Usage
@@ -35,6 +36,7 @@ class Door:
         facts: Mapping[str, Any] | None = None,
         approver: Approver | None = None,
         parent: Door | None = None,
+        resumed: Resumed | None = None,
     ) -> None:
         self.guard = guard
         self.id = id or os.urandom(6).hex()
@@ -44,18 +46,24 @@ class Door:
         self.approver = approver or guard.approver
         self.clock = guard.clock
         self.ended = False
+        self.suspended = False
         self._scopes = scopes or Scopes.of(guard.program, self.names, self.facts)
         self._process = os.getpid()
         self._lock = threading.RLock()
         self._advice: list[str] = []
         self._wrapped_up = False
         self._dropped: deque[tuple[Any, Usage]] = deque()
+        common: dict[str, Any] = {
+            "now": self.clock.now(), "wall": self.clock.wall(), "ledger": guard.ledger, "id": self.id,
+            "keys": dict(self._scopes.keys), **{word: getattr(self._scopes, word) for word in WORDS},
+        }  # fmt: skip
+        if resumed is not None:
+            self._core = _core.Run.resume(guard.program, resumed.state, **common)
+            return
         seed = int.from_bytes(os.urandom(8), "little") if seed is None else seed
-        ids = {word: getattr(self._scopes, word) for word in WORDS}
-        self._core: _core.Run = _core.Run(
-            guard.program, seed=seed, now=self.clock.now(), wall=self.clock.wall(), ledger=guard.ledger,
-            keys=dict(self._scopes.keys), parent=parent._core if parent else None,  # noqa: SLF001  (its kind)
-            id=self.id, **ids,
+        self._core = _core.Run(
+            guard.program, seed=seed, parent=parent._core if parent else None,  # noqa: SLF001  (its kind)
+            **common,
         )  # fmt: skip
 
     @property
@@ -225,6 +233,12 @@ class Door:
     ) -> Any:
         if failure is None and self._is_forked():
             raise EngineError("this run is of another process: nobody adds up what a fork spends", "forked")
+        if failure is None and self.suspended:
+            raise EngineError(
+                f"run `{self.id}` was suspended, and does no more here; go on with "
+                f'`guard.resume("{self.id}")`',
+                "suspended",
+            )
         self._settle_dropped()
         with self._lock:
             sink = self.guard.sink

@@ -183,7 +183,7 @@ def _attempt(run: Run, request: Request, decision: Any) -> Generator[Any, Any, t
         value = yield _Invoke(run, request, decision)
     except BaseException as error:
         if request.key is not None and pauses(error):
-            run.suspend(request.key, decision, request.exact)
+            run.hold(request.key, decision, request.exact)
             raise
         after = None
         with unless_ended(run):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from checkrein.errors import EngineError, LoadError
 from checkrein.guard.approval import Approver
 from checkrein.guard.clock import Clock, SystemClock
 from checkrein.guard.context import run_of
+from checkrein.guard.luggage import PASSING, PATIENCE_SECONDS, Luggage, Resumed, nonce
 from checkrein.guard.run import Run
 from checkrein.guard.scopes import Scopes
 from checkrein.guard.signature import bind_arguments, is_asynchronous
@@ -82,6 +83,7 @@ class Guard:
         self.tools: dict[str, dict[str, Any]] = {t["name"]: t for t in program.tools}
         self.tool_timeouts: dict[str, int | None] = {t["name"]: t["timeout_ns"] for t in program.tools}
         self._runs: WeakValueDictionary[int, Run] = WeakValueDictionary()
+        self._holders: dict[str, int] = {}
         self.closed = False
 
     def run(
@@ -114,6 +116,47 @@ class Guard:
         run = Run(self, scopes=scopes, parent=parent, **parts)
         self._runs[id(run)] = run
         return run
+
+    def resume(self, id: str, *, approver: Approver | None = None, timeout: float = PATIENCE_SECONDS) -> Run:
+        """Go on with the run `id`, which was suspended here or in another process. Only one may.
+
+        `approver` takes the place of the one that the run had. Waits for the store, at most `timeout`
+        seconds; after an `EngineError` of kind `away` or `locked`, resume again.
+
+        Raises `EngineError` of kind `no_store`, `unknown_run`, `already_resumed`, `ended`, `other_policy`
+        (the run began under another artifact), `other_form` (under another version of Checkrein), or what
+        is wrong with the store.
+        """
+        ledger = self.require_ledger()
+        holder = self._holders.pop(id, None) or nonce()
+        try:
+            life, state, host = ledger.claim(id, self.program, holder, timeout)
+        except EngineError as error:
+            if error.kind in PASSING:  # the answer may be lost, and is given again to the same holder
+                self._holders[id] = holder
+            raise
+        try:
+            luggage = Luggage.unpacked(host)
+            return self.begin(
+                id=id, names=luggage.names, scopes=luggage.scopes, facts=luggage.facts, approver=approver,
+                resumed=Resumed(life, state, luggage),
+            )  # fmt: skip
+        except EngineError:  # somebody else may be able to
+            with suppress(EngineError):
+                ledger.park(id, self.program, life, state, host, timeout)
+            raise
+
+    def require_ledger(self) -> Any:
+        """The ledger whose store keeps suspended runs."""
+        if self.closed:
+            raise EngineError("this guard was closed; load the policy again", "closed")
+        if self.ledger is None:
+            raise EngineError(
+                "a suspended run waits in a store, and this guard has none; pass one to `checkrein.load`, "
+                'such as store=".checkrein/ledger.db"',
+                "no_store",
+            )
+        return self.ledger
 
     def close(self) -> None:
         """End the runs that are still open, give back what this process has leased, and close the log.

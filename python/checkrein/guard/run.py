@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from checkrein import _core, sentences
 from checkrein.errors import EngineError
 from checkrein.guard.approval import Approver
-from checkrein.guard.block import Block, Outcome
-from checkrein.guard.classify import Failure
+from checkrein.guard.block import Outcome
 from checkrein.guard.drive import Request, carry_out, steps
+from checkrein.guard.luggage import Resumed
+from checkrein.guard.memory import Memory
 from checkrein.guard.prompt import upper_bound
 from checkrein.guard.scopes import Scopes
 from checkrein.guard.signature import accepts, bind_arguments, is_asynchronous
-from checkrein.guard.stream import unless_ended
-from checkrein.guard.usage import NOTHING, UNKNOWN, Usage, read_usage
+from checkrein.guard.usage import NOTHING, Usage, read_usage
 
 if TYPE_CHECKING:
     from checkrein.guard.guard import Guard
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Outcome", "Run"]
 
 
-class Run(Block):
+class Run(Memory):
     """One run under a policy. Use as `with guard.run() as run:` or `async with`.
 
     A stop ends the block quietly: `run.outcome` says so. Any other exception passes through.
@@ -41,12 +41,12 @@ class Run(Block):
         facts: Mapping[str, Any] | None = None,
         approver: Approver | None = None,
         parent: Run | None = None,
+        resumed: Resumed | None = None,
     ) -> None:
         super().__init__(
-            guard, id=id, seed=seed, names=names, scopes=scopes, facts=facts, approver=approver, parent=parent
-        )
-        self._calls: dict[str, int] = {}
-        self._suspended: dict[str, tuple[Any, Any]] = {}
+            guard, id=id, seed=seed, names=names, scopes=scopes, facts=facts, approver=approver,
+            parent=parent, resumed=resumed,
+        )  # fmt: skip
 
     def child(
         self,
@@ -163,40 +163,3 @@ class Run(Block):
             key=key, exact=key and (name, _core.canonical(arguments)), approver=approver,
         )  # fmt: skip
         return carry_out(steps(self, request), is_asynchronous(call))
-
-    # -- calls that a host asks about again ---------------------------------------------------------
-
-    def known(self, key: str | None, exact: Any) -> tuple[int | None, Any]:
-        """The call that the host knows as `key`, and its attempt if one was suspended.
-
-        An attempt that was decided for another call than `exact`, or before a stop, is given up.
-        """
-        if key is None:
-            return None, None
-        with self._lock:
-            call = self._calls.get(key)
-            decision, was = self._suspended.pop(key, (None, None))
-        if decision is None or (was == exact and self._core.latched is None and not self.ended):
-            return call, decision
-        with unless_ended(self):
-            self.fail(decision, Failure("cancelled", UNKNOWN))
-        return None, None
-
-    def remember(self, key: str | None, decision: Any) -> int | None:
-        """From now on the host's `key` is the call of `decision`, which is given back."""
-        call: int | None = decision.call
-        if key is not None and call is not None:
-            with self._lock:
-                self._calls[key] = call
-        return call
-
-    def suspend(self, key: str, decision: Any, exact: Any) -> None:
-        """The framework paused this attempt: asked again with `key`, it goes on; its hold is kept."""
-        with self._lock:
-            self._suspended[key] = decision, exact
-
-    def forget(self, key: str) -> None:
-        """The host uses `key` for a new call from now on."""
-        with self._lock:
-            self._calls.pop(key, None)
-            self._suspended.pop(key, None)

@@ -37,12 +37,14 @@ def guarded_stream(run: Run, decision: Any, request: Request, source: Any) -> An
 def unless_ended(run: Door) -> Iterator[None]:
     """A run that has ended took the whole hold of its open attempts; what they say later is too late.
 
-    So is what a fork says about the attempts of the process that it came from.
+    So is what a fork says about the attempts of the process that it came from, and what is said to a run
+    that was suspended.
     """
     try:
         yield
     except EngineError as error:
-        if error.kind != "forked" and (error.kind != "already_settled" or not run.ended):
+        is_late = error.kind == "already_settled" and run.ended
+        if not is_late and error.kind not in {"forked", "suspended"}:
             raise
 
 

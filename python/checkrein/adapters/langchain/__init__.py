@@ -11,8 +11,9 @@ context variables follow LangGraph's threads and tasks. Otherwise each invocatio
 `before_agent` and ends it in `after_agent`. Between the hooks the graph's state says which: without a
 checkpointer it holds the run itself, which so ends its life with the invocation; with one, it holds the
 run's id, and the middleware keeps the run until the invocation ends or its thread begins another, so
-that a resumed hook finds it again. A run lives in one process: resumed in another one, nothing is
-called (`EngineError`).
+that a resumed hook finds it again. Such a run lives in one process: resumed in another one, nothing is
+called (`EngineError`). A run of the host's may be suspended while the graph is interrupted, and the graph
+resumed under it anywhere (`run.suspend()`, `with guard.resume(run_id): agent.invoke(Command(...), ...)`).
 
 **Refusals.** A tool that may not run gives the agent an error message that tells the truth. A model
 call that may not run ends the agent with a last message of the policy; its

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, NotRequired
 from weakref import WeakKeyDictionary
 
@@ -44,15 +43,6 @@ class _State(AgentState[Any]):
     checkrein_outcome: NotRequired[Annotated[str | None, _result]]
 
 
-@dataclass(slots=True)
-class _Notes:
-    """What the hooks of one run have to remember: advice given, requests put to a person, the end."""
-
-    advice: list[str] = field(default_factory=list)
-    asked: dict[str, list[int]] = field(default_factory=dict)
-    refusal: Refusal | None = None
-
-
 class _ToolFailed(Exception):
     """A tool answered with an error message: for the policy a failure, for the agent its result."""
 
@@ -78,7 +68,7 @@ class Checkrein(AgentMiddleware[Any, Any, Any]):
         self.models = models
         self.approver = approver
         self.describe = describe
-        self._notes: WeakKeyDictionary[Run, _Notes] = WeakKeyDictionary()
+        self._refusals: WeakKeyDictionary[Run, Refusal] = WeakKeyDictionary()
         self._runs: dict[str, Run] = {}
         self._threads: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
@@ -118,7 +108,7 @@ class Checkrein(AgentMiddleware[Any, Any, Any]):
         with self._lock:
             self._runs.pop(run.id, None)
             self._threads = {thread: id for thread, id in self._threads.items() if id != run.id}
-        return {"checkrein_run": None, "checkrein_outcome": str(run.end(self._noted(run).refusal))}
+        return {"checkrein_run": None, "checkrein_outcome": str(run.end(self._refusals.get(run)))}
 
     async def aafter_agent(self, state: Any, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """As `after_agent`."""
@@ -136,13 +126,11 @@ class Checkrein(AgentMiddleware[Any, Any, Any]):
         run = held if isinstance(held, Run) else self._runs.get(held or "")
         if run is None:
             raise EngineError(
-                "the run of this agent is not in this process (any more), so nothing is called", "no_run"
+                "the run of this agent is not in this process (any more), so nothing is called; to resume an "
+                "agent in another process, open a run around it, suspend that run, and resume it there",
+                "no_run",
             )
         return run
-
-    def _noted(self, run: Run) -> _Notes:
-        with self._lock:
-            return self._notes.setdefault(run, _Notes())
 
     # -- model calls ------------------------------------------------------------------------------------
 
@@ -217,15 +205,15 @@ class Checkrein(AgentMiddleware[Any, Any, Any]):
 
     def _advice(self, run: Run) -> str:
         """All that the agent has been told in this run: a system message lasts for one request only."""
-        notes = self._noted(run)
-        notes.advice += run.take_advice()
-        return "\n".join(notes.advice)
+        advice: list[str] = run.notes.setdefault("langchain.advice", [])
+        advice += run.take_advice()
+        return "\n".join(advice)
 
     def _last_word(self, run: Run, request: ModelRequest[Any], refusal: Refusal) -> Any:
         """The message that ends the agent, having no tool calls. Met again right after: it was ignored."""
         if request.messages and messages.is_last_word(request.messages[-1]):
             raise refusal
-        self._noted(run).refusal = refusal
+        self._refusals[run] = refusal
         return ModelResponse(result=[messages.last_word(refusal)])
 
     # -- tool calls -------------------------------------------------------------------------------------
@@ -299,7 +287,7 @@ class Checkrein(AgentMiddleware[Any, Any, Any]):
         A tool call's key is `kept`: the same call is never run twice. A model call's is not, since a
         framework that asks the model again makes a new call.
         """
-        asked = self._noted(run).asked
+        asked: dict[str, list[int]] = run.notes.setdefault("langchain.asked", {})
         try:
             yield Questions(run, asked.setdefault(key, []))
         except GraphInterrupt:

@@ -1,0 +1,115 @@
+"""What a suspended run takes along besides the engine's state: what its host and its guard know of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from checkrein.errors import EngineError
+from checkrein.guard.scopes import Scopes
+
+Life = tuple[int, int, int]
+"""Who has a run, as the store knows it: its first process, this one, and how often it was resumed."""
+
+PATIENCE_SECONDS = 10.0
+"""How long suspending and resuming wait for the store, unless the host says otherwise."""
+
+PASSING = frozenset({"away", "locked"})
+"""Kinds of errors after which the store may have done it: the same is asked again."""
+
+_FORM = 1
+
+
+def nonce() -> int:
+    """A number that nobody else draws, never 0."""
+    return int.from_bytes(os.urandom(16), "little") or 1
+
+
+def fingerprint(exact: Any) -> str:
+    """What the host's call is known by, without its content: a store is read by more people than a run."""
+    return hashlib.sha256(repr(exact).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What the store gave to the one that goes on with a run."""
+
+    life: Life
+    state: bytes
+    luggage: Luggage
+
+
+@dataclass(slots=True)
+class Luggage:
+    """`held` are the attempts that go on: by the host's key, the attempt, the number of the decision that
+    allowed it, and the fingerprint of the call."""
+
+    names: Mapping[str, Any]
+    scopes: Scopes
+    facts: Mapping[str, Any]
+    calls: dict[str, int] = field(default_factory=dict)
+    held: dict[str, tuple[int, int, str]] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+    advice: list[str] = field(default_factory=list)
+    wrapped_up: bool = False
+
+    def packed(self) -> bytes:
+        """As the store keeps it.
+
+        Raises `EngineError` of kind `bad_value`, naming it, for what has no text that reads back the same.
+        """
+        content = {
+            **asdict(self),
+            "form": _FORM,
+            "names": {word: name if _is_plain(name) else str(name) for word, name in self.names.items()},
+            "facts": {name: _written(name, value) for name, value in self.facts.items()},
+        }
+        try:
+            return json.dumps(content, separators=(",", ":")).encode()
+        except (TypeError, ValueError) as error:
+            raise EngineError(
+                f"a note about the run cannot be suspended: {error}; keep texts, numbers, lists and "
+                "dictionaries in `run.notes`",
+                "bad_value",
+            ) from error
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> Luggage:
+        """What `packed` gave, maybe in another process."""
+        content = json.loads(data)
+        form = content.pop("form", None)
+        if form != _FORM:
+            raise EngineError(
+                f"the run was suspended in form {form}, and this version reads {_FORM}; resume it with the "
+                "version that suspended it",
+                "other_form",
+            )
+        content["scopes"] = Scopes(**content["scopes"])
+        content["facts"] = {name: _read(value) for name, value in content["facts"].items()}
+        content["held"] = {key: tuple(held) for key, held in content["held"].items()}
+        return cls(**content)
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, (str, bool, int, float))
+
+
+def _written(name: str, value: Any) -> Any:
+    if _is_plain(value):
+        return value
+    if isinstance(value, Decimal):
+        return {"decimal": str(value)}
+    raise EngineError(
+        f"the run cannot be suspended: its fact `{name}` is of type `{type(value).__name__}`, which "
+        "another process would not read back; pass a text, a flag or a number",
+        "bad_value",
+    )
+
+
+def _read(value: Any) -> Any:
+    return Decimal(value["decimal"]) if isinstance(value, dict) else value

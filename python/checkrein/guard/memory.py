@@ -1,0 +1,127 @@
+"""What a run remembers between its calls, and takes along when it is suspended."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from checkrein.errors import EngineError
+from checkrein.guard.block import Block, Outcome
+from checkrein.guard.classify import Failure
+from checkrein.guard.luggage import PATIENCE_SECONDS, Life, Luggage, Resumed, fingerprint, nonce
+from checkrein.guard.stream import unless_ended
+from checkrein.guard.usage import UNKNOWN
+from checkrein.record import movement_record
+
+
+class Memory(Block):
+    """A run with the calls that its host knows by keys of its own."""
+
+    def __init__(self, *args: Any, resumed: Resumed | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, resumed=resumed, **kwargs)
+        self.notes: dict[str, Any] = {}
+        """What adapters remember of the run: plain data, which is suspended with it."""
+        self._calls: dict[str, int] = {}
+        self._held: dict[str, tuple[Any, str]] = {}
+        self._life: Life | None = resumed.life if resumed else None
+        self._parcel: tuple[Life, bytes, bytes] | None = None
+        if resumed is not None:
+            self._unpack(resumed)
+
+    # -- calls that a host asks about again ---------------------------------------------------------
+
+    def known(self, key: str | None, exact: Any) -> tuple[int | None, Any]:
+        """The call that the host knows as `key`, and its attempt if one is held.
+
+        An attempt that was decided for another call than `exact`, or before a stop, is given up.
+        """
+        if key is None:
+            return None, None
+        with self._lock:
+            call = self._calls.get(key)
+            decision, was = self._held.pop(key, (None, None))
+        is_same = decision is None or was == fingerprint(exact)
+        if decision is None or (is_same and self._core.latched is None and not self.ended):
+            return call, decision
+        with unless_ended(self):
+            self.fail(decision, Failure("cancelled", UNKNOWN))
+        return None, None
+
+    def remember(self, key: str | None, decision: Any) -> int | None:
+        """From now on the host's `key` is the call of `decision`, which is given back."""
+        call: int | None = decision.call
+        if key is not None and call is not None:
+            with self._lock:
+                self._calls[key] = call
+        return call
+
+    def hold(self, key: str, decision: Any, exact: Any) -> None:
+        """The framework paused this attempt: asked again with `key`, it goes on; its hold is kept."""
+        with self._lock:
+            self._held[key] = decision, fingerprint(exact)
+
+    def forget(self, key: str) -> None:
+        """The host uses `key` for a new call from now on."""
+        with self._lock:
+            self._calls.pop(key, None)
+            self._held.pop(key, None)
+
+    # -- leaving this process -------------------------------------------------------------------------
+
+    def suspend(self, *, timeout: float = PATIENCE_SECONDS) -> None:
+        """Leave this process: the run waits in the guard's store until `guard.resume(run.id)`, anywhere.
+
+        From now on every call here is refused. What is under way keeps its hold as spent, but for tool calls
+        that a framework has paused. Waits for the store, at most `timeout` seconds; after an `EngineError`
+        of kind `away` or `locked`, suspend again: the run does no more here in any case.
+
+        Raises `EngineError` of kind `no_store`, `ended`, `child`, `bad_value` (a fact that is no plain
+        value), `taken` (another run has the same id), `dropped`, or what is wrong with the store.
+        """
+        if self._is_forked():
+            raise EngineError("this run is of another process, which may suspend it", "forked")
+        ledger = self.guard.require_ledger()
+        with self._lock:
+            life, state, luggage = self._parcel = self._parcel or self._packed()
+        ledger.park(self.id, self.guard.program, life, state, luggage, timeout)
+        with self._lock:
+            if self.outcome.kind != "suspended":
+                self.outcome = Outcome("suspended")
+                self._write(lambda: movement_record("suspension", self, life[2]))
+
+    def _packed(self) -> tuple[Life, bytes, bytes]:
+        """End the run here, once: from now on it is what was packed."""
+        self._settle_dropped()
+        held = {
+            key: (decision.attempt, decision.number, exact)
+            for key, (decision, exact) in self._held.items()
+            if not self.ended and self._core.held(decision.attempt) is not None
+        }
+        luggage = Luggage(
+            self.names, self._scopes, self.facts, self._calls, held, self.notes, self._advice,
+            self._wrapped_up,
+        ).packed()  # fmt: skip
+        state = self._core.suspend(*self._instant(), [attempt for attempt, _, _ in held.values()])
+        self.ended = self.suspended = True
+        self._advice = []
+        origin = nonce()
+        return self._life or (origin, origin, 0), state, luggage
+
+    def _unpack(self, resumed: Resumed) -> None:
+        luggage = resumed.luggage
+        self.notes, self._calls, self._advice = luggage.notes, luggage.calls, luggage.advice
+        self._wrapped_up = luggage.wrapped_up
+        for key, (attempt, number, exact) in luggage.held.items():
+            held = self._core.held(attempt)
+            if held is not None:  # its record stays that of the decision that allowed it
+                says = {name: getattr(held, name) for name in dir(held) if name[0] != "_"}
+                self._held[key] = SimpleNamespace(**{**says, "number": number}), exact
+        self._write(lambda: movement_record("resumption", self, resumed.life[2]))
+
+    def end(self, error: BaseException | None = None) -> Outcome:
+        """End the run: open attempts keep their holds as spent. Ending twice changes nothing."""
+        is_over = self.ended
+        outcome = super().end(error)
+        if self._life is not None and not is_over and not self._is_forked():
+            self.guard.ledger.finish(self.id, self._life)
+        return outcome
