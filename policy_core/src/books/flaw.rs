@@ -36,12 +36,16 @@ pub enum Flaw {
     ClaimNothing,
     /// Only the first part of what is held is said again.
     ClaimPart,
+    /// The first request of a process that ends says that it is the last.
+    LeaveEarly,
+    /// What is charged without a hold is not reported.
+    DropExcess,
 }
 
 impl Flaw {
     /// Every flaw.
     #[cfg(feature = "flaws")]
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::ChargeBeforeGrant,
         Self::NewSeqOnResend,
         Self::GiveBackLate,
@@ -56,5 +60,7 @@ impl Flaw {
         Self::AnyAnswer,
         Self::ClaimNothing,
         Self::ClaimPart,
+        Self::LeaveEarly,
+        Self::DropExcess,
     ];
 }

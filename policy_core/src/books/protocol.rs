@@ -103,8 +103,8 @@ impl Books {
             looked.push(number);
         }
         self.put_back(&looked, moment);
-        let is_end =
-            moment.is_closing && self.link.as_ref().is_some_and(|link| link.schedule.next() == NEVER);
+        let is_all = self.link.as_ref().is_some_and(|link| link.schedule.next() == NEVER);
+        let is_end = moment.is_closing && (is_all || moment.has(Flaw::LeaveEarly));
         (items, places, is_end)
     }
 

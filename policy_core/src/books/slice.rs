@@ -186,6 +186,9 @@ impl Slice {
     /// Ends a hold.
     pub(super) fn settle(&mut self, held: u64, used: u64, moment: &Moment) {
         self.used_at = moment.mono;
+        if held == 0 && moment.has(Flaw::DropExcess) {
+            return;
+        }
         let held = held.min(self.held);
         self.held = self.held.saturating_sub(held);
         let unused = held.saturating_sub(used);

@@ -30,12 +30,24 @@ pub enum Flaw {
     NoQuarantine,
     /// However often people raise a bound, it counts as never.
     RaisesUncounted,
+    /// What people raise goes above a pin.
+    PinRaised,
+    /// A correction downwards of a rolling window takes from what was spent last.
+    NewestFirst,
+    /// A write-off takes what living nodes have.
+    WriteOffHeard,
+    /// A node that is heard of again after its lease was written off, or had lapsed, is not counted again.
+    ReturnIgnored,
+    /// A debt that is reported for a window that is not kept any more is dropped.
+    LateDebtLost,
+    /// A damaged row of an account counts as none.
+    DamagedIsBlank,
 }
 
 impl Flaw {
     /// Every flaw.
     #[cfg(feature = "flaws")]
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 17] = [
         Self::RepeatDone,
         Self::StaleDone,
         Self::LedgerMade,
@@ -47,6 +59,12 @@ impl Flaw {
         Self::HalfDone,
         Self::NoQuarantine,
         Self::RaisesUncounted,
+        Self::PinRaised,
+        Self::NewestFirst,
+        Self::WriteOffHeard,
+        Self::ReturnIgnored,
+        Self::LateDebtLost,
+        Self::DamagedIsBlank,
     ];
 }
 

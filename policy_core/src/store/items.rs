@@ -39,7 +39,10 @@ impl Work {
     fn pair(&mut self, account: &AccountKey, kind: Kind, rows: &Rows) -> Result<&mut Pair, Refusal> {
         if !self.pairs.contains_key(account) {
             let damaged = |_| Refusal::Damaged;
-            let stored = Account::load(&RowKey::account(account), rows).map_err(damaged)?;
+            let stored = match Account::load(&RowKey::account(account), rows) {
+                Err(_) if self.bug.is(Flaw::DamagedIsBlank) => None,
+                stored => stored.map_err(damaged)?,
+            };
             let lease = Lease::load(&RowKey::lease(self.node, account), rows).map_err(damaged)?;
             let lease = lease.unwrap_or_default();
             if stored.is_none() && lease.shares.iter().any(|share| share.open() > 0) {
@@ -90,11 +93,14 @@ impl Work {
         // What an operator pinned is the most, whatever a policy says and people raised.
         let pinned = account.pinned.filter(|_| !bug.is(Flaw::PinIgnored)).unwrap_or(MAX_QUANTITY);
         let max = item.max.min(pinned);
+        let cap = if bug.is(Flaw::PinRaised) { MAX_QUANTITY } else { pinned };
+        let is_back = account.out(node, place) < share.open();
         let latest = account.latest(now).is_none_or(|window| number(window.kind) <= place);
         let Some(window) = account.window(item.kind, max, now) else {
             // A window too old to be remembered: the oldest that is pays what was overspent in it.
             if let Some(oldest) = account.windows.first_mut().filter(|oldest| number(oldest.kind) > place) {
-                oldest.carried = oldest.carried.saturating_add(item.debt);
+                let debt = if bug.is(Flaw::LateDebtLost) { 0 } else { item.debt };
+                oldest.carried = oldest.carried.saturating_add(debt);
                 account.carry(now);
             }
             lease.forget(place);
@@ -117,13 +123,14 @@ impl Work {
         let window = account.known(place).ok_or(Refusal::Damaged)?;
         let room = match bug.is(Flaw::BoundIgnored) {
             true => MAX_QUANTITY,
-            false => window.most().min(pinned).saturating_sub(window.used(now)),
+            false => window.most().min(cap).saturating_sub(window.used(now)),
         };
         let granted = if granting { grant(item, room, nodes) } else { 0 };
         share.granted = share.granted.saturating_add(granted);
-        account.set_out(node, place, share.open());
+        let out = if is_back && bug.is(Flaw::ReturnIgnored) { granted } else { share.open() };
+        account.set_out(node, place, out);
         let window = account.known(place).ok_or(Refusal::Damaged)?;
-        let (spent, max, grants_used) = (window.spent(now), window.most().min(pinned), window.grants_used);
+        let (spent, max, grants_used) = (window.spent(now), window.most().min(cap), window.grants_used);
         let leased = window.used(now).saturating_sub(spent);
         let silent = account.silent(node, place, now);
         let answer = Answer { granted, max, spent, leased, grants_used, silent, refused: None };

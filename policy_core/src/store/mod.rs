@@ -19,6 +19,8 @@ pub use apply::{apply, create, keys};
 #[cfg(feature = "flaws")]
 pub use flaw::Flaw;
 pub use message::{AccountKey, Answer, Claim, Item, Kind, Refusal, Reply, Request};
+#[cfg(feature = "flaws")]
+pub use operate::operate_with;
 pub use operate::{Operated, Operation, Order, operate, operation_keys};
 pub use rows::{RowKey, Rows};
 pub use runs::{Claimed, Life, Luggage, Parked, Whereabouts, claim, finish, park, run_keys};

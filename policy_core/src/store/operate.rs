@@ -4,6 +4,7 @@
 use super::account::Account;
 use super::apply::QUARANTINE;
 use super::code::{Reader, Writer};
+use super::flaw::{Bug, Flaw};
 use super::message::AccountKey;
 use super::records::{Meta, Record};
 use super::rows::{RowKey, Rows};
@@ -103,10 +104,16 @@ pub fn operation_keys(order: &Order) -> Vec<RowKey> {
 
 /// Does an order, at the store's wall clock.
 pub fn operate(order: &Order, now: u64, rows: &mut Rows) -> Operated {
-    attempt(order, now, rows).unwrap_or_else(Operated::Malformed)
+    attempt(order, now, rows, Bug::default()).unwrap_or_else(Operated::Malformed)
 }
 
-fn attempt(order: &Order, now: u64, rows: &mut Rows) -> Result<Operated, &'static str> {
+/// The same with a bug.
+#[cfg(feature = "flaws")]
+pub fn operate_with(order: &Order, now: u64, rows: &mut Rows, flaw: Option<Flaw>) -> Operated {
+    attempt(order, now, rows, Bug { flaw }).unwrap_or_else(Operated::Malformed)
+}
+
+fn attempt(order: &Order, now: u64, rows: &mut Rows, bug: Bug) -> Result<Operated, &'static str> {
     check(order)?;
     let Some(mut meta) = Meta::load(&RowKey::meta(), rows)? else {
         return Ok(Operated::NoLedger);
@@ -126,7 +133,7 @@ fn attempt(order: &Order, now: u64, rows: &mut Rows) -> Result<Operated, &'stati
                 return Ok(Operated::NoAccount);
             };
             let debt = window.debt();
-            window.adjust(now, *delta);
+            window.adjust(now, *delta, bug);
             if window.has_ended(now) && window.debt() == debt {
                 return Ok(Operated::Ended);
             }
@@ -142,7 +149,8 @@ fn attempt(order: &Order, now: u64, rows: &mut Rows) -> Result<Operated, &'stati
             let Some(mut account) = Account::load(&RowKey::account(name), rows)? else {
                 return Ok(Operated::NoAccount);
             };
-            account.write_off(*node, now.saturating_sub(GONE));
+            let silence = if bug.is(Flaw::WriteOffHeard) { 0 } else { GONE };
+            account.write_off(*node, now.saturating_sub(silence));
             account.save(RowKey::account(name), rows);
         }
         Operation::Restarted => {

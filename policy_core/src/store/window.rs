@@ -1,6 +1,7 @@
 //! One window of an account: what is spent and leased in it, and what may be.
 
 use super::code::{Reader, Writer};
+use super::flaw::{Bug, Flaw};
 use super::message::Kind;
 
 /// As far as the clocks of a node and the store may be apart.
@@ -118,7 +119,7 @@ impl Window {
 
     /// An operator corrects what is spent, downwards by at most what is there: more would be new room.
     /// In a rolling window more counts from now on, less comes out of the oldest: both leave in time.
-    pub(super) fn adjust(&mut self, now: u64, delta: i64) {
+    pub(super) fn adjust(&mut self, now: u64, delta: i64, bug: Bug) {
         let Kind::Rolling { ns } = self.kind else {
             let most = i64::try_from(self.spent(now)).unwrap_or(i64::MAX);
             self.adjusted = self.adjusted.saturating_add(delta.max(most.saturating_neg()));
@@ -128,11 +129,17 @@ impl Window {
             return self.settle(now, 0, more);
         }
         let (now, mut left) = (bucket(ns, now), delta.unsigned_abs());
+        if bug.is(Flaw::NewestFirst) {
+            self.buckets.reverse();
+        }
         for (_, amount) in self.buckets.iter_mut().filter(|(number, _)| live(now, *number)) {
             let part = left.min(*amount);
             (*amount, left) = (amount.saturating_sub(part), left.saturating_sub(part));
         }
         self.buckets.retain(|(number, amount)| *amount > 0 && live(now, *number));
+        if bug.is(Flaw::NewestFirst) {
+            self.buckets.reverse();
+        }
     }
 
     /// Whether nothing that happens now counts in it any more.

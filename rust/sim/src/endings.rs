@@ -97,7 +97,7 @@ impl World {
             return Ok(());
         }
         let more = call.ending != Ending::Unknown;
-        for part in call.parts {
+        for (place, part) in call.parts.into_iter().enumerate() {
             let amount = if more { 1 + part.amount / 4 } else { part.used - part.billed };
             let name = self.scenario.subjects[part.subject].key.as_str().to_owned();
             let this = &mut self.processes[call.process];
@@ -113,14 +113,23 @@ impl World {
             if more {
                 this.books.charge(part.id, part.window, amount, now);
                 self.truth.window(&name, part.number).settled += change;
+                self.correct_part(number, place, change);
                 self.count(part.subject, part.number, amount, 0)?;
             } else {
                 this.books.refund(part.id, part.window, amount, now);
                 self.truth.window(&name, part.number).refund(amount);
+                self.correct_part(number, place, -change);
             }
         }
         self.schedule(call.process);
         Ok(())
+    }
+
+    fn correct_part(&mut self, number: u64, place: usize, change: i128) {
+        if let Some(call) = self.calls.get_mut(&number) {
+            let used = &mut call.parts[place].used;
+            *used = (i128::from(*used) + change) as u64;
+        }
     }
 
     /// The process ends before it knows how a call ended: the provider has billed it, and the hold is
@@ -132,10 +141,67 @@ impl World {
         }
         let Some(call) = self.calls.get_mut(&number) else { return Ok(()) };
         call.settled = true;
-        for part in &call.parts {
+        for part in &mut call.parts {
+            part.used = part.amount;
             let name = self.scenario.subjects[part.subject].key.as_str();
             self.truth.window(name, part.number).settled += i128::from(part.amount);
         }
+        Ok(())
+    }
+
+    /// The runs of a process are suspended: what their calls hold is spent here. They go on elsewhere.
+    pub(crate) fn suspend(&mut self, process: usize) -> Checked {
+        for number in self.processes[process].open.clone() {
+            self.charge(number)?;
+            self.figures.suspended += 1;
+            let this = &mut self.processes[process];
+            let now = this.clock(self.now);
+            for part in &self.calls[&number].parts {
+                this.books.settle(part.id, part.window, part.amount, part.amount, now);
+            }
+            this.open.remove(&number);
+            let later = self.random.between(1, 8000) * MILLISECOND;
+            self.after(later, Event::Resume(number));
+        }
+        self.schedule(process);
+        Ok(())
+    }
+
+    /// A run goes on in another process. There it turns out what its call used: what is beyond the hold is
+    /// charged there.
+    pub(crate) fn resume(&mut self, number: u64) -> Checked {
+        let Some(call) = self.calls.get(&number).cloned() else { return Ok(()) };
+        let is_new = !self.is_calm && self.random.chance(300);
+        let process = if is_new {
+            self.start_process()
+        } else {
+            self.random.below(self.processes.len() as u64) as usize
+        };
+        let this = &mut self.processes[process];
+        if !this.alive || this.closing || this.paused_until > self.now {
+            return Ok(());
+        }
+        let now = this.clock(self.now);
+        for part in &call.parts {
+            let excess = part.billed.saturating_sub(part.amount);
+            let key = &self.scenario.subjects[part.subject].key;
+            let id = this.books.open(key, &this.terms[part.subject], true, now);
+            let before = this.books.standing(id, now).window.map_or(0, |(number, ..)| number);
+            // In a process that has older windows it is not seen which one is charged.
+            if excess > 0 && (is_new || before == part.number) {
+                this.books.charge(id, part.window, excess, now);
+                let window = this.books.standing(id, now).window.map_or(0, |(number, ..)| number);
+                this.charged.push((part.subject, window, excess));
+                let truth = self.truth.window(key.as_str(), window);
+                truth.settled += i128::from(excess);
+                if window != part.number {
+                    truth.exceed(self.now, excess);
+                }
+                self.figures.resumed += 1;
+            }
+            this.books.close(id);
+        }
+        self.schedule(process);
         Ok(())
     }
 }

@@ -46,6 +46,11 @@ figures! {
     bounds: "bounds changed",
     pins: "bounds pinned",
     raises: "bounds raised by people",
+    corrections: "corrections by operators",
+    written_off: "leases written off by them",
+    damaged: "rows damaged",
+    suspended: "calls of runs that were suspended",
+    resumed: "of them settled by another process",
     closed: "processes that ended well",
 }
 

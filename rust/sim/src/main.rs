@@ -9,6 +9,7 @@
     reason = "a simulator that overflows or misses fails, as it should"
 )]
 
+mod end;
 mod endings;
 mod figures;
 mod mishaps;
@@ -18,11 +19,13 @@ mod scenario;
 mod server;
 mod shadow;
 mod truth;
+mod window;
 mod world;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::thread;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::{iter, panic, thread};
 
 use figures::Figures;
 use scenario::Broken;
@@ -31,7 +34,10 @@ use world::World;
 const USAGE: &str = "use: checkrein-sim [--seeds N] [--first S] [--flaws] | --trace S\n";
 /// What one seed of a flaw may at most try.
 const FLAW_SEEDS: u64 = 20_000;
-const THREADS: u64 = 2;
+/// As many seeds are one piece of work.
+const PORTION: u64 = 50;
+/// As many failures are shown.
+const SHOWN: usize = 20;
 
 /// What was asked for.
 struct Asked {
@@ -68,49 +74,58 @@ fn asked() -> Option<Asked> {
     Some(asked)
 }
 
-/// Runs every seed of a range that is a thread's, until one fails.
-fn run(seeds: impl Iterator<Item = u64>, broken: Broken) -> (Figures, Option<(u64, String)>) {
-    let mut figures = Figures::default();
-    for seed in seeds {
+/// One seed, and why it failed, if it did.
+fn one(seed: u64, broken: Broken, figures: &mut Figures) -> Option<String> {
+    let result = panic::catch_unwind(|| {
         let mut world = World::new(seed, broken, false);
         let result = world.run();
-        figures.add(&world.figures);
-        if let Err(why) = result {
-            return (figures, Some((seed, why)));
+        (world.figures, result)
+    });
+    match result {
+        Ok((found, result)) => {
+            figures.add(&found);
+            result.err()
         }
+        Err(_) => Some("a panic".to_owned()),
     }
-    (figures, None)
 }
 
-fn sweep(first: u64, seeds: u64, out: &mut impl Write) -> io::Result<bool> {
-    let mut figures = Figures::default();
-    let mut failed: Vec<(u64, String)> = Vec::new();
-    thread::scope(|scope| {
-        let parts: Vec<_> = (0..THREADS)
-            .map(|part| {
-                let mine = (first..first + seeds).filter(move |seed| seed % THREADS == part);
-                scope.spawn(move || run(mine, Broken::Nothing))
-            })
-            .collect();
-        for part in parts {
-            match part.join() {
-                Ok((found, failure)) => {
-                    figures.add(&found);
-                    failed.extend(failure);
-                }
-                Err(_) => failed.push((0, "a thread ended in a panic".to_owned())),
-            }
-        }
+/// Does the work of each number below `end`, on all cores. The answers come in the order of the numbers.
+fn each<T: Send>(end: u64, work: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let next = AtomicU64::new(0);
+    let mine = || {
+        let numbers = iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        numbers.take_while(|number| *number < end).map(|number| (number, work(number))).collect::<Vec<_>>()
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let mut all: Vec<_> = thread::scope(|scope| {
+        let parts: Vec<_> = (0..cores).map(|_| scope.spawn(mine)).collect();
+        parts.into_iter().flat_map(|part| part.join().unwrap_or_default()).collect()
     });
-    failed.sort();
+    all.sort_by_key(|(number, _)| *number);
+    all.into_iter().map(|(_, done)| done).collect()
+}
+
+/// Runs so many seeds, and says of each that fails why it does.
+fn sweep(first: u64, seeds: u64, out: &mut impl Write) -> io::Result<bool> {
+    let portions = each(seeds.div_ceil(PORTION), |number| {
+        let from = first + number * PORTION;
+        let mut figures = Figures::default();
+        let mine = from..(from + PORTION).min(first + seeds);
+        let failed = mine.filter_map(|seed| Some((seed, one(seed, Broken::Nothing, &mut figures)?)));
+        (failed.collect::<Vec<_>>(), figures)
+    });
+    let mut figures = Figures::default();
+    portions.iter().for_each(|(_, found)| figures.add(found));
+    let failed: Vec<_> = portions.iter().flat_map(|(failed, _)| failed).collect();
     figures.write(seeds, failed.len() as u64, out)?;
-    match failed.first() {
-        None => Ok(true),
-        Some((seed, _)) => {
-            trace(*seed, Broken::Nothing, out)?;
-            Ok(false)
-        }
+    for (seed, why) in failed.iter().take(SHOWN) {
+        writeln!(out, "seed {seed}: {why}")?;
     }
+    if let Some((seed, _)) = failed.first() {
+        writeln!(out, "`--trace {seed}` prints all that happens there")?;
+    }
+    Ok(failed.is_empty())
 }
 
 /// Prints all that happens in a seed; whether it is all right.
@@ -132,21 +147,20 @@ fn trace(seed: u64, broken: Broken, out: &mut impl Write) -> io::Result<bool> {
 fn flaws(first: u64, out: &mut impl Write) -> io::Result<bool> {
     let store = policy_core::store::Flaw::ALL.into_iter().map(Broken::Store);
     let books = policy_core::books::Flaw::ALL.into_iter().map(Broken::Books);
-    let mut all = true;
-    for broken in store.chain(books) {
-        let (_, found) = run(first..first + FLAW_SEEDS, broken);
+    let all: Vec<_> = store.chain(books).collect();
+    let found = each(all.len() as u64, |number| {
+        let (broken, mut figures) = (all[number as usize], Figures::default());
+        (first..first + FLAW_SEEDS).find_map(|seed| Some((seed, one(seed, broken, &mut figures)?)))
+    });
+    for (broken, found) in all.iter().zip(&found) {
         let name = format!("{broken:?}");
         match found {
             Some((seed, why)) => {
                 let why: String = why.replace('\n', " ").chars().take(90).collect();
                 writeln!(out, "{name:<28} seed {seed:>5}: {why}")?;
             }
-            None => {
-                all = false;
-                writeln!(out, "{name:<28} NOT FOUND in {FLAW_SEEDS} seeds")?;
-            }
+            None => writeln!(out, "{name:<28} NOT FOUND in {FLAW_SEEDS} seeds")?,
         }
-        out.flush()?;
     }
-    Ok(all)
+    Ok(found.iter().all(Option::is_some))
 }

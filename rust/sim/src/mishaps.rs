@@ -1,17 +1,13 @@
 //! What goes wrong, what people do meanwhile, and the end, where everything must add up.
 
-use policy_core::books::WindowKind;
 use policy_core::store::Operation;
 
+use crate::process::Part;
 use crate::scenario::{Chaos, HOUR, MILLISECOND, SECOND};
 use crate::world::{Checked, Event, World};
 
 /// More processes than this are not started.
 const PROCESSES: usize = 5;
-/// After the last call everything can settle for so long before the processes quit.
-const SETTLING: u64 = 3 * SECOND;
-/// Nothing can take longer to be given back: a store that lost something grants nothing for 20 s.
-const CLOSING: u64 = 40 * SECOND;
 
 impl World {
     fn living(&self) -> Vec<usize> {
@@ -39,6 +35,7 @@ impl World {
         self.note(|| format!("mishap: {what:?} (process {process}, account {subject})"));
         match what {
             Chaos::Crash => self.crash(process),
+            Chaos::Suspend => self.suspend(process)?,
             Chaos::Fork if living.len() < PROCESSES => {
                 self.figures.forks += 1;
                 self.fork(process);
@@ -52,11 +49,12 @@ impl World {
             }
             Chaos::Partition => {
                 self.figures.partitions += 1;
-                let most = self.random.pick(&[500, 3000, 14_000, 30_000]);
+                let most = self.random.pick(&[500, 3000, 14_000, 30_000, self.scenario.away]);
                 let time = self.random.between(10, most) * MILLISECOND;
                 self.processes[process].cut_until = self.now + time;
             }
-            Chaos::PowerCut => self.power_cut(),
+            Chaos::PowerCut => self.power_cut()?,
+            Chaos::Damage if self.server.up => self.damage(),
             Chaos::StoreDown => {
                 self.server.up = false;
                 let most = self.random.pick(&[1000, 6000, 18_000]);
@@ -65,6 +63,7 @@ impl World {
             }
             Chaos::Wipe => {
                 self.lossy = true;
+                self.server.mend()?;
                 self.server.wipe();
             }
             _ => self.meanwhile(what, process, subject),
@@ -86,7 +85,7 @@ impl World {
                 let by = self.random.pick(&[-7_200, -5, 5, 7_200]);
                 self.processes[process].wall_offset += by * 1_000_000_000;
             }
-            Chaos::NextWindow if self.figures.windows < 5 => {
+            Chaos::NextWindow if self.figures.windows < self.scenario.hours => {
                 self.figures.windows += 1;
                 self.server.jump(self.now, HOUR.cast_signed());
                 for process in &mut self.processes {
@@ -111,6 +110,7 @@ impl World {
                 self.server.operate(self.now, Operation::Pin { account, max });
             }
             Chaos::Correct => self.adjust(subject),
+            Chaos::WriteOff => self.write_off(subject),
             Chaos::Raise => {
                 self.figures.raises += 1;
                 let amount = self.random.between(1, self.scenario.subjects[subject].terms.max);
@@ -136,18 +136,65 @@ impl World {
 
     fn adjust(&mut self, subject: usize) {
         let account = self.scenario.subjects[subject].key.clone();
-        let rolling = matches!(self.scenario.subjects[subject].terms.window, WindowKind::Rolling { .. });
         let amount = self.random.between(1, self.scenario.subjects[subject].terms.max / 3 + 1);
-        let down = !rolling && self.random.chance(500);
+        let down = self.random.chance(500);
         let Some(known) = self.server.shadow.accounts.get(&account) else { return };
         let Some(window) = known.latest(self.server.clock(self.now)) else { return };
         let amount =
             if down { amount.min(known.stands(window, self.server.clock(self.now)).0) } else { amount };
-        if down {
-            self.truth.window(account.as_str(), window).forgotten += amount;
-        }
         let delta = if down { -amount.cast_signed() } else { amount.cast_signed() };
-        self.server.operate(self.now, Operation::Adjust { account, delta });
+        let operation = Operation::Adjust { account: account.clone(), delta };
+        if self.server.operate(self.now, operation).is_some() {
+            self.figures.corrections += 1;
+            if down {
+                self.truth.window(account.as_str(), window).correct(self.now, amount);
+            }
+        }
+    }
+
+    /// An operator takes nodes for dead, whether they are or not. Of what dead ones had leased only that
+    /// can be spent twice which they had used, or were using, and had not reported.
+    fn write_off(&mut self, subject: usize) {
+        let account = self.scenario.subjects[subject].key.clone();
+        let known = self.random.below(self.processes.len() as u64) as usize;
+        let node = self.random.chance(500).then_some(self.processes[known].node);
+        let operation = Operation::WriteOff { account: account.clone(), node };
+        for off in self.server.operate(self.now, operation).unwrap_or_default() {
+            self.figures.written_off += 1;
+            let unknown = self.unknown(off.node, subject, off.window).saturating_sub(off.reported);
+            let window = self.truth.window(account.as_str(), off.window);
+            window.written_off += off.amount;
+            window.forgotten += off.amount.min(unknown);
+        }
+    }
+
+    /// What a node may have spent of a window, in all, or will.
+    fn unknown(&self, node: u128, subject: usize, window: i64) -> u64 {
+        let Some(number) = self.processes.iter().position(|process| process.node == node) else {
+            return u64::MAX;
+        };
+        let process = &self.processes[number];
+        if process.alive {
+            return u64::MAX;
+        }
+        let is_here = |part: &&Part| part.subject == subject && part.number == window;
+        let calls = self.calls.values().filter(|call| call.process == number && call.taken);
+        let used = calls.flat_map(|call| {
+            let parts = call.parts.iter().filter(is_here);
+            parts.map(|part| if call.settled { part.used } else { part.amount })
+        });
+        let charged = process.charged.iter().filter(|(other, id, _)| (*other, *id) == (subject, window));
+        used.chain(charged.map(|(.., amount)| *amount)).sum()
+    }
+
+    /// Bytes of a row change, by a fault of something else. Later its operator puts back what was there.
+    fn damage(&mut self) {
+        if let Some(row) = self.server.damage(&mut self.random) {
+            self.figures.damaged += 1;
+            self.note(|| format!("the row {row:?} is damaged"));
+            let time = self.random.between(10, 20_000) * MILLISECOND;
+            self.after(time, Event::Mend);
+        }
     }
 
     fn crash(&mut self, process: usize) {
@@ -157,8 +204,9 @@ impl World {
     }
 
     /// The store goes off and on. What a relaxed one had not written is gone.
-    fn power_cut(&mut self) {
+    fn power_cut(&mut self) -> Checked {
         self.figures.power_cuts += 1;
+        self.server.mend()?;
         self.server.up = false;
         let down = self.random.between(5, 2000) * MILLISECOND;
         let mut told = None;
@@ -174,6 +222,7 @@ impl World {
             }
         }
         self.after(down, Event::StoreUp { told });
+        Ok(())
     }
 
     /// A process reads the changed policy.
@@ -200,88 +249,6 @@ impl World {
             let (key, terms) = (&self.scenario.subjects[subject].key, &this.terms[subject]);
             this.ids[subject] = this.books.open(key, terms, true, now);
             self.schedule(process);
-        }
-        Ok(())
-    }
-
-    // -- the end -----------------------------------------------------------------------------------
-
-    /// Everything works again and nobody asks for anything more.
-    pub(crate) fn calm(&mut self) -> Checked {
-        self.is_calm = true;
-        self.note(|| "calm".to_owned());
-        self.server.up = true;
-        for process in &mut self.processes {
-            process.paused_until = process.paused_until.min(self.now);
-            process.cut_until = 0;
-        }
-        for process in 0..self.processes.len() {
-            self.schedule(process);
-            self.after(SETTLING, Event::Quit(process));
-        }
-        self.after(SETTLING + CLOSING, Event::Finish);
-        Ok(())
-    }
-
-    /// A process ends in good order. What is still open is charged as held.
-    pub(crate) fn quit(&mut self, process: usize) -> Checked {
-        if !self.processes[process].alive || self.processes[process].closing {
-            return Ok(());
-        }
-        self.figures.closed += 1;
-        for call in self.processes[process].open.clone() {
-            self.charge(call)?;
-        }
-        self.note(|| format!("process {process} quits"));
-        let this = &mut self.processes[process];
-        this.closing = true;
-        this.open.clear();
-        let now = this.clock(self.now);
-        this.books.close_all(now);
-        self.schedule(process);
-        Ok(())
-    }
-
-    pub(crate) fn judge(&mut self) -> Checked {
-        if self.server.wiped {
-            return Ok(());
-        }
-        for (number, process) in self.processes.iter().enumerate() {
-            let health = process.books.health(process.clock(self.now));
-            if process.alive && !health.is_closed {
-                return Err(format!("process {number} could not give everything back: {health:?}"));
-            }
-        }
-        if self.lossy {
-            return Ok(());
-        }
-        let crashed = self.processes.iter().any(|process| !process.alive);
-        for (key, account) in &self.server.shadow.accounts {
-            for (number, window) in &account.windows {
-                for (node, (granted, reported)) in &window.shares {
-                    let gone = self.processes.iter().find(|process| process.node == *node);
-                    if granted > reported && gone.is_none_or(|process| process.alive) {
-                        return Err(format!(
-                            "{key}, window {number}: a lease was left by a process that closed"
-                        ));
-                    }
-                }
-                let truth = self.truth.window(key.as_str(), *number);
-                if let Some((reported, refunded)) = window.reported() {
-                    let (reported, open) = (i128::from(reported), i128::from(window.open()));
-                    let unreported = i128::from(truth.beyond + truth.unbounded);
-                    let debt = if crashed { unreported } else { 0 };
-                    let refunds = i128::from(truth.refunded) - i128::from(refunded);
-                    let settled = truth.settled;
-                    if settled - i128::from(truth.refunded) > reported - i128::from(refunded) + open + debt
-                        || reported > settled
-                        || refunds < 0
-                    {
-                        let told = format!("{reported} reported, {refunded} refunded, {open} open");
-                        return Err(format!("{key}, window {number}: {told}; in truth {truth:?}"));
-                    }
-                }
-            }
         }
         Ok(())
     }

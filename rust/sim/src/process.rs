@@ -12,7 +12,7 @@ use crate::world::{Checked, Event, World};
 /// `on failure deny` takes nothing on a word that is older, nor does anybody of a rolling window.
 const OLDEST_WORD: u64 = 10 * SECOND;
 /// A call that waited so often is denied.
-const TRIES: u64 = 40;
+const TRIES: u64 = 10;
 
 /// One incarnation of a process.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub(crate) struct Process {
     pub(crate) ids: Vec<AccountId>,
     pub(crate) terms: Vec<Terms>,
     pub(crate) open: BTreeSet<u64>,
+    /// Charged for runs that were suspended elsewhere: account, window, how much.
+    pub(crate) charged: Vec<(usize, i64, u64)>,
     /// When the last request was sent that was answered, by the clock that never goes back.
     pub(crate) word: Option<u64>,
     pub(crate) exchange: u64,
@@ -121,6 +123,7 @@ impl World {
             ids,
             terms,
             open: BTreeSet::new(),
+            charged: Vec::new(),
             word: None,
             exchange: 0,
             answered: true,
@@ -212,8 +215,9 @@ impl World {
             _ => Ending::AtOnce,
         };
         let mut parts = Vec::new();
+        let skips = if self.random.chance(100) { 0 } else { self.scenario.skips };
         for subject in 0..self.scenario.subjects.len() {
-            if subject > 0 && self.random.chance(300) {
+            if subject > 0 && self.random.chance(skips) {
                 continue;
             }
             let this = &self.processes[process];
@@ -258,7 +262,8 @@ impl World {
                     this.books.need(part.id, part.amount);
                 }
             }
-            let (process, wait) = (call.process, self.random.between(5, 80) * MILLISECOND);
+            let (process, most) = (call.process, 30 * call.tries);
+            let wait = self.random.between(5, most) * MILLISECOND;
             self.figures.waits += 1;
             self.after(wait, Event::Again(number));
             self.schedule(process);

@@ -3,19 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use policy_core::store::{
-    Operation, Order, Reply, Request, RowKey, Rows, Shown, apply_with, create, describe_row, keys, operate,
-    operation_keys,
+    Answer, Operated, Operation, Order, Refusal, Reply, Request, RowKey, Rows, Shown, apply_with, create,
+    describe_row, keys, operate_with, operation_keys,
 };
 
+use crate::random::Random;
 use crate::scenario::{Broken, SECOND};
-use crate::shadow::{Granted, QUARANTINE, Shadow};
+use crate::shadow::{Before, Granted, QUARANTINE, Shadow, WrittenOff};
 
 /// What one transaction changed, to be taken back by a power cut.
 #[derive(Clone, Debug)]
 struct Undo {
     at: u64,
     rows: Vec<(RowKey, Option<Vec<u8>>)>,
-    shadow: Shadow,
+    shadow: Before,
     quiet_until: u64,
     node: u128,
     seq: u64,
@@ -55,6 +56,10 @@ pub(crate) struct Server {
     given: BTreeMap<(u128, u64), Reply>,
     pub(crate) wiped: bool,
     orders: u64,
+    /// Rows that something else has changed: as they were, and as they are.
+    damaged: BTreeMap<RowKey, (Vec<u8>, Vec<u8>)>,
+    /// What an operator was answered that must not be.
+    wrong: Option<String>,
 }
 
 impl Server {
@@ -77,6 +82,8 @@ impl Server {
             given: BTreeMap::new(),
             wiped: false,
             orders: 0,
+            damaged: BTreeMap::new(),
+            wrong: None,
         }
     }
 
@@ -130,10 +137,13 @@ impl Server {
         nonce: u64,
     ) -> Result<(Reply, Vec<(String, Granted)>), String> {
         let flaw = if let Broken::Store(flaw) = self.broken { Some(flaw) } else { None };
+        if let Some(wrong) = self.wrong.take() {
+            return Err(wrong);
+        }
         let mut rows = self.load(keys(request));
         let clock = self.clock(now);
         let reply = apply_with(request, now.saturating_add_signed(self.offset), nonce, &mut rows, flaw);
-        let shadow = if self.relaxed { self.shadow.clone() } else { Shadow::default() };
+        let shadow = self.relaxed.then(|| self.shadow.before(request));
         let quiet_until = self.quiet_until;
         let before = self.commit(&rows);
         let known = self.given.get(&(request.node, request.seq));
@@ -143,9 +153,6 @@ impl Server {
             self.shadow.tick(clock);
         }
         match &reply {
-            Reply::Done { items, .. } if items.iter().any(|answer| answer.refused.is_some()) => {
-                return Err(format!("a good account was refused: {items:?}"));
-            }
             Reply::Done { items, .. } if !repeated => {
                 if known.is_some() && !request.is_blank() {
                     return Err("a request was done twice".to_owned());
@@ -153,9 +160,9 @@ impl Server {
                 if self.forgotten.contains(&request.seen) {
                     return Err("a loss was not noticed".to_owned());
                 }
+                self.check_refusals(request, items)?;
                 let grants = self.shadow.done(request, clock, items)?;
-                let names = request.items.iter().map(|item| item.account.as_str().to_owned());
-                granted.extend(names.zip(grants).filter(|(_, granted)| granted.amount > 0));
+                granted.extend(grants.into_iter().filter(|(_, granted)| granted.amount > 0));
                 if !granted.is_empty() && clock < self.quiet_until {
                     return Err("a grant too soon after a loss".to_owned());
                 }
@@ -164,16 +171,22 @@ impl Server {
                 }
             }
             Reply::Reassert { .. } if !repeated => self.note_epoch(&before, clock),
-            Reply::Malformed { why, .. } => return Err(format!("a good request was refused: {why}")),
+            Reply::Malformed { why, .. } if !(before.is_empty() && self.cannot_read(request)) => {
+                return Err(format!("a good request was refused: {why}"));
+            }
             _ => {}
         }
-        if !matches!(reply, Reply::Stale { .. } | Reply::Fenced { .. }) {
+        if !matches!(reply, Reply::Stale { .. } | Reply::Fenced { .. } | Reply::Malformed { .. }) {
             self.given.insert((request.node, request.seq), reply.clone());
         }
         if !self.wiped {
-            self.shadow.compare(request.items.iter().map(|item| &item.account), &self.rows, clock)?;
+            let accounts = request.items.iter().map(|item| &item.account);
+            let whole = accounts.filter(|account| !self.damaged.contains_key(&RowKey::account(account)));
+            self.shadow.compare(whole, &self.rows, clock)?;
         }
-        if self.relaxed && !before.is_empty() {
+        if let Some(shadow) = shadow
+            && !before.is_empty()
+        {
             let (node, seq, granted) = (request.node, request.seq, granted.clone());
             let nonce = if matches!(reply, Reply::Done { .. }) { nonce } else { 0 };
             self.remember(
@@ -205,27 +218,88 @@ impl Server {
         }
     }
 
-    /// An operator acts; that is always written through.
-    pub(crate) fn operate(&mut self, now: u64, operation: Operation) {
+    /// An operator acts; that is always written through. The answer is what was written off, if it was done.
+    pub(crate) fn operate(&mut self, now: u64, operation: Operation) -> Option<Vec<WrittenOff>> {
         self.orders += 1;
         let id = format!("order-{}", self.orders);
         let order = Order { id, who: "sim".to_owned(), why: "chaos".to_owned(), operation };
         let mut rows = self.load(operation_keys(&order));
         let clock = self.clock(now);
-        let done = operate(&order, now.saturating_add_signed(self.offset), &mut rows);
+        let flaw = if let Broken::Store(flaw) = self.broken { Some(flaw) } else { None };
+        let done = operate_with(&order, now.saturating_add_signed(self.offset), &mut rows, flaw);
         self.commit(&rows);
+        if let (Operation::Adjust { account, delta }, Operated::Done | Operated::Ended) =
+            (&order.operation, &done)
+            && (done == Operated::Ended) != self.shadow.is_vain(account, clock, *delta)
+        {
+            self.wrong = Some(format!("{account}: a correction by {delta} is {done:?}"));
+        }
+        if done != Operated::Done {
+            return None;
+        }
         self.undo.clear();
         self.shadow.tick(clock);
-        if done == policy_core::store::Operated::Done {
-            match &order.operation {
-                Operation::Adjust { account, delta } => self.shadow.adjust(account, clock, *delta),
-                Operation::Pin { account, max } => {
-                    self.shadow.accounts.entry(account.clone()).or_default().pinned = *max;
-                }
-                Operation::WriteOff { .. } | Operation::DropRun { .. } => {}
-                Operation::Restarted => self.quiet_until = clock + QUARANTINE,
+        match &order.operation {
+            Operation::Adjust { account, delta } => self.shadow.adjust(account, clock, *delta),
+            Operation::Pin { account, max } => {
+                self.shadow.accounts.entry(account.clone()).or_default().pinned = *max;
+            }
+            Operation::WriteOff { account, node } => {
+                return Some(self.shadow.write_off(account, *node, clock));
+            }
+            Operation::DropRun { .. } => {}
+            Operation::Restarted => self.quiet_until = clock + QUARANTINE,
+        }
+        Some(Vec::new())
+    }
+
+    // -- rows that something else changes ----------------------------------------------------------
+
+    /// Changes bytes of one row; which one.
+    pub(crate) fn damage(&mut self, random: &mut Random) -> Option<RowKey> {
+        let rows = self.rows.keys().filter(|key| !key.as_str().starts_with(RowKey::AUDITS));
+        let rows: Vec<_> = rows.filter(|key| !self.damaged.contains_key(key)).cloned().collect();
+        let key = (!rows.is_empty()).then(|| rows[random.below(rows.len() as u64) as usize].clone())?;
+        let good = self.rows.get(&key)?.clone();
+        let mut bad = good.clone();
+        let place = random.below(bad.len() as u64) as usize;
+        bad[place] ^= 1 << random.below(8);
+        if random.chance(200) {
+            bad.truncate(place);
+        }
+        self.rows.insert(key.clone(), bad.clone());
+        self.damaged.insert(key.clone(), (good, bad));
+        Some(key)
+    }
+
+    /// Puts back what was there: nothing else was written to these rows.
+    pub(crate) fn mend(&mut self) -> Result<(), String> {
+        for (key, (good, bad)) in std::mem::take(&mut self.damaged) {
+            if self.rows.insert(key.clone(), good) != Some(bad) {
+                return Err(format!("the damaged row {key:?} was overwritten"));
             }
         }
+        Ok(())
+    }
+
+    /// Whether no request of this node can be done.
+    fn cannot_read(&self, request: &Request) -> bool {
+        let rows = [RowKey::meta(), RowKey::node(request.node)];
+        rows.iter().any(|row| self.damaged.contains_key(row))
+    }
+
+    /// What is about a damaged row is refused, and nothing else.
+    fn check_refusals(&self, request: &Request, answers: &[Answer]) -> Result<(), String> {
+        let items = request.items.iter().map(|item| &item.account);
+        let accounts = items.chain(request.claims.iter().map(|claim| &claim.account));
+        for (account, answer) in accounts.zip(answers) {
+            let rows = [RowKey::account(account), RowKey::lease(request.node, account)];
+            let is_damaged = rows.iter().any(|row| self.damaged.contains_key(row));
+            if answer.refused != is_damaged.then_some(Refusal::Damaged) {
+                return Err(format!("{account}: damaged {is_damaged}, and the answer is {answer:?}"));
+            }
+        }
+        Ok(())
     }
 
     /// The power goes: a relaxed store loses up to a second of what it acknowledged.
@@ -239,7 +313,7 @@ impl Server {
                     None => self.rows.remove(&key),
                 };
             }
-            self.shadow = undo.shadow;
+            self.shadow.put_back(undo.shadow);
             self.quiet_until = undo.quiet_until;
             self.given.remove(&(undo.node, undo.seq));
             if undo.nonce != 0 {

@@ -6,85 +6,42 @@ use std::collections::BTreeMap;
 use policy_core::store::{AccountKey, Answer, Claim, Item, Kind, Request, RowKey, Shown, describe_row};
 
 use crate::scenario::SECOND;
+use crate::window::{Window, has_begun, number};
 
-/// One window.
+/// As many windows are kept.
+const KEPT: usize = 8;
+
 #[derive(Clone, Debug)]
-pub(crate) struct Window {
-    kind: Kind,
-    /// Node: granted in all, reported in all.
-    pub(crate) shares: BTreeMap<u128, (u64, u64)>,
-    /// Node: what of that counts as leased.
-    out: BTreeMap<u128, u64>,
-    /// When it counts from, how much.
-    reports: Vec<(u64, u64)>,
-    refunded: u64,
-    adjusted: i64,
-    base: u64,
-    pub(crate) extra: u64,
-    raises: u64,
-}
-
-impl Window {
-    fn new(kind: Kind, base: u64) -> Self {
-        let (shares, out, reports) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        Self { kind, shares, out, reports, refunded: 0, adjusted: 0, base, extra: 0, raises: 0 }
-    }
-
-    pub(crate) fn open(&self) -> u64 {
-        self.out.values().sum()
-    }
-
-    /// In a rolling window, what nodes that fell silent have counts as spent then.
-    fn expire(&mut self, heard: &BTreeMap<u128, u64>, awake: u64, now: u64) {
-        if !matches!(self.kind, Kind::Rolling { .. }) {
-            return;
-        }
-        for (node, amount) in self.out.clone() {
-            let silent = heard.get(&node).copied().unwrap_or(0).max(awake) + 20 * SECOND;
-            if silent < now {
-                self.out.remove(&node);
-                self.report(now, std::iter::once((silent, amount)));
-            }
-        }
-    }
-
-    /// Reported in all and refunded, if it is not a rolling window.
-    pub(crate) fn reported(&self) -> Option<(u64, u64)> {
-        let all = self.reports.iter().map(|(_, amount)| amount).sum();
-        (!matches!(self.kind, Kind::Rolling { .. })).then_some((all, self.refunded))
-    }
-
-    fn report(&mut self, now: u64, parts: impl Iterator<Item = (u64, u64)>) {
-        for part in parts {
-            self.reports.push(part);
-            if let Kind::Rolling { ns } = self.kind {
-                self.reports.retain(|(at, _)| is_live(ns, now, *at));
-            }
-        }
-    }
-
-    fn spent(&self, now: u64) -> u64 {
-        let reports = self.reports.iter();
-        match self.kind {
-            Kind::Rolling { ns } => {
-                let live = reports.filter(|(at, _)| is_live(ns, now, *at));
-                live.map(|(_, amount)| amount).sum()
-            }
-            _ => reports.map(|(_, amount)| amount).sum::<u64>().saturating_sub(self.refunded),
-        }
-    }
-}
-
-fn is_live(ns: u64, now: u64, at: u64) -> bool {
-    let width = ns.div_ceil(60);
-    now / width <= at / width + 60
-}
-
-#[derive(Clone, Debug, Default)]
 pub(crate) struct Account {
     pub(crate) pinned: Option<u64>,
-    pub(crate) windows: BTreeMap<i64, Window>,
-    pub(crate) heard: BTreeMap<u128, u64>,
+    /// All that ever were. The rows keep those from `first` on.
+    windows: BTreeMap<i64, Window>,
+    first: i64,
+    heard: BTreeMap<u128, u64>,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self { pinned: None, windows: BTreeMap::new(), first: i64::MIN, heard: BTreeMap::new() }
+    }
+}
+
+/// What an operator wrote off.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WrittenOff {
+    pub(crate) node: u128,
+    pub(crate) window: i64,
+    pub(crate) amount: u64,
+    /// What the node had reported there before.
+    pub(crate) reported: u64,
+}
+
+/// What was, of some accounts.
+#[derive(Clone, Debug)]
+pub(crate) struct Before {
+    accounts: BTreeMap<AccountKey, Option<Account>>,
+    seen: u64,
+    awake: u64,
 }
 
 /// The ledger.
@@ -93,10 +50,6 @@ pub(crate) struct Shadow {
     pub(crate) accounts: BTreeMap<AccountKey, Account>,
     seen: u64,
     awake: u64,
-}
-
-pub(crate) const fn number(kind: Kind) -> i64 {
-    if let Kind::Calendar { id, .. } = kind { id } else { 0 }
 }
 
 /// A part of the bound that a grant was made under.
@@ -115,12 +68,82 @@ impl Account {
         }
     }
 
+    /// The windows that the rows keep.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = (&i64, &Window)> {
+        self.windows.range(self.first..)
+    }
+
+    fn kept_at(&self, kind: Kind) -> Option<&Window> {
+        self.windows.get(&number(kind)).filter(|_| number(kind) >= self.first)
+    }
+
+    /// Whether a window is not kept and will not be made: eight are, all later; or eight that have not begun.
+    fn is_full_for(&self, kind: Kind, now: u64) -> bool {
+        let place = number(kind);
+        if self.kept_at(kind).is_some() {
+            return false;
+        }
+        let begun = has_begun(kind, now);
+        let alike = self.kept().filter(|(_, window)| has_begun(window.kind, now) == begun).count();
+        alike >= KEPT && (!begun || self.kept().all(|(id, _)| *id > place))
+    }
+
+    /// Of the windows that have begun the eight latest are kept. Nothing of an earlier one is open any more.
+    fn forget(&mut self, now: u64) {
+        let begun = self.kept().filter(|(_, window)| has_begun(window.kind, now));
+        let begun: Vec<_> = begun.map(|(id, _)| *id).collect();
+        if begun.len() > KEPT {
+            self.first = begun[begun.len() - KEPT];
+            for window in self.windows.range_mut(..self.first).map(|(_, window)| window) {
+                window.out.clear();
+                window.shares.clear();
+            }
+        }
+    }
+
+    /// What is said of a window that is not kept: its debt is of the oldest that is. Nothing is granted.
+    fn late(&mut self, item: &Item, max: u64, now: u64, answer: &Answer) -> Result<Granted, String> {
+        let place = number(item.kind);
+        let oldest = self.windows.range_mut(self.first..).next().filter(|(id, _)| **id > place);
+        if let Some((_, oldest)) = oldest {
+            oldest.late += item.debt;
+            self.forget(now);
+        }
+        if *answer != (Answer { max, ..Answer::default() }) {
+            return Err(format!("{}: {answer:?} of a window that is not kept", item.account));
+        }
+        Ok(Granted { window: place, amount: 0, most: 0 })
+    }
+
+    /// Debt of all earlier windows.
     fn carried(&self, number: i64) -> u64 {
-        let Some((earlier, window)) = self.windows.range(..number).next_back() else { return 0 };
-        let spent = i128::from(window.spent(0)) + i128::from(self.carried(*earlier));
+        let late = self.windows[&number].late;
+        let earlier = self.windows.range(..number).next_back();
+        late + earlier.map_or(0, |(earlier, _)| self.debt(*earlier, number))
+    }
+
+    /// What a window leaves to a later one.
+    fn debt(&self, number: i64, later: i64) -> u64 {
+        let window = &self.windows[&number];
+        let spent = i128::from(window.spent(0)) + i128::from(self.carried(number));
         let spent = (spent + i128::from(window.adjusted)).max(0);
-        let paid = u128::from(window.extra) + u128::from(window.base) * (number - earlier) as u128;
+        let paid = u128::from(window.extra) + u128::from(window.base) * (later - number) as u128;
         (spent - paid as i128).max(0) as u64
+    }
+
+    /// An operator changes what is spent of the latest window.
+    fn adjust(&mut self, now: u64, delta: i64) {
+        let Some(latest) = self.latest(now) else { return };
+        let spent = self.stands(latest, now).0;
+        if let Some(window) = self.windows.get_mut(&latest) {
+            match (window.kind, u64::try_from(delta)) {
+                (Kind::Rolling { .. }, Ok(more)) => window.report(now, std::iter::once((now, more))),
+                (Kind::Rolling { .. }, Err(_)) => window.take_out(now, delta.unsigned_abs()),
+                // Nothing that was not spent is given back.
+                _ => window.adjusted += delta.max(-spent.cast_signed()),
+            }
+        }
+        self.forget(now);
     }
 
     /// Spent in all, and that with what may still be.
@@ -131,10 +154,16 @@ impl Account {
         (spent.max(0) as u64, (spent + i128::from(window.open())).max(0) as u64)
     }
 
+    /// What others have leased who were not heard of for half a minute.
+    fn silent(&self, node: u128, number: i64, now: u64) -> u64 {
+        let heard = |one: &u128| self.heard.get(one).copied().unwrap_or(0) + 30 * SECOND;
+        let others = self.windows[&number].out.iter().filter(|(one, _)| **one != node && heard(one) < now);
+        others.map(|(_, amount)| amount).sum()
+    }
+
     /// The latest window that has begun, to five minutes.
     pub(crate) fn latest(&self, now: u64) -> Option<i64> {
-        let begun = |kind| !matches!(kind, Kind::Calendar { start, .. } if start > now + 300 * SECOND);
-        self.windows.iter().rev().find(|(_, window)| begun(window.kind)).map(|(id, _)| *id)
+        self.windows.iter().rev().find(|(_, window)| has_begun(window.kind, now)).map(|(id, _)| *id)
     }
 
     fn window(&mut self, kind: Kind, max: u64) -> &mut Window {
@@ -151,8 +180,11 @@ impl Shadow {
     fn item(&mut self, node: u128, now: u64, item: &Item, answer: &Answer) -> Result<Granted, String> {
         let account = self.accounts.entry(item.account.clone()).or_default();
         account.hear(node, self.awake, now);
-        let max = account.pinned.map_or(item.max, |pinned| pinned.min(item.max));
-        let place = number(item.kind);
+        let pinned = account.pinned.unwrap_or(u64::MAX);
+        let (place, max) = (number(item.kind), item.max.min(pinned));
+        if account.is_full_for(item.kind, now) {
+            return account.late(item, max, now, answer);
+        }
         let latest = account.latest(now).is_none_or(|latest| latest <= place);
         let window = account.window(item.kind, max);
         if latest {
@@ -182,7 +214,9 @@ impl Shadow {
         if item.closing && share.0 == share.1 {
             window.shares.remove(&node);
         }
-        let most = window.base + window.extra;
+        // What is pinned is the most, whatever people raise.
+        let most = (window.base + window.extra).min(pinned);
+        account.forget(now);
         let (spent, used) = account.stands(place, now);
         if answer.granted > 0 && used > most {
             let granted = answer.granted;
@@ -192,17 +226,34 @@ impl Shadow {
             let (own, leased) = (answer.spent, answer.leased);
             return Err(format!("{}: told {own} spent, {leased} leased; not {spent}, {used}", item.account));
         }
+        let silent = account.silent(node, place, now);
+        if answer.silent != silent {
+            return Err(format!("{}: {} silent, not {silent}", item.account, answer.silent));
+        }
+        if answer.max != most {
+            return Err(format!("{}: told a bound of {}, not {most}", item.account, answer.max));
+        }
         Ok(Granted { window: place, amount: answer.granted, most })
     }
 
     fn claim(&mut self, node: u128, now: u64, claim: &Claim) {
+        let known = self.accounts.get(&claim.account).and_then(|account| account.kept_at(claim.kind));
+        let has = known.and_then(|window| window.shares.get(&node)).is_some_and(|(granted, _)| *granted > 0);
+        if claim.granted == 0 && !has {
+            // It only asks whether the account can be read.
+            return;
+        }
         let account = self.accounts.entry(claim.account.clone()).or_default();
         account.hear(node, self.awake, now);
+        if account.is_full_for(claim.kind, now) {
+            return;
+        }
         let base = account.windows.last_key_value().map_or(u64::MAX >> 11, |(_, window)| window.base);
         let window = account.window(claim.kind, base);
         let before = window.shares.insert(node, (claim.granted, claim.reported)).unwrap_or_default();
         window.out.insert(node, claim.granted - claim.reported);
         window.report(now, std::iter::once((now, claim.reported.saturating_sub(before.1))));
+        account.forget(now);
     }
 
     /// The store's clock, whenever something is written down. Nobody is silent while the store hears nobody.
@@ -216,30 +267,74 @@ impl Shadow {
         }
     }
 
-    /// A request that was done.
+    /// A request that was done, but for what was refused of it. The answer is what was granted.
     pub(crate) fn done(
         &mut self,
         request: &Request,
         now: u64,
         answers: &[Answer],
-    ) -> Result<Vec<Granted>, String> {
-        for claim in &request.claims {
-            self.claim(request.node, now, claim);
+    ) -> Result<Vec<(String, Granted)>, String> {
+        for (claim, answer) in request.claims.iter().zip(answers) {
+            if answer.refused.is_none() {
+                self.claim(request.node, now, claim);
+            }
         }
-        let pairs = request.items.iter().zip(answers);
-        pairs.map(|(item, answer)| self.item(request.node, now, item, answer)).collect()
+        let pairs = request.items.iter().zip(answers).filter(|(_, answer)| answer.refused.is_none());
+        let granted = pairs.map(|(item, answer)| {
+            let granted = self.item(request.node, now, item, answer)?;
+            Ok((item.account.as_str().to_owned(), granted))
+        });
+        granted.collect()
     }
 
     pub(crate) fn adjust(&mut self, key: &AccountKey, now: u64, delta: i64) {
-        let Some(account) = self.accounts.get_mut(key) else { return };
-        let Some(latest) = account.latest(now) else { return };
-        let spent = account.stands(latest, now).0;
-        if let Some(window) = account.windows.get_mut(&latest) {
-            match (window.kind, u64::try_from(delta)) {
-                (Kind::Rolling { .. }, Ok(more)) => window.report(now, std::iter::once((now, more))),
-                // Nothing that was not spent is given back.
-                _ => window.adjusted += delta.max(-spent.cast_signed()),
+        if let Some(account) = self.accounts.get_mut(key) {
+            account.adjust(now, delta);
+        }
+    }
+
+    /// Whether a correction would change nothing: all that counts of a window that has ended is its debt.
+    pub(crate) fn is_vain(&self, key: &AccountKey, now: u64, delta: i64) -> bool {
+        let Some(mut account) = self.accounts.get(key).cloned() else { return false };
+        let Some(latest) = account.latest(now) else { return false };
+        let has_ended = matches!(account.windows[&latest].kind, Kind::Calendar { end, .. } if end <= now);
+        let before = account.debt(latest, latest + 1);
+        account.adjust(now, delta);
+        has_ended && account.debt(latest, latest + 1) == before
+    }
+
+    /// What nodes have leased that were not heard of for a minute does not count, until they are.
+    pub(crate) fn write_off(&mut self, key: &AccountKey, node: Option<u128>, now: u64) -> Vec<WrittenOff> {
+        let mut written = Vec::new();
+        let Some(account) = self.accounts.get_mut(key) else { return written };
+        let heard = &account.heard;
+        let is_gone = |one: &u128| heard.get(one).is_none_or(|heard| heard + 60 * SECOND < now);
+        for (id, window) in &mut account.windows {
+            let gone = window.out.keys().filter(|one| node.is_none_or(|node| node == **one) && is_gone(one));
+            for node in gone.copied().collect::<Vec<_>>() {
+                let amount = window.out.remove(&node).unwrap_or(0);
+                let reported = window.shares.get(&node).map_or(0, |(_, reported)| *reported);
+                written.push(WrittenOff { node, window: *id, amount, reported });
             }
+        }
+        written
+    }
+
+    /// What a request can change, to be put back.
+    pub(crate) fn before(&self, request: &Request) -> Before {
+        let items = request.items.iter().map(|item| &item.account);
+        let keys = items.chain(request.claims.iter().map(|claim| &claim.account));
+        let accounts = keys.map(|key| (key.clone(), self.accounts.get(key).cloned())).collect();
+        Before { accounts, seen: self.seen, awake: self.awake }
+    }
+
+    pub(crate) fn put_back(&mut self, before: Before) {
+        (self.seen, self.awake) = (before.seen, before.awake);
+        for (key, account) in before.accounts {
+            match account {
+                Some(account) => self.accounts.insert(key, account),
+                None => self.accounts.remove(&key),
+            };
         }
     }
 
@@ -265,8 +360,7 @@ impl Shadow {
                 .map(|shown| (shown.id, shown.spent, shown.spent + shown.leased, shown.extra))
                 .collect();
             let ours: Vec<_> = account
-                .windows
-                .iter()
+                .kept()
                 .map(|(id, window)| {
                     let (spent, used) = account.stands(*id, now);
                     (*id, spent, used, window.extra)

@@ -18,8 +18,13 @@ pub(crate) struct Bills {
     pub(crate) allowed: u64,
     /// Taken without a lease, as `on failure allow` may. Whatever comes of it, so much more may be billed.
     pub(crate) unbounded: u64,
-    /// Grants that the store forgot and nobody could tell it again.
+    /// Grants that the store forgot and nobody could tell it again, or that an operator wrote off although
+    /// they may have been spent.
     pub(crate) forgotten: u64,
+    /// What operators wrote off.
+    pub(crate) written_off: u64,
+    /// What operators took out of what was spent: (when, how much).
+    corrected: Vec<(u64, u64)>,
 }
 
 /// All bills: account (its name), window.
@@ -40,6 +45,10 @@ impl Bills {
         self.billed += amount;
     }
 
+    pub(crate) fn correct(&mut self, now: u64, amount: u64) {
+        self.corrected.push((now, amount));
+    }
+
     pub(crate) fn refund(&mut self, amount: u64) {
         self.refunded += amount;
     }
@@ -51,12 +60,13 @@ impl Bills {
 
     /// By how much a window is over; `since`: the first instant that still counts, of a rolling one.
     pub(crate) fn over(&self, since: Option<u64>) -> u64 {
-        let within = |parts: &[(u64, u64)], all: u64| match since {
-            Some(since) => parts.iter().filter(|(at, _)| *at > since).map(|(_, amount)| amount).sum(),
-            None => all,
+        let later = |parts: &[(u64, u64)], since: u64| -> u64 {
+            parts.iter().filter(|(at, _)| *at > since).map(|(_, amount)| amount).sum()
         };
+        let within = |parts: &[(u64, u64)], all: u64| since.map_or(all, |since| later(parts, since));
         let billed = within(&self.bills, self.billed);
-        let most = self.allowed + self.forgotten + self.unbounded + within(&self.excess, self.beyond);
+        let beyond = within(&self.excess, self.beyond) + later(&self.corrected, since.unwrap_or(0));
+        let most = self.allowed + self.forgotten + self.unbounded + beyond;
         billed.saturating_sub(most)
     }
 }

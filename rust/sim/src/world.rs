@@ -26,7 +26,9 @@ pub(crate) enum Event {
     Unanswered { process: usize, exchange: u64 },
     Adopt { process: usize, subject: usize },
     Reopen { process: usize, subject: usize },
+    Resume(u64),
     Mishap,
+    Mend,
     StoreUp { told: Option<Box<Loss>> },
     Recovered(Box<Loss>),
     Calm,
@@ -132,7 +134,9 @@ impl World {
             Event::Unanswered { process, exchange } => self.unanswered(process, exchange),
             Event::Adopt { process, subject } => self.adopt(process, subject),
             Event::Reopen { process, subject } => self.reopen(process, subject),
+            Event::Resume(call) => self.resume(call),
             Event::Mishap => self.mishap(),
+            Event::Mend => self.server.mend(),
             Event::StoreUp { told } => {
                 self.server.up = true;
                 if let Some(loss) = told {
