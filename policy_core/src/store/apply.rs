@@ -92,7 +92,7 @@ impl<'a> Transaction<'a> {
         };
         let now = now.max(meta.now);
         let written = meta.now;
-        let is_changed = meta.tick(now);
+        let is_changed = meta.tick(now, bug);
         let node = Node::load(&RowKey::node(request.node), rows)?.unwrap_or_else(Node::unknown);
         Ok(Some(Self { request, now, nonce, bug, meta, written, is_changed, node }))
     }

@@ -40,6 +40,8 @@ pub enum Flaw {
     ReturnIgnored,
     /// A debt that is reported for a window that is not kept any more is dropped.
     LateDebtLost,
+    /// A quarantine goes on while nobody can be heard of.
+    QuarantineRuns,
     /// A damaged row of an account counts as none.
     DamagedIsBlank,
 }
@@ -47,7 +49,7 @@ pub enum Flaw {
 impl Flaw {
     /// Every flaw.
     #[cfg(feature = "flaws")]
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::RepeatDone,
         Self::StaleDone,
         Self::LedgerMade,
@@ -64,6 +66,7 @@ impl Flaw {
         Self::WriteOffHeard,
         Self::ReturnIgnored,
         Self::LateDebtLost,
+        Self::QuarantineRuns,
         Self::DamagedIsBlank,
     ];
 }

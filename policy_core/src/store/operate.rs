@@ -123,7 +123,7 @@ fn attempt(order: &Order, now: u64, rows: &mut Rows, bug: Bug) -> Result<Operate
         return Ok(if before.order == *order { Operated::Before } else { Operated::Taken });
     }
     let now = now.max(meta.now);
-    meta.tick(now);
+    meta.tick(now, bug);
     match &order.operation {
         Operation::Adjust { account: name, delta } => {
             let Some(mut account) = Account::load(&RowKey::account(name), rows)? else {

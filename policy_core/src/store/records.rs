@@ -1,6 +1,8 @@
 //! The rows about the ledger, its nodes and their leases. (Accounts have a file of their own.)
 
+use super::apply::QUARANTINE;
 use super::code::{Reader, Writer};
+use super::flaw::{Bug, Flaw};
 use super::message::Reply;
 use super::rows::{RowKey, Rows};
 
@@ -58,11 +60,15 @@ pub(super) const QUIET: u64 = 10_000_000_000;
 const GRAIN: u64 = 100_000_000;
 
 impl Meta {
-    /// Time goes on, never back. Whether that is to be written down.
-    pub(super) const fn tick(&mut self, now: u64) -> bool {
+    /// Time goes on, never back. Whether that is to be written down. While the store was away, or its clock
+    /// jumped, nobody could say again what it holds: a quarantine that was under way begins anew.
+    pub(super) fn tick(&mut self, now: u64, bug: Bug) -> bool {
         let passed = now.saturating_sub(self.now);
         if passed > QUIET {
             self.awake = now;
+            if self.quarantined_until > self.now && !bug.is(Flaw::QuarantineRuns) {
+                self.quarantined_until = now.saturating_add(QUARANTINE);
+            }
         }
         if passed >= GRAIN {
             self.now = now;

@@ -150,7 +150,7 @@ impl Server {
         let repeated = known.is_some_and(|known| *known == reply);
         let mut granted = Vec::new();
         if !before.is_empty() {
-            self.shadow.tick(clock);
+            self.shadow.tick(clock, &mut self.quiet_until);
         }
         match &reply {
             Reply::Done { items, .. } if !repeated => {
@@ -238,7 +238,7 @@ impl Server {
             return None;
         }
         self.undo.clear();
-        self.shadow.tick(clock);
+        self.shadow.tick(clock, &mut self.quiet_until);
         match &order.operation {
             Operation::Adjust { account, delta } => self.shadow.adjust(account, clock, *delta),
             Operation::Pin { account, max } => {

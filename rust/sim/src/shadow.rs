@@ -256,11 +256,15 @@ impl Shadow {
         account.forget(now);
     }
 
-    /// The store's clock, whenever something is written down. Nobody is silent while the store hears nobody.
-    pub(crate) const fn tick(&mut self, now: u64) {
+    /// The store's clock, whenever something is written down. Nobody is silent while the store hears nobody,
+    /// nor can anybody say then what it holds.
+    pub(crate) const fn tick(&mut self, now: u64, quiet_until: &mut u64) {
         let passed = now.saturating_sub(self.seen);
         if passed > 10 * SECOND {
             self.awake = now;
+            if *quiet_until > self.seen {
+                *quiet_until = now + QUARANTINE;
+            }
         }
         if passed >= SECOND / 10 {
             self.seen = now;
