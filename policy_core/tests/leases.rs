@@ -51,6 +51,23 @@ fn a_lease_is_waited_for_and_then_spent() {
 }
 
 #[test]
+fn a_person_may_take_longer_than_a_lease() {
+    let ask = Enforced::Rule { on: Select::AnyTool, when: None, then: Else::Escalate("leads") };
+    let limit = limit_on(USER, vec![(TOOL_CALLS, 5)], Else::Stop("over"));
+    let mut policy = vocabulary().with("u", limit).with("ask", ask);
+    policy.queues[0].1 = 3600 * SECOND;
+    let (mut ledger, books) = (Ledger::new(), leased(1));
+    let mut run = policy.run_in(&books, &FOR_USER);
+    let call = ask_tool(&mut run, 0, None, "look").call;
+    run.answer(600 * SECOND, 1, true).unwrap();
+    // Nothing was leased so far, or it was given back: that is no reason to refuse.
+    let waits = ask_tool(&mut run, 600 * SECOND, call, "look");
+    assert_eq!((waits.outcome, by(&waits, &run).as_str()), (Outcome::Wait, "lease"));
+    say(&mut ledger, &books, 600_001);
+    assert_eq!(ask_tool(&mut run, 601 * SECOND, call, "look").outcome, Outcome::Allow);
+}
+
+#[test]
 fn nodes_share_one_bound() {
     let policy = vocabulary().with("u", limit_on(USER, vec![(MODEL_CALLS, 2)], Else::Deny));
     let mut ledger = Ledger::new();

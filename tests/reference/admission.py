@@ -253,7 +253,7 @@ def without_room(run: Run, call: Call, names: list, usable: list, filtered: list
     found = [limits.in_the_way(run, wanted(run, call, model, least), set()) for model, least, _ in usable]
     blocking = list(dict.fromkeys(line for lines, _ in found for line in lines))
     if any(worst_room < FULL for _, worst_room in found) and may_wait(run, call):
-        return run.built_in("model call", "holds", "wait", wait_ns=WAIT, call=call.number, **extra)
+        return wait(run, call, **extra)
     wrapped = limits.wrapping(blocking)
     relaxed = {line.wrapping for line in wrapped}
     for model, least, cap in usable if relaxed else []:
@@ -263,7 +263,7 @@ def without_room(run: Run, call: Call, names: list, usable: list, filtered: list
             return allow_model(run, call, model, output, extra | {"wrap_up": True}, wrapped)
     again = [limits.in_the_way(run, wanted(run, call, model, least), relaxed) for model, least, _ in usable]
     if relaxed and any(worst_room < FULL for _, worst_room in again) and may_wait(run, call):
-        return run.built_in("model call", "holds", "wait", wait_ns=WAIT, call=call.number, **extra)
+        return wait(run, call, **extra)
     votes = limit_votes(run, blocking, call)
     votes = votes or [by_condition(run, each, NO, call, call.ask) for each in filtered]
     if votes:
@@ -275,7 +275,14 @@ def without_room(run: Run, call: Call, names: list, usable: list, filtered: list
 
 def may_wait(run: Run, call: Call) -> bool:
     """Whether the call may wait once more for what others hold."""
-    return run.now - call.first_asked + WAIT <= LONGEST_WAIT and run.fits_time(WAIT)
+    since = run.now if call.waiting is None else call.waiting
+    return run.now - since + WAIT <= LONGEST_WAIT and run.fits_time(WAIT)
+
+
+def wait(run: Run, call: Call, **fields: Any) -> dict:
+    """Ask again later: only holds are in the way."""
+    call.waiting = run.now if call.waiting is None else call.waiting
+    return run.built_in(f"{call.point} call", "holds", "wait", wait_ns=WAIT, call=call.number, **fields)
 
 
 def amounts_of(run: Run, call: Call, model: tree.Model, output: int) -> dict[str, int]:
@@ -328,7 +335,7 @@ def admit_tool(run: Run, call: Call, advice: list) -> dict:
     wants = limits.wants(run, call, call.ask.tool, {})
     blocking, worst_room = limits.in_the_way(run, wants, set())
     if blocking and worst_room < FULL and may_wait(run, call):
-        return run.built_in("tool call", "holds", "wait", wait_ns=WAIT, call=call.number, advice=advice)
+        return wait(run, call, advice=advice)
     if blocking:
         return run.conclude("tool call", call, limit_votes(run, blocking, call), advice=advice)
     charged = {"tool_calls": 1} | attempts_of(call)
@@ -346,7 +353,7 @@ def open_attempt(run: Run, attempt: Attempt, timeout: int | None, **fields) -> d
         if binding == call.binding and (kind, name) not in call.approvals:
             call.approvals.add((kind, name))
             del run.requests[kind, name, binding]
-    call.state = "in flight"
+    call.state, call.waiting = "in flight", None
     call.made[attempt.target] = attempt.number = call.made.get(attempt.target, 0) + 1
     number = len(run.attempts) + 1
     run.attempts[number] = attempt

@@ -367,6 +367,7 @@ class Run:
         fields |= {"call": call.number, "wait_ns": top.wait}
         fields["votes"] = [(*each.key, each.outcome, each.undecided) for each in votes]
         if top.outcome == "escalate":
+            call.waiting = None
             request = top.request or self._open_request(top, call)
             fields |= {"request": request.number, "queue": request.queue, "expires_at": request.expires}
         elif top.outcome != "wait":

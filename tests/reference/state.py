@@ -55,7 +55,10 @@ class Ask:
 
 @dataclass
 class Call:
-    """A logical call; `made` counts attempts by model or tool, `stepped` are accounts with its step."""
+    """A logical call; `made` counts attempts by model or tool, `stepped` are accounts with its step.
+
+    `waiting` is when it was first told to wait for holds, without another answer since.
+    """
 
     number: int
     point: str
@@ -64,6 +67,7 @@ class Call:
     binding: Any
     ask: Ask
     state: str = "open"
+    waiting: int | None = None
     made: dict[str, int] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
     candidates: list[str] = field(default_factory=list)

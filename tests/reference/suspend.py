@@ -104,6 +104,7 @@ def resume(left: Run, now: int, wall: int) -> Run:
     left.paused_at = None if left.paused_at is None else now
     for call in left.calls.values():
         call.first_asked += shift
+        call.waiting = None
     for request in left.asked.values():
         request.expires += shift
     for line in left.lines:

@@ -19,6 +19,8 @@ pub(crate) enum Point {
 pub(crate) struct Call {
     pub(crate) point: Point,
     pub(crate) first_asked: u64,
+    /// Since when it has been waiting for holds or for the store, if it is.
+    pub(crate) waiting: Option<u64>,
     /// The event clock of the latest model call before a tool call's first ask.
     pub(crate) proposed: Option<u64>,
     pub(crate) in_flight: bool,
@@ -44,6 +46,7 @@ impl Call {
         Self {
             point,
             first_asked: now,
+            waiting: None,
             proposed,
             in_flight: false,
             steps: [false; Basis::ALL.len()],

@@ -48,6 +48,10 @@ impl Run {
                 self.calls.remove(&id);
             }
             Ruling::Wait(reason, needs) => {
+                let now = self.age.now();
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.waiting.get_or_insert(now);
+                }
                 decision.built_in(Outcome::Wait, reason);
                 decision.wait_ns = Some(if reason == BuiltIn::Lease { LEASE_WAIT } else { HOLDS_WAIT });
                 needs.into_iter().for_each(|(account, amount)| books.need(account, amount));
@@ -78,6 +82,9 @@ impl Run {
             Outcome::Escalate => {
                 let binding = binding.unwrap_or(Binding::Call(id));
                 decision.asked = self.ask((program, books), id, first, binding, &finding.ways);
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.waiting = None;
+                }
                 // Nothing runs while a person thinks, so that time is not the agent's.
                 self.age.is_paused = self.in_flight == 0;
             }
@@ -135,6 +142,7 @@ impl Run {
         }
         let number = call.tries.add(clearance.subject);
         call.in_flight = true;
+        call.waiting = None;
         call.has_next = clearance.has_next;
         if call.point == Point::Model {
             call.steps = [true; 3];

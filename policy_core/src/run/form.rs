@@ -126,6 +126,8 @@ impl Call {
         let call = Self {
             point,
             first_asked: reader.number()?,
+            // Another process has other holds in its way, and leases anew.
+            waiting: None,
             proposed: reader.optional()?,
             in_flight: false,
             steps: read_flags(reader)?,

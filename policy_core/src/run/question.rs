@@ -15,8 +15,8 @@ use crate::program::{Program, QueueDefault, Verdict};
 use crate::value::{Truth, Value};
 use crate::vm::evaluate;
 
-/// How long to wait for holds and for the store, and how long a call may wait for either in all, in
-/// nanoseconds.
+/// How long to wait for holds and for the store, and how long a call may wait for either without a
+/// break, in nanoseconds.
 pub(crate) const HOLDS_WAIT: u64 = 50_000_000;
 pub(crate) const LEASE_WAIT: u64 = 5_000_000;
 const MOST_WAIT: u64 = 60_000_000_000;
@@ -281,7 +281,8 @@ impl<'a> Question<'a> {
             (false, true) => (BuiltIn::Holds, HOLDS_WAIT),
             (false, false) => return None,
         };
-        let waited = self.run.age.now().saturating_sub(self.call.first_asked);
+        let now = self.run.age.now();
+        let waited = now.saturating_sub(self.call.waiting.unwrap_or(now));
         let may_wait = waited.saturating_add(delay) <= MOST_WAIT && self.run.fits_time(delay);
         may_wait.then(|| Ruling::Wait(reason, std::mem::take(&mut obstacles.needs)))
     }
