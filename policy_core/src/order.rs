@@ -80,6 +80,23 @@ mod tests {
     }
 
     #[test]
+    fn the_first_of_a_class_is_the_first_of_its_tools() {
+        let classes = [ToolClass::Retrieve, ToolClass::Retrieve, ToolClass::Act];
+        let mut successes = Successes::new(3);
+        successes.record(1, ToolClass::Retrieve, 4);
+        successes.record(0, ToolClass::Retrieve, 9);
+        let mut writer = Writer::default();
+        successes.write(&mut writer);
+        let bytes = writer.sealed(0);
+        let mut reader = Reader::sealed(&bytes, 0).unwrap_or_else(|| unreachable!());
+        let read = Successes::read(&mut reader, classes.into_iter()).unwrap_or_default();
+        for selector in [Selector::AnyTool, Selector::Class(ToolClass::Retrieve), Selector::Tool(1)] {
+            assert!(read.precede(selector, Some(5)), "{selector:?}");
+        }
+        assert!(!read.precede(Selector::Tool(0), Some(9)) && !read.precede(Selector::Tool(2), None));
+    }
+
+    #[test]
     fn any_tool_of_a_selector_will_do() {
         let mut successes = Successes::new(2);
         successes.record(1, ToolClass::Retrieve, 4);

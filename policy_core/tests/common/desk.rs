@@ -24,6 +24,8 @@ pub struct Run {
     pub inner: policy_core::Run,
     pub books: Desk,
     pub ahead: u64,
+    /// How far this process's clock is ahead of the first one's.
+    shift: i128,
 }
 
 impl Run {
@@ -42,24 +44,39 @@ impl Run {
         let at = Now { mono: now, wall: now };
         let parent = parent.map(|parent| &parent.inner);
         let inner = policy_core::Run::new(program, seed, at, scopes, parent, &mut books.borrow_mut());
-        Self { inner, books: Rc::clone(books), ahead: 0 }
+        Self { inner, books: Rc::clone(books), ahead: 0, shift: 0 }
     }
 
     pub fn child(&self, now: u64) -> Self {
         Self::open(Arc::clone(self.program()), 9, now, &Scopes::default(), Some(self), &self.books)
     }
 
-    /// Suspends the run and lets it go on, by a clock that is ahead of the old one, or behind it.
-    pub fn moved(&mut self, now: u64, keep: &[u64], scopes: &Scopes<'_>, next: u64) {
-        let state = self.inner.suspend(self.at(now), keep, &mut self.books.borrow_mut()).expect("it goes on");
-        let at = Now { mono: next, wall: self.at(now).wall };
-        let program = Arc::clone(self.program());
-        let resumed = policy_core::Run::resume(program, &state, at, scopes, &mut self.books.borrow_mut());
+    /// Suspends the run and lets it go on so much later by a clock that shows `next`. Events and answers are
+    /// told by the first clock all the same.
+    pub fn moved(&mut self, now: u64, keep: &[u64], scopes: &Scopes<'_>, (later, next): (u64, u64)) {
+        let mut books = self.books.borrow_mut();
+        let state = self.inner.suspend(self.at(now), keep, &mut books).expect("it goes on");
+        self.inner.release(&mut books);
+        let now = now + later;
+        self.shift = i128::from(next) - i128::from(now);
+        let program = Arc::clone(self.inner.program());
+        let resumed = policy_core::Run::resume(program, &state, self.at(now), scopes, &mut books);
         self.inner = resumed.expect("what it left");
     }
 
     fn at(&self, now: u64) -> Now {
-        Now { mono: now, wall: now.saturating_add(self.ahead) }
+        let mono = i128::from(now) + self.shift;
+        Now { mono: mono.try_into().expect("an instant"), wall: now.saturating_add(self.ahead) }
+    }
+
+    /// A decision by the first clock.
+    fn told(&self, decision: Result<Decision, EngineError>) -> Result<Decision, EngineError> {
+        let mut decision = decision?;
+        if let Some(asked) = &mut decision.asked {
+            let expires_at = i128::from(asked.expires_at) - self.shift;
+            asked.expires_at = expires_at.try_into().expect("an instant");
+        }
+        Ok(decision)
     }
 
     pub fn program(&self) -> &Arc<Program> {
@@ -84,15 +101,18 @@ impl Run {
     }
 
     pub fn model_call(&mut self, now: u64, event: &ModelCall<'_>) -> Result<Decision, EngineError> {
-        self.inner.model_call(self.at(now), event, &mut self.books.borrow_mut())
+        let decision = self.inner.model_call(self.at(now), event, &mut self.books.borrow_mut());
+        self.told(decision)
     }
 
     pub fn tool_call(&mut self, now: u64, event: &ToolCall<'_>) -> Result<Decision, EngineError> {
-        self.inner.tool_call(self.at(now), event, &mut self.books.borrow_mut())
+        let decision = self.inner.tool_call(self.at(now), event, &mut self.books.borrow_mut());
+        self.told(decision)
     }
 
     pub fn error(&mut self, now: u64, failure: &Failure<'_>) -> Result<Decision, EngineError> {
-        self.inner.error(self.at(now), failure, &mut self.books.borrow_mut())
+        let decision = self.inner.error(self.at(now), failure, &mut self.books.borrow_mut());
+        self.told(decision)
     }
 
     pub fn settle(&mut self, now: u64, attempt: u64, usage: Usage) -> Result<Settlement, EngineError> {
