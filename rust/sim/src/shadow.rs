@@ -359,19 +359,19 @@ impl Shadow {
             };
             let blank = Account::default();
             let account = self.accounts.get(key).unwrap_or(&blank);
-            let theirs: Vec<_> = windows
-                .iter()
-                .map(|shown| (shown.id, shown.spent, shown.spent + shown.leased, shown.extra))
-                .collect();
-            let ours: Vec<_> = account
-                .kept()
-                .map(|(id, window)| {
+            let theirs = || {
+                let windows = windows.iter();
+                windows.map(|it| (it.id, it.spent, it.spent + it.leased, it.asked, it.extra, it.grants_used))
+            };
+            let ours = || {
+                account.kept().map(|(id, window)| {
                     let (spent, used) = account.stands(*id, now);
-                    (*id, spent, used, window.extra)
+                    (*id, spent, used, window.base + window.extra, window.extra, window.raises)
                 })
-                .collect();
-            if theirs != ours || pinned != account.pinned {
-                return Err(format!("{key}: the row says {theirs:?} {pinned:?}, what happened is {ours:?}"));
+            };
+            if !theirs().eq(ours()) || pinned != account.pinned {
+                let (row, what) = (theirs().collect::<Vec<_>>(), ours().collect::<Vec<_>>());
+                return Err(format!("{key}: the row says {row:?} {pinned:?}, what happened is {what:?}"));
             }
         }
         Ok(())
