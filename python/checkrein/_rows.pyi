@@ -109,8 +109,9 @@ class Act(TypedDict, total=False):
     order: str  # the act's own id
     who: str
     why: str
-    act: Literal["adjust", "pin", "write off", "restarted", "drop run"]
+    act: Literal["adjust", "pin", "write off", "restarted", "drop run", "prune"]
     run: str  # of `drop run`, which has no account
+    before: int  # of `prune`, which has none either
     amount: int | None
     node: str | None
     account: str

@@ -138,5 +138,11 @@ class Operator:
     def drop_run(self, run: str, id: str, who: str, why: str) -> bool:
         """Let nobody go on with a run any more."""
 
+    def prune(self, before: int, id: str, who: str, why: str) -> int:
+        """Forget nodes, leases and accounts not heard of since, as far as that gives nobody room.
+
+        `before` is in nanoseconds since the epoch, at least a day ago. The answer is how many rows went.
+        """
+
     def records(self, visit: Callable[[list[dict[str, Any]]], object]) -> None:
         """Hand the records of all settled attempts to `visit`, some at a time; it must not use this."""

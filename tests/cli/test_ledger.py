@@ -118,6 +118,20 @@ def test_an_amount_or_a_write_off_is_given(command, used):
     assert printed.stdout.startswith("write off\n")
 
 
+def test_prune_says_what_it_forgot_and_keeps_what_is_young(command, used):
+    before = command("ledger", "show").stdout
+    for days in ("0", "1.5", "x", "-1"):
+        printed = command("ledger", "prune", "--older-than", days, "--why", "x")
+        assert (printed.exit_code, "write it like 90d" in printed.stderr) == (2, True)
+    assert command("ledger", "prune", "--older-than", "90d").exit_code == 2
+    printed = command("ledger", "prune", "--older-than", "90d", "--why", "yearly", "--who", "ann")
+    lines = printed.stdout.splitlines()
+    assert (printed.exit_code, lines[0], lines[-1]) == (0, "prune", "0 rows forgotten")
+    assert lines[1].startswith("  before   20")
+    assert "  why      yearly" in lines
+    assert command("ledger", "show").stdout == before
+
+
 def test_pinned_limits_hold_and_are_listed(command, used):
     assert all(row[-1].strip() == "-" for row in columns(command("ledger", "limits"))[1:])
     name = "u1 tool_calls"

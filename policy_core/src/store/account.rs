@@ -174,6 +174,13 @@ impl Account {
         }
     }
 
+    /// Whether nothing in it counts any more, and nobody was heard of since an instant.
+    pub(super) fn is_over(&self, before: u64, now: u64) -> bool {
+        let is_gone = |holder: &Holder| holder.heard < before && holder.out.is_empty();
+        let is_over = |window: &Window| window.leased == 0 && window.is_over(before, now);
+        self.pinned.is_none() && self.holders.iter().all(is_gone) && self.windows.iter().all(is_over)
+    }
+
     /// What others than a node have leased of a window who may be gone.
     pub(super) fn silent(&self, node: u128, window: i64, now: u64) -> u64 {
         let is_silent =

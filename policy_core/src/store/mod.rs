@@ -7,6 +7,7 @@ mod flaw;
 mod items;
 mod message;
 mod operate;
+mod prune;
 mod records;
 mod rows;
 mod runs;
@@ -22,6 +23,7 @@ pub use message::{AccountKey, Answer, Claim, Item, Kind, Refusal, Reply, Request
 #[cfg(feature = "flaws")]
 pub use operate::operate_with;
 pub use operate::{Operated, Operation, Order, operate, operation_keys};
+pub use prune::{PRUNED, prune, prune_keys};
 pub use rows::{RowKey, Rows};
 pub use runs::{Claimed, Life, Luggage, Parked, Whereabouts, claim, finish, park, run_keys};
 pub use shown::{Shown, ShownWindow, describe_row};

@@ -6,6 +6,7 @@ use super::apply::QUARANTINE;
 use super::code::{Reader, Writer};
 use super::flaw::{Bug, Flaw};
 use super::message::AccountKey;
+use super::prune::LEAST;
 use super::records::{Meta, Record};
 use super::rows::{RowKey, Rows};
 use super::runs::{RunRow, Whereabouts};
@@ -40,6 +41,12 @@ pub enum Operation {
         account: AccountKey,
         /// One node, or all.
         node: Option<u128>,
+    },
+    /// Nodes, leases and accounts that were not heard of since an instant are forgotten as far as that gives
+    /// nobody room. The order only notes it; [`super::prune`] does it, some rows at a time.
+    Prune {
+        /// The instant, at least a day ago.
+        before: u64,
     },
     /// The store may have lost what it acknowledged: nobody is granted anything until every living node has
     /// said again what it holds.
@@ -157,6 +164,10 @@ fn attempt(order: &Order, now: u64, rows: &mut Rows, bug: Bug) -> Result<Operate
             meta.epoch = meta.epoch.saturating_add(1);
             meta.quarantined_until = now.saturating_add(QUARANTINE);
         }
+        Operation::Prune { before } if before.saturating_add(LEAST) > now => {
+            return Err("what is younger than a day is not forgotten");
+        }
+        Operation::Prune { .. } => {}
         Operation::DropRun { run } => {
             let key = RowKey::run(run);
             let row = key.as_ref().map_or(Ok(None), |key| RunRow::load(key, rows))?;
@@ -177,7 +188,10 @@ fn check(order: &Order) -> Result<(), &'static str> {
     let amount = match &order.operation {
         Operation::Adjust { delta, .. } => delta.unsigned_abs(),
         Operation::Pin { max, .. } => max.unwrap_or(0),
-        Operation::WriteOff { .. } | Operation::Restarted | Operation::DropRun { .. } => 0,
+        Operation::WriteOff { .. }
+        | Operation::Restarted
+        | Operation::DropRun { .. }
+        | Operation::Prune { .. } => 0,
     };
     if order.id.is_empty() || order.id.len() > LONGEST_ORDER || !order.id.chars().all(plain) {
         Err("an order's id is 1 to 64 of a-z, A-Z, 0-9, `-`, `_` and `.`")
@@ -227,6 +241,10 @@ impl Record for Audit {
                 writer.number(4);
                 writer.text(run);
             }
+            Operation::Prune { before } => {
+                writer.number(5);
+                writer.number(*before);
+            }
         }
     }
 
@@ -246,6 +264,7 @@ impl Record for Audit {
                 }
             }
             4 => Operation::DropRun { run: reader.text()?.into() },
+            5 => Operation::Prune { before: reader.number()? },
             _ => return None,
         };
         Some(Self { at, order: Order { id, who, why, operation } })

@@ -147,6 +147,15 @@ impl Window {
         matches!(self.kind, Kind::Calendar { end, .. } if end <= now)
     }
 
+    /// Whether a window that was never used would be the same for all that happens now.
+    pub(super) fn is_over(&self, before: u64, now: u64) -> bool {
+        match self.kind {
+            Kind::Forever => false,
+            Kind::Calendar { end, .. } => end < before && self.debt() == 0,
+            Kind::Rolling { .. } => self.spent(now) == 0 && (self.adjusted, self.extra) == (0, 0),
+        }
+    }
+
     /// The debt that it leaves to the next one.
     pub(super) fn debt(&self) -> u64 {
         self.debt_for(number(self.kind).saturating_add(1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,18 @@ _who = click.option("--who", metavar="NAME", help="Who does it, for the audit; t
 _id = click.option(
     "--id", "act", metavar="ID", help="The act's own id: done again with the same one, it changes nothing."
 )
+
+
+class _Days(click.ParamType[int]):
+    """A number of days, `90d` or `90`, at least one."""
+
+    name = "days"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        number = str(value).removesuffix("d")
+        if not (number.isascii() and number.isdigit() and 1 <= int(number) <= 36_500):
+            self.fail(f"`{printable(str(value))}` is no number of days; write it like 90d", param, ctx)
+        return int(number)
 
 
 @click.group()
@@ -176,6 +189,32 @@ def drop_run(run: str, why: str, who: str | None, act: str | None, store: str) -
 
 
 @ledger.command()
+@click.option(
+    "--older-than", "days", metavar="DAYS", required=True, type=_Days(),
+    help="As in 90d: what was heard of since then stays.",
+)  # fmt: skip
+@_why
+@_who
+@_store
+def prune(days: int, why: str, who: str | None, store: str) -> None:
+    """Forget processes, their leases and ended accounts that were not heard of for long.
+
+    Nobody gains room by it: what dead processes had leased stays spent (see `adjust --write-off`). Debts,
+    pinned accounts and those without a window stay; so do audit entries and records.
+    """
+    operator = _open(store)
+    gone = 0
+
+    def order(id: str, who: str) -> bool:
+        nonlocal gone
+        gone = operator.prune(time.time_ns() - days * 86_400 * 10**9, id, who, why)
+        return True
+
+    _do(operator, order, who, None)
+    click.echo(f"{count(gone, 'row')} forgotten")
+
+
+@ledger.command()
 @_store
 def export(store: str) -> None:
     """Print everything as JSON lines: accounts, runs, audit, processes, and the record of every attempt."""
@@ -260,7 +299,7 @@ def _entry(entry: dict[str, Any]) -> list[str]:
         shown = " none" if amount is None else f" {amount_of(entry['measure'], amount, signed=signed)}"
     return [
         f"{entry['act']}{shown}",
-        f"  run      {printable(entry['run'])}" if "run" in entry else f"  account  {place_of(entry)}",
+        _about(entry),
         f"  who      {entry['who']}",
         f"  why      {entry['why']}",
         f"  when     {_when(entry['time'])}",
@@ -268,8 +307,16 @@ def _entry(entry: dict[str, Any]) -> list[str]:
     ]
 
 
-def _when(time: int) -> str:
-    return datetime.fromtimestamp(time / 1e9, UTC).isoformat(timespec="seconds")
+def _about(entry: dict[str, Any]) -> str:
+    if "run" in entry:
+        return f"  run      {printable(entry['run'])}"
+    if "before" in entry:
+        return f"  before   {_when(entry['before'])}"
+    return f"  account  {place_of(entry)}"
+
+
+def _when(at: int) -> str:
+    return datetime.fromtimestamp(at / 1e9, UTC).isoformat(timespec="seconds")
 
 
 def _window_row(account: dict[str, Any], window: dict[str, Any]) -> tuple[str, ...]:

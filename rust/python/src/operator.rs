@@ -37,8 +37,14 @@ impl Operator {
     }
 
     fn order(&self, py: Python<'_>, order: &Order) -> PyResult<bool> {
+        let operated = self.work(py, |store| store.operate(order))?;
+        Self::is_done(py, &operated)
+    }
+
+    /// Whether something was done; else it was done before.
+    fn is_done(py: Python<'_>, operated: &Operated) -> PyResult<bool> {
         let refused = |kind: &str, message: &str| Err(errors::store_refusal(py, kind, message));
-        match self.work(py, |store| store.operate(order))? {
+        match operated {
             Operated::Done => Ok(true),
             Operated::Before => Ok(false),
             Operated::Taken => refused("taken", "another act has this id; choose another"),
@@ -178,6 +184,12 @@ impl Operator {
         self.order(py, &Order { id, who, why, operation: Operation::DropRun { run } })
     }
 
+    fn prune(&self, py: Python<'_>, before: u64, id: String, who: String, why: String) -> PyResult<u64> {
+        let order = Order { id, who, why, operation: Operation::Prune { before } };
+        let (operated, gone) = self.work(py, |store| store.prune(&order))?;
+        Self::is_done(py, &operated).map(|_| gone)
+    }
+
     fn records(&self, py: Python<'_>, visit: &Bound<'_, PyAny>) -> PyResult<()> {
         let visit = visit.clone().unbind();
         let mut raised = None;
@@ -280,6 +292,10 @@ fn audited(at: u64, order: &Order, dict: &Bound<'_, PyDict>) -> PyResult<()> {
         Operation::DropRun { run } => {
             dict.set_item("act", "drop run")?;
             dict.set_item("run", run)
+        }
+        Operation::Prune { before } => {
+            dict.set_item("act", "prune")?;
+            dict.set_item("before", before)
         }
     }
 }

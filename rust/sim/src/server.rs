@@ -247,7 +247,7 @@ impl Server {
             Operation::WriteOff { account, node } => {
                 return Some(self.shadow.write_off(account, *node, clock));
             }
-            Operation::DropRun { .. } => {}
+            Operation::DropRun { .. } | Operation::Prune { .. } => {}
             Operation::Restarted => self.quiet_until = clock + QUARANTINE,
         }
         Some(Vec::new())

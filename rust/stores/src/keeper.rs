@@ -243,13 +243,23 @@ fn trouble(reply: &Reply, place: &Place) -> Option<StoreError> {
             (ErrorKind::NoLedger, "there is no ledger here any more; restore it from a backup")
         }
         Reply::Malformed { why, .. } => (ErrorKind::Damaged, *why),
-        Reply::Clock { .. } => (
-            ErrorKind::Clock,
-            "its clock and this machine's differ by more than five minutes; set them right",
-        ),
+        Reply::Clock { now, .. } => return Some(apart(*now, place)),
         Reply::Fenced { .. } => (ErrorKind::Fenced, "it took this process for another one; it begins anew"),
     };
     Some(StoreError::new(kind, format!("{}: {what}", place.shown())))
+}
+
+/// The clocks of the store and of this machine are too far apart to agree on a window. A ledger's time never
+/// goes back, so that one which was ahead once may be alone with it.
+fn apart(store: u64, place: &Place) -> StoreError {
+    let here = clock::wall();
+    let minutes = store.abs_diff(here) / 60_000_000_000;
+    let (place, how) = (place.shown(), if store > here { "ahead of" } else { "behind" });
+    let text = format!(
+        "{place}: its time is {minutes} minutes {how} this machine's; set both clocks right (if they are, \
+         its clock was ahead once, and it keeps that time: see `A clock that was ahead` in docs/ledger.md)"
+    );
+    StoreError::new(ErrorKind::Clock, text)
 }
 
 #[cfg(test)]

@@ -122,3 +122,13 @@ fn leasing_without_end_keeps_nobody_from_carrying_or_ending() {
     });
     assert_eq!(halted.ok().flatten(), Some(false), "one request at most is waited for");
 }
+
+#[test]
+fn clocks_that_are_apart_are_said_with_how_far_and_in_which_direction() {
+    let hour = 3_600_000_000_000;
+    let told = |now| trouble(&Reply::Clock { seq: 1, now }, &Place::Memory).map(|error| error.message);
+    let ahead = told(clock::wall().saturating_add(2 * hour + 30_000_000_000)).unwrap_or_default();
+    assert!(ahead.contains("120 minutes ahead of") && ahead.contains("docs/ledger.md"), "{ahead}");
+    let behind = told(clock::wall().saturating_sub(hour)).unwrap_or_default();
+    assert!(behind.contains("60 minutes behind"), "{behind}");
+}

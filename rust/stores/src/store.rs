@@ -4,8 +4,9 @@
 use std::fmt;
 
 use policy_core::store::{
-    Claimed, Life, Luggage, Operated, Order, Parked, Reply, Request, RowKey, Rows, Shown, apply, claim,
-    create, describe_row, finish, keys, operate, operation_keys, park, run_keys,
+    Claimed, Life, Luggage, Operated, Operation, Order, PRUNED, Parked, Reply, Request, RowKey, Rows, Shown,
+    apply, claim, create, describe_row, finish, keys, operate, operation_keys, park, prune, prune_keys,
+    run_keys,
 };
 
 use crate::clock;
@@ -19,6 +20,9 @@ pub type Change<'a> = &'a mut dyn FnMut(u64, &mut Rows);
 
 /// The store's clock, and rows.
 pub type Scanned = (u64, Vec<(RowKey, Vec<u8>)>);
+
+/// As many rows as are looked at in one transaction: others must not wait for long.
+const PRUNED_AT_ONCE: usize = 64;
 
 /// Where accounts live.
 pub trait Store: Send + fmt::Debug {
@@ -97,6 +101,27 @@ pub trait Store: Send + fmt::Debug {
         let keys = run_keys(id).unwrap_or_default();
         self.transact(keys, &mut |now, rows| finished = finish(id, life, now, rows))?;
         finished.map_err(|what| StoreError::new(ErrorKind::Damaged, format!("{}: {what}", self.place())))
+    }
+
+    /// Does an order to forget what is old, and tells how many rows went. Once it is noted it may be done
+    /// again: what was left goes then.
+    fn prune(&mut self, order: &Order) -> Result<(Operated, u64), StoreError> {
+        let operated = self.operate(order)?;
+        let mut gone = 0_u64;
+        if let (Operation::Prune { before }, Operated::Done | Operated::Before) =
+            (&order.operation, &operated)
+        {
+            for kind in PRUNED {
+                let keys: Vec<RowKey> = self.scan(kind)?.1.into_iter().map(|(key, _)| key).collect();
+                for group in keys.chunks(PRUNED_AT_ONCE) {
+                    let mut count = 0;
+                    let mut change = |now, rows: &mut Rows| count = prune(kind, *before, now, rows);
+                    self.transact(prune_keys(kind, group.to_vec()), &mut change)?;
+                    gone = gone.saturating_add(count);
+                }
+            }
+        }
+        Ok((operated, gone))
     }
 
     /// What the rows say whose names begin with `prefix`: one of the names of [`RowKey`], or nothing for all.
