@@ -104,8 +104,16 @@ impl Local {
     }
 
     /// Goes on to the window of this instant.
+    #[inline]
     pub(super) fn roll(&mut self, now: Now) {
-        if now.wall < self.span.1 || !matches!(self.spans, Spans::Calendar(..)) {
+        if now.wall >= self.span.1 {
+            self.turn(now);
+        }
+    }
+
+    #[cold]
+    fn turn(&mut self, now: Now) {
+        if !matches!(self.spans, Spans::Calendar(..)) {
             return;
         }
         let (cell, span) = self.at(now);
@@ -126,17 +134,33 @@ impl Local {
         }
     }
 
-    pub(super) fn most(&self, now: Now) -> u64 {
-        let (cell, _) = self.at(now);
-        let max = self.max.saturating_add(cell.extra);
-        max.saturating_sub(self.spent(&cell, now)).saturating_sub(cell.held)
+    /// The bound, what is spent and what is held of it, in the window of this instant.
+    #[inline]
+    fn figures(&self, now: Now) -> (u64, u64, u64) {
+        // Most questions are about the window of the last one: it is not copied.
+        if now.wall < self.span.1 { self.figures_of(&self.cell, now) } else { self.figures_past(now) }
     }
 
+    #[cold]
+    fn figures_past(&self, now: Now) -> (u64, u64, u64) {
+        self.figures_of(&self.at(now).0, now)
+    }
+
+    #[inline]
+    fn figures_of(&self, cell: &Cell, now: Now) -> (u64, u64, u64) {
+        (self.max.saturating_add(cell.extra), self.spent(cell, now), cell.held)
+    }
+
+    pub(super) fn most(&self, now: Now) -> u64 {
+        let (max, spent, held) = self.figures(now);
+        max.saturating_sub(spent).saturating_sub(held)
+    }
+
+    #[inline]
     pub(super) fn room(&self, amount: u64, withheld: u64, now: Now) -> Room {
-        let (cell, _) = self.at(now);
-        let max = self.max.saturating_add(cell.extra).saturating_sub(withheld);
-        let spent = self.spent(&cell, now).saturating_add(amount);
-        if amount == 0 || spent.saturating_add(cell.held) <= max {
+        let (max, spent, held) = self.figures(now);
+        let (max, spent) = (max.saturating_sub(withheld), spent.saturating_add(amount));
+        if amount == 0 || spent.saturating_add(held) <= max {
             Room::Fits
         } else if spent <= max {
             Room::Held
@@ -146,6 +170,7 @@ impl Local {
     }
 
     /// Holds an amount; the answer is the window.
+    #[inline]
     pub(super) fn take(&mut self, amount: u64, now: Now) -> i64 {
         self.roll(now);
         self.cell.held = self.cell.held.saturating_add(amount);
@@ -155,6 +180,7 @@ impl Local {
         }
     }
 
+    #[inline]
     pub(super) fn settle(&mut self, id: i64, held: u64, used: u64, now: Now) {
         if let Spans::Rolling(buckets) = &mut self.spans {
             self.cell.held = self.cell.held.saturating_sub(held);
@@ -183,10 +209,13 @@ impl Local {
 
     /// Changes one window and what it carries into the later ones. For a window that is no longer kept the
     /// next one stands in: nothing that was spent is lost.
+    #[inline]
     pub(super) fn change(&mut self, id: i64, how: impl FnOnce(&mut Cell)) {
-        if id >= self.cell.id {
-            return how(&mut self.cell);
-        }
+        if id >= self.cell.id { how(&mut self.cell) } else { self.change_past(id, how) }
+    }
+
+    #[cold]
+    fn change_past(&mut self, id: i64, how: impl FnOnce(&mut Cell)) {
         let place = self.older.partition_point(|cell| cell.id < id);
         if id > self.forgotten && self.older.get(place).is_none_or(|cell| cell.id != id) {
             // Nothing was known of it so far.

@@ -20,6 +20,7 @@ mod schedule;
 mod schedule_tests;
 mod slice;
 mod terms;
+mod using;
 
 use std::collections::BTreeMap;
 
@@ -31,7 +32,7 @@ pub use terms::{AccountId, Failure, Health, Room, Standing, Terms, Window, Windo
 use crate::event::Now;
 use crate::store::AccountKey;
 use leased::Leased;
-use link::{Link, Moment};
+use link::Link;
 use local::Local;
 use schedule::Plan;
 
@@ -207,155 +208,6 @@ impl Books {
         if place.generation == id.generation { place.account.as_mut() } else { None }
     }
 
-    fn moment(&self, now: Now) -> Moment {
-        self.link.as_ref().map_or_else(|| Link::default().moment(now), |link| link.moment(now))
-    }
-
-    /// Does something to a leased account, and looks at it no later than it wishes then.
-    fn with_leased<T>(
-        &mut self,
-        id: AccountId,
-        now: Now,
-        how: impl FnOnce(&mut Leased, &mut Link, &Moment) -> T,
-    ) -> Option<T> {
-        let link = self.link.as_mut()?;
-        let place = self.places.get_mut(index(id.place)).filter(|place| place.generation == id.generation)?;
-        let account = place.account.as_mut()?;
-        let Authority::Leased(leased) = &mut account.authority else { return None };
-        let moment = link.moment(now);
-        let done = how(leased, link, &moment);
-        // Nothing that is said by itself is said sooner; a set is changed once a report, not once a call.
-        if leased.planned.rest > leased.soon() {
-            let wishes = leased.wishes(account.users, &moment);
-            link.hasten(id.place, leased, wishes);
-        }
-        Some(done)
-    }
-
-    /// Plans a leased account as somebody wishes who waits for it.
-    fn hasten(&mut self, id: AccountId, wishes: impl FnOnce(&mut Leased) -> Plan) {
-        let Some(link) = self.link.as_mut() else { return };
-        let place = self.places.get_mut(index(id.place)).filter(|place| place.generation == id.generation);
-        if let Some(Account { authority: Authority::Leased(leased), .. }) =
-            place.and_then(|place| place.account.as_mut())
-        {
-            let wishes = wishes(leased);
-            link.hasten(id.place, leased, wishes);
-        }
-    }
-
-    /// The most that a take could get, if the store agrees.
-    #[must_use]
-    pub fn most(&self, id: AccountId, now: Now) -> u64 {
-        match self.get(id) {
-            Some(Authority::Local(local)) => local.most(now),
-            Some(Authority::Leased(leased)) => leased.most(&self.moment(now)),
-            None => 0,
-        }
-    }
-
-    /// Whether there is room for an amount if so much of the bound is withheld. Nothing always fits.
-    #[must_use]
-    pub fn room(&self, id: AccountId, amount: u64, withheld: u64, now: Now) -> Room {
-        match self.get(id) {
-            Some(Authority::Local(local)) => local.room(amount, withheld, now),
-            Some(Authority::Leased(leased)) => leased.room(amount, withheld, &self.moment(now)),
-            None => Room::Full,
-        }
-    }
-
-    /// Remembers that an amount is missing, for the next request.
-    pub fn need(&mut self, id: AccountId, amount: u64) {
-        if amount > 0 {
-            self.hasten(id, |leased| {
-                leased.need(amount);
-                Plan { urgent: leased.ask_at, ..Plan::NEVER }
-            });
-        }
-    }
-
-    /// Holds an amount that [`Books::room`] said fits. It belongs to the window that is returned.
-    pub fn take(&mut self, id: AccountId, amount: u64, now: Now) -> Window {
-        if let Some(Account { authority: Authority::Local(local), .. }) = self.get_mut(id) {
-            return Window { id: local.take(amount, now), life: 0 };
-        }
-        let taken = self.with_leased(id, now, |leased, link, moment| {
-            let (id, beyond) = leased.take(amount, moment);
-            link.degraded = link.degraded.saturating_add(u64::from(beyond > 0));
-            Window { id, life: link.life }
-        });
-        taken.unwrap_or_default()
-    }
-
-    /// Ends a hold; what was used is spent, be it less or more.
-    pub fn settle(&mut self, id: AccountId, window: Window, held: u64, used: u64, now: Now) {
-        if let Some(Account { authority: Authority::Local(local), .. }) = self.get_mut(id) {
-            return local.settle(window.id, held, used, now);
-        }
-        self.with_leased(id, now, |leased, link, moment| {
-            if link.is_closing {
-                // The hold was spent in full when everything was given back.
-                leased.settle(window.id, 0, used.saturating_sub(held), moment);
-            } else if link.life == window.life {
-                leased.settle(window.id, held, used, moment);
-            } else {
-                // Nothing stands behind a hold of an earlier life.
-                leased.settle(window.id, 0, used, moment);
-            }
-        });
-    }
-
-    /// What was spent turns out not to be.
-    pub fn refund(&mut self, id: AccountId, window: Window, amount: u64, now: Now) {
-        if let Some(Account { authority: Authority::Local(local), .. }) = self.get_mut(id) {
-            return local.refund(window.id, amount);
-        }
-        self.with_leased(id, now, |leased, link, moment| {
-            if link.life == window.life {
-                leased.refund(window.id, amount, moment);
-            }
-        });
-    }
-
-    /// More was spent than was settled.
-    pub fn charge(&mut self, id: AccountId, window: Window, amount: u64, now: Now) {
-        self.settle(id, window, 0, amount, now);
-    }
-
-    /// How often the bound may still be raised, of so many times in one window.
-    #[must_use]
-    pub fn grants_left(&self, id: AccountId, times: u64, now: Now) -> u64 {
-        match self.get(id) {
-            Some(Authority::Local(local)) => times.saturating_sub(local.raised(now)),
-            Some(Authority::Leased(leased)) => times.saturating_sub(leased.raised(&self.moment(now))),
-            None => 0,
-        }
-    }
-
-    /// A person raises the bound of the current window. `false` if that was done too often already.
-    pub fn grant(&mut self, id: AccountId, amount: u64, times: u64, now: Now) -> bool {
-        if self.grants_left(id, times, now) == 0 {
-            return false;
-        }
-        if let Some(Account { authority: Authority::Local(local), .. }) = self.get_mut(id) {
-            local.raise(amount, now);
-            return true;
-        }
-        let raised = self.with_leased(id, now, |leased, _, moment| leased.raise(amount, times, moment));
-        self.hasten(id, |_| Plan { urgent: 0, ..Plan::NEVER });
-        raised.is_some()
-    }
-
-    /// How an account stands.
-    #[must_use]
-    pub fn standing(&self, id: AccountId, now: Now) -> Standing {
-        match self.get(id) {
-            Some(Authority::Local(local)) => local.standing(now),
-            Some(Authority::Leased(leased)) => leased.standing(&self.moment(now)),
-            None => Standing::default(),
-        }
-    }
-
     /// How the books stand with their store.
     #[must_use]
     pub fn health(&self, now: Now) -> Health {
@@ -364,6 +216,7 @@ impl Books {
     }
 }
 
+#[inline]
 fn index(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
