@@ -10,19 +10,29 @@ import threading
 
 import checkrein
 from checkrein import _core
-from checkrein.errors import EngineError
+from checkrein.errors import EngineError, StoreError
 from checkrein.guard.context import ATTEMPT
 
 
 def main():
     policy, store, task, *rest = sys.argv[1:]
-    guard = checkrein.load(policy, log=None, store=store)
+    guard = opened(policy, store)
     print("ready", flush=True)
     if task == "race":
         race(guard)
     else:
         spin(guard, store, *rest)
     guard.close()
+
+
+def opened(policy, store):
+    """The guard; a file that others write to without rest is tried again, as a supervisor would."""
+    while True:
+        try:
+            return checkrein.load(policy, log=None, store=store)
+        except StoreError as error:
+            if error.kind != "locked":
+                raise
 
 
 def race(guard):
@@ -46,7 +56,7 @@ def spin(guard, store, truth, seed):
     def spend():
         os.write(file, f"{run.id} {ATTEMPT.get().decision.number} {os.getpid()}\n".encode())
 
-    while not stop.is_set():
+    while not stop.wait(dice.uniform(0, 0.01)):
         waiting = [run["run"] for run in operator.runs() if run["waits"]]
         try:
             run = guard.resume(dice.choice(waiting)) if len(waiting) > 3 else guard.run(session="s")

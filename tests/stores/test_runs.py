@@ -72,8 +72,10 @@ class Process:
         self.process.stdin.flush()
 
     def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.communicate(timeout=30)
+        """The end that no process sees coming; nothing, if it has ended."""
+        if not self.process.stdin.closed:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.communicate(timeout=30)
 
     def end(self):
         """As it should be; what it has to say about itself."""
@@ -97,7 +99,7 @@ def test_of_processes_that_race_for_a_run_one_goes_on(policy, store, number):
         assert [process.end() for process in processes] == [("", 0)] * number
     finally:
         for process in processes:
-            process.process.kill()
+            process.kill()
         guard.close()
 
 
@@ -120,7 +122,7 @@ def test_killed_processes_overspend_nothing_and_no_run_goes_on_twice(policy, sto
         assert [process.end() for process in processes] == [("", 0)] * len(processes)
     finally:
         for process in processes:
-            process.process.kill()
+            process.kill()
     lines = [line.split() for line in truth.read_text().splitlines()]
     numbers: dict[str, list[int]] = {}
     homes: dict[str, set[str]] = {}
