@@ -182,6 +182,7 @@ class Guard:
             return
         if moment == "child":
             self._runs = WeakValueDictionary()
+            self._holders = {}  # else both sides would be given a run whose answer was lost
         self.ledger.after_fork(moment == "child", self.clock.now(), self.clock.wall())
 
     def instead_of(self, decision: Any) -> Collection[str]:
