@@ -145,3 +145,33 @@ fn a_part_that_was_lost_is_found_by_the_next_one() {
     let request = Request { claims: vec![claim(40, 0)], ..node.request(Vec::new()) };
     assert_eq!(store.apply(&request), Reply::Reassert { seq: 4, epoch: 3 });
 }
+
+#[test]
+fn a_quarantine_lasts_until_the_last_part_of_what_is_said_again() {
+    let (mut store, mut node, mut other) = (Store::new(), Node::new(1), Node::new(2));
+    node.one(&mut store, ask("u1", 100, 60));
+    other.one(&mut store, item("u1", 100));
+    for row in [RowKey::account(&account("u1")), RowKey::lease(1, &account("u1"))] {
+        store.rows.remove(&row);
+    }
+    store.operate("r", Operation::Restarted);
+    other.epoch = store.epoch().0;
+    // Slowly: the account is in the last part.
+    let mut part = node.claims(other.epoch, Vec::new());
+    for number in 0..12 {
+        let claims = vec![Claim { account: account(&format!("a{number:02}")), ..claim(1, 0) }];
+        let reply = store.apply(&Request { claims, more: true, ..part });
+        node.answers(reply);
+        store.now += 2 * SECOND;
+        assert_eq!(other.one(&mut store, ask("u1", 100, 100)).granted, 0, "{number}");
+        part = node.request(Vec::new());
+    }
+    let reply = store.apply(&Request { claims: vec![claim(60, 0)], ..part });
+    node.answers(reply);
+    for _ in 0..4 {
+        assert_eq!(other.one(&mut store, ask("u1", 100, 40)).granted, 0);
+        store.now += 5 * SECOND;
+    }
+    assert_eq!(other.one(&mut store, ask("u1", 100, 41)).granted, 0);
+    assert_eq!(other.one(&mut store, ask("u1", 100, 40)).granted, 40);
+}

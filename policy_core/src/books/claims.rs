@@ -32,18 +32,18 @@ impl Link {
     /// A request was done, in an epoch. If that was a part of what is said again, and not the last one, the
     /// next part follows; before the last one the node does not belong to the epoch.
     pub(super) fn is_told(&mut self, epoch: u64, moment: &Moment) {
-        let claims = self.flight.as_ref().map(|flight| flight.request.claims.as_slice()).unwrap_or_default();
-        let is_last = claims.len() < self.most_claims() || moment.has(Flaw::ClaimPart);
-        match &mut self.retelling {
-            Some(retelling) if !is_last => {
-                retelling.told = claims.last().map(|claim| (claim.account.clone(), number(claim.kind)));
+        let part = self.flight.as_ref().map(|flight| &flight.request);
+        let part = part.filter(|part| part.more && !moment.has(Flaw::ClaimPart));
+        match (&mut self.retelling, part) {
+            (Some(retelling), Some(part)) => {
+                retelling.told = part.claims.last().map(|claim| (claim.account.clone(), number(claim.kind)));
             }
             _ => (self.epoch, self.retelling) = (epoch, None),
         }
     }
 
     /// As many claims as one request has.
-    fn most_claims(&self) -> usize {
+    pub(super) fn most_claims(&self) -> usize {
         #[cfg(feature = "flaws")]
         if self.part > 0 {
             return self.part;
@@ -102,13 +102,14 @@ impl Books {
     pub(super) fn ask_again(&mut self, now: Now) -> (Vec<Claim>, Vec<u32>) {
         let (mut claims, mut places) = (Vec::new(), Vec::new());
         let Some(link) = &self.link else { return Default::default() };
+        let most = link.most_claims();
         let due = link.muted.iter().filter(|(_, at)| **at <= now.mono).map(|(place, _)| *place);
         for place in due.collect::<Vec<_>>() {
             let said = self.claims_at(place);
             if said.is_empty() {
                 // Nobody uses it any more.
                 self.link.as_mut().and_then(|link| link.muted.remove(&place));
-            } else if claims.len().saturating_add(said.len()) <= Request::MOST_CLAIMS {
+            } else if claims.is_empty() || claims.len().saturating_add(said.len()) <= most {
                 places.extend(said.iter().map(|_| place));
                 claims.extend(said);
             }

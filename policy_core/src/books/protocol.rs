@@ -60,8 +60,10 @@ impl Books {
         link.seq = link.seq.saturating_add(1);
         link.last_sent = now.mono;
         let Link { node, seq, seen, epoch, .. } = **link;
+        // A full part is not the last one.
+        let more = retelling.is_some() && claims.len() >= link.most_claims();
         let epoch = retelling.map_or(epoch, |retelling| retelling.epoch);
-        let request = Request { node, epoch, seq, seen, wall: now.wall, closing, items, claims };
+        let request = Request { node, epoch, seq, seen, wall: now.wall, closing, items, claims, more };
         let again = now.mono.saturating_add(TIMEOUT);
         link.flight = Some(Flight { request: request.clone(), places, sent: now.mono, sends: 1, again });
         Some(request)

@@ -9,7 +9,8 @@ use super::rows::{RowKey, Rows};
 use super::window::APART;
 use crate::value::MAX_QUANTITY;
 
-/// After a loss nothing is granted for so long: every living node is heard of in that time.
+/// After a loss nothing is granted for so long: every living node is heard of in that time. It begins anew
+/// with each part of what a node says again, until the last.
 pub(super) const QUARANTINE: u64 = 20_000_000_000;
 
 /// So long after the last write even who says nothing new is written down: if it took longer, all nodes would
@@ -171,6 +172,10 @@ impl<'a> Transaction<'a> {
         let items = request.items.iter().map(|item| work.item(item, rows));
         let items = claims.into_iter().chain(items).map(|done| done.unwrap_or_else(Answer::from)).collect();
         work.save(rows);
+        if request.more && self.now < self.meta.quarantined_until && !self.bug.is(Flaw::PartsUnawaited) {
+            self.meta.quarantined_until = self.now.saturating_add(QUARANTINE);
+            self.is_changed = true;
+        }
         // A copy of a request that says nothing may be written down after another was answered without that:
         // nobody could tell which of two nonces the node has.
         if !request.is_blank() || self.node.seq == 0 {

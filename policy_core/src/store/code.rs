@@ -131,6 +131,7 @@ pub(super) fn digest(request: &Request) -> u64 {
     writer.number(request.seen);
     writer.number(request.wall);
     writer.flag(request.closing);
+    writer.flag(request.more);
     writer.list(&request.items, |writer, item| {
         writer.text(item.account.as_str());
         writer.number(item.max);

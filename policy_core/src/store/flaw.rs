@@ -28,6 +28,8 @@ pub enum Flaw {
     HalfDone,
     /// After a loss, grants go on at once.
     NoQuarantine,
+    /// A quarantine ends although a node has not said yet all that it holds.
+    PartsUnawaited,
     /// However often people raise a bound, it counts as never.
     RaisesUncounted,
     /// What people raise goes above a pin.
@@ -49,7 +51,7 @@ pub enum Flaw {
 impl Flaw {
     /// Every flaw.
     #[cfg(feature = "flaws")]
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::RepeatDone,
         Self::StaleDone,
         Self::LedgerMade,
@@ -60,6 +62,7 @@ impl Flaw {
         Self::DebtForgotten,
         Self::HalfDone,
         Self::NoQuarantine,
+        Self::PartsUnawaited,
         Self::RaisesUncounted,
         Self::PinRaised,
         Self::NewestFirst,

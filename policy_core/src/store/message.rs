@@ -139,6 +139,8 @@ pub struct Request {
     /// A part of what the node holds, if it was asked to say so again; then there are no items. At most
     /// [`Request::MOST_CLAIMS`].
     pub claims: Vec<Claim>,
+    /// Another part follows: the node has not said yet all that it holds.
+    pub more: bool,
 }
 
 impl Request {
@@ -150,7 +152,7 @@ impl Request {
     /// Whether it says nothing, and only asks whether the store still knows the node.
     #[must_use]
     pub const fn is_blank(&self) -> bool {
-        self.items.is_empty() && self.claims.is_empty() && !self.closing
+        self.items.is_empty() && self.claims.is_empty() && !(self.closing || self.more)
     }
 }
 

@@ -124,7 +124,17 @@ impl Node {
     pub fn request(&mut self, items: Vec<Item>) -> Request {
         self.seq += 1;
         let Self { node, seq, seen, epoch } = *self;
-        Request { node, epoch, seq, seen, wall: START, closing: false, items, claims: Vec::new() }
+        Request {
+            node,
+            epoch,
+            seq,
+            seen,
+            wall: START,
+            closing: false,
+            items,
+            claims: Vec::new(),
+            more: false,
+        }
     }
 
     /// The next request, saying again what the node holds.

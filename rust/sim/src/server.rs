@@ -166,7 +166,9 @@ impl Server {
                 if !granted.is_empty() && clock < self.quiet_until {
                     return Err("a grant too soon after a loss".to_owned());
                 }
-                if request.claims.len() < most_claims(request.node) && request.epoch > 0 {
+                if request.more && clock < self.quiet_until {
+                    self.quiet_until = clock + QUARANTINE;
+                } else if !request.more && request.epoch > 0 {
                     self.told.insert(request.node);
                 }
             }

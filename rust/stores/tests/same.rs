@@ -116,6 +116,7 @@ fn act(
                 closing: false,
                 items: vec![one],
                 claims: Vec::new(),
+                more: false,
             };
             match how {
                 1 => request.seq = mine.1.max(1),

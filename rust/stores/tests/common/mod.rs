@@ -90,7 +90,17 @@ pub(crate) fn item(name: &str, max: u64, need: u64, want: u64) -> Item {
 
 /// The first request of a node.
 pub(crate) fn request(node: u128, items: Vec<Item>) -> Request {
-    Request { node, epoch: 0, seq: 1, seen: 0, wall: wall(), closing: false, items, claims: Vec::new() }
+    Request {
+        node,
+        epoch: 0,
+        seq: 1,
+        seen: 0,
+        wall: wall(),
+        closing: false,
+        items,
+        claims: Vec::new(),
+        more: false,
+    }
 }
 
 pub(crate) fn record(run: &str, attempt: u64) -> Record {
