@@ -504,3 +504,24 @@ fn what_would_change_nothing_in_a_window_that_has_ended_is_refused() {
     );
     assert_eq!(store.operate("a4", adjust(-25)), Operated::Done, "the new window is open");
 }
+
+#[test]
+fn a_report_of_a_window_that_goes_with_it_is_done_once_and_not_refused() {
+    let (mut store, mut node) = (Store::new(), Node::new(1));
+    let spend = |id, debt| Item { kind: day(id), reported: vec![(0, debt)], debt, ..item("u1", 10) };
+    node.one(&mut store, Item { kind: day(0), ..ask("u1", 10, 10) });
+    for id in 1..8 {
+        store.now += 86_400 * SECOND;
+        node.one(&mut store, spend(id, 1));
+    }
+    // Somebody's clock was ahead. A day later the ninth window has begun, and the first is one too many.
+    node.one(&mut store, spend(8, 1));
+    store.now += 86_400 * SECOND;
+    let late = Item { reported: vec![(0, 25)], ..spend(0, 15) };
+    assert_eq!(node.one(&mut store, late), Answer { max: 10, ..Answer::default() });
+    let windows = store.windows(&account("u1"));
+    assert_eq!((windows[0].id, windows[0].carried, windows.len()), (1, 15, 8));
+    let after = node.one(&mut store, Item { kind: day(0), ..item("u1", 10) });
+    assert_eq!(after, Answer { max: 10, ..Answer::default() }, "nothing is leased of it any more");
+    assert_eq!(store.windows(&account("u1")), windows);
+}

@@ -146,12 +146,11 @@ impl Account {
         self.holders.iter().rfind(|holder| holder.node == node).map_or(0, |holder| holder.out(window))
     }
 
-    /// So much of a node's lease in a window counts as leased from now on.
+    /// So much of a node's lease in a window counts as leased from now on, if the window is remembered.
     pub(super) fn set_out(&mut self, node: u128, window: i64, amount: u64) {
         let before = self.out(node, window);
-        if let Some(known) = self.known(window) {
-            known.leased = known.leased.saturating_sub(before).saturating_add(amount);
-        }
+        let Some(known) = self.known(window) else { return };
+        known.leased = known.leased.saturating_sub(before).saturating_add(amount);
         if let Some(holder) = self.holders.iter_mut().rfind(|holder| holder.node == node) {
             holder.set(window, amount);
         }

@@ -96,6 +96,7 @@ impl Work {
         let cap = if bug.is(Flaw::PinRaised) { MAX_QUANTITY } else { pinned };
         let is_back = account.out(node, place) < share.open();
         let latest = account.latest(now).is_none_or(|window| number(window.kind) <= place);
+        let forgotten = Answer { max, ..Answer::default() };
         let Some(window) = account.window(item.kind, max, now) else {
             // A window too old to be remembered: the oldest that is pays what was overspent in it.
             if let Some(oldest) = account.windows.first_mut().filter(|oldest| number(oldest.kind) > place) {
@@ -104,7 +105,7 @@ impl Work {
                 account.carry(now);
             }
             lease.forget(place);
-            return Ok(Answer { max, ..Answer::default() });
+            return Ok(forgotten);
         };
         if latest {
             window.max = max;
@@ -120,7 +121,11 @@ impl Work {
             account.carry(now);
         }
         account.set_out(node, place, share.open());
-        let window = account.known(place).ok_or(Refusal::Damaged)?;
+        let Some(window) = account.known(place) else {
+            // It was one too many, and the next one has its debt.
+            lease.forget(place);
+            return Ok(forgotten);
+        };
         let room = match bug.is(Flaw::BoundIgnored) {
             true => MAX_QUANTITY,
             false => window.most().min(cap).saturating_sub(window.used(now)),
@@ -129,7 +134,7 @@ impl Work {
         share.granted = share.granted.saturating_add(granted);
         let out = if is_back && bug.is(Flaw::ReturnIgnored) { granted } else { share.open() };
         account.set_out(node, place, out);
-        let window = account.known(place).ok_or(Refusal::Damaged)?;
+        let Some(window) = account.known(place) else { return Ok(forgotten) };
         let (spent, max, grants_used) = (window.spent(now), window.most().min(cap), window.grants_used);
         let leased = window.used(now).saturating_sub(spent);
         let silent = account.silent(node, place, now);
