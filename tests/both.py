@@ -47,13 +47,13 @@ class Compiled:
         """A ledger without a store."""
         return _core.Ledger.memory()
 
-    def resumed(self, now: int, wall: int) -> Compiled:
+    def resumed(self, now: int, wall: int, later: int) -> Compiled:
         """The run that goes on with what this one left."""
         program, whose = self.begun
         other = copy.copy(self)
         # Accounts that nobody uses any more are forgotten in their own time; the old run still uses them.
         other.left, other.before = b"", self.run
-        other.run = _core.Run.resume(program, self.left, now=now, wall=wall, **whose)
+        other.run = _core.Run.resume(program, self.left, now=now, wall=wall, later=later, **whose)
         return other
 
     def do(self, event: Event) -> Any:
@@ -103,10 +103,10 @@ class Walked:
         """What the run left, if it was suspended."""
         return self.run.left
 
-    def resumed(self, now: int, wall: int) -> Walked:
+    def resumed(self, now: int, wall: int, later: int) -> Walked:
         """The run that goes on with what this one left."""
         other = copy.copy(self)
-        other.run = reference.resume(self.left, now, wall)
+        other.run = reference.resume(self.left, now, wall, later)
         return other
 
     def do(self, event: Event) -> Any:

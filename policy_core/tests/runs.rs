@@ -91,12 +91,12 @@ fn a_run_waits_goes_on_once_and_ends() {
     assert_eq!(store.whereabouts("r"), Some((Whereabouts::Waiting, 0, 1_000)));
     store.now = 2_000;
     let life = Life { origin: 1, holder: 5, number: 1 };
-    assert_eq!(store.claim("r", DIGEST, 5), Claimed::Yours(life, luggage("a")));
+    assert_eq!(store.claim("r", DIGEST, 5), Claimed::Yours(life, luggage("a"), 1_000));
     assert_eq!(store.whereabouts("r"), Some((Whereabouts::Resumed, 1, 2_000)));
     assert_eq!(store.claim("r", DIGEST, 6), Claimed::Others(2_000));
     assert_eq!(store.park("r", DIGEST, life, &luggage("b")), Parked::Done);
     let life = Life { origin: 1, holder: 6, number: 2 };
-    assert_eq!(store.claim("r", DIGEST, 6), Claimed::Yours(life, luggage("b")));
+    assert_eq!(store.claim("r", DIGEST, 6), Claimed::Yours(life, luggage("b"), 0));
     store.finish("r", life);
     assert_eq!(store.whereabouts("r"), Some((Whereabouts::Ended, 2, 2_000)));
     assert_eq!(store.claim("r", DIGEST, 7), Claimed::Ended(2_000));
@@ -116,10 +116,11 @@ fn what_is_said_twice_is_answered_as_before() {
     let answer = store.claim("r", DIGEST, 5);
     let rows = store.rows.clone();
     store.now = 3_000;
-    assert_eq!(store.claim("r", DIGEST, 5), answer);
+    // Again the same, but for the time that has gone by.
+    let Claimed::Yours(life, luggage_of, 1_000) = answer else { panic!("{answer:?}") };
+    assert_eq!(store.claim("r", DIGEST, 5), Claimed::Yours(life, luggage_of, 2_000));
     assert_eq!(store.park("r", DIGEST, first(1), &luggage("a")), Parked::Done, "it went on since");
     assert_eq!(store.rows, rows);
-    let Claimed::Yours(life, _) = answer else { panic!("{answer:?}") };
     store.finish("r", life);
     let rows = store.rows.clone();
     store.finish("r", life);
@@ -149,16 +150,34 @@ fn another_run_or_program_is_told_apart() {
     assert_eq!(store.claim("r", DIGEST, 5), Claimed::NoLedger);
 }
 
+/// Machines' clocks may differ, and a run may go to and fro between them: only the store's counts.
+#[test]
+fn the_time_that_a_run_waits_is_the_stores_and_never_goes_back() {
+    let mut store = Store::new();
+    let minute = 60_000_000_000;
+    let mut waited = Vec::new();
+    let mut life = first(1);
+    // The store's own clock jumps to and fro.
+    for (holder, parked, claimed) in [(5, 1, 3), (6, 2, 3), (7, 1, 4)] {
+        store.now = parked * minute;
+        assert_eq!(store.park("r", DIGEST, life, &luggage("a")), Parked::Done);
+        store.now = claimed * minute;
+        let Claimed::Yours(next, _, later) = store.claim("r", DIGEST, holder) else { panic!("it waits") };
+        (life, waited) = (next, [waited, vec![later / minute]].concat());
+    }
+    assert_eq!(waited, [2, 0, 1]);
+}
+
 #[test]
 fn a_late_claim_does_not_take_what_its_holder_gave_back() {
     let mut store = Store::new();
     store.park("r", DIGEST, first(1), &luggage("a"));
-    let Claimed::Yours(life, _) = store.claim("r", DIGEST, 5) else { panic!("it is mine") };
+    let Claimed::Yours(life, ..) = store.claim("r", DIGEST, 5) else { panic!("it is mine") };
     store.park("r", DIGEST, life, &luggage("b"));
     assert_eq!(store.claim("r", DIGEST, 5), Claimed::Others(1_000));
     assert_eq!(
         store.claim("r", DIGEST, 1),
-        Claimed::Yours(Life { origin: 1, holder: 1, number: 2 }, luggage("b"))
+        Claimed::Yours(Life { origin: 1, holder: 1, number: 2 }, luggage("b"), 0)
     );
 }
 
@@ -167,9 +186,9 @@ fn a_store_that_forgot_a_claim_believes_the_later_one() {
     let mut store = Store::new();
     store.park("r", DIGEST, first(1), &luggage("a"));
     let before = store.clone();
-    let Claimed::Yours(forgotten, _) = store.claim("r", DIGEST, 5) else { panic!("it is mine") };
+    let Claimed::Yours(forgotten, ..) = store.claim("r", DIGEST, 5) else { panic!("it is mine") };
     store = before;
-    let Claimed::Yours(life, _) = store.claim("r", DIGEST, 6) else { panic!("it is mine") };
+    let Claimed::Yours(life, ..) = store.claim("r", DIGEST, 6) else { panic!("it is mine") };
     let rows = store.rows.clone();
     assert_eq!(store.park("r", DIGEST, forgotten, &luggage("b")), Parked::Over);
     store.finish("r", forgotten);
@@ -182,7 +201,7 @@ fn an_operator_drops_a_run_for_good() {
     let mut store = Store::new();
     assert_eq!(store.drop_run("a", "r"), Operated::NoRun);
     store.park("r", DIGEST, first(1), &luggage("a"));
-    let Claimed::Yours(life, _) = store.claim("r", DIGEST, 5) else { panic!("it is mine") };
+    let Claimed::Yours(life, ..) = store.claim("r", DIGEST, 5) else { panic!("it is mine") };
     assert_eq!(store.drop_run("b", "r"), Operated::Done);
     assert_eq!(store.drop_run("b", "r"), Operated::Before);
     assert_eq!(store.drop_run("c", "r"), Operated::NoRun);
@@ -209,7 +228,7 @@ proptest! {
         let answer = store.claim("r", DIGEST, holder);
         if holder != origin {
             let life = Life { origin, holder, number: 1 };
-            prop_assert_eq!(answer, Claimed::Yours(life, luggage));
+            prop_assert_eq!(answer, Claimed::Yours(life, luggage, 0));
         }
         let mut bad = good.clone();
         bad[place.index(good.len())] ^= 1 << bit;
@@ -275,7 +294,7 @@ impl World {
             Said::Finish(life) => self.store.finish("r", *life),
             Said::Drop => drop(self.store.drop_run("d", "r")),
             Said::Claim(holder) => {
-                if let Claimed::Yours(life, taken) = self.store.claim("r", DIGEST, *holder) {
+                if let Claimed::Yours(life, taken, _) = self.store.claim("r", DIGEST, *holder) {
                     assert_eq!(life.holder, *holder);
                     assert_eq!(taken, luggage(&format!("after {}", life.number - 1)), "what was parked last");
                     return Some(life);

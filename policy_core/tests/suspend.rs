@@ -32,7 +32,7 @@ fn state(steps: &[drive::Step]) -> (Run, Vec<u8>) {
 }
 
 fn resume(program: &Arc<Program>, state: &[u8], scopes: &Scopes<'_>) -> Result<(), EngineError> {
-    policy_core::Run::resume(Arc::clone(program), state, START, scopes, &mut Books::local()).map(|_| ())
+    policy_core::Run::resume(Arc::clone(program), state, (START, 0), scopes, &mut Books::local()).map(|_| ())
 }
 
 #[test]

@@ -332,6 +332,7 @@ class Run:
         *,
         now: int,
         wall: int,
+        later: int,
         ledger: Ledger | None = None,
         session: str | None = None,
         user: str | None = None,
@@ -341,6 +342,8 @@ class Run:
         id: str = "",
     ) -> Run:
         """Go on with a suspended run, at an instant of this process's clock.
+
+        `later` are the nanoseconds since it was suspended, by a clock that both processes see: the store's.
 
         `program` and all the rest are those that the run began with. How long it was suspended is told by
         the wall clock: for requests and `wall_time` that time has passed, for `active_time` it has not.

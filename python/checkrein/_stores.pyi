@@ -56,8 +56,9 @@ class Ledger:
 
     def claim(
         self, id: str, program: _Program, holder: int, timeout: float = 5
-    ) -> tuple[_Life, bytes, bytes]:
-        """Go on with a suspended run: its life from now on, its state and what its host kept.
+    ) -> tuple[_Life, bytes, bytes, int]:
+        """Go on with a suspended run: its life from now on, its state, what its host kept, and for how
+        long it has waited by the store's clock.
 
         `holder` is a random number, to be sent again after an error: the answer is given once, to it.
 

@@ -49,7 +49,7 @@ def all_cases() -> list[Case]:
     return found
 
 
-def event_of(line: dict[str, Any], now: int, wall: int) -> tuple[str, dict[str, Any]]:
+def event_of(line: dict[str, Any], now: int, wall: int, later: int = 0) -> tuple[str, dict[str, Any]]:
     """A line of a case as a method of `Run` and its arguments."""
     do = line["do"]
     if do == "limits":
@@ -79,7 +79,9 @@ def event_of(line: dict[str, Any], now: int, wall: int) -> tuple[str, dict[str, 
         return do, {**at, "keep": line.get("keep", [])}
     if do == "held":
         return do, {"attempt": line["attempt"]}
-    if do in ("resume", "end"):
+    if do == "resume":
+        return do, {**at, "later": later}
+    if do == "end":
         return do, at
     raise ValueError(f"there is no event `{do}`")
 

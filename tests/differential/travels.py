@@ -21,6 +21,7 @@ class Traveller(Host):
         super().__init__(chance, made, clock)
         self.ahead = 0
         self.is_away = False
+        self.left = 0
         self.restless = chance.choice([0, 0.01, 0.06])
         # Processes share a rolling account through a store, not through one ledger with two clocks.
         self.keeps_clock = any(WIDE_ROLLING.match(each) for each in made.statements)
@@ -47,10 +48,11 @@ class Traveller(Host):
 
     def _resume(self) -> Event:
         self.clock.pass_by(self.chance.choice([0, 0, 2, 25, 130, 4000]) * SECOND)
+        later = self.clock.now - self.left
         if not self.keeps_clock and self.chance.random() < 0.8:
             clock = self.chance.choice([0, 5 * SECOND, self.now + 9000 * SECOND, 2**60])
             self._goes_by(clock - self.now)
-        return "resume", {"now": self.now}
+        return "resume", {"now": self.now, "later": later}
 
     def _goes_by(self, ahead: int) -> None:
         """Another clock, so much ahead."""
@@ -66,6 +68,7 @@ class Traveller(Host):
             self.is_away = False
         elif method == "suspend" and not self.is_away:
             self.is_away = True
+            self.left = self.clock.now
             for attempt in [each for each in self.flights if each not in arguments["keep"]]:
                 ask = self.flights[attempt][2]
                 usage = {"usage": "unknown", "input_tokens": ask.get("input_tokens", 0), "output_tokens": 0}

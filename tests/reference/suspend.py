@@ -95,12 +95,11 @@ def carried(line: Line) -> Account | None:
     return account
 
 
-def resume(left: Run, now: int, wall: int) -> Run:
-    """Go on by another clock: for how long it was away, the clocks on the wall say."""
-    away = max(0, wall - left.wall)
-    shift = now - (left.now + away)
+def resume(left: Run, now: int, wall: int, later: int) -> Run:
+    """Go on by another clock, `later` by one that both see."""
+    shift = now - (left.now + later)
     left.begun += shift
-    left.paused += away
+    left.paused += later
     left.paused_at = None if left.paused_at is None else now
     for call in left.calls.values():
         call.first_asked += shift

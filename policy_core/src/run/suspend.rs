@@ -57,7 +57,8 @@ impl Run {
         Ok(state)
     }
 
-    /// A suspended run goes on. `scopes` are those that it began with.
+    /// A suspended run goes on, `later` nanoseconds after it was suspended, by a clock that both processes
+    /// see. `scopes` are those that it began with.
     ///
     /// # Errors
     /// [`EngineError`] if these are not the whole and unchanged bytes of a suspended run in this version's
@@ -65,7 +66,7 @@ impl Run {
     pub fn resume(
         program: Arc<Program>,
         state: &[u8],
-        now: Now,
+        (now, later): (Now, u64),
         scopes: &Scopes<'_>,
         books: &mut Books,
     ) -> Result<Self, EngineError> {
@@ -79,7 +80,7 @@ impl Run {
             return Err(EngineError::OtherPolicy);
         }
         let mut run = Self::new(program, 0, now, scopes, None, books);
-        let entered = run.enter(&mut reader, now, books).and_then(|()| reader.end().ok_or(DAMAGED));
+        let entered = run.enter(&mut reader, (now, later), books).and_then(|()| reader.end().ok_or(DAMAGED));
         if let Err(error) = entered {
             run.release(books);
             return Err(error);
@@ -124,7 +125,6 @@ impl Run {
         writer.number(FORM);
         writer.fixed(self.program.digest());
         writer.number(self.accounts.fingerprint(books));
-        writer.number(self.latest.wall);
         self.age.write(&mut writer);
         for number in [self.seed, self.clock, self.decisions, self.call_count, self.steps] {
             writer.number(number);
@@ -150,19 +150,23 @@ impl Run {
     }
 
     /// Makes a run that has just begun what was written.
-    fn enter(&mut self, reader: &mut Reader<'_>, now: Now, books: &mut Books) -> Result<(), EngineError> {
+    fn enter(
+        &mut self,
+        reader: &mut Reader<'_>,
+        at: (Now, u64),
+        books: &mut Books,
+    ) -> Result<(), EngineError> {
         if reader.number().ok_or(DAMAGED)? != self.accounts.fingerprint(books) {
             return Err(EngineError::BadValue(
                 "the run began for others than these; pass the session, user, team, org and keys that it \
                  began with",
             ));
         }
-        self.read(reader, now, books).ok_or(DAMAGED)
+        self.read(reader, at, books).ok_or(DAMAGED)
     }
 
-    fn read(&mut self, reader: &mut Reader<'_>, now: Now, books: &mut Books) -> Option<()> {
+    fn read(&mut self, reader: &mut Reader<'_>, (now, later): (Now, u64), books: &mut Books) -> Option<()> {
         let program = Arc::clone(&self.program);
-        let later = now.wall.saturating_sub(reader.number()?);
         self.age = Age::read(reader, now.mono, later)?;
         self.seed = reader.number()?;
         self.clock = reader.number()?;

@@ -2,6 +2,7 @@
 //! who wrote it last, so that a repeated request gets its first answer and exactly one claim is granted.
 
 use super::code::{Reader, Writer};
+use super::flaw::Bug;
 use super::records::{DAMAGED, Meta, Record};
 use super::rows::{RowKey, Rows};
 use crate::value::MAX_QUANTITY;
@@ -53,8 +54,9 @@ pub enum Parked {
 /// What became of the wish to go on with a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claimed {
-    /// It is the asker's, and nobody else's.
-    Yours(Life, Luggage),
+    /// It is the asker's, and nobody else's. So many nanoseconds have passed since it was suspended, by the
+    /// store's clock: those of two machines may differ, and a run may go to and fro between them.
+    Yours(Life, Luggage, u64),
     /// Somebody has it since then.
     Others(u64),
     /// It has ended then.
@@ -86,6 +88,8 @@ pub(super) struct RunRow {
     pub(super) digest: [u8; 32],
     pub(super) life: Life,
     pub(super) at: u64,
+    /// When it was suspended last.
+    pub(super) left: u64,
     pub(super) whereabouts: Whereabouts,
     /// A claim that is repeated gets it again. Empty at the end.
     pub(super) luggage: Luggage,
@@ -95,6 +99,16 @@ pub(super) struct RunRow {
 #[must_use]
 pub fn run_keys(id: &str) -> Option<Vec<RowKey>> {
     Some(vec![RowKey::meta(), RowKey::run(id)?])
+}
+
+/// The store's time, which never goes back; none if there is no ledger.
+fn time(now: u64, rows: &mut Rows) -> Result<Option<u64>, &'static str> {
+    let Some(mut meta) = Meta::load(&RowKey::meta(), rows)? else { return Ok(None) };
+    let now = now.max(meta.now);
+    if meta.tick(now, Bug::default()) {
+        meta.save(RowKey::meta(), rows);
+    }
+    Ok(Some(now))
 }
 
 const BAD_ID: &str = "the id of a run is 1 to 512 bytes long, without control characters";
@@ -107,15 +121,16 @@ pub fn park(id: &str, digest: [u8; 32], life: Life, luggage: &Luggage, now: u64,
         if !luggage.is_small() {
             return Err(TOO_LARGE);
         }
-        if Meta::load(&RowKey::meta(), rows)?.is_none() {
+        let Some(now) = time(now, rows)? else {
             return Ok(Parked::NoLedger);
-        }
+        };
         let is_first = life.number == 0 && life.holder == life.origin;
         match RunRow::load(&key, rows)? {
             None if !is_first => return Ok(Parked::Over),
             None => {}
             Some(row) if row.life.origin != life.origin => return Ok(Parked::Taken),
-            // Only what was parked can have been claimed.
+            // Only what was parked can have been claimed. (Unless the store forgot a claim: then what waited
+            // here last was of the life before, and nobody can tell. Nobody goes on twice for that.)
             Some(row) if row.life.number > life.number => return Ok(Parked::Done),
             Some(row) if row.life != life => return Ok(Parked::Over),
             Some(row) => match row.whereabouts {
@@ -125,7 +140,8 @@ pub fn park(id: &str, digest: [u8; 32], life: Life, luggage: &Luggage, now: u64,
             },
         }
         let luggage = luggage.clone();
-        RunRow { digest, life, at: now, whereabouts: Whereabouts::Waiting, luggage }.save(key, rows);
+        RunRow { digest, life, at: now, left: now, whereabouts: Whereabouts::Waiting, luggage }
+            .save(key, rows);
         Ok(Parked::Done)
     };
     parked().unwrap_or_else(Parked::Malformed)
@@ -136,20 +152,21 @@ pub fn park(id: &str, digest: [u8; 32], life: Life, luggage: &Luggage, now: u64,
 pub fn claim(id: &str, digest: [u8; 32], holder: u128, now: u64, rows: &mut Rows) -> Claimed {
     let mut claimed = || -> Result<Claimed, &'static str> {
         let key = RowKey::run(id).ok_or(BAD_ID)?;
-        if Meta::load(&RowKey::meta(), rows)?.is_none() {
+        let Some(now) = time(now, rows)? else {
             return Ok(Claimed::NoLedger);
-        }
+        };
         let Some(mut row) = RunRow::load(&key, rows)? else {
             return Ok(Claimed::Unknown);
         };
         let is_own = row.life.holder == holder;
+        let waited = now.saturating_sub(row.left);
         match row.whereabouts {
             Whereabouts::Ended => return Ok(Claimed::Ended(row.at)),
             Whereabouts::Resumed if !is_own => return Ok(Claimed::Others(row.at)),
             // Late: this holder had it and has given it back.
             Whereabouts::Waiting if is_own => return Ok(Claimed::Others(row.at)),
             _ if row.digest != digest => return Ok(Claimed::OtherProgram(row.digest)),
-            Whereabouts::Resumed => return Ok(Claimed::Yours(row.life, row.luggage)),
+            Whereabouts::Resumed => return Ok(Claimed::Yours(row.life, row.luggage, waited)),
             Whereabouts::Waiting => {}
         }
         row.life.number = row.life.number.checked_add(1).filter(|n| *n <= MAX_QUANTITY).ok_or(DAMAGED)?;
@@ -157,7 +174,7 @@ pub fn claim(id: &str, digest: [u8; 32], holder: u128, now: u64, rows: &mut Rows
         row.at = now;
         row.whereabouts = Whereabouts::Resumed;
         row.save(key, rows);
-        Ok(Claimed::Yours(row.life, row.luggage))
+        Ok(Claimed::Yours(row.life, row.luggage, waited))
     };
     claimed().unwrap_or_else(Claimed::Malformed)
 }
@@ -190,6 +207,7 @@ impl Record for RunRow {
         }
         writer.number(self.life.number);
         writer.number(self.at);
+        writer.number(self.left);
         writer.number(match self.whereabouts {
             Whereabouts::Waiting => 0,
             Whereabouts::Resumed => 1,
@@ -202,7 +220,7 @@ impl Record for RunRow {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let digest = reader.fixed()?;
         let (origin, holder) = (u128::from_le_bytes(reader.fixed()?), u128::from_le_bytes(reader.fixed()?));
-        let (number, at) = (reader.number()?, reader.number()?);
+        let (number, at, left) = (reader.number()?, reader.number()?, reader.number()?);
         let whereabouts = match reader.number()? {
             0 => Whereabouts::Waiting,
             1 => Whereabouts::Resumed,
@@ -210,6 +228,6 @@ impl Record for RunRow {
             _ => return None,
         };
         let luggage = Luggage { state: reader.bytes()?.to_vec(), host: reader.bytes()?.to_vec() };
-        Some(Self { digest, life: Life { origin, holder, number }, at, whereabouts, luggage })
+        Some(Self { digest, life: Life { origin, holder, number }, at, left, whereabouts, luggage })
     }
 }

@@ -60,7 +60,7 @@ impl Run {
         let now = now + later;
         self.shift = i128::from(next) - i128::from(now);
         let program = Arc::clone(self.inner.program());
-        let resumed = policy_core::Run::resume(program, &state, self.at(now), scopes, &mut books);
+        let resumed = policy_core::Run::resume(program, &state, (self.at(now), later), scopes, &mut books);
         self.inner = resumed.expect("what it left");
     }
 

@@ -58,7 +58,7 @@ class Door:
             "keys": dict(self._scopes.keys), **{word: getattr(self._scopes, word) for word in WORDS},
         }  # fmt: skip
         if resumed is not None:
-            self._core = _core.Run.resume(guard.program, resumed.state, **common)
+            self._core = _core.Run.resume(guard.program, resumed.state, later=resumed.later, **common)
             return
         seed = int.from_bytes(os.urandom(8), "little") if seed is None else seed
         self._core = _core.Run(

@@ -130,7 +130,7 @@ class Guard:
         ledger = self.require_ledger()
         holder = self._holders.pop(id, None) or nonce()
         try:
-            life, state, host = ledger.claim(id, self.program, holder, timeout)
+            life, state, host, later = ledger.claim(id, self.program, holder, timeout)
         except EngineError as error:
             if error.kind in PASSING:  # the answer may be lost, and is given again to the same holder
                 self._holders[id] = holder
@@ -139,7 +139,7 @@ class Guard:
             luggage = Luggage.unpacked(host)
             return self.begin(
                 id=id, names=luggage.names, scopes=luggage.scopes, facts=luggage.facts, approver=approver,
-                resumed=Resumed(life, state, luggage),
+                resumed=Resumed(life, state, luggage, later),
             )  # fmt: skip
         except EngineError:  # somebody else may be able to
             with suppress(EngineError):

@@ -42,6 +42,8 @@ class Resumed:
     life: Life
     state: bytes
     luggage: Luggage
+    later: int
+    """For how long it has waited, by the store's clock."""
 
 
 @dataclass(slots=True)

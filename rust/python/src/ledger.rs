@@ -92,12 +92,12 @@ impl Ledger {
         program: &Program,
         holder: u128,
         timeout: Patience,
-    ) -> PyResult<(Numbers, Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+    ) -> PyResult<(Numbers, Bound<'py, PyBytes>, Bound<'py, PyBytes>, u64)> {
         let digest = *program.core.digest();
         let (kind, message) = match asked(py, || self.core.claim(id, digest, holder, timeout.0))? {
-            Claimed::Yours(life, luggage) => {
+            Claimed::Yours(life, luggage, later) => {
                 let life = (life.origin, life.holder, life.number);
-                return Ok((life, PyBytes::new(py, &luggage.state), PyBytes::new(py, &luggage.host)));
+                return Ok((life, PyBytes::new(py, &luggage.state), PyBytes::new(py, &luggage.host), later));
             }
             Claimed::Others(_) => (
                 "already_resumed",

@@ -148,16 +148,17 @@ impl Run {
     #[expect(clippy::too_many_arguments, reason = "the host passes them by name")]
     #[staticmethod]
     #[pyo3(signature = (
-        program, state, *, now, wall, ledger=None, session=None, user=None, team=None, org=None, keys=None,
-        id=""
-    ), text_signature = "(program, state, *, now, wall, ledger=None, session=None, user=None, team=None, \
-        org=None, keys=None, id='')")]
+        program, state, *, now, wall, later, ledger=None, session=None, user=None, team=None, org=None,
+        keys=None, id=""
+    ), text_signature = "(program, state, *, now, wall, later, ledger=None, session=None, user=None, \
+        team=None, org=None, keys=None, id='')")]
     fn resume(
         py: Python<'_>,
         program: &Bound<'_, Program>,
         state: &[u8],
         now: Instant,
         wall: Wall,
+        later: Instant,
         ledger: Option<&Bound<'_, Ledger>>,
         session: Option<&Bound<'_, PyString>>,
         user: Option<&Bound<'_, PyString>>,
@@ -168,7 +169,7 @@ impl Run {
     ) -> PyResult<Self> {
         let (now, whose) = (at(now, wall), ([session, user, team, org], keys));
         Self::alone(py, program, ledger, whose, now, id, |program, scopes, books| {
-            policy_core::Run::resume(program, state, now, scopes, books)
+            policy_core::Run::resume(program, state, (now, later.0), scopes, books)
         })
     }
 

@@ -52,8 +52,9 @@ fn what_one_process_suspends_another_goes_on_with() {
     let ledger = ledger(&url);
     assert_eq!(park(&ledger, SECONDS), Ok(Parked::Done));
     let claimed = open(&url).claim("r", DIGEST, 5).expect("an answer");
-    let life = Life { origin: 1, holder: 5, number: 1 };
-    assert_eq!(claimed, Claimed::Yours(life, luggage()));
+    let Claimed::Yours(life, taken, waited) = claimed else { panic!("it is free") };
+    assert_eq!((life, taken), (Life { origin: 1, holder: 5, number: 1 }, luggage()));
+    assert!((1..60_000_000_000).contains(&waited), "{waited}");
     assert!(matches!(ledger.claim("r", DIGEST, 6, SECONDS), Ok(Claimed::Others(_))));
     assert_eq!(whereabouts(&url), Some(Whereabouts::Resumed));
 }
@@ -64,7 +65,7 @@ fn the_end_of_a_run_is_known_when_the_ledger_is_closed() {
     let url = folder.url("ledger.db");
     let ledger = ledger(&url);
     park(&ledger, SECONDS).expect("it is parked");
-    let Ok(Claimed::Yours(life, _)) = ledger.claim("r", DIGEST, 5, SECONDS) else { panic!("it is free") };
+    let Ok(Claimed::Yours(life, ..)) = ledger.claim("r", DIGEST, 5, SECONDS) else { panic!("it is free") };
     ledger.finish("r", life);
     assert!(ledger.close(SECONDS));
     assert_eq!(whereabouts(&url), Some(Whereabouts::Ended));
@@ -75,7 +76,7 @@ fn the_end_of_a_run_is_known_when_the_ledger_is_closed() {
 fn memory_keeps_runs_for_its_own_process() {
     let ledger = Ledger::memory();
     assert_eq!(park(&ledger, Duration::ZERO), Ok(Parked::Done));
-    let Ok(Claimed::Yours(life, _)) = ledger.claim("r", DIGEST, 5, SECONDS) else { panic!("it is free") };
+    let Ok(Claimed::Yours(life, ..)) = ledger.claim("r", DIGEST, 5, SECONDS) else { panic!("it is free") };
     ledger.finish("r", life);
     assert!(matches!(ledger.claim("r", DIGEST, 6, SECONDS), Ok(Claimed::Ended(_))));
 }
@@ -129,7 +130,7 @@ fn while_the_store_is_away_it_is_tried_again_and_told_in_time() {
         assert_eq!(parked.join().expect("no panic"), Ok(Parked::Done));
     });
     assert_eq!(park(&ledger, SECONDS), Ok(Parked::Done), "the same again");
-    let Ok(Claimed::Yours(life, _)) = ledger.claim("r", DIGEST, 5, SECONDS) else { panic!("it is free") };
+    let Ok(Claimed::Yours(life, ..)) = ledger.claim("r", DIGEST, 5, SECONDS) else { panic!("it is free") };
     server.kill();
     ledger.finish("r", life);
     server.again();

@@ -168,6 +168,7 @@ fn act(
         Step::Claim(run, holder, digest) => {
             match store.claim(&format!("r{run}"), [*digest; 32], 10 + u128::from(*holder)) {
                 // The stores' clocks differ.
+                Ok(Claimed::Yours(life, luggage, _)) => format!("Yours {life:?} {luggage:?}"),
                 Ok(Claimed::Others(_)) => "others".to_owned(),
                 Ok(Claimed::Ended(_)) => "ended".to_owned(),
                 other => format!("{other:?}"),
