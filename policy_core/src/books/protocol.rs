@@ -17,6 +17,9 @@ use crate::store::{AccountKey, Answer, Item, Reply, Request};
 
 /// As many accounts are looked at for one request: however many are due at once, the lock is held briefly.
 const MOST_LOOKS: usize = 16 * Request::MOST_ITEMS;
+/// So many items of a request are for what calls wait for, if that much waits. The others are for the rest:
+/// it has its turn, however many calls wait.
+const MOST_URGENT: usize = Request::MOST_ITEMS / 4 * 3;
 
 impl Books {
     /// What to send to the store now. One request is in flight at a time, the same until it is answered.
@@ -87,14 +90,18 @@ impl Books {
         (due < NEVER).then_some(due.max(link.not_before))
     }
 
-    /// What the accounts that are due have to say, the urgent first; which accounts; and whether that is the
+    /// What the accounts that are due have to say, most of it urgent; which accounts; and whether that is the
     /// end.
     fn collect(&mut self, moment: &Moment) -> (Vec<Item>, Vec<u32>, bool) {
         let (mut items, mut places, mut looked) = (Vec::new(), Vec::new(), Vec::new());
         while items.len() < Request::MOST_ITEMS && looked.len() < MOST_LOOKS {
             let Some(link) = self.link.as_mut() else { break };
-            let Some(number) = link.schedule.due(moment.mono) else { break };
-            let Some((leased, key, users)) = leased(&mut self.places, number) else { break };
+            let urgent_first = items.len() < MOST_URGENT;
+            let Some(number) = link.schedule.due(moment.mono, urgent_first) else { break };
+            let Some((leased, key, users)) = leased(&mut self.places, number) else {
+                link.schedule.forget(number);
+                continue;
+            };
             // It is put back when all have been looked at: no account has two turns.
             link.schedule.plan(number, &mut leased.planned, Plan::NEVER);
             leased.roll(moment);

@@ -1,8 +1,8 @@
 //! When each leased account is looked at next.
 //!
-//! INVARIANT (schedule): an account of which the store knows, or must hear, is looked at no later than it has
-//! something to say; a look too early only plans the next one. So what a request costs does not depend on how
-//! many accounts there are.
+//! INVARIANT (schedule): an account of which the store knows, or must hear, is planned no later than it has
+//! something to say, and looked at when it is its turn; a look too early only plans the next one. So what a
+//! request costs does not depend on how many accounts there are.
 
 use std::collections::BTreeSet;
 
@@ -42,16 +42,23 @@ impl Schedule {
         self.plan(place, planned, Plan { urgent, rest });
     }
 
-    /// The next account that is due, the urgent first.
-    pub(super) fn due(&self, mono: u64) -> Option<u32> {
+    /// The next account that is due, the urgent or the rest first.
+    pub(super) fn due(&self, mono: u64, urgent_first: bool) -> Option<u32> {
         let first = |set: &BTreeSet<(u64, u32)>| set.first().copied().filter(|(at, _)| *at <= mono);
-        first(&self.urgent).or_else(|| first(&self.rest)).map(|(_, place)| place)
+        let [one, other] = if urgent_first { [&self.urgent, &self.rest] } else { [&self.rest, &self.urgent] };
+        first(one).or_else(|| first(other)).map(|(_, place)| place)
     }
 
     /// When the first of all is due.
     pub(super) fn next(&self) -> u64 {
         let first = |set: &BTreeSet<(u64, u32)>| set.first().map_or(NEVER, |(at, _)| *at);
         first(&self.urgent).min(first(&self.rest))
+    }
+
+    /// No look is planned at an account that is not there.
+    pub(super) fn forget(&mut self, place: u32) {
+        self.urgent.retain(|(_, other)| *other != place);
+        self.rest.retain(|(_, other)| *other != place);
     }
 
     pub(super) fn clear(&mut self) {

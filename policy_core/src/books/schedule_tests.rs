@@ -7,6 +7,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::link::{MILLISECOND, SECOND};
+use super::schedule::Plan;
 use super::{
     AccountId, Authority, Books, Failure, Period, Place, Room, Terms, Window, WindowKind, Zone, index,
 };
@@ -349,4 +350,38 @@ fn a_read_sees_the_window_that_a_call_would_go_to_before_anybody_looked() {
     assert_eq!(world.books.room(id, 20, 0, world.now()), Room::Fits);
     assert_eq!(world.books.take(id, 20, world.now()), window);
     assert_eq!(world.books.health(world.now()).degraded, 0);
+}
+
+#[test]
+fn what_is_not_urgent_has_its_turn_however_much_is() {
+    let (mut world, ids) = crowd(65);
+    for _ in 0..3 {
+        world.talk(0);
+        world.mono += SECOND;
+    }
+    let (last, urgent) = ids.split_last().unwrap();
+    world.books.charge(*last, Window::default(), 7, world.now());
+    let is_report = |item: &Item| item.account.parts()[1] == "64" && !item.reported.is_empty();
+    for _ in 0..20 {
+        world.mono += 20 * MILLISECOND;
+        urgent.iter().for_each(|id| world.books.need(*id, 5));
+        let Some(request) = world.books.poll(world.now()) else { continue };
+        assert_eq!(request.items.len(), Request::MOST_ITEMS, "and leaves no room unused");
+        if request.items.iter().any(is_report) {
+            return;
+        }
+        let reply = world.answer(&request, 100);
+        world.books.reply(world.now(), world.now(), &reply);
+    }
+    unreachable!("nobody hears of a report while so many calls wait");
+}
+
+#[test]
+fn a_look_at_an_account_that_is_not_there_stops_no_other() {
+    let (mut world, _) = crowd(1);
+    let link = world.books.link.as_mut().unwrap();
+    link.schedule.plan(9_999, &mut Plan::NEVER.clone(), Plan { urgent: 0, rest: 0 });
+    let request = world.books.poll(world.now()).unwrap();
+    assert_eq!(request.items.len(), 1);
+    assert_eq!(world.books.poll(world.now()), None);
 }
