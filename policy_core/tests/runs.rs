@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use policy_core::store::{
     Claimed, Life, Luggage, Operated, Operation, Order, Parked, RowKey, Rows, Shown, Whereabouts, claim,
-    create, describe_row, finish, operate, operation_keys, park, run_keys,
+    create, describe_row, finish, give_back, operate, operation_keys, park, run_keys,
 };
 use proptest::prelude::*;
 
@@ -55,6 +55,10 @@ impl Store {
 
     fn finish(&mut self, id: &str, life: Life) {
         self.transact(run_keys(id).unwrap(), |now, rows| finish(id, life, now, rows)).unwrap();
+    }
+
+    fn give_back(&mut self, id: &str, holder: u128) {
+        self.transact(run_keys(id).unwrap(), |now, rows| give_back(id, holder, now, rows)).unwrap();
     }
 
     fn drop_run(&mut self, order: &str, id: &str) -> Operated {
@@ -385,4 +389,29 @@ fn in_every_order_of_events_a_run_goes_on_at_most_once() {
         assert!(led.contains(&(number, place)), "nobody tried process {place} in life {number}: {led:?}");
     }
     assert!(seen.len() > 10_000, "only {} worlds", seen.len());
+}
+
+#[test]
+fn what_is_given_back_waits_as_before() {
+    let mut store = Store::new();
+    store.park("r", DIGEST, first(1), &luggage("a"));
+    store.give_back("r", 1);
+    assert_eq!(store.whereabouts("r"), Some((Whereabouts::Waiting, 0, 1_000)), "nobody had it");
+    store.claim("r", DIGEST, 5);
+    store.give_back("r", 6);
+    assert_eq!(store.claim("r", DIGEST, 6), Claimed::Others(1_000), "another's wish changes nothing");
+    store.give_back("r", 5);
+    assert_eq!(store.claim("r", DIGEST, 5), Claimed::Others(1_000), "a late claim of who gave it back");
+    store.now = 3_000;
+    let life = Life { origin: 1, holder: 6, number: 2 };
+    assert_eq!(
+        store.claim("r", DIGEST, 6),
+        Claimed::Yours(life, luggage("a"), 2_000),
+        "since it was suspended"
+    );
+    store.give_back("r", 5);
+    assert_eq!(store.whereabouts("r"), Some((Whereabouts::Resumed, 2, 3_000)), "said twice");
+    store.finish("r", life);
+    store.give_back("r", 6);
+    assert_eq!(store.whereabouts("r"), Some((Whereabouts::Ended, 2, 3_000)), "it does not come back");
 }

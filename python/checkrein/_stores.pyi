@@ -60,7 +60,8 @@ class Ledger:
         """Go on with a suspended run: its life from now on, its state, what its host kept, and for how
         long it has waited by the store's clock.
 
-        `holder` is a random number, to be sent again after an error: the answer is given once, to it.
+        `holder` is a random number, drawn for this wish: the answer is given once, to it. After an error
+        `give_back` says that nobody goes on.
 
         Raises:
             EngineError: kind `unknown_run`, `already_resumed`, `ended`, `other_policy`, or what is wrong
@@ -69,6 +70,9 @@ class Ledger:
 
     def finish(self, id: str, life: _Life) -> None:
         """Say that a resumed run has ended. It is not waited for."""
+
+    def give_back(self, id: str, holder: int) -> None:
+        """Say that `holder`, who claimed a run or wanted to, does nothing with it. It is not waited for."""
 
     def before_fork(self) -> None:
         """Let go of the store's connection. `after_fork` has to follow, in both processes."""

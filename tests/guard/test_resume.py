@@ -1,10 +1,14 @@
 """A run that was claimed and not gone on with: whoever asks next gets it, and nobody else has it then."""
 
+import asyncio
+import gc
 import os
+import threading
 
 import pytest
 
 import checkrein
+from checkrein import _core
 
 
 def search(query):
@@ -14,12 +18,13 @@ def search(query):
 class Lossy:
     """A ledger that does what it is asked, and whose answers are lost."""
 
-    def __init__(self, ledger):
+    def __init__(self, ledger, error=None):
         self.ledger = ledger
+        self.error = error or checkrein.EngineError("the answer was lost", "away")
 
     def claim(self, *arguments):
         self.ledger.claim(*arguments)
-        raise checkrein.EngineError("the answer was lost", "away")
+        raise self.error
 
     def __getattr__(self, name):
         return getattr(self.ledger, name)
@@ -49,12 +54,124 @@ def test_a_fork_does_not_inherit_the_wish_to_go_on(stored):
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        try:
-            said = stored.resume("r1").id
-        except checkrein.EngineError as error:
-            said = error.kind
-        os.write(writer, said.encode())
+        os.write(writer, said_by(stored).encode())
         os._exit(0)
     os.waitpid(child, 0)
-    assert os.read(reader, 100) == b"already_resumed"
+    both = [os.read(reader, 100).decode(), said_by(stored)]
+    assert sorted(both) == ["already_resumed", "goes on"]
+
+
+def said_by(guard):
+    """What asking for the run comes to."""
+    try:
+        run = guard.resume("r1")
+    except checkrein.EngineError as error:
+        return error.kind
+    run.tool("search", search, query="x")
+    return "goes on"
+
+
+@pytest.fixture
+def waiting(stored, tmp_path):
+    """Gives the runs that wait, once what was not waited for is in the store."""
+
+    def those():
+        assert kind_of(stored.resume, "nobody") == "unknown_run"
+        operator = _core.Operator.open(str(tmp_path / "ledger.db"))
+        return [row["run"] for row in operator.runs() if row["waits"]]
+
+    return those
+
+
+def test_an_interrupted_wish_gives_the_run_back(stored, waiting):
+    stored.run(id="r1").suspend()
+    real = stored.ledger
+    for error in (KeyboardInterrupt(), checkrein.EngineError("the answer was lost", "away")):
+        stored.ledger = Lossy(real, error)
+        with pytest.raises(type(error)):
+            stored.resume("r1")
+        stored.ledger = real
+        assert waiting() == ["r1"]
     assert stored.resume("r1").id == "r1"
+
+
+def test_a_run_that_nobody_uses_waits_again(stored, waiting):
+    stored.run(id="r1").suspend()
+    unused = stored.resume("r1")
+    unused.limits()
+    assert waiting() == []
+    del unused
+    assert waiting() == ["r1"]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda run: run.tool("search", search, query="x"),
+        lambda run: run.__enter__().__exit__(None, None, None),
+        lambda run: run.child(),
+        lambda run: run.take_advice(),
+        lambda run: kind_of(run.answer, 1, True),
+        lambda run: run.end(),
+    ],
+)
+def test_a_run_that_was_used_does_not(stored, waiting, use):
+    stored.run(id="r1").suspend()
+    used = stored.resume("r1")
+    use(used)
+    del used
+    assert waiting() == []
+    assert kind_of(stored.resume, "r1") in ("already_resumed", "ended")
+
+
+def test_a_guard_that_is_closed_gives_back_what_nobody_uses(make_guard, tmp_path):
+    stored = make_guard(store=tmp_path / "ledger.db", clock=None)
+    stored.run(id="r1").suspend()
+    unused = stored.resume("r1")
+    stored.close()
+    assert unused.outcome.kind == "suspended"
+    assert kind_of(unused.decide, tool="search", args={"query": "x"}) == "suspended"
+    with pytest.raises(checkrein.EngineError, match="not new"):
+        unused.__enter__()
+    again = make_guard(store=tmp_path / "ledger.db", clock=None)
+    assert again.resume("r1").id == "r1"
+    again.close()
+
+
+def test_a_log_that_fails_loses_no_run(stored):
+    class Full:
+        def write(self, record):
+            if record["kind"] == "resumption":
+                raise OSError(28, "No space left on device")
+
+    stored.run(id="r1").suspend()
+    stored.sink = Full()
+    with pytest.raises(OSError, match="No space"):
+        stored.resume("r1")
+    stored.sink = None
+    assert stored.resume("r1").id == "r1"
+
+
+def test_a_request_that_is_cancelled_gives_the_run_back(stored, waiting):
+    stored.run(id="r1").suspend()
+    real, is_begun, may_go = stored.ledger, threading.Event(), threading.Event()
+
+    class Slow(Lossy):
+        def claim(self, *arguments):
+            is_begun.set()
+            may_go.wait()
+            return self.ledger.claim(*arguments)
+
+    async def request():
+        stored.ledger = Slow(real)
+        task = asyncio.create_task(asyncio.to_thread(stored.resume, "r1"))
+        await asyncio.to_thread(is_begun.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        may_go.set()
+
+    asyncio.run(request())
+    stored.ledger = real
+    gc.collect()
+    assert waiting() == ["r1"]

@@ -25,6 +25,6 @@ pub use operate::operate_with;
 pub use operate::{Operated, Operation, Order, operate, operation_keys};
 pub use prune::{PRUNED, prune, prune_keys};
 pub use rows::{RowKey, Rows};
-pub use runs::{Claimed, Life, Luggage, Parked, Whereabouts, claim, finish, park, run_keys};
+pub use runs::{Claimed, Life, Luggage, Parked, Whereabouts, claim, finish, give_back, park, run_keys};
 pub use shown::{Shown, ShownWindow, describe_row};
 pub(crate) use window::{APART, number};

@@ -191,6 +191,19 @@ pub fn finish(id: &str, life: Life, now: u64, rows: &mut Rows) -> Result<(), &'s
     Ok(())
 }
 
+/// Nobody goes on with the run after all: `holder`, whether it heard of its claim or not, has done nothing
+/// with it, and it waits as before.
+pub fn give_back(id: &str, holder: u128, now: u64, rows: &mut Rows) -> Result<(), &'static str> {
+    let key = RowKey::run(id).ok_or(BAD_ID)?;
+    if let Some(row) = RunRow::load(&key, rows)?
+        && row.life.holder == holder
+        && row.whereabouts == Whereabouts::Resumed
+    {
+        RunRow { at: now, whereabouts: Whereabouts::Waiting, ..row }.save(key, rows);
+    }
+    Ok(())
+}
+
 impl RunRow {
     /// Nobody goes on with it.
     pub(super) fn end(self, key: RowKey, now: u64, rows: &mut Rows) {

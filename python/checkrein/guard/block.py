@@ -35,7 +35,7 @@ class Block(Door):
         with self._lock:
             if self._entered or self.ended:
                 raise EngineError("a run is one block, and this one is not new; begin another", "reused")
-            self._entered = True
+            self._entered, self._is_unused = True, False
         self._token = RUN.set(self)  # type: ignore[arg-type]  # every block is a `Run`
         return self
 

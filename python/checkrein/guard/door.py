@@ -47,6 +47,8 @@ class Door:
         self.clock = guard.clock
         self.ended = False
         self.suspended = False
+        self._is_unused = False
+        """It was resumed, and then neither entered nor asked anything: it may go on elsewhere."""
         self._scopes = scopes or Scopes.of(guard.program, self.names, self.facts)
         self._process = os.getpid()
         self._lock = threading.RLock()
@@ -184,7 +186,7 @@ class Door:
     def take_advice(self) -> list[str]:
         """What the agent is to be told and has not been told yet."""
         with self._lock:
-            advice, self._advice = self._advice, []
+            advice, self._advice, self._is_unused = self._advice, [], False
         return advice
 
     def approval(self, decision: Any, subject: str, arguments: Mapping[str, Any]) -> Approval:
@@ -215,6 +217,8 @@ class Door:
     # -- inside ---------------------------------------------------------------------------------------
 
     def _instant(self) -> tuple[int, int]:
+        """When something happens to the run."""
+        self._is_unused = False
         return self.clock.now(), self.clock.wall()
 
     def _is_forked(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from checkrein.errors import EngineError, LoadError
 from checkrein.guard.approval import Approver
 from checkrein.guard.clock import Clock, SystemClock
 from checkrein.guard.context import run_of
-from checkrein.guard.luggage import PASSING, PATIENCE_SECONDS, Luggage, Resumed, nonce
+from checkrein.guard.luggage import PATIENCE_SECONDS, Luggage, Resumed, nonce
 from checkrein.guard.run import Run
 from checkrein.guard.scopes import Scopes
 from checkrein.guard.signature import bind_arguments, is_asynchronous
@@ -83,7 +83,6 @@ class Guard:
         self.tools: dict[str, dict[str, Any]] = {t["name"]: t for t in program.tools}
         self.tool_timeouts: dict[str, int | None] = {t["name"]: t["timeout_ns"] for t in program.tools}
         self._runs: WeakValueDictionary[int, Run] = WeakValueDictionary()
-        self._holders: dict[str, int] = {}
         self.closed = False
 
     def run(
@@ -121,30 +120,27 @@ class Guard:
         """Go on with the run `id`, which was suspended here or in another process. Only one may.
 
         `approver` takes the place of the one that the run had. Waits for the store, at most `timeout`
-        seconds; after an `EngineError` of kind `away` or `locked`, resume again.
+        seconds; after an `EngineError` of kind `away` or `locked`, resume again. A run that is neither
+        entered nor asked anything waits again, once nobody has it any more.
 
         Raises `EngineError` of kind `no_store`, `unknown_run`, `already_resumed`, `ended`, `other_policy`
         (the run began under another artifact), `other_form` (under another version of Checkrein), or what
         is wrong with the store.
         """
         ledger = self.require_ledger()
-        holder = self._holders.pop(id, None) or nonce()
+        holder = nonce()
         try:
             life, state, host, later = ledger.claim(id, self.program, holder, timeout)
-        except EngineError as error:
-            if error.kind in PASSING:  # the answer may be lost, and is given again to the same holder
-                self._holders[id] = holder
-            raise
-        try:
             luggage = Luggage.unpacked(host)
-            return self.begin(
+            run = self.begin(
                 id=id, names=luggage.names, scopes=luggage.scopes, facts=luggage.facts, approver=approver,
                 resumed=Resumed(life, state, luggage, later),
             )  # fmt: skip
-        except EngineError:  # somebody else may be able to
-            with suppress(EngineError):
-                ledger.park(id, self.program, life, state, host, timeout)
+            run.tell_resumed()
+        except BaseException:  # the answer may be lost, or nobody be there any more to go on
+            ledger.give_back(id, holder)
             raise
+        return run
 
     def require_ledger(self) -> Any:
         """The ledger whose store keeps suspended runs."""
@@ -173,7 +169,7 @@ class Guard:
             for reference in self._runs.valuerefs():
                 run = reference()
                 if run is not None:
-                    parts.callback(run.end)
+                    parts.callback(run.leave)
 
     def forking(self, moment: str) -> None:
         """The process forks: neither the store's connection nor the leases may be used on both sides."""
@@ -182,7 +178,6 @@ class Guard:
             return
         if moment == "child":
             self._runs = WeakValueDictionary()
-            self._holders = {}  # else both sides would be given a run whose answer was lost
         self.ledger.after_fork(moment == "child", self.clock.now(), self.clock.wall())
 
     def instead_of(self, decision: Any) -> Collection[str]:

@@ -19,9 +19,6 @@ Life = tuple[int, int, int]
 PATIENCE_SECONDS = 10.0
 """How long suspending and resuming wait for the store, unless the host says otherwise."""
 
-PASSING = frozenset({"away", "locked"})
-"""Kinds of errors after which the store may have done it: the same is asked again."""
-
 _FORM = 1
 
 

@@ -27,6 +27,7 @@ class Memory(Block):
         self._parcel: tuple[Life, bytes, bytes] | None = None
         if resumed is not None:
             self._unpack(resumed)
+            self._is_unused = True
 
     # -- calls that a host asks about again ---------------------------------------------------------
 
@@ -116,7 +117,32 @@ class Memory(Block):
             if held is not None:  # its record stays that of the decision that allowed it
                 says = {name: getattr(held, name) for name in dir(held) if name[0] != "_"}
                 self._held[key] = SimpleNamespace(**{**says, "number": number}), exact
-        self._write(lambda: movement_record("resumption", self, resumed.life[2]))
+
+    def tell_resumed(self) -> None:
+        """Log that the run goes on here."""
+        life = self._life
+        if life is not None:
+            self._write(lambda: movement_record("resumption", self, life[2]))
+
+    def leave(self) -> None:
+        """The guard is closed: the run ends, or waits again if it was resumed and not used."""
+        with self._lock:
+            is_unused, self._is_unused = self._is_unused, False
+            if not is_unused:
+                self.end()
+                return
+            self.ended = self.suspended = True
+            self.outcome = Outcome("suspended")
+        self._give_back()
+
+    def _give_back(self) -> None:
+        if self._life is not None and not self._is_forked():
+            self.guard.ledger.give_back(self.id, self._life[1])
+
+    def __del__(self) -> None:
+        super().__del__()
+        if getattr(self, "_is_unused", False):
+            self._give_back()
 
     def end(self, error: BaseException | None = None) -> Outcome:
         """End the run: open attempts keep their holds as spent. Ending twice changes nothing."""

@@ -61,6 +61,7 @@ class Run(Memory):
         What the child spends is spent by this run too, and has to fit in what both may still spend. Its
         facts are this run's and then its own; whom it is for is the same.
         """
+        self._is_unused = False
         changed = sorted(key for key in self.keys if key in (facts or {}))
         if changed:
             raise EngineError(

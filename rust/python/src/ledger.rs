@@ -132,6 +132,10 @@ impl Ledger {
         py.detach(|| self.core.finish(id, life_of(life)));
     }
 
+    fn give_back(&self, py: Python<'_>, id: &str, holder: u128) {
+        py.detach(|| self.core.give_back(id, holder));
+    }
+
     fn before_fork(&self, py: Python<'_>) {
         py.detach(|| self.core.before_fork());
     }

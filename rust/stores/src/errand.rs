@@ -99,15 +99,27 @@ impl Ledger {
 
     /// A resumed run has ended. Nobody waits until the store knows it.
     pub fn finish(&self, id: &str, life: Life) {
+        let id = id.to_owned();
+        self.leave(move |store| store.finish(&id, life));
+    }
+
+    /// Who claimed a run has done nothing with it, and does not go on. Nobody waits until the store knows it;
+    /// a claim that was asked for before it is not done after it.
+    pub fn give_back(&self, id: &str, holder: u128) {
+        let id = id.to_owned();
+        self.leave(move |store| store.give_back(&id, holder));
+    }
+
+    /// Has something done when the store can do it.
+    fn leave(&self, mut act: impl FnMut(&mut dyn Store) -> Result<(), StoreError> + Send + 'static) {
         if let Some(mut store) = self.own_store() {
-            let _ = store.finish(id, life);
+            let _ = act(&mut **store);
             return;
         }
-        let id = id.to_owned();
         let session = self.session();
         session.errands.push(Box::new(move |store| {
             // What cannot be written down leaves a run that nobody goes on with, which is the safe side.
-            store.and_then(|store| store.finish(&id, life)).or_else(unless_passing)
+            store.and_then(&mut act).or_else(unless_passing)
         }));
         session.wake();
     }

@@ -5,8 +5,8 @@ use std::fmt;
 
 use policy_core::store::{
     Claimed, Life, Luggage, Operated, Operation, Order, PRUNED, Parked, Reply, Request, RowKey, Rows, Shown,
-    apply, claim, create, describe_row, finish, keys, operate, operation_keys, park, prune, prune_keys,
-    run_keys,
+    apply, claim, create, describe_row, finish, give_back, keys, operate, operation_keys, park, prune,
+    prune_keys, run_keys,
 };
 
 use crate::clock;
@@ -101,6 +101,14 @@ pub trait Store: Send + fmt::Debug {
         let keys = run_keys(id).unwrap_or_default();
         self.transact(keys, &mut |now, rows| finished = finish(id, life, now, rows))?;
         finished.map_err(|what| StoreError::new(ErrorKind::Damaged, format!("{}: {what}", self.place())))
+    }
+
+    /// Who claimed a run has done nothing with it, and does not go on.
+    fn give_back(&mut self, id: &str, holder: u128) -> Result<(), StoreError> {
+        let mut given = Ok(());
+        let keys = run_keys(id).unwrap_or_default();
+        self.transact(keys, &mut |now, rows| given = give_back(id, holder, now, rows))?;
+        given.map_err(|what| StoreError::new(ErrorKind::Damaged, format!("{}: {what}", self.place())))
     }
 
     /// Does an order to forget what is old, and tells how many rows went. Once it is noted it may be done
