@@ -62,9 +62,9 @@ pub struct Window {
 }
 
 impl Window {
-    /// The window of this number, of a hold that some other process made.
+    /// The window of this number, of a hold that some other process made: no incarnation of this one did.
     pub(crate) const fn of(id: i64) -> Self {
-        Self { id, life: 0 }
+        Self { id, life: u32::MAX }
     }
 
     pub(crate) const fn id(self) -> i64 {

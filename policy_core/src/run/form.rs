@@ -112,7 +112,10 @@ impl Call {
         });
         write_index(self.requested, writer);
         writer.optional(self.input_tokens);
-        writer.list(&self.kept, |writer, value| value.write(writer));
+        // Only the error of an open attempt reads them, and each ask brings its own: of others no content is
+        // kept.
+        let kept = if self.in_flight { &*self.kept } else { &[] };
+        writer.list(kept, |writer, value| value.write(writer));
     }
 
     pub(super) fn read(reader: &mut Reader<'_>, program: &Program) -> Option<Self> {
@@ -141,7 +144,7 @@ impl Call {
             kept: reader.list(Value::read)?.into_boxed_slice(),
         };
         let kept = program.index.kept_facts.len();
-        // A call that was never asked to the end has none.
+        // A call without an open attempt has none.
         (call.kept.len() == kept || call.kept.is_empty()).then_some(call)
     }
 }
