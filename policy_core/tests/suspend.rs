@@ -12,7 +12,7 @@ mod common;
 use common::drive::{Player, SCOPES, busy, steps};
 use common::*;
 use policy_core::books::Books;
-use policy_core::{Decision, EngineError, Now, Outcome, Program, Scopes, Usage};
+use policy_core::{Decision, EngineError, Now, Outcome, Program, Scopes, Slot, Usage};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -53,6 +53,33 @@ fn a_suspended_run_does_nothing_more() {
     assert_eq!((run.limits().len(), run.in_flight(), run.inner.held(1)), (0, 0, None));
     let mut child = run.child(0);
     assert_eq!(ask_model(&mut child, 0, None).outcome, Outcome::Deny);
+}
+
+/// What a retry reads of a call is kept for the error of an open attempt, and for nothing else.
+#[test]
+fn the_texts_of_calls_that_are_not_under_way_stay_here() {
+    let mut policy = vocabulary();
+    policy.facts = vec![FactSpec { presence: 1, ..fact("data.t", 0) }];
+    let again = Enforced::Retry {
+        on: Select::AnyTool,
+        when: Some(vec![Op::Starts("data.t", "x")]),
+        attempts: 2,
+        within: None,
+        backoff: None,
+        otherwise: Else::Deny,
+    };
+    let policy = policy.with("again", again);
+    for (is_kept, keep) in [(true, vec![1]), (false, vec![])] {
+        let mut run = policy.run();
+        ask_tool_with(&mut run, 0, None, "look", b"{}", &[("data.t", Slot::Text("4111-1111"))]);
+        if !is_kept {
+            run.error(0, &failure_of(1, Usage::Unknown)).unwrap();
+            assert_eq!(run.in_flight(), 0);
+        }
+        let state = run.inner.suspend(START, &keep, &mut run.books.borrow_mut()).unwrap();
+        assert_eq!(state.windows(9).any(|bytes| bytes == b"4111-1111"), is_kept);
+        assert_eq!(resume(run.program(), &state, &Scopes::default()), Ok(()));
+    }
 }
 
 #[test]

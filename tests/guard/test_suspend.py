@@ -118,6 +118,17 @@ def test_a_suspended_run_refuses_every_call_and_says_so(stored):
         run.__enter__()
 
 
+def test_the_children_of_a_suspended_run_are_refused_and_told_why(stored):
+    run = stored.run(id="r1")
+    child = run.child(id="r2")
+    grandchild = child.child(id="r3")
+    run.suspend()
+    for part in (child, grandchild, run.child(id="r4")):
+        with pytest.raises(checkrein.EngineError, match=r"`r1` was suspended, and run `r\d`") as raised:
+            part.tool("search", search, query="x")
+        assert raised.value.kind == "suspended"
+
+
 def test_what_is_under_way_keeps_its_hold_as_spent(stored):
     run = stored.run(id="r1")
 

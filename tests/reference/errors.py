@@ -29,6 +29,8 @@ def decide(run: Run, tried: Attempt, error: dict[str, Any]) -> dict:
         return run.built_in(event, "not retried", "allow", call=call.number, **extra)
     if run.latch:
         return run.decide(event, "stop", **run.latch, latched=True, call=call.number, **extra)
+    if run.is_over:
+        return run.built_in(event, "run ended", call=call.number, **extra)
     matching = [each for each in run.of["retry"] if selected(run, each.selector, tried)]
     votes = [each for each in [vote_of(run, retry, tried, error) for retry in matching] if each is not None]
     longest = max((each.wait for each in votes if each.outcome == "wait"), default=0)

@@ -77,8 +77,7 @@ class Run:
         self.given: set[tuple[str, int]] = set()
         self.decisions = 0
         self.latch: dict[str, Any] | None = None
-        # A child of a run that has left has nobody to count what it spends.
-        self.ended = bool(parent and parent.left)
+        self.ended = False
         self.left: Run | None = None
         self.wrap_ups: dict[str, int] = {}
         currency = self.vocabulary.currency.strip()
@@ -191,6 +190,14 @@ class Run:
     # -- what events share ------------------------------------------------------------------------
 
     @property
+    def is_over(self) -> bool:
+        """Nothing more is done: nobody counts what is below a run that has left."""
+        first = self
+        while first.parent:
+            first = first.parent
+        return self.ended or bool(first.left)
+
+    @property
     def at(self) -> Now:
         """The latest instant that the host named."""
         return Now(self.now, self.wall)
@@ -213,7 +220,7 @@ class Run:
         event = f"{ask.point} call"
         if self.latch:
             return self.decide(event, "stop", **self.latch, latched=True, call=number)
-        if self.ended:
+        if self.is_over:
             return self.built_in(event, "run ended", call=number)
         advice = admission.advice(self)
         call = self._new_call(ask) if number is None else self.calls.get(number)

@@ -19,6 +19,7 @@ mod tool;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use self::accounts::Accounts;
 use self::age::Age;
@@ -52,6 +53,8 @@ pub struct Run {
     is_child: bool,
     /// What it left as when it was suspended; from then on it is no run any more.
     suspended: Option<Box<[u8]>>,
+    /// One for a run and all below it: the first of them was suspended, and nobody counts what these do.
+    has_left: Arc<AtomicBool>,
     latch: Option<Latch>,
     /// Logical calls so far.
     call_count: u64,
@@ -99,10 +102,10 @@ impl Run {
             age: Age::new(now.mono),
             clock: 0,
             decisions: 0,
-            // Nobody would count what the child of a suspended run spends.
-            has_ended: parent.is_some_and(|parent| parent.suspended.is_some()),
+            has_ended: false,
             is_child: parent.is_some(),
             suspended: None,
+            has_left: parent.map(|parent| Arc::clone(&parent.has_left)).unwrap_or_default(),
             latch: None,
             call_count: 0,
             calls: BTreeMap::new(),
@@ -212,10 +215,11 @@ impl Run {
             decision.latched = true;
             return true;
         }
-        if self.has_ended {
+        let is_over = self.has_ended || self.has_left.load(Ordering::Relaxed);
+        if is_over {
             decision.refuse(BuiltIn::RunEnded);
         }
-        self.has_ended
+        is_over
     }
 
     /// A new logical call's id.

@@ -4,6 +4,7 @@
 //! nobody could tell there whose hold it was; of what happened before, nothing is given back there later.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::age::Age;
 use super::call::{Attempt, Call, Latch};
@@ -52,6 +53,7 @@ impl Run {
         let state = self.leave(books);
         self.suspended = Some(state.clone().into_boxed_slice());
         self.has_ended = true;
+        self.has_left.store(true, Ordering::Relaxed);
         self.in_flight = 0;
         self.calls.clear();
         Ok(state)

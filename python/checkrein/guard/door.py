@@ -41,6 +41,8 @@ class Door:
         self.guard = guard
         self.id = id or os.urandom(6).hex()
         self.parent_id = parent.id if parent else None
+        self.first: Door = parent.first if parent else self
+        """The run that began it and is no child."""
         self.names = {word: name for word, name in (names or {}).items() if name is not None}
         self.facts = dict(facts or {})
         self.approver = approver or guard.approver
@@ -237,10 +239,11 @@ class Door:
     ) -> Any:
         if failure is None and self._is_forked():
             raise EngineError("this run is of another process: nobody adds up what a fork spends", "forked")
-        if failure is None and self.suspended:
+        if failure is None and self.first.suspended:
+            below = "" if self.first is self else f", and run `{self.id}` is a part of it"
             raise EngineError(
-                f"run `{self.id}` was suspended, and does no more here; go on with "
-                f'`guard.resume("{self.id}")`',
+                f"run `{self.first.id}` was suspended{below}, and does no more here; go on with "
+                f'`guard.resume("{self.first.id}")`',
                 "suspended",
             )
         self._settle_dropped()
