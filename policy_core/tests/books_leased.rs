@@ -9,7 +9,7 @@ use std::sync::Arc;
 use books_common::{Ledger, MS, SECOND, account, at, balanced, key, talk};
 use policy_core::Now;
 use policy_core::books::{AccountId, Books, Failure, Period, Room, Terms, WindowKind, Zone};
-use policy_core::store::{Reply, Request};
+use policy_core::store::{Reply, Request, RowKey, Shown, describe_row};
 
 fn terms(max: u64, failure: Failure) -> Terms {
     Terms { max, window: WindowKind::Forever, failure }
@@ -344,7 +344,8 @@ fn an_account_that_nobody_uses_is_left_after_a_while() {
     books.settle(id, hold, 5, 5, at(10));
     let mut now = 0;
     let mut beats = 0;
-    while let Some(due) = books.due(at(now)) {
+    // Then only a sign of life is left, an hour later.
+    while let Some(due) = books.due(at(now)).filter(|due| *due < at(now + 60_000).mono) {
         now = (due / MS).max(now) + 1;
         beats += 1;
         talk(&mut ledger, &mut books, at(now));
@@ -354,4 +355,34 @@ fn an_account_that_nobody_uses_is_left_after_a_while() {
     assert_eq!((account(&ledger, "u1").spent, account(&ledger, "u1").leased), (5, 0));
     assert_eq!(books.room(id, 1, 0, at(now)), Room::Full, "its id is no more");
     assert!(ledger.rows.keys().all(|key| !key.as_str().starts_with("lease/")));
+}
+
+#[test]
+fn who_has_nothing_is_heard_of_now_and_then_so_that_no_living_process_is_forgotten() {
+    const HOUR: u64 = 3_600_000;
+    let mut ledger = Ledger::new();
+    let (mut books, id) = node(&mut ledger, 1, &terms(100, Failure::Spend), at(0));
+    assert_eq!(books.due(at(0)), None, "the store does not know of it yet");
+    assert_eq!(obtain(&mut ledger, &mut books, id, 10, at(0)), Room::Fits);
+    for ms in (0..60_000).step_by(500) {
+        talk(&mut ledger, &mut books, at(ms));
+    }
+    books.close(id);
+    for ms in (60_000..1_400_000).step_by(1_000) {
+        talk(&mut ledger, &mut books, at(ms));
+    }
+    let mut due = books.due(at(1_400_000)).unwrap() / MS;
+    for _ in 0..48 {
+        assert_eq!(books.poll(at(due - 1)), None);
+        let request = books.poll(at(due)).unwrap();
+        assert!(request.is_blank());
+        let reply = ledger.apply(&request, at(due));
+        books.reply(at(due), at(due), &reply);
+        let row = RowKey::node(1);
+        let shown = describe_row(&row, &ledger.rows[&row], 0);
+        assert!(matches!(shown, Some(Shown::Node { heard, .. }) if heard == due * MS), "{shown:?}");
+        let next = books.due(at(due)).unwrap() / MS;
+        assert_eq!(next, due + HOUR);
+        due = next;
+    }
 }

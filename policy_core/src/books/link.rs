@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::claims::Retelling;
 use super::flaw::Flaw;
 use super::leased::Leased;
-use super::schedule::{Plan, Schedule};
+use super::schedule::{NEVER, Plan, Schedule};
 use super::terms::Health;
 use crate::event::Now;
 use crate::store::Request;
@@ -16,6 +16,9 @@ pub(super) const SECOND: u64 = 1_000 * MILLISECOND;
 pub(super) const TIMEOUT: u64 = SECOND;
 /// How often the store hears of a node that has something.
 pub(super) const HEARTBEAT: u64 = 2 * SECOND;
+/// Who has nothing is heard of that often: a store that was told to forget who was not heard of for a day
+/// would take the next request for a sign that it has lost something.
+const SIGN_OF_LIFE: u64 = 3_600 * SECOND;
 /// The first and the longest wait after a lost request.
 const BACK_OFF: (u64, u64) = (10 * MILLISECOND, SECOND);
 
@@ -151,6 +154,16 @@ impl Link {
             flight.again = now.mono.saturating_add(wait);
             self.away_since.get_or_insert(flight.sent);
         }
+    }
+
+    /// When the store is to hear of this node although there is nothing to say.
+    pub(super) const fn beat(&self) -> u64 {
+        let after = match (self.active, self.seq) {
+            (0, 0) => return NEVER,
+            (0, _) => SIGN_OF_LIFE,
+            _ => HEARTBEAT,
+        };
+        self.last_sent.saturating_add(after)
     }
 
     /// Plans an account no later than it wishes: the store knows of it from now on, or will.

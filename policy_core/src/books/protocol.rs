@@ -8,7 +8,7 @@
 use super::claims::Retelling;
 use super::flaw::Flaw;
 use super::leased::Leased;
-use super::link::{Flight, HEARTBEAT, Link, Moment, TIMEOUT};
+use super::link::{Flight, Link, Moment, TIMEOUT};
 use super::schedule::{NEVER, Plan};
 use super::{Authority, Books, Place, index};
 use crate::event::Now;
@@ -56,8 +56,8 @@ impl Books {
             (items, places, closing) = self.collect(&moment);
         }
         let link = self.link.as_mut()?;
-        let is_beat = now.mono.saturating_sub(link.last_sent) >= HEARTBEAT && link.active > 0;
-        if items.is_empty() && claims.is_empty() && !closing && retelling.is_none() && !is_beat {
+        if items.is_empty() && claims.is_empty() && !closing && retelling.is_none() && now.mono < link.beat()
+        {
             return None;
         }
         link.seq = link.seq.saturating_add(1);
@@ -85,8 +85,7 @@ impl Books {
         if link.retelling.is_some() || link.is_closing {
             return Some(now.mono.max(link.not_before));
         }
-        let beat = if link.active == 0 { NEVER } else { link.last_sent.saturating_add(HEARTBEAT) };
-        let due = link.schedule.next().min(beat).min(link.asks_again());
+        let due = link.schedule.next().min(link.beat()).min(link.asks_again());
         (due < NEVER).then_some(due.max(link.not_before))
     }
 
@@ -276,11 +275,9 @@ impl Books {
 
 /// Whether any account may have something to say.
 fn is_due(link: &Link, now: Now) -> bool {
-    let is_beat = now.mono.saturating_sub(link.last_sent) >= HEARTBEAT;
     link.retelling.is_some()
         || link.is_closing
-        || now.mono >= link.schedule.next().min(link.asks_again())
-        || (is_beat && link.active > 0)
+        || now.mono >= link.schedule.next().min(link.beat()).min(link.asks_again())
 }
 
 /// A leased account, its name and how many use it.
