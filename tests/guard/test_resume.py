@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import threading
+import uuid
 
 import pytest
 
@@ -175,3 +176,58 @@ def test_a_request_that_is_cancelled_gives_the_run_back(stored, waiting):
     stored.ledger = real
     gc.collect()
     assert waiting() == ["r1"]
+
+
+@pytest.mark.parametrize(
+    ("id", "notes"), [("a" * 513, ""), ("a\nb", ""), ("r1", "x" * (13 << 20))], ids=["long", "line", "large"]
+)
+def test_what_no_store_takes_is_refused_before_the_run_has_ended(stored, id, notes):
+    run = stored.run(id=id)
+    run.notes["x"] = notes
+    assert kind_of(run.suspend) == "bad_value"
+    assert run.tool("search", search, query="it goes on") == "found it goes on"
+
+
+def test_the_end_of_a_run_that_is_being_suspended_does_not_end_it(stored, monkeypatch):
+    stored.run(id="r1").suspend()
+    run = stored.resume("r1")
+    settle = run._settle_dropped
+
+    def meanwhile():
+        monkeypatch.setattr(run, "_settle_dropped", settle)
+        run.suspend()
+
+    monkeypatch.setattr(run, "_settle_dropped", meanwhile)
+    run.end()
+    assert stored.resume("r1").id == "r1"
+
+
+def test_what_cannot_be_copied_is_named(make_guard):
+    class User:
+        def __init__(self):
+            self.lock = threading.Lock()
+
+        def __str__(self):
+            return "u1"
+
+    guard = make_guard("fact thing.of text optional", store="memory:")
+    guard.run(id="r1", user=User()).suspend()
+    assert guard.resume("r1").user == "u1"
+    run = guard.run(id="r2", facts={"thing.of": threading.Lock()})
+    with pytest.raises(checkrein.EngineError, match=r"its fact `thing\.of` is of type"):
+        run.suspend()
+
+
+@pytest.mark.parametrize("key", [5, uuid.UUID(int=5)])
+def test_a_key_and_an_id_are_texts_from_the_start(stored, key):
+    run = stored.run(id=key)
+    assert run.id == str(key)
+    run.call_tool("search", search, {"query": "x"}, key=key)
+    call = run.known(str(key), None)
+    run.suspend()
+    assert stored.resume(key).known(str(key), None) == call != (None, None)
+
+
+def test_a_key_without_a_text_of_its_own_is_refused(stored):
+    with pytest.raises(checkrein.EngineError, match="the key of the call is a object; pass a text"):
+        stored.run().call_tool("search", search, {"query": "x"}, key=object())

@@ -13,7 +13,7 @@ from checkrein.errors import EngineError, Refusal
 from checkrein.guard.approval import Approval, Approver
 from checkrein.guard.classify import Failure
 from checkrein.guard.luggage import Resumed
-from checkrein.guard.scopes import WORDS, Scopes
+from checkrein.guard.scopes import WORDS, Scopes, text_of
 from checkrein.guard.stream import unless_ended
 from checkrein.guard.usage import NOTHING, UNKNOWN, Usage
 from checkrein.record import adjustment_record, decision_record, settlement_record
@@ -39,7 +39,7 @@ class Door:
         resumed: Resumed | None = None,
     ) -> None:
         self.guard = guard
-        self.id = id or os.urandom(6).hex()
+        self.id = text_of("the id of the run", id) if id else os.urandom(6).hex()
         self.parent_id = parent.id if parent else None
         self.first: Door = parent.first if parent else self
         """The run that began it and is no child."""

@@ -17,7 +17,7 @@ from checkrein.guard.clock import Clock, SystemClock
 from checkrein.guard.context import run_of
 from checkrein.guard.luggage import PATIENCE_SECONDS, Luggage, Resumed, nonce
 from checkrein.guard.run import Run
-from checkrein.guard.scopes import Scopes
+from checkrein.guard.scopes import Scopes, text_of
 from checkrein.guard.signature import bind_arguments, is_asynchronous
 from checkrein.guard.store import CLOSING_SECONDS, open_ledger, unwatch, watch
 from checkrein.record import DEFAULT_LOG, JsonlSink, Sink
@@ -100,7 +100,8 @@ class Guard:
         """Begin a run. `facts` hold for all its calls; `seed` fixes the jitter of its retries.
 
         `session`, `user`, `team` and `org` say whose run it is: they are kept in the records, and limits
-        on each of them add up under these ids. `id` is made up if it is left out.
+        on each of them add up under these ids. `id` is made up if it is left out; a run that is to be
+        suspended needs one that no other run in its store has had, so not a ticket's or a conversation's.
 
         Raises `EngineError` of kind `missing_scope` if the policy has a limit on each of something and
         the run does not say which.
@@ -128,7 +129,7 @@ class Guard:
         is wrong with the store.
         """
         ledger = self.require_ledger()
-        holder = nonce()
+        id, holder = text_of("the id of the run", id), nonce()
         try:
             life, state, host, later = ledger.claim(id, self.program, holder, timeout)
             luggage = Luggage.unpacked(host)

@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from decimal import Decimal
 from typing import Any
+from unicodedata import category
 
 from checkrein.errors import EngineError
 from checkrein.guard.scopes import Scopes
@@ -18,6 +19,12 @@ Life = tuple[int, int, int]
 
 PATIENCE_SECONDS = 10.0
 """How long suspending and resuming wait for the store, unless the host says otherwise."""
+
+LONGEST_ID = 512
+"""As many bytes as the id of a run in a store has at most."""
+
+LARGEST = 12 << 20
+"""As many bytes as the host's part may have: a store takes 16 MiB, and the engine's state needs some."""
 
 _FORM = 1
 
@@ -62,10 +69,11 @@ class Luggage:
 
         Raises `EngineError` of kind `bad_value`, naming it, for what has no text that reads back the same.
         """
-        content = {
-            **asdict(self),
+        content = {  # not `asdict`, which copies what is deep in it, before anybody can say what that is
+            **{each.name: getattr(self, each.name) for each in fields(self)},
             "form": _FORM,
             "names": {word: name if _is_plain(name) else str(name) for word, name in self.names.items()},
+            "scopes": asdict(self.scopes),
             "facts": {name: _written(name, value) for name, value in self.facts.items()},
         }
         try:
@@ -92,6 +100,22 @@ class Luggage:
         content["facts"] = {name: _read(value) for name, value in content["facts"].items()}
         content["held"] = {key: tuple(held) for key, held in content["held"].items()}
         return cls(**content)
+
+
+def require_storable(id: str, luggage: bytes) -> None:
+    """Raise `EngineError` for what no store takes, while the run still goes on."""
+    if len(id.encode()) > LONGEST_ID or any(category(letter) == "Cc" for letter in id):
+        raise EngineError(
+            f"a run with the id {id[:40]!a}{'...' if id[40:] else ''} cannot be suspended: an id is at "
+            f"most {LONGEST_ID} bytes long, without control characters; pass `guard.run(id=)` another",
+            "bad_value",
+        )
+    if len(luggage) > LARGEST:
+        raise EngineError(
+            f"the run cannot be suspended: its facts and notes take {len(luggage) >> 20} MiB, and "
+            f"{LARGEST >> 20} MiB may be kept; keep what is large elsewhere, and its name in `run.notes`",
+            "bad_value",
+        )
 
 
 def _is_plain(value: Any) -> bool:

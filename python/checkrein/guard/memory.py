@@ -8,7 +8,15 @@ from typing import Any
 from checkrein.errors import EngineError
 from checkrein.guard.block import Block, Outcome
 from checkrein.guard.classify import Failure
-from checkrein.guard.luggage import PATIENCE_SECONDS, Life, Luggage, Resumed, fingerprint, nonce
+from checkrein.guard.luggage import (
+    PATIENCE_SECONDS,
+    Life,
+    Luggage,
+    Resumed,
+    fingerprint,
+    nonce,
+    require_storable,
+)
 from checkrein.guard.stream import unless_ended
 from checkrein.guard.usage import UNKNOWN
 from checkrein.record import movement_record
@@ -77,7 +85,8 @@ class Memory(Block):
         of kind `away` or `locked`, suspend again: the run does no more here in any case.
 
         Raises `EngineError` of kind `no_store`, `ended`, `child`, `bad_value` (a fact that is no plain
-        value), `taken` (another run has the same id), `dropped`, or what is wrong with the store.
+        value, an id that a store cannot keep, too much in `notes`; the run goes on), `taken` (another run
+        had the same id), `dropped`, or what is wrong with the store.
         """
         if self._is_forked():
             raise EngineError("this run is of another process, which may suspend it", "forked")
@@ -102,6 +111,7 @@ class Memory(Block):
             self.names, self._scopes, self.facts, self._calls, held, self.notes, self._advice,
             self._wrapped_up,
         ).packed()  # fmt: skip
+        require_storable(self.id, luggage)
         state = self._core.suspend(*self._instant(), [attempt for attempt, _, _ in held.values()])
         self.ended = self.suspended = True
         self._advice = []
@@ -146,8 +156,10 @@ class Memory(Block):
 
     def end(self, error: BaseException | None = None) -> Outcome:
         """End the run: open attempts keep their holds as spent. Ending twice changes nothing."""
-        is_over = self.ended
-        outcome = super().end(error)
+        with self._lock:  # another thread suspends it before or after
+            is_over = self.ended
+            outcome = super().end(error)
+            is_over |= self.suspended
         if self._life is not None and not is_over and not self._is_forked():
             self.guard.ledger.finish(self.id, self._life)
         return outcome

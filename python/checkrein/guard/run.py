@@ -13,7 +13,7 @@ from checkrein.guard.drive import Request, carry_out, steps
 from checkrein.guard.luggage import Resumed
 from checkrein.guard.memory import Memory
 from checkrein.guard.prompt import upper_bound
-from checkrein.guard.scopes import Scopes
+from checkrein.guard.scopes import Scopes, text_of
 from checkrein.guard.signature import accepts, bind_arguments, is_asynchronous
 from checkrein.guard.usage import NOTHING, Usage, read_usage
 
@@ -118,7 +118,7 @@ class Run(Memory):
 
         request = Request(
             "model", sentences.subject("model", model), ask, invoke, usage,
-            key=key, exact=key and (model, prompt(), max_tokens), approver=approver,
+            key=_key(key), exact=key and (model, prompt(), max_tokens), approver=approver,
         )  # fmt: skip
         return carry_out(steps(self, request), is_asynchronous(call))
 
@@ -161,6 +161,11 @@ class Run(Memory):
         request = Request(
             "tool", sentences.subject("tool", name), ask, run_it, lambda _value: NOTHING, arguments,
             threaded=self.guard.tool_timeouts.get(name) is not None,
-            key=key, exact=key and (name, _core.canonical(arguments)), approver=approver,
+            key=_key(key), exact=key and (name, _core.canonical(arguments)), approver=approver,
         )  # fmt: skip
         return carry_out(steps(self, request), is_asynchronous(call))
+
+
+def _key(key: Any) -> str | None:
+    """A host's key as text, as which it is kept when the run is suspended."""
+    return None if key is None else text_of("the key of the call", key)

@@ -37,7 +37,7 @@ class Scopes:
                     f"pass `guard.run({_argument(scope)})`",
                     "missing_scope",
                 )
-            ids[scope] = _text(scope, id)
+            ids[scope] = text_of(f"the id of `{scope}`", id)
         words = {scope: ids.pop(scope) for scope in WORDS if scope in ids}
         return cls(**words, keys=ids)
 
@@ -46,7 +46,7 @@ def _argument(scope: str) -> str:
     return f"{scope}=..." if scope in WORDS else f'facts={{"{scope}": ...}}'
 
 
-def _text(scope: str, id: Any) -> str:
+def text_of(what: str, id: Any) -> str:
     """An id as text: a text, a whole number, or what has a text of its own, such as a UUID.
 
     Anything else is a slip, and often somebody new in every process, whom no limit ever stops.
@@ -56,5 +56,5 @@ def _text(scope: str, id: Any) -> str:
         return id
     has_text = isinstance(id, int) or kind.__str__ is not object.__str__
     if isinstance(id, (bool, bytes, bytearray)) or not has_text:
-        raise EngineError(f"the id of `{scope}` is a {kind.__name__}; pass a text", "bad_value")
+        raise EngineError(f"{what} is a {kind.__name__}; pass a text", "bad_value")
     return str(id)
