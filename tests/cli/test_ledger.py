@@ -120,10 +120,12 @@ def test_an_amount_or_a_write_off_is_given(command, used):
 
 def test_prune_says_what_it_forgot_and_keeps_what_is_young(command, used):
     before = command("ledger", "show").stdout
-    for days in ("0", "1.5", "x", "-1"):
+    for days in ("0", "1.5", "x", "-1", "36501d"):
         printed = command("ledger", "prune", "--older-than", days, "--why", "x")
-        assert (printed.exit_code, "write it like 90d" in printed.stderr) == (2, True)
+        assert (printed.exit_code, "from 1 to 36500; write it like 90d" in printed.stderr) == (2, True)
     assert command("ledger", "prune", "--older-than", "90d").exit_code == 2
+    printed = command("ledger", "prune", "--older-than", "36500d", "--why", "before there were clocks")
+    assert (printed.exit_code, printed.stderr) == (0, "")
     printed = command("ledger", "prune", "--older-than", "90d", "--why", "yearly", "--who", "ann")
     lines = printed.stdout.splitlines()
     assert (printed.exit_code, lines[0], lines[-1]) == (0, "prune", "0 rows forgotten")

@@ -39,7 +39,8 @@ class _Days(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         number = str(value).removesuffix("d")
         if not (number.isascii() and number.isdigit() and 1 <= int(number) <= 36_500):
-            self.fail(f"`{printable(str(value))}` is no number of days; write it like 90d", param, ctx)
+            why = "is no whole number of days from 1 to 36500; write it like 90d"
+            self.fail(f"`{printable(str(value))}` {why}", param, ctx)
         return int(number)
 
 
@@ -203,11 +204,12 @@ def prune(days: int, why: str, who: str | None, store: str) -> None:
     pinned accounts and those without a window stay; so do audit entries and records.
     """
     operator = _open(store)
+    before = max(0, time.time_ns() - days * 86_400 * 10**9)
     gone = 0
 
     def order(id: str, who: str) -> bool:
         nonlocal gone
-        gone = operator.prune(time.time_ns() - days * 86_400 * 10**9, id, who, why)
+        gone = operator.prune(before, id, who, why)
         return True
 
     _do(operator, order, who, None)
