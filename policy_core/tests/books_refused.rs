@@ -104,6 +104,19 @@ fn an_account_that_was_never_leased_is_asked_about_again_as_well() {
 }
 
 #[test]
+fn what_was_refused_and_is_gone_is_not_asked_about() {
+    let (mut ledger, mut books) = (Ledger::new(), Books::leased(1, at(0)));
+    let id = open(&mut books, "bad", 100, Failure::Spend);
+    ledger.rows.insert(RowKey::account(&key("bad")), b"nonsense".to_vec());
+    books.need(id, 10);
+    talk(&mut ledger, &mut books, at(0));
+    assert!(books.health(at(10)).refused.is_some());
+    books.close(id);
+    talk(&mut ledger, &mut books, at(10));
+    assert!(books.due(at(10)).is_some_and(|due| due > at(60_000).mono), "{:?}", books.due(at(10)));
+}
+
+#[test]
 fn a_node_that_closes_leaves_what_is_refused_and_gives_back_the_rest() {
     let (mut ledger, mut books) = (Ledger::new(), Books::leased(1, at(0)));
     let (bad, good) =

@@ -179,6 +179,9 @@ impl Books {
                 self.names.remove(key);
             }
             self.vacant.push(number);
+            if let Some(link) = &mut self.link {
+                link.muted.remove(&number);
+            }
         }
     }
 
