@@ -216,6 +216,22 @@ fn an_operator_drops_a_run_for_good() {
     assert_eq!(order.operation, Operation::DropRun { run: "r".to_owned() });
 }
 
+#[test]
+fn an_operator_drops_a_run_whose_row_is_damaged() {
+    let mut store = Store::new();
+    store.park("r", DIGEST, first(1), &luggage("a"));
+    let Claimed::Yours(life, ..) = store.claim("r", DIGEST, 5) else { panic!("it is mine") };
+    store.rows.get_mut(&RowKey::run("r").unwrap()).unwrap()[9] ^= 1;
+    assert!(matches!(store.claim("r", DIGEST, 5), Claimed::Malformed(_)));
+    assert_eq!(store.drop_run("b", "r"), Operated::Done);
+    assert_eq!(store.drop_run("c", "r"), Operated::NoRun);
+    assert!(store.rows.contains_key(&RowKey::audit("b")));
+    assert_eq!(store.claim("r", DIGEST, 5), Claimed::Ended(1_000));
+    for life in [life, first(1), first(2)] {
+        assert_eq!(store.park("r", DIGEST, life, &luggage("b")), Parked::Taken, "nobody brings it back");
+    }
+}
+
 proptest! {
     #[test]
     fn a_row_that_was_damaged_is_not_read(

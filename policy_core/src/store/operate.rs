@@ -53,7 +53,7 @@ pub enum Operation {
     Restarted,
     /// Nobody goes on with a run that was suspended: its process is gone, or it is not wanted any more.
     DropRun {
-        /// The run; it must wait or have been resumed.
+        /// The run; it must wait or have been resumed, or its row be damaged.
         run: String,
     },
 }
@@ -169,11 +169,11 @@ fn attempt(order: &Order, now: u64, rows: &mut Rows, bug: Bug) -> Result<Operate
         }
         Operation::Prune { .. } => {}
         Operation::DropRun { run } => {
-            let key = RowKey::run(run);
-            let row = key.as_ref().map_or(Ok(None), |key| RunRow::load(key, rows))?;
-            match (key, row) {
-                (Some(key), Some(row)) if row.whereabouts != Whereabouts::Ended => row.end(key, now, rows),
-                _ => return Ok(Operated::NoRun),
+            let Some(key) = RowKey::run(run) else { return Ok(Operated::NoRun) };
+            match RunRow::load(&key, rows) {
+                Ok(Some(row)) if row.whereabouts != Whereabouts::Ended => row.end(key, now, rows),
+                Err(_) => RunRow::unreadable().end(key, now, rows),
+                Ok(_) => return Ok(Operated::NoRun),
             }
         }
     }

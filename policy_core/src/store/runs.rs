@@ -205,6 +205,13 @@ pub fn give_back(id: &str, holder: u128, now: u64, rows: &mut Rows) -> Result<()
 }
 
 impl RunRow {
+    /// What stands for a row that cannot be read: nobody has such a life, so nobody brings it back.
+    pub(super) const fn unreadable() -> Self {
+        let life = Life { origin: 0, holder: 0, number: 0 };
+        let luggage = Luggage { state: Vec::new(), host: Vec::new() };
+        Self { digest: [0; 32], life, at: 0, left: 0, whereabouts: Whereabouts::Resumed, luggage }
+    }
+
     /// Nobody goes on with it.
     pub(super) fn end(self, key: RowKey, now: u64, rows: &mut Rows) {
         let luggage = Luggage { state: Vec::new(), host: Vec::new() };
