@@ -27,6 +27,9 @@ class Lossy:
         self.ledger.claim(*arguments)
         raise self.error
 
+    def park(self, *arguments):
+        raise self.error
+
     def __getattr__(self, name):
         return getattr(self.ledger, name)
 
@@ -193,12 +196,17 @@ def test_the_end_of_a_run_that_is_being_suspended_does_not_end_it(stored, monkey
     run = stored.resume("r1")
     settle = run._settle_dropped
 
+    real = stored.ledger
+
     def meanwhile():
         monkeypatch.setattr(run, "_settle_dropped", settle)
-        run.suspend()
+        stored.ledger = Lossy(None)
+        assert kind_of(run.suspend) == "away"
+        stored.ledger = real
 
     monkeypatch.setattr(run, "_settle_dropped", meanwhile)
     run.end()
+    run.suspend()
     assert stored.resume("r1").id == "r1"
 
 
@@ -231,3 +239,32 @@ def test_a_key_and_an_id_are_texts_from_the_start(stored, key):
 def test_a_key_without_a_text_of_its_own_is_refused(stored):
     with pytest.raises(checkrein.EngineError, match="the key of the call is a object; pass a text"):
         stored.run().call_tool("search", search, {"query": "x"}, key=object())
+
+
+def test_what_is_wrong_names_the_store_and_the_command(make_guard, tmp_path):
+    place = str((tmp_path / "ledger.db").resolve())
+    guard = make_guard(store=place, clock=None)
+    with pytest.raises(checkrein.EngineError) as none:
+        guard.resume("r0")
+    assert f"{place}, which was made just now" in str(none.value)
+    assert f"`checkrein ledger runs --store {place}`" in str(none.value)
+    first, second = guard.run(id="r1"), guard.run(id="r1")
+    first.suspend()
+    with pytest.raises(checkrein.EngineError, match="used once") as taken:
+        second.suspend()
+    assert place in str(taken.value)
+    assert kind_of(guard.resume, "a" * 600) == "bad_value"
+    held = guard.resume("r1")
+    with pytest.raises(checkrein.EngineError, match="resumed already") as again:
+        guard.resume("r1")
+    assert f"--store {place}" in str(again.value)
+    held.end()
+    guard.close()
+
+
+def test_a_store_that_takes_too_long_is_not_said_to_be_closed(stored):
+    stored.run(id="r1").suspend()
+    for _ in range(20):
+        with pytest.raises(checkrein.EngineError) as raised:
+            stored.resume("r1", timeout=0)
+        assert "closed" not in str(raised.value)

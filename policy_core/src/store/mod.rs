@@ -24,6 +24,7 @@ pub use message::{AccountKey, Answer, Claim, Item, Kind, Refusal, Reply, Request
 pub use operate::operate_with;
 pub use operate::{Operated, Operation, Order, operate, operation_keys};
 pub use prune::{PRUNED, prune, prune_keys};
+pub use records::DAMAGED;
 pub use rows::{RowKey, Rows};
 pub use runs::{Claimed, Life, Luggage, Parked, Whereabouts, claim, finish, give_back, park, run_keys};
 pub use shown::{Shown, ShownWindow, describe_row};

@@ -7,7 +7,8 @@ use super::message::Reply;
 use super::rows::{RowKey, Rows};
 
 /// A stored row is damaged.
-pub(super) const DAMAGED: &str = "a stored row is damaged";
+/// Why nothing is done about a row that cannot be read.
+pub const DAMAGED: &str = "a stored row is damaged";
 
 /// Something that is stored in one row.
 pub(super) trait Record: Sized {

@@ -41,8 +41,7 @@ class Door:
         self.guard = guard
         self.id = text_of("the id of the run", id) if id else os.urandom(6).hex()
         self.parent_id = parent.id if parent else None
-        self.first: Door = parent.first if parent else self
-        """The run that began it and is no child."""
+        self._above: Door | None = parent.first if parent else None
         self.names = {word: name for word, name in (names or {}).items() if name is not None}
         self.facts = dict(facts or {})
         self.approver = approver or guard.approver
@@ -69,6 +68,11 @@ class Door:
             guard.program, seed=seed, parent=parent._core if parent else None,  # noqa: SLF001  (its kind)
             **common,
         )  # fmt: skip
+
+    @property
+    def first(self) -> Door:
+        """The run that began it and is no child. (Not kept: it has to go at once when nobody has it.)"""
+        return self._above or self
 
     @property
     def keys(self) -> Mapping[str, str]:

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use checkrein_stores::{Options, StoreError};
 use policy_core::Now;
-use policy_core::store::{Claimed, Life, Luggage, Parked};
+use policy_core::store::{Claimed, DAMAGED, Life, Luggage, Parked};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -69,14 +69,21 @@ impl Ledger {
             Parked::Done => return Ok(()),
             Parked::Taken => (
                 "taken",
-                format!("another run with the id `{id}` is in this store; give every run an id of its own"),
+                format!(
+                    "another run had the id `{id}` before, in {}: an id is used once in a store; give every \
+                     run one of its own",
+                    self.core.place()
+                ),
             ),
             Parked::Over => (
                 "dropped",
-                format!("nobody goes on with run `{id}`: an operator dropped it, or the store was emptied"),
+                format!(
+                    "nobody goes on with run `{id}`: an operator dropped it or emptied the store; see {}",
+                    self.listing("export")
+                ),
             ),
-            Parked::NoLedger => ("no_ledger", NO_LEDGER.to_owned()),
-            Parked::Malformed(why) => ("bad_value", format!("run `{id}`: {why}")),
+            Parked::NoLedger => ("no_ledger", self.gone()),
+            Parked::Malformed(why) => self.refused(id, why),
         };
         Err(errors::engine_error(py, kind, message))
     }
@@ -103,11 +110,16 @@ impl Ledger {
                 "already_resumed",
                 format!(
                     "run `{id}` was resumed already, and goes on once; if the process that did it is gone, \
-                     so is what the run did since: begin a new one"
+                     so is what the run did since: begin a new one ({} says since when)",
+                    self.listing("runs")
                 ),
             ),
             Claimed::Ended(_) => {
-                ("ended", format!("run `{id}` has ended, or an operator dropped it; begin a new one"))
+                let place = self.core.place();
+                (
+                    "ended",
+                    format!("run `{id}` in {place} has ended, or an operator dropped it; begin a new one"),
+                )
             }
             Claimed::OtherProgram(other) => (
                 "other_policy",
@@ -120,10 +132,15 @@ impl Ledger {
             ),
             Claimed::Unknown => (
                 "unknown_run",
-                format!("no run `{id}` was suspended in this store; `checkrein ledger runs` lists them"),
+                format!(
+                    "no run `{id}` was suspended in {}{}; {} lists those that were",
+                    self.core.place(),
+                    if self.core.health().made { ", which was made just now" } else { "" },
+                    self.listing("runs")
+                ),
             ),
-            Claimed::NoLedger => ("no_ledger", NO_LEDGER.to_owned()),
-            Claimed::Malformed(why) => ("bad_value", format!("run `{id}`: {why}")),
+            Claimed::NoLedger => ("no_ledger", self.gone()),
+            Claimed::Malformed(why) => self.refused(id, why),
         };
         Err(errors::engine_error(py, kind, message))
     }
@@ -194,7 +211,27 @@ fn asked<T: Send>(py: Python<'_>, ask: impl FnOnce() -> Result<T, StoreError> + 
     py.detach(ask).map_err(|error| errors::engine_error(py, error.kind.as_str(), error.to_string()))
 }
 
-const NO_LEDGER: &str = "there is no ledger in the store any more; restore it from a backup";
+impl Ledger {
+    /// A command about this store.
+    fn listing(&self, command: &str) -> String {
+        format!("`checkrein ledger {command} --store {}`", self.core.place())
+    }
+
+    fn gone(&self) -> String {
+        format!(
+            "there is no ledger in {} any more; put it back, or restore it from a backup, and ask again",
+            self.core.place()
+        )
+    }
+
+    fn refused(&self, id: &str, why: &str) -> (&'static str, String) {
+        let place = self.core.place();
+        if why == DAMAGED {
+            return ("damaged", format!("run `{id}` in {place}: {why}; restore the ledger from a backup"));
+        }
+        ("bad_value", format!("run `{id}`: {why}"))
+    }
+}
 
 /// How long the host waits for a store if it does not say.
 const WAIT: std::time::Duration = std::time::Duration::from_secs(5);

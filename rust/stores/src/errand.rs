@@ -140,6 +140,7 @@ impl Ledger {
         session.errands.push(Box::new(move |store| {
             // Nobody waits for it any more: what was not begun is not done behind the host's back.
             if is_over(until) {
+                let _ = tell.send(Err(late()));
                 return Ok(());
             }
             let done = store.and_then(&mut act);

@@ -131,6 +131,12 @@ impl Ledger {
         Self { shared: Arc::new(shared), is_closed: AtomicBool::new(false) }
     }
 
+    /// Where its store is, for messages and commands: without user and password.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.shared.place.shown()
+    }
+
     /// The books that runs take from. They are others after a fork in the child.
     #[must_use]
     pub fn books(&self) -> Arc<Mutex<Books>> {
