@@ -140,7 +140,8 @@ impl fmt::Display for EngineError {
                  version that suspended it"
             ),
             Self::OtherPolicy => formatter.write_str(
-                "the run was suspended under another policy; resume it under the artifact it ran with",
+                "the run was suspended under a policy that means something else; resume it under the one it \
+                 ran with",
             ),
             Self::BadState(what) | Self::BadValue(what) => formatter.write_str(what),
         }

@@ -10,7 +10,7 @@ use policy_core::store::{
 };
 use proptest::prelude::*;
 
-const DIGEST: [u8; 32] = [7; 32];
+const MEANING: [u8; 32] = [7; 32];
 const OTHER: [u8; 32] = [8; 32];
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,14 +43,14 @@ impl Store {
         result
     }
 
-    fn park(&mut self, id: &str, digest: [u8; 32], life: Life, luggage: &Luggage) -> Parked {
+    fn park(&mut self, id: &str, meaning: [u8; 32], life: Life, luggage: &Luggage) -> Parked {
         let keys = run_keys(id).unwrap_or_default();
-        self.transact(keys, |now, rows| park(id, digest, life, luggage, now, rows))
+        self.transact(keys, |now, rows| park(id, meaning, life, luggage, now, rows))
     }
 
-    fn claim(&mut self, id: &str, digest: [u8; 32], holder: u128) -> Claimed {
+    fn claim(&mut self, id: &str, meaning: [u8; 32], holder: u128) -> Claimed {
         let keys = run_keys(id).unwrap_or_default();
-        self.transact(keys, |now, rows| claim(id, digest, holder, now, rows))
+        self.transact(keys, |now, rows| claim(id, meaning, holder, now, rows))
     }
 
     fn finish(&mut self, id: &str, life: Life) {
@@ -70,8 +70,8 @@ impl Store {
     fn whereabouts(&self, id: &str) -> Option<(Whereabouts, u64, u64)> {
         let key = RowKey::run(id).unwrap();
         match describe_row(&key, self.rows.get(&key)?, self.now) {
-            Some(Shown::Run { whereabouts, resumed, since, digest, .. }) => {
-                assert_eq!(digest, DIGEST);
+            Some(Shown::Run { whereabouts, resumed, since, meaning, .. }) => {
+                assert_eq!(meaning, MEANING);
                 Some((whereabouts, resumed, since))
             }
             other => panic!("{other:?}"),
@@ -90,20 +90,20 @@ fn luggage(text: &str) -> Luggage {
 #[test]
 fn a_run_waits_goes_on_once_and_ends() {
     let mut store = Store::new();
-    assert_eq!(store.claim("r", DIGEST, 5), Claimed::Unknown);
-    assert_eq!(store.park("r", DIGEST, first(1), &luggage("a")), Parked::Done);
+    assert_eq!(store.claim("r", MEANING, 5), Claimed::Unknown);
+    assert_eq!(store.park("r", MEANING, first(1), &luggage("a")), Parked::Done);
     assert_eq!(store.whereabouts("r"), Some((Whereabouts::Waiting, 0, 1_000)));
     store.now = 2_000;
     let life = Life { origin: 1, holder: 5, number: 1 };
-    assert_eq!(store.claim("r", DIGEST, 5), Claimed::Yours(life, luggage("a"), 1_000));
+    assert_eq!(store.claim("r", MEANING, 5), Claimed::Yours(life, luggage("a"), 1_000));
     assert_eq!(store.whereabouts("r"), Some((Whereabouts::Resumed, 1, 2_000)));
-    assert_eq!(store.claim("r", DIGEST, 6), Claimed::Others(2_000));
-    assert_eq!(store.park("r", DIGEST, life, &luggage("b")), Parked::Done);
+    assert_eq!(store.claim("r", MEANING, 6), Claimed::Others(2_000));
+    assert_eq!(store.park("r", MEANING, life, &luggage("b")), Parked::Done);
     let life = Life { origin: 1, holder: 6, number: 2 };
-    assert_eq!(store.claim("r", DIGEST, 6), Claimed::Yours(life, luggage("b"), 0));
+    assert_eq!(store.claim("r", MEANING, 6), Claimed::Yours(life, luggage("b"), 0));
     store.finish("r", life);
     assert_eq!(store.whereabouts("r"), Some((Whereabouts::Ended, 2, 2_000)));
-    assert_eq!(store.claim("r", DIGEST, 7), Claimed::Ended(2_000));
+    assert_eq!(store.claim("r", MEANING, 7), Claimed::Ended(2_000));
     let row = &store.rows[&RowKey::run("r").unwrap()];
     assert!(row.len() < 100, "what an ended run had is not kept: {}", row.len());
 }
@@ -111,47 +111,47 @@ fn a_run_waits_goes_on_once_and_ends() {
 #[test]
 fn what_is_said_twice_is_answered_as_before() {
     let mut store = Store::new();
-    store.park("r", DIGEST, first(1), &luggage("a"));
+    store.park("r", MEANING, first(1), &luggage("a"));
     let rows = store.rows.clone();
     store.now = 2_000;
-    assert_eq!(store.park("r", DIGEST, first(1), &luggage("a")), Parked::Done);
+    assert_eq!(store.park("r", MEANING, first(1), &luggage("a")), Parked::Done);
     assert_eq!(store.rows, rows);
-    assert_eq!(store.park("r", DIGEST, first(1), &luggage("b")), Parked::Over, "another state");
-    let answer = store.claim("r", DIGEST, 5);
+    assert_eq!(store.park("r", MEANING, first(1), &luggage("b")), Parked::Over, "another state");
+    let answer = store.claim("r", MEANING, 5);
     let rows = store.rows.clone();
     store.now = 3_000;
     // Again the same, but for the time that has gone by.
     let Claimed::Yours(life, luggage_of, 1_000) = answer else { panic!("{answer:?}") };
-    assert_eq!(store.claim("r", DIGEST, 5), Claimed::Yours(life, luggage_of, 2_000));
-    assert_eq!(store.park("r", DIGEST, first(1), &luggage("a")), Parked::Done, "it went on since");
+    assert_eq!(store.claim("r", MEANING, 5), Claimed::Yours(life, luggage_of, 2_000));
+    assert_eq!(store.park("r", MEANING, first(1), &luggage("a")), Parked::Done, "it went on since");
     assert_eq!(store.rows, rows);
     store.finish("r", life);
     let rows = store.rows.clone();
     store.finish("r", life);
-    assert_eq!(store.park("r", DIGEST, first(1), &luggage("a")), Parked::Done, "it has ended since");
-    assert_eq!(store.park("r", DIGEST, life, &luggage("c")), Parked::Over, "its last life is over");
+    assert_eq!(store.park("r", MEANING, first(1), &luggage("a")), Parked::Done, "it has ended since");
+    assert_eq!(store.park("r", MEANING, life, &luggage("c")), Parked::Over, "its last life is over");
     assert_eq!(store.rows, rows, "nothing brings it back");
 }
 
 #[test]
 fn another_run_or_program_is_told_apart() {
     let mut store = Store::new();
-    store.park("r", DIGEST, first(1), &luggage("a"));
+    store.park("r", MEANING, first(1), &luggage("a"));
     let rows = store.rows.clone();
-    assert_eq!(store.park("r", DIGEST, first(2), &luggage("b")), Parked::Taken);
-    assert_eq!(store.claim("r", OTHER, 5), Claimed::OtherProgram(DIGEST));
+    assert_eq!(store.park("r", MEANING, first(2), &luggage("b")), Parked::Taken);
+    assert_eq!(store.claim("r", OTHER, 5), Claimed::OtherProgram(MEANING));
     let later = Life { origin: 9, holder: 3, number: 2 };
-    assert_eq!(store.park("new", DIGEST, later, &luggage("b")), Parked::Over, "the store forgot it");
+    assert_eq!(store.park("new", MEANING, later, &luggage("b")), Parked::Over, "the store forgot it");
     assert_eq!(store.rows, rows);
     for id in ["", "a\nb", &"x".repeat(513)] {
-        assert!(matches!(store.park(id, DIGEST, first(1), &luggage("a")), Parked::Malformed(_)));
-        assert!(matches!(store.claim(id, DIGEST, 1), Claimed::Malformed(_)));
+        assert!(matches!(store.park(id, MEANING, first(1), &luggage("a")), Parked::Malformed(_)));
+        assert!(matches!(store.claim(id, MEANING, 1), Claimed::Malformed(_)));
     }
     let large = Luggage { state: vec![0; Luggage::LONGEST], host: vec![0] };
-    assert!(matches!(store.park("x", DIGEST, first(1), &large), Parked::Malformed(_)));
+    assert!(matches!(store.park("x", MEANING, first(1), &large), Parked::Malformed(_)));
     store.rows.remove(&RowKey::meta());
-    assert_eq!(store.park("r", DIGEST, first(1), &luggage("a")), Parked::NoLedger);
-    assert_eq!(store.claim("r", DIGEST, 5), Claimed::NoLedger);
+    assert_eq!(store.park("r", MEANING, first(1), &luggage("a")), Parked::NoLedger);
+    assert_eq!(store.claim("r", MEANING, 5), Claimed::NoLedger);
 }
 
 /// Machines' clocks may differ, and a run may go to and fro between them: only the store's counts.
@@ -164,9 +164,9 @@ fn the_time_that_a_run_waits_is_the_stores_and_never_goes_back() {
     // The store's own clock jumps to and fro.
     for (holder, parked, claimed) in [(5, 1, 3), (6, 2, 3), (7, 1, 4)] {
         store.now = parked * minute;
-        assert_eq!(store.park("r", DIGEST, life, &luggage("a")), Parked::Done);
+        assert_eq!(store.park("r", MEANING, life, &luggage("a")), Parked::Done);
         store.now = claimed * minute;
-        let Claimed::Yours(next, _, later) = store.claim("r", DIGEST, holder) else { panic!("it waits") };
+        let Claimed::Yours(next, _, later) = store.claim("r", MEANING, holder) else { panic!("it waits") };
         (life, waited) = (next, [waited, vec![later / minute]].concat());
     }
     assert_eq!(waited, [2, 0, 1]);
@@ -175,12 +175,12 @@ fn the_time_that_a_run_waits_is_the_stores_and_never_goes_back() {
 #[test]
 fn a_late_claim_does_not_take_what_its_holder_gave_back() {
     let mut store = Store::new();
-    store.park("r", DIGEST, first(1), &luggage("a"));
-    let Claimed::Yours(life, ..) = store.claim("r", DIGEST, 5) else { panic!("it is mine") };
-    store.park("r", DIGEST, life, &luggage("b"));
-    assert_eq!(store.claim("r", DIGEST, 5), Claimed::Others(1_000));
+    store.park("r", MEANING, first(1), &luggage("a"));
+    let Claimed::Yours(life, ..) = store.claim("r", MEANING, 5) else { panic!("it is mine") };
+    store.park("r", MEANING, life, &luggage("b"));
+    assert_eq!(store.claim("r", MEANING, 5), Claimed::Others(1_000));
     assert_eq!(
-        store.claim("r", DIGEST, 1),
+        store.claim("r", MEANING, 1),
         Claimed::Yours(Life { origin: 1, holder: 1, number: 2 }, luggage("b"), 0)
     );
 }
@@ -188,29 +188,29 @@ fn a_late_claim_does_not_take_what_its_holder_gave_back() {
 #[test]
 fn a_store_that_forgot_a_claim_believes_the_later_one() {
     let mut store = Store::new();
-    store.park("r", DIGEST, first(1), &luggage("a"));
+    store.park("r", MEANING, first(1), &luggage("a"));
     let before = store.clone();
-    let Claimed::Yours(forgotten, ..) = store.claim("r", DIGEST, 5) else { panic!("it is mine") };
+    let Claimed::Yours(forgotten, ..) = store.claim("r", MEANING, 5) else { panic!("it is mine") };
     store = before;
-    let Claimed::Yours(life, ..) = store.claim("r", DIGEST, 6) else { panic!("it is mine") };
+    let Claimed::Yours(life, ..) = store.claim("r", MEANING, 6) else { panic!("it is mine") };
     let rows = store.rows.clone();
-    assert_eq!(store.park("r", DIGEST, forgotten, &luggage("b")), Parked::Over);
+    assert_eq!(store.park("r", MEANING, forgotten, &luggage("b")), Parked::Over);
     store.finish("r", forgotten);
     assert_eq!(store.rows, rows);
-    assert_eq!(store.park("r", DIGEST, life, &luggage("c")), Parked::Done);
+    assert_eq!(store.park("r", MEANING, life, &luggage("c")), Parked::Done);
 }
 
 #[test]
 fn an_operator_drops_a_run_for_good() {
     let mut store = Store::new();
     assert_eq!(store.drop_run("a", "r"), Operated::NoRun);
-    store.park("r", DIGEST, first(1), &luggage("a"));
-    let Claimed::Yours(life, ..) = store.claim("r", DIGEST, 5) else { panic!("it is mine") };
+    store.park("r", MEANING, first(1), &luggage("a"));
+    let Claimed::Yours(life, ..) = store.claim("r", MEANING, 5) else { panic!("it is mine") };
     assert_eq!(store.drop_run("b", "r"), Operated::Done);
     assert_eq!(store.drop_run("b", "r"), Operated::Before);
     assert_eq!(store.drop_run("c", "r"), Operated::NoRun);
-    assert_eq!(store.park("r", DIGEST, life, &luggage("b")), Parked::Over);
-    assert_eq!(store.claim("r", DIGEST, 5), Claimed::Ended(1_000));
+    assert_eq!(store.park("r", MEANING, life, &luggage("b")), Parked::Over);
+    assert_eq!(store.claim("r", MEANING, 5), Claimed::Ended(1_000));
     let key = RowKey::audit("b");
     let Some(Shown::Audit { order, .. }) = describe_row(&key, &store.rows[&key], 0) else { panic!("it is") };
     assert_eq!(order.operation, Operation::DropRun { run: "r".to_owned() });
@@ -219,16 +219,16 @@ fn an_operator_drops_a_run_for_good() {
 #[test]
 fn an_operator_drops_a_run_whose_row_is_damaged() {
     let mut store = Store::new();
-    store.park("r", DIGEST, first(1), &luggage("a"));
-    let Claimed::Yours(life, ..) = store.claim("r", DIGEST, 5) else { panic!("it is mine") };
+    store.park("r", MEANING, first(1), &luggage("a"));
+    let Claimed::Yours(life, ..) = store.claim("r", MEANING, 5) else { panic!("it is mine") };
     store.rows.get_mut(&RowKey::run("r").unwrap()).unwrap()[9] ^= 1;
-    assert!(matches!(store.claim("r", DIGEST, 5), Claimed::Malformed(_)));
+    assert!(matches!(store.claim("r", MEANING, 5), Claimed::Malformed(_)));
     assert_eq!(store.drop_run("b", "r"), Operated::Done);
     assert_eq!(store.drop_run("c", "r"), Operated::NoRun);
     assert!(store.rows.contains_key(&RowKey::audit("b")));
-    assert_eq!(store.claim("r", DIGEST, 5), Claimed::Ended(1_000));
+    assert_eq!(store.claim("r", MEANING, 5), Claimed::Ended(1_000));
     for life in [life, first(1), first(2)] {
-        assert_eq!(store.park("r", DIGEST, life, &luggage("b")), Parked::Taken, "nobody brings it back");
+        assert_eq!(store.park("r", MEANING, life, &luggage("b")), Parked::Taken, "nobody brings it back");
     }
 }
 
@@ -242,10 +242,10 @@ proptest! {
     ) {
         let mut store = Store::new();
         let luggage = Luggage { state, host };
-        store.park("r", DIGEST, first(origin), &luggage);
+        store.park("r", MEANING, first(origin), &luggage);
         let key = RowKey::run("r").unwrap();
         let good = store.rows[&key].clone();
-        let answer = store.claim("r", DIGEST, holder);
+        let answer = store.claim("r", MEANING, holder);
         if holder != origin {
             let life = Life { origin, holder, number: 1 };
             prop_assert_eq!(answer, Claimed::Yours(life, luggage, 0));
@@ -255,7 +255,7 @@ proptest! {
         for bytes in [bad, good[..place.index(good.len())].to_vec()] {
             store.rows.insert(key.clone(), bytes);
             let rows = store.rows.clone();
-            prop_assert!(matches!(store.claim("r", DIGEST, holder), Claimed::Malformed(_)));
+            prop_assert!(matches!(store.claim("r", MEANING, holder), Claimed::Malformed(_)));
             prop_assert_eq!(describe_row(&key, &store.rows[&key], 0), None);
             prop_assert_eq!(&store.rows, &rows);
         }
@@ -309,12 +309,12 @@ impl World {
         match said {
             Said::Park(life) => {
                 let text = format!("after {}", life.number);
-                self.store.park("r", DIGEST, *life, &luggage(&text));
+                self.store.park("r", MEANING, *life, &luggage(&text));
             }
             Said::Finish(life) => self.store.finish("r", *life),
             Said::Drop => drop(self.store.drop_run("d", "r")),
             Said::Claim(holder) => {
-                if let Claimed::Yours(life, taken, _) = self.store.claim("r", DIGEST, *holder) {
+                if let Claimed::Yours(life, taken, _) = self.store.claim("r", MEANING, *holder) {
                     assert_eq!(life.holder, *holder);
                     assert_eq!(taken, luggage(&format!("after {}", life.number - 1)), "what was parked last");
                     return Some(life);
@@ -410,18 +410,18 @@ fn in_every_order_of_events_a_run_goes_on_at_most_once() {
 #[test]
 fn what_is_given_back_waits_as_before() {
     let mut store = Store::new();
-    store.park("r", DIGEST, first(1), &luggage("a"));
+    store.park("r", MEANING, first(1), &luggage("a"));
     store.give_back("r", 1);
     assert_eq!(store.whereabouts("r"), Some((Whereabouts::Waiting, 0, 1_000)), "nobody had it");
-    store.claim("r", DIGEST, 5);
+    store.claim("r", MEANING, 5);
     store.give_back("r", 6);
-    assert_eq!(store.claim("r", DIGEST, 6), Claimed::Others(1_000), "another's wish changes nothing");
+    assert_eq!(store.claim("r", MEANING, 6), Claimed::Others(1_000), "another's wish changes nothing");
     store.give_back("r", 5);
-    assert_eq!(store.claim("r", DIGEST, 5), Claimed::Others(1_000), "a late claim of who gave it back");
+    assert_eq!(store.claim("r", MEANING, 5), Claimed::Others(1_000), "a late claim of who gave it back");
     store.now = 3_000;
     let life = Life { origin: 1, holder: 6, number: 2 };
     assert_eq!(
-        store.claim("r", DIGEST, 6),
+        store.claim("r", MEANING, 6),
         Claimed::Yours(life, luggage("a"), 2_000),
         "since it was suspended"
     );

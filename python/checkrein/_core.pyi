@@ -93,6 +93,9 @@ class Program:
     def digest(self) -> str:
         """The SHA-256 of the artifact's payload, in hex."""
     @property
+    def meaning(self) -> str:
+        """The SHA-256 of all that decides: not of the file's place, of comments and of lines. In hex."""
+    @property
     def policy(self) -> str:
         """The policy's name."""
     @property

@@ -124,7 +124,7 @@ class Act(TypedDict, total=False):
 
 class SuspendedRun(TypedDict):
     run: str
-    digest: str  # of its program
+    meaning: str  # of its program
     resumed: int  # how often
     waits: bool  # else it was resumed, and has not ended
     since: int

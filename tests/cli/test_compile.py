@@ -11,6 +11,7 @@ def test_writes_beside_the_source_and_says_what(command, folder, snapshot):
     program = checkrein.load("support.reinc", log=None).program
     assert f"{len(data)} bytes" in printed.stdout
     assert program.digest in printed.stdout
+    assert program.meaning in printed.stdout
     assert program.policy == "support"
 
 

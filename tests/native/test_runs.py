@@ -50,7 +50,7 @@ def test_every_other_wish_is_refused_and_says_why(ledger: _core.Ledger) -> None:
     assert (kind, "no run `r` was suspended" in told) == ("unknown_run", True)
     ledger.park("r", program(), FIRST, b"state", b"host")
     kind, told = refusal(ledger.claim, "r", program(2), 5)
-    assert (kind, program().digest in told, program(2).digest in told) == ("other_policy", True, True)
+    assert (kind, program().meaning in told, program(2).meaning in told) == ("other_policy", True, True)
     assert refusal(ledger.park, "r", program(), (2, 2, 0), b"", b"")[0] == "taken"
     assert refusal(ledger.park, "r", program(), FIRST, b"another", b"")[0] == "dropped"
     assert refusal(ledger.park, "a\nb", program(), FIRST, b"", b"")[0] == "bad_value"
@@ -74,7 +74,7 @@ def test_an_operator_lists_and_drops_them(tmp_path: Path) -> None:
     ledger.park("r", program(), FIRST, b"state", b"host")
     operator = _core.Operator.open(url)
     (run,) = operator.runs()
-    assert (run["run"], run["digest"], run["resumed"], run["waits"]) == ("r", program().digest, 0, True)
+    assert (run["run"], run["meaning"], run["resumed"], run["waits"]) == ("r", program().meaning, 0, True)
     assert operator.drop_run("r", "a1", "ann", "not wanted")
     assert not operator.drop_run("r", "a1", "ann", "not wanted")
     assert operator.runs() == []

@@ -74,12 +74,13 @@ fn array<const N: usize>(reader: &mut Reader<'_>) -> Result<[u8; N], LoadError> 
     Ok(array)
 }
 
-/// Decodes the payload. What needs more than one section at once is left to `verify`.
-pub(crate) fn payload(bytes: &[u8]) -> Result<Tables, LoadError> {
+/// Decodes the payload, and gives the digest of what it means. What needs more than one section at once is
+/// left to `verify`.
+pub(crate) fn payload(bytes: &[u8]) -> Result<([u8; 32], Tables), LoadError> {
     let reader = &mut Reader::new(bytes);
-    let strings = reader.strings()?;
+    let strings = reader.unsaid(Reader::strings)?;
     let policy = reader.text(&strings)?;
-    let file = reader.text(&strings)?;
+    let file = reader.unsaid(|reader| reader.text(&strings))?;
     let currency = reader.text(&strings)?;
     let prices = reader.text(&strings)?;
     let is_shared = reader.flag()?;
@@ -114,7 +115,7 @@ pub(crate) fn payload(bytes: &[u8]) -> Result<Tables, LoadError> {
     if !routes.is_empty() {
         return Err(LoadError::invalid("the artifact has more than one route; compile the policy again"));
     }
-    Ok(Tables {
+    let tables = Tables {
         policy,
         file,
         currency,
@@ -136,7 +137,8 @@ pub(crate) fn payload(bytes: &[u8]) -> Result<Tables, LoadError> {
         orders: Table::new(orders),
         loops: Table::new(loops),
         strings,
-    })
+    };
+    Ok((reader.meaning(), tables))
 }
 
 /// One of the sections of enforced statements: ascending by statement, all of one kind. The item's reader

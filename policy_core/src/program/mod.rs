@@ -38,6 +38,7 @@ pub const FORMAT: u16 = 1;
 /// A policy, verified and ready to run. Immutable; share it between runs with an `Arc`.
 pub struct Program {
     digest: [u8; 32],
+    meaning: [u8; 32],
     language: u16,
     pub(crate) tables: Tables,
     pub(crate) index: Index,
@@ -50,16 +51,23 @@ impl Program {
     /// [`LoadError`] for anything but a whole, undamaged artifact of this version.
     pub fn load(bytes: &[u8]) -> Result<Self, LoadError> {
         let artifact = decode::header(bytes)?;
-        let tables = decode::payload(artifact.payload)?;
+        let (meaning, tables) = decode::payload(artifact.payload)?;
         verify::tables(&tables)?;
         let index = Index::new(&tables);
-        Ok(Self { digest: artifact.digest, language: artifact.language, tables, index })
+        Ok(Self { digest: artifact.digest, meaning, language: artifact.language, tables, index })
     }
 
     /// SHA-256 of the payload.
     #[must_use]
     pub const fn digest(&self) -> &[u8; 32] {
         &self.digest
+    }
+
+    /// SHA-256 of all that decides, with names and reasons: not of the file's place, of comments, and of
+    /// where statements stand. A run that was suspended goes on under a program with the same.
+    #[must_use]
+    pub const fn meaning(&self) -> &[u8; 32] {
+        &self.meaning
     }
 
     /// The version of the language that the policy is written in.

@@ -3,6 +3,8 @@
 use std::str;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use crate::error::{LoadError, LoadErrorKind};
 use crate::value::MAX_QUANTITY;
 
@@ -11,11 +13,15 @@ use crate::value::MAX_QUANTITY;
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     length: usize,
+    /// Of what was read, with the digests of texts instead of their places in the table.
+    meaning: Sha256,
+    is_said: bool,
+    texts: Vec<[u8; 32]>,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, length: bytes.len() }
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, length: bytes.len(), meaning: Sha256::new(), is_said: true, texts: Vec::new() }
     }
 
     /// A mistake at the place reached so far.
@@ -34,6 +40,7 @@ impl<'a> Reader<'a> {
             return Err(self.malformed("the payload ends too early"));
         };
         self.rest = rest;
+        self.say(taken);
         Ok(taken)
     }
 
@@ -41,6 +48,7 @@ impl<'a> Reader<'a> {
         match self.rest {
             [first, rest @ ..] => {
                 self.rest = rest;
+                self.say(&[*first]);
                 Ok(*first)
             }
             [] => Err(self.malformed("the payload ends too early")),
@@ -114,9 +122,37 @@ impl<'a> Reader<'a> {
 
     /// The same with its index. The table ascends, so texts are put in order without comparing them.
     pub(crate) fn keyed_text(&mut self, strings: &[Arc<str>]) -> Result<(u32, Arc<str>), LoadError> {
-        let index = self.index(strings.len())?;
-        let text = strings.get(index as usize).cloned();
-        text.map(|text| (index, text)).ok_or_else(|| self.malformed("an index is out of range"))
+        let index = self.unsaid(|reader| reader.index(strings.len()))?;
+        let Some(text) = strings.get(index as usize) else {
+            return Err(self.malformed("an index is out of range"));
+        };
+        // A digest, so that a long text that is named often costs no more than a short one.
+        if let Some(digest) = self.texts.get(index as usize).copied() {
+            self.say(&digest);
+        }
+        Ok((index, Arc::clone(text)))
+    }
+
+    /// Something that changes nothing of what the artifact means.
+    pub(crate) fn unsaid<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, LoadError>,
+    ) -> Result<T, LoadError> {
+        let was_said = std::mem::replace(&mut self.is_said, false);
+        let read = read(self);
+        self.is_said = was_said;
+        read
+    }
+
+    fn say(&mut self, bytes: &[u8]) {
+        if self.is_said {
+            self.meaning.update(bytes);
+        }
+    }
+
+    /// The digest of all that was said.
+    pub(crate) fn meaning(&self) -> [u8; 32] {
+        self.meaning.clone().finalize().into()
     }
 
     /// The number of items that follow. Each takes at least a byte, so no count can ask for more memory than
@@ -177,6 +213,7 @@ impl<'a> Reader<'a> {
             }
             strings.push(text.into());
         }
+        self.texts = strings.iter().map(|text| Sha256::digest(text.as_bytes()).into()).collect();
         Ok(strings.into_boxed_slice())
     }
 

@@ -310,8 +310,9 @@ pub(crate) fn statements(reader: &mut Reader<'_>, strings: &[Arc<str>]) -> Resul
     reader.ascending(|reader| {
         let kind = reader.choice(&StatementKind::ALL)?;
         let (key, name) = reader.keyed_text(strings)?;
-        let (line, column) = (reader.quantity()?, reader.quantity()?);
-        let source = reader.text(strings)?;
+        let span =
+            |reader: &mut Reader<'_>| Ok((reader.quantity()?, reader.quantity()?, reader.text(strings)?));
+        let (line, column, source) = reader.unsaid(span)?;
         Ok(((key, kind), Statement { kind, name, line, column, source, reason: None }))
     })
 }

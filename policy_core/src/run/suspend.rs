@@ -77,8 +77,8 @@ impl Run {
         if form != FORM {
             return Err(EngineError::OtherForm(form));
         }
-        let digest = reader.fixed::<32>().ok_or(DAMAGED)?;
-        if digest != *program.digest() {
+        let meaning = reader.fixed::<32>().ok_or(DAMAGED)?;
+        if meaning != *program.meaning() {
             return Err(EngineError::OtherPolicy);
         }
         let mut run = Self::new(program, 0, now, scopes, None, books);
@@ -125,7 +125,7 @@ impl Run {
     fn leave(&self, books: &mut Books) -> Vec<u8> {
         let mut writer = Writer::default();
         writer.number(FORM);
-        writer.fixed(self.program.digest());
+        writer.fixed(self.program.meaning());
         writer.number(self.accounts.fingerprint(books));
         self.age.write(&mut writer);
         for number in [self.seed, self.clock, self.decisions, self.call_count, self.steps] {

@@ -61,7 +61,7 @@ pub enum Claimed {
     Others(u64),
     /// It has ended then.
     Ended(u64),
-    /// It belongs to the program of this digest; nothing has changed.
+    /// It belongs to a program that means something else; nothing has changed.
     OtherProgram([u8; 32]),
     /// Nothing was suspended under this id.
     Unknown,
@@ -85,7 +85,8 @@ pub enum Whereabouts {
 /// The row of a run. It stays when the run has ended: a late repetition must not bring it back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RunRow {
-    pub(super) digest: [u8; 32],
+    /// What its program means, as a digest.
+    pub(super) meaning: [u8; 32],
     pub(super) life: Life,
     pub(super) at: u64,
     /// When it was suspended last.
@@ -114,8 +115,8 @@ fn time(now: u64, rows: &mut Rows) -> Result<Option<u64>, &'static str> {
 const BAD_ID: &str = "the id of a run is 1 to 512 bytes long, without control characters";
 const TOO_LARGE: &str = "what the run takes along is larger than 16 MiB";
 
-/// Suspends the run `id` of the program `digest`: its `life` ends, and what it takes along waits here.
-pub fn park(id: &str, digest: [u8; 32], life: Life, luggage: &Luggage, now: u64, rows: &mut Rows) -> Parked {
+/// Suspends the run `id` of a program with this `meaning`: its `life` ends, and what it takes along waits.
+pub fn park(id: &str, meaning: [u8; 32], life: Life, luggage: &Luggage, now: u64, rows: &mut Rows) -> Parked {
     let mut parked = || -> Result<Parked, &'static str> {
         let key = RowKey::run(id).ok_or(BAD_ID)?;
         if !luggage.is_small() {
@@ -134,22 +135,22 @@ pub fn park(id: &str, digest: [u8; 32], life: Life, luggage: &Luggage, now: u64,
             Some(row) if row.life.number > life.number => return Ok(Parked::Done),
             Some(row) if row.life != life => return Ok(Parked::Over),
             Some(row) => match row.whereabouts {
-                Whereabouts::Resumed if row.digest == digest => {}
+                Whereabouts::Resumed if row.meaning == meaning => {}
                 Whereabouts::Waiting if row.luggage == *luggage => return Ok(Parked::Done),
                 _ => return Ok(Parked::Over),
             },
         }
         let luggage = luggage.clone();
-        RunRow { digest, life, at: now, left: now, whereabouts: Whereabouts::Waiting, luggage }
+        RunRow { meaning, life, at: now, left: now, whereabouts: Whereabouts::Waiting, luggage }
             .save(key, rows);
         Ok(Parked::Done)
     };
     parked().unwrap_or_else(Parked::Malformed)
 }
 
-/// Goes on with the run `id` under the program `digest`. `holder` is a random number that is drawn for this
-/// wish and sent again when the answer was lost.
-pub fn claim(id: &str, digest: [u8; 32], holder: u128, now: u64, rows: &mut Rows) -> Claimed {
+/// Goes on with the run `id` under a program with this `meaning`. `holder` is a random number that is drawn
+/// for this wish and sent again when the answer was lost.
+pub fn claim(id: &str, meaning: [u8; 32], holder: u128, now: u64, rows: &mut Rows) -> Claimed {
     let mut claimed = || -> Result<Claimed, &'static str> {
         let key = RowKey::run(id).ok_or(BAD_ID)?;
         let Some(now) = time(now, rows)? else {
@@ -165,7 +166,7 @@ pub fn claim(id: &str, digest: [u8; 32], holder: u128, now: u64, rows: &mut Rows
             Whereabouts::Resumed if !is_own => return Ok(Claimed::Others(row.at)),
             // Late: this holder had it and has given it back.
             Whereabouts::Waiting if is_own => return Ok(Claimed::Others(row.at)),
-            _ if row.digest != digest => return Ok(Claimed::OtherProgram(row.digest)),
+            _ if row.meaning != meaning => return Ok(Claimed::OtherProgram(row.meaning)),
             Whereabouts::Resumed => return Ok(Claimed::Yours(row.life, row.luggage, waited)),
             Whereabouts::Waiting => {}
         }
@@ -209,7 +210,7 @@ impl RunRow {
     pub(super) const fn unreadable() -> Self {
         let life = Life { origin: 0, holder: 0, number: 0 };
         let luggage = Luggage { state: Vec::new(), host: Vec::new() };
-        Self { digest: [0; 32], life, at: 0, left: 0, whereabouts: Whereabouts::Resumed, luggage }
+        Self { meaning: [0; 32], life, at: 0, left: 0, whereabouts: Whereabouts::Resumed, luggage }
     }
 
     /// Nobody goes on with it.
@@ -221,7 +222,7 @@ impl RunRow {
 
 impl Record for RunRow {
     fn write(&self, writer: &mut Writer) {
-        writer.fixed(&self.digest);
+        writer.fixed(&self.meaning);
         for number in [self.life.origin, self.life.holder] {
             writer.fixed(&number.to_le_bytes());
         }
@@ -238,7 +239,7 @@ impl Record for RunRow {
     }
 
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let digest = reader.fixed()?;
+        let meaning = reader.fixed()?;
         let (origin, holder) = (u128::from_le_bytes(reader.fixed()?), u128::from_le_bytes(reader.fixed()?));
         let (number, at, left) = (reader.number()?, reader.number()?, reader.number()?);
         let whereabouts = match reader.number()? {
@@ -248,6 +249,6 @@ impl Record for RunRow {
             _ => return None,
         };
         let luggage = Luggage { state: reader.bytes()?.to_vec(), host: reader.bytes()?.to_vec() };
-        Some(Self { digest, life: Life { origin, holder, number }, at, left, whereabouts, luggage })
+        Some(Self { meaning, life: Life { origin, holder, number }, at, left, whereabouts, luggage })
     }
 }

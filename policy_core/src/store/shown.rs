@@ -60,8 +60,8 @@ pub enum Shown {
     Run {
         /// Its id.
         id: String,
-        /// Its program's digest.
-        digest: [u8; 32],
+        /// What its program means, as a digest.
+        meaning: [u8; 32],
         /// How often it was resumed.
         resumed: u64,
         /// Where it is.
@@ -123,9 +123,9 @@ pub fn describe_row(key: &RowKey, bytes: &[u8], now: u64) -> Option<Shown> {
         return Some(Shown::Lease { node, account, windows });
     }
     if let Some(id) = text.strip_prefix(RowKey::RUNS) {
-        let RunRow { digest, life, at, whereabouts, .. } = RunRow::decode(key, bytes)?;
+        let RunRow { meaning, life, at, whereabouts, .. } = RunRow::decode(key, bytes)?;
         let (id, resumed) = (id.to_owned(), life.number);
-        return Some(Shown::Run { id, digest, resumed, whereabouts, since: at });
+        return Some(Shown::Run { id, meaning, resumed, whereabouts, since: at });
     }
     text.strip_prefix(RowKey::AUDITS)?;
     let Audit { at, order } = Audit::decode(key, bytes)?;

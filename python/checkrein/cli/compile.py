@@ -35,7 +35,7 @@ def compile(file: str, output: str | None) -> None:
     data = compile_source(source.data, source.name)
     program = Program.load(data)
     _write(Path(output), data)
-    click.echo(f"{output}: {len(data)} bytes, sha256 {program.digest}")
+    click.echo(f"{output}: {len(data)} bytes, sha256 {program.digest}, meaning {program.meaning}")
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -164,7 +164,7 @@ def runs(store: str) -> None:
         raise CheckreinError(f"no run waits in {operator.place}, and none that was resumed goes on")
     rows = [("run", "policy", "state", "since")]
     rows += [
-        (printable(r["run"]), r["digest"][:12], "waits" if r["waits"] else "resumed", _when(r["since"]))
+        (printable(r["run"]), r["meaning"][:12], "waits" if r["waits"] else "resumed", _when(r["since"]))
         for r in found
     ]
     click.echo("\n".join(table(rows)))

@@ -125,8 +125,8 @@ class Guard:
         entered nor asked anything waits again, once nobody has it any more.
 
         Raises `EngineError` of kind `no_store`, `unknown_run`, `already_resumed`, `ended`, `other_policy`
-        (the run began under another artifact), `other_form` (under another version of Checkrein), or what
-        is wrong with the store.
+        (the run began under a policy that means something else), `other_form` (under another version of
+        Checkrein), or what is wrong with the store.
         """
         ledger = self.require_ledger()
         id, holder = text_of("the id of the run", id), nonce()

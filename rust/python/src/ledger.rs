@@ -63,9 +63,9 @@ impl Ledger {
         host: Vec<u8>,
         timeout: Patience,
     ) -> PyResult<()> {
-        let (digest, life) = (*program.core.digest(), life_of(life));
+        let (meaning, life) = (*program.core.meaning(), life_of(life));
         let luggage = Luggage { state, host };
-        let (kind, message) = match asked(py, || self.core.park(id, digest, life, luggage, timeout.0))? {
+        let (kind, message) = match asked(py, || self.core.park(id, meaning, life, luggage, timeout.0))? {
             Parked::Done => return Ok(()),
             Parked::Taken => (
                 "taken",
@@ -100,8 +100,8 @@ impl Ledger {
         holder: u128,
         timeout: Patience,
     ) -> PyResult<(Numbers, Bound<'py, PyBytes>, Bound<'py, PyBytes>, u64)> {
-        let digest = *program.core.digest();
-        let (kind, message) = match asked(py, || self.core.claim(id, digest, holder, timeout.0))? {
+        let meaning = *program.core.meaning();
+        let (kind, message) = match asked(py, || self.core.claim(id, meaning, holder, timeout.0))? {
             Claimed::Yours(life, luggage, later) => {
                 let life = (life.origin, life.holder, life.number);
                 return Ok((life, PyBytes::new(py, &luggage.state), PyBytes::new(py, &luggage.host), later));
@@ -124,10 +124,11 @@ impl Ledger {
             Claimed::OtherProgram(other) => (
                 "other_policy",
                 format!(
-                    "run `{id}` began under another policy: its digest is {}, this one's {}; load what \
-                     `checkrein compile` made of that policy, and keep it until its runs have ended",
+                    "run `{id}` began under a policy that means something else ({}, this one {}; comments \
+                     and the file's place do not count); load what `checkrein compile` made of that \
+                     policy, and keep it until its runs have ended",
                     hex(&other),
-                    hex(&digest)
+                    hex(&meaning)
                 ),
             ),
             Claimed::Unknown => (

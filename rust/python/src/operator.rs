@@ -169,9 +169,9 @@ impl Operator {
         };
         rows.retain(is_open);
         dicts(py, &rows, |row, dict| match row {
-            Shown::Run { id, digest, resumed, whereabouts, since } => {
+            Shown::Run { id, meaning, resumed, whereabouts, since } => {
                 dict.set_item("run", id)?;
-                dict.set_item("digest", hex(digest))?;
+                dict.set_item("meaning", hex(meaning))?;
                 dict.set_item("resumed", resumed)?;
                 dict.set_item("waits", *whereabouts == Whereabouts::Waiting)?;
                 dict.set_item("since", since)

@@ -34,6 +34,11 @@ impl Program {
     }
 
     #[getter]
+    fn meaning(&self) -> String {
+        hex(self.core.meaning())
+    }
+
+    #[getter]
     fn policy(&self) -> &str {
         self.core.policy()
     }

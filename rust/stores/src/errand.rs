@@ -76,25 +76,25 @@ impl Ledger {
     pub fn park(
         &self,
         id: &str,
-        digest: [u8; 32],
+        meaning: [u8; 32],
         life: Life,
         luggage: Luggage,
         timeout: Duration,
     ) -> Result<Parked, StoreError> {
         let id = id.to_owned();
-        self.have_done(timeout, move |store| store.park(&id, digest, life, &luggage))
+        self.have_done(timeout, move |store| store.park(&id, meaning, life, &luggage))
     }
 
     /// Goes on with a suspended run, if nobody else does. After an error ask again with the same `holder`.
     pub fn claim(
         &self,
         id: &str,
-        digest: [u8; 32],
+        meaning: [u8; 32],
         holder: u128,
         timeout: Duration,
     ) -> Result<Claimed, StoreError> {
         let id = id.to_owned();
-        self.have_done(timeout, move |store| store.claim(&id, digest, holder))
+        self.have_done(timeout, move |store| store.claim(&id, meaning, holder))
     }
 
     /// A resumed run has ended. Nobody waits until the store knows it.

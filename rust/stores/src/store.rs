@@ -77,21 +77,21 @@ pub trait Store: Send + fmt::Debug {
     fn park(
         &mut self,
         id: &str,
-        digest: [u8; 32],
+        meaning: [u8; 32],
         life: Life,
         luggage: &Luggage,
     ) -> Result<Parked, StoreError> {
         let mut parked = Parked::NoLedger;
         let keys = run_keys(id).unwrap_or_default();
-        self.transact(keys, &mut |now, rows| parked = park(id, digest, life, luggage, now, rows))?;
+        self.transact(keys, &mut |now, rows| parked = park(id, meaning, life, luggage, now, rows))?;
         Ok(parked)
     }
 
     /// Goes on with a suspended run, if nobody else does.
-    fn claim(&mut self, id: &str, digest: [u8; 32], holder: u128) -> Result<Claimed, StoreError> {
+    fn claim(&mut self, id: &str, meaning: [u8; 32], holder: u128) -> Result<Claimed, StoreError> {
         let mut claimed = Claimed::NoLedger;
         let keys = run_keys(id).unwrap_or_default();
-        self.transact(keys, &mut |now, rows| claimed = claim(id, digest, holder, now, rows))?;
+        self.transact(keys, &mut |now, rows| claimed = claim(id, meaning, holder, now, rows))?;
         Ok(claimed)
     }
 
