@@ -121,9 +121,10 @@ def main() -> None:
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    state = ROOT / "target" / f"evidence-{options.check}-{options.seed}-{options.count}.json"
-    state.parent.mkdir(exist_ok=True)
     checked = commit()  # now: the tree may move on while the check runs
+    # What one commit has shown says nothing of another.
+    state = ROOT / "target" / f"evidence-{options.check}-{options.seed}-{options.count}-{checked}.json"
+    state.parent.mkdir(exist_ok=True)
     begun = time.monotonic()
     result = CHECKS[options.check](options.count, options.seed, state)
     seconds = time.monotonic() - begun
