@@ -4,7 +4,8 @@ import pytest
 
 from checkrein.language import check, compile_source, parse, tree
 from checkrein.language.check.vocabulary import currency_of
-from checkrein.language.lower import BoundRow, bounds_row, lower
+from checkrein.language.lower import lower
+from checkrein.language.lower.rows import BoundRow, bounds_row
 from checkrein.language.names import Names
 from checkrein.language.prices import tariffs_of
 

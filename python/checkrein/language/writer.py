@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from checkrein.language.lower import Constant
+    from checkrein.language.lower.tables import Constant
 
 __all__ = ["Collector", "Writer"]
 

@@ -1,0 +1,50 @@
+"""Checked tree to plain tables: names become indices, conditions become postfix operations.
+
+It expects a policy that `check` found no error in, and reports nothing itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checkrein.language.check.vocabulary import currency_of
+from checkrein.language.lower.codes import DIMENSIONS
+from checkrein.language.lower.conditions import Conditions, constant_of
+from checkrein.language.lower.rows import zone_name
+from checkrein.language.lower.tables import FactEntry, Tables
+from checkrein.language.names import ENFORCED, Names
+from checkrein.language.prices import snapshot_id, tariffs_of
+from checkrein.language.tree import Calendar, Limit
+from checkrein.language.zones import zone
+
+if TYPE_CHECKING:
+    from checkrein.language.tree import Policy
+    from checkrein.language.zones import Zone
+
+__all__ = ["Tables", "lower"]
+
+
+def lower(policy: Policy) -> Tables:
+    """The tables of a checked policy."""
+    names = Names(policy)
+    currency = currency_of(policy)
+    tariffs = {name: tariffs_of(model, currency) or () for name, model in names.models.items()}
+    looked_up = any(model.price is None for model in names.models.values())
+    tables = Tables(policy, names, currency, tariffs, snapshot_id() if looked_up else "")
+    tables.zones = _zones(policy)
+    for name, fact in names.facts.items():
+        dimension = DIMENSIONS.index(fact.type.dimension)
+        default = None if fact.default is None else constant_of(fact.default)
+        presence = 2 if default is not None else int(fact.optional)
+        tables.facts[(name, dimension)] = FactEntry(0, presence, default, tuple(sorted(fact.type.choices)))
+    enforced = [(ENFORCED.index(type(s)), s) for s in policy.statements if isinstance(s, ENFORCED)]
+    tables.statements = sorted(enforced, key=lambda s: (s[1].name.text.encode(), s[0]))
+    Conditions(tables).lower_all()
+    return tables
+
+
+def _zones(policy: Policy) -> list[Zone]:
+    windows = (limit.window for limit in policy.of(Limit))
+    used = {zone_name(window) for window in windows if isinstance(window, Calendar)}
+    found = [zone(name) for name in sorted(used, key=lambda name: name.encode())]
+    return [each for each in found if each is not None]

@@ -1,0 +1,136 @@
+"""Conditions to postfix operations, and the facts that they read to rows of the fact table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from checkrein.language.facts import ARG_PREFIX, BUILT_IN, BuiltIn, Context, Unknown, context_of, find
+from checkrein.language.lower.codes import DIMENSIONS, OPERATORS
+from checkrein.language.lower.tables import FactEntry
+from checkrein.language.tree import (
+    Affix,
+    And,
+    Compare,
+    Defined,
+    Has,
+    Member,
+    Not,
+    Or,
+    Require,
+    Retry,
+    Route,
+    Rule,
+)
+
+if TYPE_CHECKING:
+    from checkrein.language.facts import Known
+    from checkrein.language.lower.tables import Constant, Key, Tables
+    from checkrein.language.tree import Condition, Define, Dimension, Literal
+
+
+def constant_of(literal: Literal) -> Constant:
+    """A literal with its dimension."""
+    return (DIMENSIONS.index(literal.dimension), literal.value)
+
+
+def _built_in_entry(fact: BuiltIn) -> FactEntry:
+    if fact.default is not None:
+        return FactEntry(2, 2, (DIMENSIONS.index(fact.dimension), fact.default))
+    return FactEntry(2, int(fact.optional))
+
+
+class Conditions:
+    """Lowers the conditions in the order in which the artifact's sections use them."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self.names = tables.names
+
+    def lower_all(self) -> None:
+        for kind in (Rule, Retry, Require, Route):
+            for _, statement in self.tables.statements:
+                match statement:
+                    case Rule() if kind is Rule:
+                        self._lower(statement.when, context_of(self.names, statement.selector, "rule"))
+                    case Retry() if kind is Retry:
+                        context = context_of(self.names, statement.selector, "retry", error=True)
+                        self._lower(statement.when, context)
+                    case Require() if kind is Require:
+                        self._lower(statement.when, Context("model", "a requirement"))
+                    case Route() if kind is Route:
+                        for arm in statement.arms:
+                            self._lower(arm.when, Context("model", "a route"))
+                    case _:
+                        pass
+
+    def _lower(self, condition: Condition | None, context: Context) -> None:
+        if condition is None:
+            return
+        self.tables.condition_of[id(condition)] = len(self.tables.conditions)
+        self.tables.conditions.append(self._operations(condition, context))
+
+    def _operations(self, condition: Condition, context: Context) -> list[tuple[Any, ...]]:
+        match condition:
+            case Not():
+                return [*self._operations(condition.operand, context), ("not",)]
+            case And():
+                return self._joined(condition.operands, context, "jump_if_false", "and")
+            case Or():
+                return self._joined(condition.operands, context, "jump_if_true", "or")
+            case Defined():
+                define: Define = self.names.defines[condition.name.text]
+                return self._operations(define.condition, context)
+            case Has():
+                return [("has", self._key(condition.fact.text, context))]
+            case Compare():
+                operator = OPERATORS.index(condition.operator)
+                key = self._key(condition.fact.text, context)
+                return [("compare", key, operator, constant_of(condition.literal))]
+            case Member():
+                constants = sorted({constant_of(x) for x in condition.literals}, key=_constant_order)
+                return [("member", self._key(condition.fact.text, context), constants)]
+            case Affix():
+                key = self._key(condition.fact.text, context)
+                return [(condition.end, key, condition.literal.value)]
+
+    def _joined(
+        self, operands: tuple[Condition, ...], context: Context, jump: str, join: str
+    ) -> list[tuple[Any, ...]]:
+        """The first operand, then for each further one: jump over it and its join if that is decided."""
+        operations = self._operations(operands[0], context)
+        for operand in operands[1:]:
+            further = self._operations(operand, context)
+            operations += [(jump, len(further) + 1), *further, (join,)]
+        return operations
+
+    def _key(self, name: str, context: Context) -> Key:
+        known = find(self.names, name, context)
+        if isinstance(known, Unknown):
+            raise ValueError(f"a policy with errors cannot be lowered: {known.message}")  # noqa: TRY004
+        return self._enter(known)
+
+    def _enter(self, known: Known) -> Key:
+        """The fact's key, after its row is in the table."""
+        key = (known.name, DIMENSIONS.index(known.dimension))
+        if key not in self.tables.facts:
+            if known.source == "arg":
+                self.tables.facts[key] = self._argument_entry(known.name, known.dimension)
+            else:
+                self.tables.facts[key] = _built_in_entry(BUILT_IN[known.name])
+        return key
+
+    def _argument_entry(self, name: str, dimension: Dimension) -> FactEntry:
+        """An argument's row holds for every tool that declares it with this dimension."""
+        arg = name.removeprefix(ARG_PREFIX)
+        declared = [
+            a
+            for tool in self.names.tools.values()
+            for a in tool.args
+            if a.name.text == arg and a.type.dimension == dimension
+        ]
+        return FactEntry(1, int(any(a.optional for a in declared)))
+
+
+def _constant_order(constant: Constant) -> Any:
+    value = constant[1]
+    return value.encode() if isinstance(value, str) else value
