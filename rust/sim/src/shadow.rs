@@ -201,7 +201,7 @@ impl Shadow {
         *granted = *granted - back + answer.granted;
         *reported -= back;
         let share = (*granted, *reported);
-        window.out.insert(node, share.0 - share.1);
+        window.lease(node, share.0 - share.1);
         window.refunded += back;
         let parts = item.reported.iter();
         window.report(now, parts.map(|(age, amount)| (now.saturating_sub(*age), *amount)));
@@ -251,7 +251,7 @@ impl Shadow {
         let base = account.windows.last_key_value().map_or(u64::MAX >> 11, |(_, window)| window.base);
         let window = account.window(claim.kind, base);
         let before = window.shares.insert(node, (claim.granted, claim.reported)).unwrap_or_default();
-        window.out.insert(node, claim.granted - claim.reported);
+        window.lease(node, claim.granted - claim.reported);
         window.report(now, std::iter::once((now, claim.reported.saturating_sub(before.1))));
         account.forget(now);
     }

@@ -21,7 +21,7 @@ pub(crate) struct Window {
     pub(crate) kind: Kind,
     /// Node: granted in all, reported in all.
     pub(crate) shares: BTreeMap<u128, (u64, u64)>,
-    /// Node: what of that counts as leased.
+    /// Node: what of that counts as leased; who has nothing is not in it.
     pub(crate) out: BTreeMap<u128, u64>,
     /// Reported in a rolling window: when it counts from, how much.
     reports: Vec<(u64, u64)>,
@@ -45,6 +45,12 @@ impl Window {
 
     pub(crate) fn open(&self) -> u64 {
         self.out.values().sum()
+    }
+
+    /// So much of what a node has counts as leased from now on.
+    pub(crate) fn lease(&mut self, node: u128, amount: u64) {
+        self.out.insert(node, amount);
+        self.out.retain(|_, amount| *amount > 0);
     }
 
     /// In a rolling window, what nodes that fell silent have counts as spent then.
