@@ -100,10 +100,13 @@ impl Server {
         high.abs_diff(low)
     }
 
-    /// The clock as the store uses it: never before what it has written down.
+    /// The clock as the store uses it: never before what it has written down, also if that row is damaged
+    /// just now.
     pub(crate) fn clock(&self, now: u64) -> u64 {
         let meta = RowKey::meta();
-        let shown = self.rows.get(&meta).and_then(|bytes| describe_row(&meta, bytes, 0));
+        let good = self.damaged.get(&meta).map(|(good, _)| good);
+        let bytes = good.or_else(|| self.rows.get(&meta));
+        let shown = bytes.and_then(|bytes| describe_row(&meta, bytes, 0));
         let written = if let Some(Shown::Ledger { now, .. }) = shown { now } else { 0 };
         now.saturating_add_signed(self.offset).max(written)
     }
