@@ -64,7 +64,7 @@ impl World {
             Chaos::Wipe => {
                 self.lossy = true;
                 self.server.mend()?;
-                self.server.wipe();
+                self.server.wipe(self.now);
             }
             _ => self.meanwhile(what, process, subject),
         }

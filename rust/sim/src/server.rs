@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use policy_core::store::{
-    Answer, Operated, Operation, Order, Refusal, Reply, Request, RowKey, Rows, Shown, apply_with, create,
-    describe_row, keys, operate_with, operation_keys,
+    AccountKey, Answer, Operated, Operation, Order, Refusal, Reply, Request, RowKey, Rows, Shown, apply_with,
+    create, describe_row, keys, operate_with, operation_keys,
 };
 
 use crate::random::Random;
@@ -18,6 +18,7 @@ struct Undo {
     rows: Vec<(RowKey, Option<Vec<u8>>)>,
     shadow: Before,
     quiet_until: u64,
+    wiped: bool,
     node: u128,
     seq: u64,
     nonce: u64,
@@ -146,8 +147,8 @@ impl Server {
         let mut rows = self.load(keys(request));
         let clock = self.clock(now);
         let reply = apply_with(request, now.saturating_add_signed(self.offset), nonce, &mut rows, flaw);
-        let shadow = self.relaxed.then(|| self.shadow.before(request));
-        let quiet_until = self.quiet_until;
+        let shadow = self.relaxed.then(|| self.shadow.before(accounts(request)));
+        let (quiet_until, wiped) = (self.quiet_until, self.wiped);
         let before = self.commit(&rows);
         let known = self.given.get(&(request.node, request.seq));
         let repeated = known.is_some_and(|known| *known == reply);
@@ -181,7 +182,7 @@ impl Server {
             }
             _ => {}
         }
-        if !matches!(reply, Reply::Stale { .. } | Reply::Fenced { .. } | Reply::Malformed { .. }) {
+        if matches!(reply, Reply::Done { .. } | Reply::Reassert { .. } | Reply::Clock { .. }) {
             self.given.insert((request.node, request.seq), reply.clone());
         }
         if !self.wiped {
@@ -195,7 +196,7 @@ impl Server {
             let (node, seq, granted) = (request.node, request.seq, granted.clone());
             let nonce = if matches!(reply, Reply::Done { .. }) { nonce } else { 0 };
             self.remember(
-                Undo { at: now, rows: before, shadow, quiet_until, node, seq, nonce, granted },
+                Undo { at: now, rows: before, shadow, quiet_until, wiped, node, seq, nonce, granted },
                 now,
             );
         }
@@ -295,9 +296,7 @@ impl Server {
 
     /// What is about a damaged row is refused, and nothing else.
     fn check_refusals(&self, request: &Request, answers: &[Answer]) -> Result<(), String> {
-        let items = request.items.iter().map(|item| &item.account);
-        let accounts = items.chain(request.claims.iter().map(|claim| &claim.account));
-        for (account, answer) in accounts.zip(answers) {
+        for (account, answer) in accounts(request).zip(answers) {
             let rows = [RowKey::account(account), RowKey::lease(request.node, account)];
             let is_damaged = rows.iter().any(|row| self.damaged.contains_key(row));
             if answer.refused != is_damaged.then_some(Refusal::Damaged) {
@@ -319,7 +318,7 @@ impl Server {
                 };
             }
             self.shadow.put_back(undo.shadow);
-            self.quiet_until = undo.quiet_until;
+            (self.quiet_until, self.wiped) = (undo.quiet_until, undo.wiped);
             self.given.remove(&(undo.node, undo.seq));
             if undo.nonce != 0 {
                 self.forgotten.insert(undo.nonce);
@@ -332,8 +331,21 @@ impl Server {
         loss
     }
 
-    pub(crate) fn wipe(&mut self) {
-        self.rows.clear();
+    /// Everything is removed. A power cut may take that back, as anything that a relaxed store has done.
+    pub(crate) fn wipe(&mut self, now: u64) {
+        let rows = std::mem::take(&mut self.rows).into_iter().map(|(key, bytes)| (key, Some(bytes)));
+        let (rows, shadow) = (rows.collect(), self.shadow.before(std::iter::empty()));
+        let (quiet_until, wiped) = (self.quiet_until, self.wiped);
+        if self.relaxed {
+            let (node, seq, nonce, granted) = (0, 0, 0, Vec::new());
+            self.remember(Undo { at: now, rows, shadow, quiet_until, wiped, node, seq, nonce, granted }, now);
+        }
         self.wiped = true;
     }
+}
+
+/// The accounts of a request's items and claims.
+fn accounts(request: &Request) -> impl Iterator<Item = &AccountKey> {
+    let items = request.items.iter().map(|item| &item.account);
+    items.chain(request.claims.iter().map(|claim| &claim.account))
 }

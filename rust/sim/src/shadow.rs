@@ -324,10 +324,8 @@ impl Shadow {
         written
     }
 
-    /// What a request can change, to be put back.
-    pub(crate) fn before(&self, request: &Request) -> Before {
-        let items = request.items.iter().map(|item| &item.account);
-        let keys = items.chain(request.claims.iter().map(|claim| &claim.account));
+    /// What is to be put back if what is about these accounts is lost.
+    pub(crate) fn before<'a>(&self, keys: impl Iterator<Item = &'a AccountKey>) -> Before {
         let accounts = keys.map(|key| (key.clone(), self.accounts.get(key).cloned())).collect();
         Before { accounts, seen: self.seen, awake: self.awake }
     }
