@@ -101,22 +101,27 @@ impl World {
             let amount = if more { 1 + part.amount / 4 } else { part.used - part.billed };
             let name = self.scenario.subjects[part.subject].key.as_str().to_owned();
             let this = &mut self.processes[call.process];
-            if this.ids[part.subject] != part.id {
-                continue;
-            }
             let now = this.clock(self.now);
-            let current = this.books.standing(part.id, now).window.map_or(0, |(number, ..)| number);
-            if current != part.number {
+            // A run has its accounts open until its last word, also those that no other run here uses.
+            let key = &self.scenario.subjects[part.subject].key;
+            let id = this.books.open(key, &this.terms[part.subject], true, now);
+            let current = this.books.standing(id, now).window.map_or(0, |(number, ..)| number);
+            let is_there = current == part.number;
+            match more {
+                true if is_there => this.books.charge(id, part.window, amount, now),
+                false if is_there => this.books.refund(id, part.window, amount, now),
+                _ => {}
+            }
+            this.books.close(id);
+            if !is_there {
                 continue;
             }
             let change = i128::from(amount);
             if more {
-                this.books.charge(part.id, part.window, amount, now);
                 self.truth.window(&name, part.number).settled += change;
                 self.correct_part(number, place, change);
                 self.count(part.subject, part.number, amount, 0)?;
             } else {
-                this.books.refund(part.id, part.window, amount, now);
                 self.truth.window(&name, part.number).refund(amount);
                 self.correct_part(number, place, -change);
             }
