@@ -37,6 +37,10 @@ impl Event {
 pub enum Outcome {
     /// Run it; for an error: pass it on unchanged.
     Allow,
+    /// Give the known result of the same call.
+    Reuse,
+    /// Give a text instead of the model's; nothing is sent.
+    Answer,
     /// Ask again after the delay.
     Wait,
     /// Ask again after a person has answered.
@@ -56,6 +60,8 @@ impl Outcome {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Allow => "allow",
+            Self::Reuse => "reuse",
+            Self::Answer => "answer",
             Self::Wait => "wait",
             Self::Escalate => "escalate",
             Self::Deny => "deny",

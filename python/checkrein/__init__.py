@@ -14,6 +14,7 @@ Importing this loads neither the parser nor any framework.
 from __future__ import annotations
 
 from checkrein.errors import (
+    Answered,
     CheckreinError,
     Denied,
     EngineError,
@@ -29,6 +30,7 @@ from checkrein.errors import (
 from checkrein.guard import Approval, Clock, Guard, Outcome, Run, SystemClock, VirtualClock, current_run, load
 
 __all__ = [
+    "Answered",
     "Approval",
     "CheckreinError",
     "Clock",

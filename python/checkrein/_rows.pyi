@@ -2,7 +2,7 @@
 
 from typing import Literal, TypeAlias, TypedDict
 
-Outcome: TypeAlias = Literal["allow", "wait", "escalate", "deny", "fail", "stop"]
+Outcome: TypeAlias = Literal["allow", "reuse", "answer", "wait", "escalate", "deny", "fail", "stop"]
 Usage: TypeAlias = Literal["exact", "at_least", "unknown", "unsent"]
 Dimension: TypeAlias = Literal["text", "flag", "count", "money", "tokens", "duration", "percent"]
 

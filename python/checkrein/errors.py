@@ -11,6 +11,7 @@
         +-- Failed         this call is given up, after its retries
         +-- Denied         this call may not run; the run goes on
         +-- Escalated      a person has to answer first
+        +-- Answered       nothing was sent: `text` is the answer
 
 `Refusal` is a `RuntimeError` on purpose: graph frameworks re-run a node that raised a plain
 `Exception`, and a refusal must never be retried.
@@ -114,3 +115,15 @@ class Escalated(Refusal):
     def request(self) -> int:
         """The id to pass to `run.answer`."""
         return cast("int", self.decision.request)
+
+
+class Answered(Refusal):
+    """The call ends with an answer instead of a result, and nothing was sent: `text` is that answer."""
+
+    def __init__(self, message: str, decision: Decision, id: str | None = None, text: str = "") -> None:
+        super().__init__(message, decision, id)
+        self.text = text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kind, said = super().__reduce__()
+        return kind, (*said, self.text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from checkrein import amounts
-from checkrein.errors import Denied, Escalated, Failed, Refusal, Stopped
+from checkrein.errors import Answered, Denied, Escalated, Failed, Refusal, Stopped
 from checkrein.nearest import closest
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ _CLASSES: dict[str, type[Refusal]] = {
     "fail": Failed,
     "deny": Denied,
     "escalate": Escalated,
+    "answer": Answered,
 }
-
 
 _WAITS = {
     "lease": "has to wait until the store has answered for a shared limit",
@@ -52,6 +52,8 @@ def for_developer(decision: Any, subject: str, file: str) -> str:
         "deny": "denied",
         "escalate": f"waits for a person in queue `{decision.queue}`",
         "wait": _WAITS.get(decision.by, "has to wait") if decision.kind == "built-in" else "has to wait",
+        "answer": "answered without a call",
+        "reuse": "given the known result of the same call",
         "allow": "allowed",
     }[decision.outcome]
     by = f"{decision.kind} `{decision.by}`" if decision.by else "no statement"

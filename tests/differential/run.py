@@ -27,7 +27,7 @@ from .party import Party
 RUNS_A_POLICY = 5
 EVENTS_MAX = 60
 BATCH = 20
-OUTCOMES = ("allow", "wait", "escalate", "deny", "fail", "stop")
+OUTCOMES = ("allow", "reuse", "answer", "wait", "escalate", "deny", "fail", "stop")
 STATEMENTS = "model tool queue state fact define limit retry require route order loop rule test store".split()
 
 ALSO = ("wrapped up", "parties", "children", "adjusted", "resumed", "kept")

@@ -11,7 +11,7 @@ from .accounts import Account, Now
 from .prices import Used
 from .values import LARGEST
 
-RESTRICTIVE = ["stop", "fail", "deny", "escalate", "wait"]
+RESTRICTIVE = ["stop", "fail", "deny", "escalate", "wait", "answer", "reuse"]
 KINDS = ["limit", "retry", "require", "route", "order", "loop", "rule"]
 AMOUNTS = ["cost", "tokens", "input_tokens", "output_tokens"]
 COUNTS = ["steps", "model_calls", "tool_calls", "attempts", "retries", "escalations"]

@@ -88,7 +88,7 @@ impl Run {
                 // Nothing runs while a person thinks, so that time is not the agent's.
                 self.age.is_paused = self.in_flight == 0;
             }
-            Outcome::Deny | Outcome::Fail => {
+            Outcome::Reuse | Outcome::Answer | Outcome::Deny | Outcome::Fail => {
                 self.calls.remove(&id);
             }
             Outcome::Stop => {

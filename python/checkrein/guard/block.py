@@ -14,7 +14,9 @@ from checkrein.guard.door import Door
 class Outcome:
     """How a run ended. `str()` is `completed`, the name of a failure state, or the kind."""
 
-    kind: Literal["running", "completed", "stopped", "suspended", "failed", "denied", "escalated", "error"]
+    kind: Literal[
+        "running", "completed", "stopped", "suspended", "failed", "denied", "escalated", "answered", "error"
+    ]  # fmt: skip
     state: str | None = None
     decision: str | None = None
 
@@ -73,9 +75,12 @@ class Block(Door):
         if state is not None:
             self.outcome = Outcome("stopped", state, error.id if isinstance(error, Refusal) else None)
         elif isinstance(error, Refusal):
-            kind: Any = {"Failed": "failed", "Denied": "denied", "Escalated": "escalated"}.get(
-                type(error).__name__
-            )
+            kind: Any = {
+                "Failed": "failed",
+                "Denied": "denied",
+                "Escalated": "escalated",
+                "Answered": "answered",
+            }.get(type(error).__name__)
             self.outcome = Outcome(kind or "error", error.state, error.id)
         else:
             # A suspended run whose store has not answered is nowhere yet.
