@@ -144,6 +144,16 @@ pub struct Vote {
     pub rejected: bool,
 }
 
+/// Why a model that could serve a call was passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The input and the model's least output exceed its window.
+    Window,
+    /// A statement is in the way: a requirement that the model does not meet, or a limit that its worst case
+    /// does not fit. An index into [`crate::Program::statements`].
+    Statement(u32),
+}
+
 /// An open request to a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
@@ -214,6 +224,9 @@ pub struct Decision {
     pub values: Vec<(u32, Value)>,
     /// Models of route arms that could not be decided, indexes into [`crate::Program::models`].
     pub skipped: Vec<u32>,
+    /// The candidates before the one that decided, or all if none could run: indexes into
+    /// [`crate::Program::models`], with every reason against each.
+    pub passed: Vec<(u32, Why)>,
 }
 
 impl Decision {
@@ -243,6 +256,7 @@ impl Decision {
             advice: Vec::new(),
             values: Vec::new(),
             skipped: Vec::new(),
+            passed: Vec::new(),
         }
     }
 

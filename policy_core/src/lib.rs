@@ -29,7 +29,7 @@ pub mod store;
 mod value;
 mod vm;
 
-pub use decision::{Advice, Asked, BuiltIn, By, Decision, Event, Outcome, Reading, Settlement, Vote};
+pub use decision::{Advice, Asked, BuiltIn, By, Decision, Event, Outcome, Reading, Settlement, Vote, Why};
 pub use error::{EngineError, LoadError, LoadErrorKind};
 pub use event::{ErrorKind, Failure, ModelCall, Now, Scopes, ToolCall, Usage};
 pub use facts::BuiltInFact;

@@ -99,6 +99,10 @@ class Decision:
     @property
     def skipped(self) -> list[str]:
         """Route arms passed over since their condition could not be told."""
+    @property
+    def passed(self) -> list[tuple[str, str, str]]:
+        """The candidates that could not run, with each reason: the model, `window` or the kind of the
+        statement in its way, and that statement's name."""
 
 @final
 class Settlement:

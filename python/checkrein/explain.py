@@ -27,6 +27,8 @@ _WAITS = {
     "holds": "calls under way hold what is left of the limit",
 }
 
+_SMALL = "the input and its least output exceed its window"
+
 _NO_PROGRAM: dict[str, Any] = {"policy": "?", "file": "?", "currency": "$", "statements": []}
 
 
@@ -103,6 +105,7 @@ def _lines(explained: Explained) -> Iterator[str]:
     yield from _source(record, program)
     yield from _section("values that decided", _values(record))
     yield from _section("votes", _votes(record))
+    yield from _section("models passed over", _passed(record))
     yield from _section("limits", _limits(record, currency))
     yield from _section("reserved", _tokens_and_money(record.get("reserved"), currency))
     yield from _section("the agent was told", _told(record))
@@ -186,6 +189,15 @@ def _votes(record: dict[str, Any]) -> list[str]:
     return [
         f"{outcome:<8}  {kind} `{name}`{' (undecided)' if undecided else ''}"
         for kind, name, outcome, undecided in votes
+    ]
+
+
+def _passed(record: dict[str, Any]) -> list[str]:
+    passed = record.get("passed") or []
+    width = max((len(f"`{model}`") for model, _, _ in passed), default=0)
+    return [
+        f"{f'`{model}`':<{width}}  {_SMALL if kind == 'window' else f'{kind} `{name}`'}"
+        for model, kind, name in passed
     ]
 
 

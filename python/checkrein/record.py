@@ -174,6 +174,7 @@ def decision_record(
         "values": dict(decision.values),
         "votes": [list(vote) for vote in decision.votes],
         "advice": [list(advice) for advice in decision.advice],
+        **_known(passed=[list(passed) for passed in decision.passed] or None),
         **({"told": for_agent(decision)} if decision.outcome in REFUSED else {}),
         "limits_before": _compact(before),
         "limits_after": _compact(after),

@@ -93,3 +93,26 @@ def test_an_empty_log(command, folder):
     printed = command("explain", "last", "--log", "empty.jsonl")
     assert printed.exit_code == 2
     assert "the log holds no decision" in printed.stderr
+
+
+def test_the_models_that_were_passed_over_are_named_with_every_reason(command, folder):
+    (folder / "passed.rein").write_text("""
+language 1
+policy "passed"
+model "far" is "x/far" { place cloud window 9 tokens output 5 tokens price free }
+model "at home" is "x/home" { place edge window 1k tokens output 100 tokens price free }
+require "stays" place edge
+route "both" { fallback "far" -> "at home" }
+""")
+    guard = checkrein.load("passed.rein", clock=checkrein.VirtualClock(wall=1_750_000_000_000_000_000))
+    with guard.run(id="red", seed=1) as run:
+        run.decide(model="far", input_tokens=9)
+        run.decide(model="at home", input_tokens=9)
+    guard.sink.close()
+    passed = (
+        "models passed over\n"
+        "  `far`  require `stays`\n"
+        "  `far`  the input and its least output exceed its window\n"
+    )
+    assert passed in command("explain", "red.1").stdout
+    assert "passed over" not in command("explain", "red.2").stdout

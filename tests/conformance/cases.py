@@ -124,6 +124,8 @@ def comparable(field: str, wanted: Any, found: dict[str, Any]) -> tuple[Any, Any
         return [text for _, text, _ in found["advice"]], wanted
     if field == "votes":
         return [name for _, name, _, _ in found["votes"]], wanted
+    if field == "passed":
+        return [" ".join(filter(None, each)) for each in found["passed"]], wanted
     if field == "values":
         seen = dict(found["values"])
         return ({name: seen.get(name) for name in wanted} if wanted else seen), wanted

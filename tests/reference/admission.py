@@ -1,4 +1,4 @@
-"""Whether a call may run: thresholds, votes, candidates and the reservation, in the language's order."""
+"""Whether a call may run: thresholds, votes and the reservation, in the language's order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from checkrein.language import tree
 from . import limits
 from .accounts import FITS, FULL
 from .facts import explained, holds
-from .prices import worst
 from .state import AMOUNTS, TIMES, Ask, Attempt, Call, Line, Request, Vote
 
 if TYPE_CHECKING:
@@ -41,8 +40,8 @@ def filled(run: Run, line: Line) -> tuple[int, int]:
     return row["spent"] + row["held"], row["limit"] - limits.withheld(line.limit, line.bound)
 
 
-def admit(run: Run, call: Call, advice: list, new: bool) -> dict:
-    """Decide a logical call that may be asked now."""
+def objections(run: Run, call: Call, advice: list, new: bool) -> dict | None:
+    """What is decided about a logical call before any room is looked for; None if nothing objects."""
     ask, event = call.ask, f"{call.point} call"
     wanted = ask.tool if ask.point == "tool" else ask.model
     if wanted is not None and wanted not in (run.tools if ask.point == "tool" else run.models):
@@ -53,9 +52,7 @@ def admit(run: Run, call: Call, advice: list, new: bool) -> dict:
     votes = tool_votes(run, call, new) if ask.point == "tool" else model_votes(run, call)
     votes += limit_votes(run, [line for line, left in run.time_left() if left <= 0], call)
     votes = [each for each in votes if each is not None]
-    if votes:
-        return run.conclude(event, call, votes, advice=advice)
-    return admit_tool(run, call, advice) if ask.point == "tool" else admit_model(run, call, advice)
+    return run.conclude(event, call, votes, advice=advice) if votes else None
 
 
 # -- votes ----------------------------------------------------------------------------------------
@@ -208,69 +205,7 @@ def is_stuck(run: Run, loop: tree.Loop) -> bool:
     return any(len(tail) == period * times and tail == tail[:period] * times for period, tail in tails)
 
 
-# -- models ---------------------------------------------------------------------------------------
-
-
-def candidates(run: Run, call: Call) -> tuple[list[str], list[str]]:
-    """The models to try, in order, and the arms passed over because they could not be decided."""
-    arms = [arm for route in run.of["route"] for arm in route.arms]
-    edges = [(before.text, after.text) for route in run.of["route"] for before, after in route.fallbacks]
-    truths = [(arm.model.text, holds(run, arm.when, call.ask)) for arm in arms]
-    chosen = [model for model, held in truths if held] or [call.ask.model] * (call.ask.model is not None)
-    found = list(dict.fromkeys(chosen))
-    for model in found:  # The list grows while it is walked: that is breadth first.
-        found += [after for before, after in edges if before == model and after not in found]
-    return [model for model in found if model not in call.failed], [m for m, held in truths if held is None]
-
-
-def admit_model(run: Run, call: Call, advice: list) -> dict:
-    """Find the first candidate that may run and fits, with the most output that fits."""
-    ask = call.ask
-    names, skipped = candidates(run, call)
-    extra = {"advice": advice, "skipped": skipped}
-    required = [each for each in run.of["require"] if holds(run, each.when, ask)]
-    filtered, usable = [], []
-    for model in [run.models[name] for name in names]:
-        misplaced = [each for each in required if each.place != model.place]
-        filtered += [each for each in misplaced if each not in filtered]
-        if misplaced or ask.input_tokens + model.least_output > model.window:
-            continue
-        votes = [each for each in model_votes(run, call, model.name.text) if each is not None]
-        if votes:
-            return run.conclude("model call", call, votes, **extra)
-        asked = model.output if ask.max_output is None else ask.max_output
-        cap = min(asked, model.output, model.window - ask.input_tokens)
-        usable.append((model, min(model.least_output, cap), cap))
-        output = most_output(run, call, *usable[-1], set())
-        if output is not None:
-            call.candidates = names
-            return allow_model(run, call, model, output, extra)
-    return without_room(run, call, names, usable, filtered, extra)
-
-
-def without_room(run: Run, call: Call, names: list, usable: list, filtered: list, extra: dict) -> dict:
-    """No candidate fits: wait for what is held, wrap up, or the `else` of the limits in the way."""
-    found = [limits.in_the_way(run, wanted(run, call, model, least), set()) for model, least, _ in usable]
-    blocking = list(dict.fromkeys(line for lines, _ in found for line in lines))
-    if any(worst_room < FULL for _, worst_room in found) and may_wait(run, call):
-        return wait(run, call, **extra)
-    wrapped = limits.wrapping(blocking)
-    relaxed = {line.wrapping for line in wrapped}
-    for model, least, cap in usable if relaxed else []:
-        output = most_output(run, call, model, least, cap, relaxed)
-        if output is not None:
-            call.candidates = names
-            return allow_model(run, call, model, output, extra | {"wrap_up": True}, wrapped)
-    again = [limits.in_the_way(run, wanted(run, call, model, least), relaxed) for model, least, _ in usable]
-    if relaxed and any(worst_room < FULL for _, worst_room in again) and may_wait(run, call):
-        return wait(run, call, **extra)
-    votes = limit_votes(run, blocking, call)
-    votes = votes or [by_condition(run, each, NO, call, call.ask) for each in filtered]
-    if votes:
-        return run.conclude("model call", call, votes, **extra)
-    call.state = "closed"
-    by = "no usable model" if names else "no candidate"
-    return run.built_in("model call", by, call=call.number, **extra)
+# -- rooms ----------------------------------------------------------------------------------------
 
 
 def may_wait(run: Run, call: Call) -> bool:
@@ -283,47 +218,6 @@ def wait(run: Run, call: Call, **fields: Any) -> dict:
     """Ask again later: only holds are in the way."""
     call.waiting = run.now if call.waiting is None else call.waiting
     return run.built_in(f"{call.point} call", "holds", "wait", wait_ns=WAIT, call=call.number, **fields)
-
-
-def amounts_of(run: Run, call: Call, model: tree.Model, output: int) -> dict[str, int]:
-    """What a call may use at most with so many tokens out."""
-    used_in = call.ask.input_tokens
-    price = worst(run.tariffs[model.name.text], used_in, output)
-    return {"cost": price, "tokens": used_in + output, "input_tokens": used_in, "output_tokens": output}
-
-
-def wanted(run: Run, call: Call, model: tree.Model, output: int) -> list:
-    """What it takes of each account."""
-    return limits.wants(run, call, model.name.text, amounts_of(run, call, model, output))
-
-
-def most_output(run: Run, call: Call, model: tree.Model, least: int, cap: int, relaxed: set) -> int | None:
-    """The largest output between `least` and `cap` that no limit refuses: more never fits better."""
-
-    def fits(output: int) -> bool:
-        return limits.in_the_way(run, wanted(run, call, model, output), relaxed)[1] == FITS
-
-    if not fits(least):
-        return None
-    while least < cap:
-        middle = (least + cap + 1) // 2
-        least, cap = (middle, cap) if fits(middle) else (least, middle - 1)
-    return least
-
-
-def allow_model(run: Run, call: Call, model: tree.Model, output: int, extra: dict, wrapped=()) -> dict:
-    """Reserve the worst case and open an attempt."""
-    name = model.name.text
-    held = amounts_of(run, call, model, output)
-    charged = {"steps": int(not call.step_charged), "model_calls": 1} | attempts_of(call)
-    attempt = Attempt(call, name, held, charged, run.at, cap=output, wrapped=list(wrapped))
-    limits.take(run, attempt, wanted(run, call, model, output))
-    for line in wrapped:
-        used = line.owner.wrap_ups
-        used[line.limit.name.text] = used.get(line.limit.name.text, 0) + 1
-    call.last_model = name
-    call.step_charged = True
-    return open_attempt(run, attempt, None, model=name, output_cap=output, **extra)
 
 
 def attempts_of(call: Call) -> dict[str, int]:

@@ -10,7 +10,7 @@ import xxhash
 
 from checkrein.language import tree
 
-from . import admission, errors, limits, suspend
+from . import admission, errors, limits, models, suspend
 from .accounts import Now, World
 from .facts import Vocabulary
 from .prices import Used, cost, tariffs_of, worst
@@ -229,7 +229,8 @@ class Run:
         if call.point != ask.point or call.binding != binding_of(ask, call.number):
             return self.built_in(event, "changed call", call=number, advice=advice)
         call.ask = ask
-        return admission.admit(self, call, advice, new=number is None)
+        admit = models.admit_model if ask.point == "model" else admission.admit_tool
+        return admission.objections(self, call, advice, new=number is None) or admit(self, call, advice)
 
     def _new_call(self, ask: Ask) -> Call:
         number = len(self.calls) + 1
@@ -351,7 +352,7 @@ class Run:
             "reserved_tokens": 0,
             "reserved_cost": 0,
         }
-        return decision | {"votes": [], "advice": [], "values": [], "skipped": []} | fields
+        return decision | {"votes": [], "advice": [], "values": [], "skipped": [], "passed": []} | fields
 
     def built_in(self, event: str, by: str, outcome: str = "deny", **fields) -> dict:
         """A decision that no statement of the policy made."""

@@ -78,6 +78,20 @@ pub(crate) struct Obstacles {
     pub(crate) needs: Vec<(AccountId, u64)>,
 }
 
+impl Obstacles {
+    /// What is in the way of another attempt as well.
+    pub(crate) fn add(&mut self, other: Self) {
+        for place in other.ways {
+            if !self.ways.contains(&place) {
+                self.ways.push(place);
+            }
+        }
+        self.holds |= other.holds;
+        self.lease |= other.lease;
+        self.needs.extend(other.needs);
+    }
+}
+
 /// How an attempt ended, as far as limits count it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct End {
@@ -165,24 +179,24 @@ impl Accounts {
         Some(most)
     }
 
-    /// Adds what keeps these amounts from fitting. What another process may still give back is in the way
+    /// What keeps these amounts from fitting. What another process may still give back is in the way
     /// only where nothing else is.
-    pub(crate) fn obstruct(&self, amounts: &Amounts, asking: &Asking<'_>, obstacles: &mut Obstacles) {
+    pub(crate) fn obstacles(&self, amounts: &Amounts, asking: &Asking<'_>) -> Obstacles {
+        let mut obstacles = Obstacles::default();
         let rooms = || self.entries.iter().map(|entry| (entry, entry.room(amounts, asking)));
         let is_full = rooms().any(|(_, room)| room == Room::Full);
         for (place, (entry, room)) in (0..=u32::MAX).zip(rooms()) {
             if room == Room::Fits || (is_full && room == Room::Leased) {
                 continue;
             }
-            if !obstacles.ways.contains(&place) {
-                obstacles.ways.push(place);
-            }
+            obstacles.ways.push(place);
             obstacles.holds |= !is_full && room == Room::Held;
             if let (Room::Leased, Some(account)) = (room, entry.account) {
                 obstacles.lease = true;
                 obstacles.needs.push((account, amounts.of(entry.measure, entry.basis)));
             }
         }
+        obstacles
     }
 
     /// The limits in the way that have calls for wrapping up left, by the accounts that count these.

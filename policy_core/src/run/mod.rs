@@ -4,6 +4,7 @@ mod accounts;
 mod age;
 mod amounts;
 mod call;
+mod candidates;
 mod conclude;
 mod escalate;
 mod form;
@@ -24,6 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use self::accounts::Accounts;
 use self::age::Age;
 use self::call::{Attempt, Call, Latch};
+use self::candidates::Candidates;
 use self::escalate::Requests;
 use crate::books::Books;
 use crate::decision::{BuiltIn, By, Decision, Event, Outcome};
@@ -73,8 +75,7 @@ pub struct Run {
     requests: Requests,
     /// For each threshold of each limit: not given yet.
     thresholds: Box<[bool]>,
-    /// Room for the candidates of one model call, kept between events.
-    candidates: Vec<u32>,
+    candidates: Candidates,
 }
 
 impl Run {
@@ -119,7 +120,7 @@ impl Run {
             successes,
             requests: Requests::default(),
             thresholds,
-            candidates: Vec::new(),
+            candidates: Candidates::default(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Admission of model calls: rules and requirements vote, then the route's candidates are tried in order.
+//! Admission of model calls: rules and requirements vote, then the candidates are tried in order.
 
 use std::mem;
 use std::sync::Arc;
@@ -6,39 +6,16 @@ use std::sync::Arc;
 use super::accounts::Obstacles;
 use super::amounts::{Amounts, Charge, Subject};
 use super::call::{Call, Point};
+use super::candidates::Candidates;
 use super::question::{Clearance, Question, Ruling};
 use super::{Run, check_facts, check_tokens};
 use crate::books::{AccountId, Books};
-use crate::decision::{BuiltIn, Decision, Event, Vote};
+use crate::decision::{BuiltIn, Decision, Event, Why};
 use crate::error::EngineError;
 use crate::event::{ModelCall, Now};
 use crate::facts::{Sent, View, keep};
 use crate::price::{Rates, Tokens};
-use crate::program::{Model, Place, Program, Verdict};
-use crate::value::Truth;
-
-/// Which places are ruled out.
-#[derive(Clone, Copy, Debug, Default)]
-struct Places {
-    edge: bool,
-    cloud: bool,
-}
-
-impl Places {
-    const fn add(&mut self, place: Place) {
-        match place {
-            Place::Edge => self.edge = true,
-            Place::Cloud => self.cloud = true,
-        }
-    }
-
-    const fn has(self, place: Place) -> bool {
-        match place {
-            Place::Edge => self.edge,
-            Place::Cloud => self.cloud,
-        }
-    }
-}
+use crate::program::{Model, Program};
 
 impl Run {
     /// A model call is proposed, or asked again.
@@ -112,11 +89,10 @@ impl Run {
         decision: &mut Decision,
     ) {
         let mut candidates = mem::take(&mut self.candidates);
-        candidates.clear();
         let ruled = self.calls.get(&id).map(|call| {
             let question = Question::new((self, books), program, id, call, Sent::Now(event.facts));
             let asked = Asked { question: &question, input: event.input_tokens, most: event.max_output };
-            (asked.rule(&mut candidates, &mut decision.skipped), question.needed_binding())
+            (asked.rule(&mut candidates, decision), question.needed_binding())
         });
         self.candidates = candidates;
         if let Some((ruling, binding)) = ruled {
@@ -127,108 +103,77 @@ impl Run {
 
 /// What was found on the way through the candidates.
 #[derive(Debug, Default)]
-struct Found {
-    /// Places that requirements rule out, and those of candidates that they did rule out.
-    barred: Places,
-    filtered: Places,
+pub(super) struct Found {
+    /// The models passed over.
+    pub(super) passed: Vec<(u32, Why)>,
     obstacles: Obstacles,
 }
 
 /// A model call's question with its tokens.
 #[derive(Debug)]
-struct Asked<'a> {
-    question: &'a Question<'a>,
-    input: u64,
-    most: Option<u64>,
+pub(super) struct Asked<'a> {
+    pub(super) question: &'a Question<'a>,
+    pub(super) input: u64,
+    pub(super) most: Option<u64>,
 }
 
 impl Asked<'_> {
-    fn program(&self) -> &Program {
+    pub(super) fn program(&self) -> &Program {
         self.question.program
     }
 
-    fn rule(&self, candidates: &mut Vec<u32>, skipped: &mut Vec<u32>) -> Ruling {
+    fn rule(&self, candidates: &mut Candidates, decision: &mut Decision) -> Ruling {
         let question = self.question;
         let view = question.view(question.call.next_attempt_anywhere(), None);
         let mut votes = Vec::new();
         question.vote_rules(self.program().index.rules.on_any_model().iter().copied(), &view, &mut votes);
         question.vote_time(&mut votes);
-        let barred = self.vote_requirements(&view, &mut votes);
+        self.ask_requirements(&view, candidates, &mut votes);
         if let Some(ruling) = question.rule(&view, votes, Vec::new()) {
             return ruling;
         }
-        self.list(&view, candidates, skipped);
-        if candidates.is_empty() {
+        self.list(&view, candidates, &mut decision.skipped);
+        if candidates.models.is_empty() {
             return Ruling::BuiltIn(BuiltIn::NoCandidate);
         }
-        let mut found = Found { barred, ..Found::default() };
+        let (ruling, found) = self.choose(&view, candidates);
+        decision.passed = found.passed;
+        ruling
+    }
+
+    /// The first candidate that may run, if need be by wrapping up; else what is in the way.
+    fn choose(&self, view: &View<'_>, candidates: &Candidates) -> (Ruling, Found) {
+        let question = self.question;
+        let mut found = Found::default();
         if let Some(ruling) = self.try_all(candidates, &[], &mut found) {
-            return ruling;
+            return (ruling, found);
         }
         if let Some(waits) = question.wait(&mut found.obstacles) {
-            return waits;
+            return (waits, found);
         }
         let lifted = question.run.accounts.liftable(&found.obstacles, &question.asking(&[]));
         if !lifted.is_empty() {
-            let mut last = Found { barred, ..Found::default() };
+            let mut last = Found::default();
             let ruling = self.try_all(candidates, &lifted, &mut last);
             if let Some(ruling) = ruling.or_else(|| question.wait(&mut last.obstacles)) {
-                return ruling;
+                return (ruling, last);
             }
         }
-        self.none_taken(&view, found)
+        (self.none_taken(view, &mut found), found)
     }
 
     /// The candidates in order; the first that brings a ruling decides.
-    fn try_all(&self, candidates: &[u32], lifted: &[AccountId], found: &mut Found) -> Option<Ruling> {
-        let mut rest = candidates;
+    fn try_all(&self, candidates: &Candidates, lifted: &[AccountId], found: &mut Found) -> Option<Ruling> {
+        let mut rest = &*candidates.models;
         while let [candidate, later @ ..] = rest {
             rest = later;
-            if let Some(ruling) = self.consider(*candidate, !rest.is_empty(), lifted, found) {
+            if self.is_usable(*candidate, candidates, found)
+                && let Some(ruling) = self.consider(*candidate, !rest.is_empty(), lifted, found)
+            {
                 return Some(ruling);
             }
         }
         None
-    }
-
-    /// Requirements that cannot be decided deny; the true ones rule out places.
-    fn vote_requirements(&self, view: &View<'_>, votes: &mut Vec<Vote>) -> Places {
-        let mut barred = Places::default();
-        for require in self.program().tables.requires.all() {
-            match self.question.truth(require.when, view) {
-                Truth::False => {}
-                Truth::Unknown => self.question.vote(require.statement, Verdict::Deny, true, votes),
-                Truth::True => barred.add(other(require.place)),
-            }
-        }
-        barred
-    }
-
-    /// The candidates in order: arms that hold, or else the model asked for; then fallbacks, breadth first;
-    /// without the models that this call has given up.
-    fn list(&self, view: &View<'_>, candidates: &mut Vec<u32>, skipped: &mut Vec<u32>) {
-        let route = self.program().tables.route.as_ref();
-        for arm in route.iter().flat_map(|route| &route.arms) {
-            match self.question.truth(arm.when, view) {
-                Truth::False => {}
-                Truth::Unknown => skipped.push(arm.model),
-                Truth::True if candidates.contains(&arm.model) => {}
-                Truth::True => candidates.push(arm.model),
-            }
-        }
-        if candidates.is_empty() {
-            candidates.extend(self.question.call.requested);
-        }
-        let mut visited = 0_usize;
-        while let Some(&model) = candidates.get(visited) {
-            visited = visited.saturating_add(1);
-            for &(from, to) in route.iter().flat_map(|route| &route.fallbacks) {
-                if from == model && !candidates.contains(&to) {
-                    candidates.push(to);
-                }
-            }
-        }
-        candidates.retain(|model| !self.question.call.failed.contains(model));
     }
 
     /// A ruling, if this candidate brings one; otherwise it adds to what was found.
@@ -240,14 +185,6 @@ impl Asked<'_> {
         found: &mut Found,
     ) -> Option<Ruling> {
         let question = self.question;
-        let model = self.program().tables.models.at(candidate);
-        if found.barred.has(model.place) {
-            found.filtered.add(model.place);
-            return None;
-        }
-        if self.input.saturating_add(model.least_output) > model.window {
-            return None;
-        }
         let rules = self.program().index.rules.on_model(candidate);
         if !rules.is_empty() {
             let view = question.view(question.call.next_attempt(candidate), Some(candidate));
@@ -257,17 +194,26 @@ impl Asked<'_> {
                 return Some(ruling);
             }
         }
-        match self.fit(candidate, model, lifted) {
+        match self.fit(candidate, self.program().tables.models.at(candidate), lifted) {
             Ok((cap, amounts)) => {
                 let wrap_ups = lifted.to_vec();
                 Some(Ruling::Clear(Clearance { subject: candidate, cap, amounts, has_next, wrap_ups }))
             }
             Err(amounts) => {
-                let asking = question.asking(lifted);
-                question.run.accounts.obstruct(&amounts, &asking, &mut found.obstacles);
+                self.obstruct(candidate, &amounts, lifted, found);
                 None
             }
         }
+    }
+
+    /// Limits are in the way of this candidate.
+    fn obstruct(&self, candidate: u32, amounts: &Amounts, lifted: &[AccountId], found: &mut Found) {
+        let accounts = &self.question.run.accounts;
+        let own = accounts.obstacles(amounts, &self.question.asking(lifted));
+        for limit in own.ways.iter().filter_map(|place| accounts.entry(*place)?.limit) {
+            found.pass_over(candidate, Why::Statement(self.program().tables.limits.at(limit).statement));
+        }
+        found.obstacles.add(own);
     }
 
     /// The largest output that fits every limit and what it reserves, or what did not fit: that, where only
@@ -299,32 +245,15 @@ impl Asked<'_> {
         }
     }
 
-    fn none_taken(&self, view: &View<'_>, found: Found) -> Ruling {
-        let ways = found.obstacles.ways;
+    fn none_taken(&self, view: &View<'_>, found: &mut Found) -> Ruling {
+        let ways = mem::take(&mut found.obstacles.ways);
         let mut votes = Vec::new();
         if ways.is_empty() {
-            self.vote_filtered(view, found.filtered, &mut votes);
+            self.vote_required(found, &mut votes);
         } else {
             self.question.vote_limits(&ways, &mut votes);
         }
         let ruling = self.question.rule(view, votes, ways);
         ruling.unwrap_or(Ruling::BuiltIn(BuiltIn::NoUsableModel))
-    }
-
-    /// The votes of the requirements that ruled some candidate out.
-    fn vote_filtered(&self, view: &View<'_>, filtered: Places, votes: &mut Vec<Vote>) {
-        for require in self.program().tables.requires.all() {
-            let ruled_out = filtered.has(other(require.place));
-            if ruled_out && self.question.truth(require.when, view) == Truth::True {
-                self.question.vote(require.statement, Verdict::Deny, false, votes);
-            }
-        }
-    }
-}
-
-const fn other(place: Place) -> Place {
-    match place {
-        Place::Edge => Place::Cloud,
-        Place::Cloud => Place::Edge,
     }
 }

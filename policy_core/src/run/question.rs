@@ -240,8 +240,7 @@ impl<'a> Question<'a> {
         sort(&mut votes);
         let first = *votes.first()?;
         if first.outcome == Outcome::Escalate && self.opens_request(&first) {
-            let mut obstacles = Obstacles::default();
-            self.run.accounts.obstruct(&Amounts::REQUEST, &self.asking(&[]), &mut obstacles);
+            let mut obstacles = self.run.accounts.obstacles(&Amounts::REQUEST, &self.asking(&[]));
             if let Some(waits) = self.wait(&mut obstacles) {
                 return Some(waits);
             }

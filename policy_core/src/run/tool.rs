@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::accounts::Obstacles;
 use super::amounts::{Amounts, Subject};
 use super::call::{Call, Point};
 use super::question::{Clearance, Question, Ruling};
@@ -122,8 +121,7 @@ impl Question<'_> {
         let amounts = Amounts { subject, is_retry: self.call.tries.is_begun(), ..Amounts::REQUEST };
         let asking = self.asking(&[]);
         if !self.run.accounts.fits(&amounts, &asking) {
-            let mut obstacles = Obstacles::default();
-            self.run.accounts.obstruct(&amounts, &asking, &mut obstacles);
+            let mut obstacles = self.run.accounts.obstacles(&amounts, &asking);
             if let Some(waits) = self.wait(&mut obstacles) {
                 return waits;
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use policy_core::{By, Program, Statement};
+use policy_core::{By, Program, Statement, Why};
 use pyo3::prelude::*;
 
 use crate::render;
@@ -208,6 +208,17 @@ impl Decision {
     fn skipped(&self) -> Vec<&str> {
         let models = self.core.skipped.iter().filter_map(|index| row(self.program.models(), *index));
         models.map(|model| &*model.name).collect()
+    }
+
+    #[getter]
+    fn passed(&self) -> Vec<(&str, &'static str, &str)> {
+        let named = self.core.passed.iter().filter_map(|(model, why)| {
+            let model = &*row(self.program.models(), *model)?.name;
+            let Why::Statement(index) = why else { return Some((model, "window", "")) };
+            let statement = row(self.program.statements(), *index)?;
+            Some((model, statement.kind.name(), &*statement.name))
+        });
+        named.collect()
     }
 
     fn __repr__(&self) -> String {

@@ -1,0 +1,97 @@
+//! The models that may serve a call: which ones, in which order, and why one is passed over.
+
+use super::model::{Asked, Found};
+use crate::decision::{Vote, Why};
+use crate::facts::View;
+use crate::program::Verdict;
+use crate::value::Truth;
+
+/// The candidates of one model call and what is required of them. Its room is kept between events.
+#[derive(Debug, Default)]
+pub(crate) struct Candidates {
+    /// In the order in which they are tried.
+    pub(super) models: Vec<u32>,
+    /// The requirements that hold, indexes.
+    required: Vec<u32>,
+}
+
+impl Found {
+    /// A reason to pass a model over, told once.
+    pub(super) fn pass_over(&mut self, model: u32, why: Why) {
+        if !self.passed.contains(&(model, why)) {
+            self.passed.push((model, why));
+        }
+    }
+}
+
+impl Asked<'_> {
+    /// Requirements that cannot be decided deny; the true ones are asked of every candidate.
+    pub(super) fn ask_requirements(
+        &self,
+        view: &View<'_>,
+        candidates: &mut Candidates,
+        votes: &mut Vec<Vote>,
+    ) {
+        candidates.required.clear();
+        for (index, require) in self.program().tables.requires.numbered() {
+            match self.question.truth(require.when, view) {
+                Truth::False => {}
+                Truth::Unknown => self.question.vote(require.statement, Verdict::Deny, true, votes),
+                Truth::True => candidates.required.push(index),
+            }
+        }
+    }
+
+    /// The candidates in order: arms that hold, or else the model asked for; then fallbacks, breadth first;
+    /// without the models that this call has given up.
+    pub(super) fn list(&self, view: &View<'_>, candidates: &mut Candidates, skipped: &mut Vec<u32>) {
+        let models = &mut candidates.models;
+        models.clear();
+        let route = self.program().tables.route.as_ref();
+        for arm in route.iter().flat_map(|route| &route.arms) {
+            match self.question.truth(arm.when, view) {
+                Truth::False => {}
+                Truth::Unknown => skipped.push(arm.model),
+                Truth::True if models.contains(&arm.model) => {}
+                Truth::True => models.push(arm.model),
+            }
+        }
+        if models.is_empty() {
+            models.extend(self.question.call.requested);
+        }
+        let mut visited = 0_usize;
+        while let Some(&model) = models.get(visited) {
+            visited = visited.saturating_add(1);
+            for &(from, to) in route.iter().flat_map(|route| &route.fallbacks) {
+                if from == model && !models.contains(&to) {
+                    models.push(to);
+                }
+            }
+        }
+        models.retain(|model| !self.question.call.failed.contains(model));
+    }
+
+    /// Whether a candidate meets what is required, and the input with its least output fits its window.
+    pub(super) fn is_usable(&self, candidate: u32, candidates: &Candidates, found: &mut Found) -> bool {
+        let model = self.program().tables.models.at(candidate);
+        let known = found.passed.len();
+        for require in candidates.required.iter().map(|index| self.program().tables.requires.at(*index)) {
+            if require.place != model.place {
+                found.pass_over(candidate, Why::Statement(require.statement));
+            }
+        }
+        if self.input.saturating_add(model.least_output) > model.window {
+            found.pass_over(candidate, Why::Window);
+        }
+        found.passed.len() == known
+    }
+
+    /// The votes of the requirements that ruled some candidate out.
+    pub(super) fn vote_required(&self, found: &Found, votes: &mut Vec<Vote>) {
+        for require in self.program().tables.requires.all() {
+            if found.passed.iter().any(|(_, why)| *why == Why::Statement(require.statement)) {
+                self.question.vote(require.statement, Verdict::Deny, false, votes);
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+"""Which model serves a call: the candidates in order, what each must meet, and the room that it needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import limits
+from .accounts import FITS, FULL
+from .admission import NO, attempts_of, by_condition, limit_votes, may_wait, model_votes, open_attempt, wait
+from .facts import holds
+from .prices import worst
+from .state import Attempt, Call
+
+if TYPE_CHECKING:
+    from checkrein.language import tree
+
+    from .run import Run
+
+
+def candidates(run: Run, call: Call) -> tuple[list[str], list[str]]:
+    """The models to try, in order, and the arms passed over because they could not be decided."""
+    arms = [arm for route in run.of["route"] for arm in route.arms]
+    edges = [(before.text, after.text) for route in run.of["route"] for before, after in route.fallbacks]
+    truths = [(arm.model.text, holds(run, arm.when, call.ask)) for arm in arms]
+    chosen = [model for model, held in truths if held] or [call.ask.model] * (call.ask.model is not None)
+    found = list(dict.fromkeys(chosen))
+    for model in found:  # The list grows while it is walked: that is breadth first.
+        found += [after for before, after in edges if before == model and after not in found]
+    return [model for model in found if model not in call.failed], [m for m, held in truths if held is None]
+
+
+def admit_model(run: Run, call: Call, advice: list) -> dict:
+    """Find the first candidate that may run and fits, with the most output that fits."""
+    ask = call.ask
+    names, skipped = candidates(run, call)
+    required = [each for each in run.of["require"] if holds(run, each.when, ask)]
+    usable, passed = [], []
+    extra = {"advice": advice, "skipped": skipped, "passed": passed}
+    for model in [run.models[name] for name in names]:
+        reasons = unfit(required, model, ask.input_tokens)
+        passed += reasons
+        if reasons:
+            continue
+        votes = [each for each in model_votes(run, call, model.name.text) if each is not None]
+        if votes:
+            return run.conclude("model call", call, votes, **extra)
+        asked = model.output if ask.max_output is None else ask.max_output
+        cap = min(asked, model.output, model.window - ask.input_tokens)
+        usable.append((model, min(model.least_output, cap), cap))
+        output = most_output(run, call, *usable[-1], set())
+        if output is not None:
+            call.candidates = names
+            return allow_model(run, call, model, output, extra)
+        passed += too_dear(run, call, model, usable[-1][1], set())
+    return without_room(run, call, names, usable, required, extra)
+
+
+def unfit(required: list[tree.Require], model: tree.Model, used_in: int) -> list[tuple[str, str, str]]:
+    """Why a model could not serve the call at any price: (model, kind, statement)."""
+    name = model.name.text
+    reasons = [(name, "require", each.name.text) for each in required if each.place != model.place]
+    return reasons + [(name, "window", "")] * (used_in + model.least_output > model.window)
+
+
+def too_dear(run: Run, call: Call, model: tree.Model, least: int, relaxed: set) -> list[tuple[str, str, str]]:
+    """Which limits the worst case of a model does not fit."""
+    lines, _ = limits.in_the_way(run, wanted(run, call, model, least), relaxed)
+    names = sorted({line.limit.name.text for line in lines}, key=str.encode)
+    return [(model.name.text, "limit", name) for name in names]
+
+
+def without_room(run: Run, call: Call, names: list, usable: list, required: list, extra: dict) -> dict:
+    """No candidate fits: wait for what is held, wrap up, or the `else` of the limits in the way."""
+    found = [limits.in_the_way(run, wanted(run, call, model, least), set()) for model, least, _ in usable]
+    blocking = list(dict.fromkeys(line for lines, _ in found for line in lines))
+    if any(worst_room < FULL for _, worst_room in found) and may_wait(run, call):
+        return wait(run, call, **extra)
+    wrapped = limits.wrapping(blocking)
+    relaxed = {line.wrapping for line in wrapped}
+    last = extra | {"passed": [each for each in extra["passed"] if each[1] != "limit"]}
+    for model, least, cap in usable if relaxed else []:
+        output = most_output(run, call, model, least, cap, relaxed)
+        if output is not None:
+            last["passed"] = before(names, model.name.text, last["passed"])
+            call.candidates = names
+            return allow_model(run, call, model, output, last | {"wrap_up": True}, wrapped)
+        last["passed"] += too_dear(run, call, model, least, relaxed)
+    again = [limits.in_the_way(run, wanted(run, call, model, least), relaxed) for model, least, _ in usable]
+    if relaxed and any(worst_room < FULL for _, worst_room in again) and may_wait(run, call):
+        return wait(run, call, **last | {"passed": in_order(names, last["passed"])})
+    votes = limit_votes(run, blocking, call)
+    filtering = {name for _, kind, name in extra["passed"] if kind == "require"}
+    missed = [each for each in required if each.name.text in filtering]
+    votes = votes or [by_condition(run, each, NO, call, call.ask) for each in missed]
+    if votes:
+        return run.conclude("model call", call, votes, **extra)
+    call.state = "closed"
+    by = "no usable model" if names else "no candidate"
+    return run.built_in("model call", by, call=call.number, **extra)
+
+
+def amounts_of(run: Run, call: Call, model: tree.Model, output: int) -> dict[str, int]:
+    """What a call may use at most with so many tokens out."""
+    used_in = call.ask.input_tokens
+    price = worst(run.tariffs[model.name.text], used_in, output)
+    return {"cost": price, "tokens": used_in + output, "input_tokens": used_in, "output_tokens": output}
+
+
+def wanted(run: Run, call: Call, model: tree.Model, output: int) -> list:
+    """What it takes of each account."""
+    return limits.wants(run, call, model.name.text, amounts_of(run, call, model, output))
+
+
+def most_output(run: Run, call: Call, model: tree.Model, least: int, cap: int, relaxed: set) -> int | None:
+    """The largest output between `least` and `cap` that no limit refuses: more never fits better."""
+
+    def fits(output: int) -> bool:
+        return limits.in_the_way(run, wanted(run, call, model, output), relaxed)[1] == FITS
+
+    if not fits(least):
+        return None
+    while least < cap:
+        middle = (least + cap + 1) // 2
+        least, cap = (middle, cap) if fits(middle) else (least, middle - 1)
+    return least
+
+
+def allow_model(run: Run, call: Call, model: tree.Model, output: int, extra: dict, wrapped=()) -> dict:
+    """Reserve the worst case and open an attempt."""
+    name = model.name.text
+    held = amounts_of(run, call, model, output)
+    charged = {"steps": int(not call.step_charged), "model_calls": 1} | attempts_of(call)
+    attempt = Attempt(call, name, held, charged, run.at, cap=output, wrapped=list(wrapped))
+    limits.take(run, attempt, wanted(run, call, model, output))
+    for line in wrapped:
+        used = line.owner.wrap_ups
+        used[line.limit.name.text] = used.get(line.limit.name.text, 0) + 1
+    call.last_model = name
+    call.step_charged = True
+    return open_attempt(run, attempt, None, model=name, output_cap=output, **extra)
+
+
+def in_order(names: list[str], passed: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Reasons by the place of their model among the candidates."""
+    return sorted(passed, key=lambda each: names.index(each[0]))
+
+
+def before(names: list[str], model: str, passed: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """The reasons against the candidates before one."""
+    return [each for each in in_order(names, passed) if names.index(each[0]) < names.index(model)]
