@@ -13,6 +13,10 @@ pub enum Event {
     ModelCall,
     /// A tool call was asked for.
     ToolCall,
+    /// A model's attempt came back.
+    ModelResult,
+    /// A tool's attempt came back.
+    ToolResult,
     /// A model's attempt failed.
     ModelError,
     /// A tool's attempt failed.
@@ -26,6 +30,8 @@ impl Event {
         match self {
             Self::ModelCall => "model call",
             Self::ToolCall => "tool call",
+            Self::ModelResult => "model result",
+            Self::ToolResult => "tool result",
             Self::ModelError => "model error",
             Self::ToolError => "tool error",
         }
@@ -35,7 +41,7 @@ impl Event {
 /// The closed set of outcomes, from the least to the most restrictive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
-    /// Run it; for an error: pass it on unchanged.
+    /// Run it; for a result: take it; for an error: pass it on unchanged.
     Allow,
     /// Give the known result of the same call.
     Reuse,

@@ -205,6 +205,22 @@ impl ErrorKind {
     }
 }
 
+/// An attempt that came back with a result.
+#[derive(Clone, Copy, Debug)]
+pub struct Returned<'a> {
+    /// The attempt, as the allowing decision named it.
+    pub attempt: u64,
+    /// What it used. It was sent, so this is not [`Usage::Unsent`].
+    pub usage: Usage,
+    /// One slot for each fact of the program: of the result, and others that are known by now. What is
+    /// missing here is as it was when the call was asked.
+    pub facts: &'a [Slot<'a>],
+    /// The fingerprint of what came back, as the host compares results.
+    pub fingerprint: Option<u64>,
+    /// Something of it has been passed on already, such as the first token of a stream.
+    pub committed: bool,
+}
+
 /// An attempt that failed.
 #[derive(Clone, Copy, Debug)]
 pub struct Failure<'a> {

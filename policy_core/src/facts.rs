@@ -39,6 +39,8 @@ pub enum BuiltInFact {
     ErrorRetryAfter,
     /// `error.billed`
     ErrorBilled,
+    /// `result.confidence`, which the host may send.
+    ResultConfidence,
 }
 
 impl BuiltInFact {
@@ -57,6 +59,7 @@ impl BuiltInFact {
             "error.status" => Some(Self::ErrorStatus),
             "error.retry_after" => Some(Self::ErrorRetryAfter),
             "error.billed" => Some(Self::ErrorBilled),
+            "result.confidence" => Some(Self::ResultConfidence),
             _ => Self::parse_run(name.strip_prefix("run.")?),
         }
     }
@@ -80,7 +83,7 @@ impl BuiltInFact {
             Self::CallAttempt | Self::StepIndex | Self::ErrorStatus => Dimension::Count,
             Self::CallModel | Self::CallTool | Self::StepKind | Self::ErrorKind => Dimension::Text,
             Self::CallInputTokens => Dimension::Tokens,
-            Self::StepConfidence => Dimension::Percent,
+            Self::StepConfidence | Self::ResultConfidence => Dimension::Percent,
             Self::ErrorRetryAfter => Dimension::Duration,
             Self::ErrorBilled => Dimension::Flag,
         }
@@ -90,6 +93,12 @@ impl BuiltInFact {
     #[must_use]
     pub const fn from_host(self) -> bool {
         matches!(self, Self::StepKind | Self::StepConfidence)
+    }
+
+    /// Whether the host sends it with a result.
+    #[must_use]
+    pub const fn of_result(self) -> bool {
+        matches!(self, Self::ResultConfidence)
     }
 }
 
@@ -148,7 +157,9 @@ impl<'a> View<'a> {
     pub(crate) fn slot(&self, index: u32) -> Slot<'a> {
         let fact = self.program.tables.facts.at(index);
         let slot = match fact.source {
-            Source::BuiltIn(built_in) if !built_in.from_host() => return self.built_in(built_in),
+            Source::BuiltIn(built_in) if !built_in.from_host() && !built_in.of_result() => {
+                return self.built_in(built_in);
+            }
             _ => self.sent(index),
         };
         match (typed(slot, fact.dimension), &fact.presence) {
@@ -193,7 +204,9 @@ impl<'a> View<'a> {
             BuiltInFact::CallTool => self.call.tool.map_or(Slot::Missing, Slot::Text),
             BuiltInFact::CallInputTokens => self.call.input_tokens.map_or(Slot::Missing, number),
             BuiltInFact::StepIndex => number(self.run.steps()),
-            BuiltInFact::StepKind | BuiltInFact::StepConfidence => Slot::Missing,
+            BuiltInFact::StepKind | BuiltInFact::StepConfidence | BuiltInFact::ResultConfidence => {
+                Slot::Missing
+            }
             BuiltInFact::ErrorKind => self.error.map_or(Slot::Missing, |error| Slot::Text(error.kind.name())),
             BuiltInFact::ErrorStatus => self.of_error(fact, |error| error.status),
             BuiltInFact::ErrorRetryAfter => self.of_error(fact, |error| error.retry_after),

@@ -31,7 +31,7 @@ mod vm;
 
 pub use decision::{Advice, Asked, BuiltIn, By, Decision, Event, Outcome, Reading, Settlement, Vote, Why};
 pub use error::{EngineError, LoadError, LoadErrorKind};
-pub use event::{ErrorKind, Failure, ModelCall, Now, Scopes, ToolCall, Usage};
+pub use event::{ErrorKind, Failure, ModelCall, Now, Returned, Scopes, ToolCall, Usage};
 pub use facts::BuiltInFact;
 pub use fingerprint::{fingerprint, xxh3_64};
 pub use price::{Price, Tariff};

@@ -12,11 +12,13 @@ class Decision:
     def number(self) -> int:
         """1, 2, 3... within the run."""
     @property
-    def event(self) -> Literal["model call", "tool call", "model error", "tool error"]:
+    def event(
+        self,
+    ) -> Literal["model call", "tool call", "model result", "tool result", "model error", "tool error"]:
         """What was decided about."""
     @property
     def outcome(self) -> _Outcome:
-        """What to do. After an error, `allow` means: pass the error on."""
+        """What to do. `allow` of a result means: take it; of an error: pass it on."""
     @property
     def call(self) -> int | None:
         """The logical call; pass it when the same call is asked again. `None` if none was opened: the run

@@ -66,6 +66,10 @@ def event_of(line: dict[str, Any], now: int, wall: int, later: int = 0) -> tuple
         return "tool_call", {**at, "call": line.get("call"), **asked}
     if do == "settle":
         return do, {**at, "attempt": line["attempt"], "usage": line["usage"], **tokens}
+    if do == "result":
+        said = {"fingerprint": line.get("fingerprint"), "committed": line.get("committed", False)}
+        usage = line.get("usage", "exact")
+        return do, {**at, "attempt": line["attempt"], "usage": usage, **tokens, "facts": facts, **said}
     if do == "adjust":
         return do, {**at, "attempt": line["attempt"], **tokens}
     if do == "error":

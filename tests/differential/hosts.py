@@ -124,11 +124,13 @@ class Host:
             return self._adjust()
         if draw < 0.18 and self.flights:
             return self._settle()
-        if draw < 0.50 and self.flights:
-            return self._error()
+        if draw < 0.26 and self.flights:
+            return self._result()
         if draw < 0.52 and self.flights:
+            return self._error()
+        if draw < 0.54 and self.flights:
             return self._count()
-        if draw < 0.57 and self.requests:
+        if draw < 0.59 and self.requests:
             return self._answer()
         if draw < 0.83 and self.waiting:
             return self._ask_again()
@@ -197,6 +199,15 @@ class Host:
     def _settle(self) -> Event:
         usage = self._usage(self.chance.choice(list(self.flights)))
         return "settle", {"now": self.now, **usage}
+
+    def _result(self) -> Event:
+        usage = self._usage(self.chance.choice(list(self.flights)))
+        facts = self._facts() if self.chance.random() < 0.3 else {}
+        if self.chance.random() < 0.3:
+            facts["result.confidence"] = self.chance.choice(VALUES["percent"])
+        fingerprint = self.chance.choice([None, 1, 2, 2**64 - 1])
+        said = {"facts": facts, "fingerprint": fingerprint, "committed": self.chance.random() < 0.2}
+        return "result", {"now": self.now, **usage, **said}
 
     def _error(self) -> Event:
         usage = self._usage(self.chance.choice(list(self.flights)))
@@ -309,14 +320,14 @@ class Host:
         method, arguments = event
         if isinstance(answer, dict) and "error" in answer:
             return
-        if method in ("settle", "error"):
+        if method in ("settle", "error", "result"):
             attempt = arguments["attempt"]
             usage = {each: arguments[each] for each in USAGE if each in arguments}
             self.settled.append((attempt, usage))
             flight = self.flights.pop(attempt, None)
             if flight and method == "settle":
                 self.closed.append(flight)
-            if flight and method == "error":
+            if flight and method != "settle":
                 self._decided(answer, flight[1], flight[2])
         elif method.endswith("_call"):
             self._decided(answer, method, arguments)

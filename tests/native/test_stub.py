@@ -15,7 +15,8 @@ from checkrein import _core
 ROOT = Path(__file__).parents[2]
 STUB = ast.parse((ROOT / "python/checkrein/_core.pyi").read_text())
 # What the stub imports from these is the rest of it, each file being as long as a file may be.
-PARTS = [ast.parse((ROOT / f"python/checkrein/{part}.pyi").read_text()) for part in ("_decisions", "_stores")]
+FILES = ("_decisions", "_runs", "_stores")
+PARTS = [ast.parse((ROOT / f"python/checkrein/{part}.pyi").read_text()) for part in FILES]
 CLASSES = {
     node.name: node
     for part in (STUB, *PARTS)

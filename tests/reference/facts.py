@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NOWHERE = tree.Span(1, 1, 0, 0)
 BESIDE_A_CALL = {"step.kind": "text", "step.confidence": "percent"}
+OF_RESULT = {"result.confidence": "percent"}
 OF_ERROR = {"kind": "text", "status": "count", "retry_after": "duration", "billed": "flag"}
 OF_RUN = {"cost": "money", "active_time": "duration", "wall_time": "duration"}
 OF_RUN |= dict.fromkeys(("tokens", "input_tokens", "output_tokens"), "tokens")
@@ -48,9 +49,10 @@ class Vocabulary:
             LATEST[:] = [(policy, cls(policy))]
         return LATEST[0][1]
 
-    def accept(self, facts: dict[str, Any]) -> None:
+    def accept(self, facts: dict[str, Any], is_result: bool = False) -> None:
         """Refuse facts that a host may not send."""
-        if any(name not in self.declared and name not in BESIDE_A_CALL for name in facts):
+        known = {*self.declared, *BESIDE_A_CALL, *(OF_RESULT if is_result else ())}
+        if any(name not in known for name in facts):
             raise Misuse("unknown_fact")
 
 

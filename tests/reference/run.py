@@ -10,12 +10,11 @@ import xxhash
 
 from checkrein.language import tree
 
-from . import admission, errors, limits, models, suspend
+from . import admission, ends, errors, limits, models, suspend
 from .accounts import Now, World
 from .facts import Vocabulary
-from .prices import Used, cost, tariffs_of, worst
+from .prices import Used, tariffs_of
 from .state import (
-    AMOUNTS,
     DIMENSIONS,
     ERROR_KINDS,
     KINDS,
@@ -99,47 +98,27 @@ class Run:
         return self._asked(Ask("tool", dict(facts), tool=tool, args=args), call)
 
     def settle(self, now, wall, attempt, usage, **tokens) -> dict:
-        reported = usage_of(usage, **tokens)
-        self._happens(now, wall)
-        tried = self.attempt(attempt)
-        reported = normal(tried, reported)
-        if tried.usage is None:
-            self.close(tried, reported)
-            tried.call.state = "closed"
-            if tried.call.point == "tool" and reported.kind != "unsent":
-                self.successes.append((tried.target, self.clock))
-        elif tried.usage != reported:
-            raise Misuse("already_settled")
-        return tried.settlement
+        return ends.settle(self, now, wall, attempt, usage_of(usage, **tokens))
+
+    def result(self, now, wall, attempt, usage, facts, fingerprint, committed, **tokens) -> dict:
+        self.vocabulary.accept(facts, is_result=True)
+        return ends.result(self, now, wall, attempt, usage_of(usage, **tokens), facts)
 
     def error(self, now, wall, attempt, usage, kind, status, retry_after, billed, **tokens) -> dict:
         reported = usage_of(usage, **tokens)
         if kind not in ERROR_KINDS:
             raise Misuse("bad_value")
-        self._happens(now, wall)
+        self.happens(now, wall)
         tried = self.attempt(attempt, unsettled=True)
-        self.close(tried, normal(tried, reported), kind)
+        ends.close(self, tried, normal(tried, reported), kind)
         details = {"kind": kind, "status": status, "retry_after": retry_after, "billed": billed}
         return errors.decide(self, tried, details)
 
     def adjust(self, now, wall, attempt, **tokens) -> dict:
-        reported = usage_of("exact", **tokens)
-        self._happens(now, wall)
-        tried = self.attempt(attempt)
-        if tried.usage is None:
-            raise Misuse("not_settled")
-        reported = normal(tried, reported)
-        if tried.usage.kind in ("unknown", "at_least"):
-            used = self._used(tried, reported)
-            limits.correct(self, tried, used)
-            self.total({each: used[each] - tried.used[each] for each in AMOUNTS})
-            self._settled(tried, reported, used)
-        elif tried.usage != reported:
-            raise Misuse("already_settled")
-        return tried.settlement
+        return ends.adjust(self, now, wall, attempt, usage_of("exact", **tokens))
 
     def answer(self, now, wall, request, approve) -> None:
-        self._happens(now, wall)
+        self.happens(now, wall)
         question = self.asked.get(request)
         if question is None:
             raise Misuse("unknown_request")
@@ -155,7 +134,7 @@ class Run:
         whole(n)
         if attempt in self.attempts and self.attempts[attempt].cap is None:
             raise Misuse("bad_value")
-        self._happens(now, wall)
+        self.happens(now, wall)
         tried = self.attempt(attempt, unsettled=True)
         tried.produced += n
         return max(0, tried.cap - tried.produced)
@@ -167,7 +146,7 @@ class Run:
         self.ended = True
         for tried in self.attempts.values():
             if tried.usage is None:
-                self.close(tried, normal(tried, Used("unknown")))
+                ends.close(self, tried, normal(tried, Used("unknown")))
                 tried.call.state = "closed"
 
     def suspend(self, now, wall, keep) -> None:
@@ -202,7 +181,7 @@ class Run:
         """The latest instant that the host named."""
         return Now(self.now, self.wall)
 
-    def _happens(self, now: int, wall: int) -> None:
+    def happens(self, now: int, wall: int) -> None:
         """An event that only a run that has not left can answer."""
         self.tick(now, wall)
         if self.left:
@@ -250,51 +229,6 @@ class Run:
         if unsettled and self.attempts[number].usage is not None:
             raise Misuse("already_settled")
         return self.attempts[number]
-
-    def close(self, tried: Attempt, usage: Used, error: str | None = None) -> None:
-        used = self._used(tried, usage)
-        is_sent = usage.kind != "unsent"
-        limits.give_back(self, tried, used, is_sent, error)
-        self.total(used, {each: -amount for each, amount in tried.held.items()})
-        if not is_sent:
-            tried.call.step_charged &= not tried.charged.get("steps")
-            self.total({each: -amount for each, amount in tried.charged.items()})
-        self._settled(tried, usage, used)
-
-    def _used(self, tried: Attempt, usage: Used) -> dict[str, int]:
-        """What an attempt is charged for this usage."""
-        if tried.call.point == "tool" or usage.kind == "unsent":
-            return dict.fromkeys(AMOUNTS, 0)
-        tariffs = self.tariffs[tried.target]
-        if usage.kind == "unknown":
-            used_in, used_out = tried.held["input_tokens"], max(tried.cap, tried.produced)
-            price = worst(tariffs, used_in, used_out)
-        else:
-            used_in, used_out = usage.input, usage.output
-            if usage.kind == "at_least":
-                used_out = max(used_out, tried.produced)
-            parts = usage.cache_read, usage.cache_write, usage.reasoning
-            price = cost(tariffs, Used("exact", used_in, used_out, *parts), tried.opened.wall)
-        used = {
-            "cost": price,
-            "tokens": used_in + used_out,
-            "input_tokens": used_in,
-            "output_tokens": used_out,
-        }
-        if usage.kind != "exact":
-            used = {each: max(amount, tried.held[each]) for each, amount in used.items()}
-        return used
-
-    def _settled(self, tried: Attempt, usage: Used, used: dict[str, int]) -> None:
-        tried.usage, tried.used = usage, used
-        out = usage.output
-        if usage.kind == "at_least":
-            out = max(out, tried.produced)
-        tried.settlement = {f"reserved_{each}": tried.held[each] for each in ("tokens", "cost")}
-        tried.settlement |= {"input_tokens": usage.input, "output_tokens": out}
-        parts = ("cache_read", "cache_write", "reasoning")
-        tried.settlement |= {f"{each}_tokens": getattr(usage, each) for each in parts}
-        tried.settlement |= {"cost": used["cost"], "tokens": used["tokens"]}
 
     # -- limits ------------------------------------------------------------------------------------
 

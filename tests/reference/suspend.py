@@ -6,6 +6,7 @@ import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from . import ends
 from .accounts import Account
 from .limits import basis
 from .prices import Used
@@ -27,7 +28,7 @@ def leave(run: Run, now: int, wall: int, keep: list[int]) -> None:
     run.paused_at = run.now if is_waiting else None
     for tried in run.attempts.values():
         if tried.usage is None and tried not in kept:
-            run.close(tried, normal(tried, Used("unknown")))
+            ends.close(run, tried, normal(tried, Used("unknown")))
             tried.call.state = "closed"
     for tried in kept:
         spend_shared(tried)

@@ -12,6 +12,7 @@ mod model;
 mod opening;
 mod question;
 mod readings;
+mod result;
 mod retry;
 mod settle;
 mod shared;

@@ -57,11 +57,10 @@ impl Run {
             return is_same.then(settlement).ok_or(EngineError::AlreadySettled(attempt));
         }
         let settlement = self.close_attempt((&program, books), place, usage, Fate::Settled);
-        self.calls.remove(&call);
-        if let Subject::Tool(tool, class) = subject
-            && usage != Usage::Unsent
-        {
-            self.successes.record(tool, class, self.clock);
+        if usage == Usage::Unsent {
+            self.calls.remove(&call);
+        } else {
+            self.take(call, subject);
         }
         Ok(settlement)
     }

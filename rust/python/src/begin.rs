@@ -14,8 +14,9 @@ use crate::ledger::Ledger;
 use crate::live::{Live, Shared};
 use crate::program::Program;
 use crate::records::Recorder;
-use crate::run::{Run, refused};
+use crate::run::Run;
 use crate::scopes::Ids;
+use crate::told::refused;
 
 /// Whose a run is: session to organisation, and the keys.
 pub(crate) type Whose<'a, 'py> = ([Option<&'a Bound<'py, PyString>>; 4], Option<&'a Bound<'py, PyDict>>);

@@ -104,6 +104,7 @@ numbers! {
     Instant: "the instant `now`", u64::MAX, "2^64 - 1";
     Seed: "the seed", u64::MAX, "2^64 - 1";
     Id: "the id of a call, attempt or request", u64::MAX, "2^64 - 1";
+    Fingerprint: "the fingerprint", u64::MAX, "2^64 - 1";
     Tokens: "the number of tokens", MAX_QUANTITY, "2^53 - 1";
 }
 

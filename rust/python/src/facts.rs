@@ -15,6 +15,9 @@ const RESERVED: [&str; 10] =
 /// What the host may send with any call, whether or not the policy reads it.
 const ALWAYS: [&str; 2] = ["step.kind", "step.confidence"];
 
+/// What the host may send with any result.
+const OF_RESULT: &str = "result.confidence";
+
 /// As many declared names as an error message lists.
 const LISTED: usize = 20;
 
@@ -32,6 +35,8 @@ struct Column {
 #[derive(Debug)]
 pub(crate) struct Columns {
     host: Vec<Column>,
+    /// What comes with a result only; nothing, if the policy does not read it.
+    of_result: Option<Column>,
     /// One entry for each tool of the program, in its order.
     tools: Vec<Vec<Column>>,
     /// Those of [`ALWAYS`] that the program does not read.
@@ -83,7 +88,9 @@ impl Columns {
         let read = |name: &&&str| facts.iter().any(|fact| *fact.name == ***name);
         let ignored =
             ALWAYS.iter().filter(|name| !read(name)).map(|name| PyString::intern(py, name).unbind());
-        Self { host, tools: tools.collect(), ignored: ignored.collect(), width: facts.len() }
+        let confidence = (0..).zip(facts).find(|(_, fact)| &*fact.name == OF_RESULT);
+        let of_result = confidence.map(|(index, fact)| column(OF_RESULT, index, Shape::of(fact.dimension)));
+        Self { host, of_result, tools: tools.collect(), ignored: ignored.collect(), width: facts.len() }
     }
 
     /// The facts of a call.
@@ -96,19 +103,46 @@ impl Columns {
         program: &Program,
         facts: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Sent<'py>> {
+        self.sent(py, program, facts, false)
+    }
+
+    /// The facts that come with a result: those of calls, and what only a result has.
+    ///
+    /// # Errors
+    /// As `facts`.
+    pub(crate) fn of_result<'py>(
+        &self,
+        py: Python<'py>,
+        program: &Program,
+        facts: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Sent<'py>> {
+        self.sent(py, program, facts, true)
+    }
+
+    fn sent<'py>(
+        &self,
+        py: Python<'py>,
+        program: &Program,
+        facts: Option<&Bound<'py, PyDict>>,
+        is_result: bool,
+    ) -> PyResult<Sent<'py>> {
         let mut sent = Sent { values: Vec::new(), width: self.width };
         let Some(facts) = facts.filter(|facts| !facts.is_empty()) else {
             return Ok(sent);
         };
         look_up(py, &self.host, facts, &mut sent)?;
         let mut found = sent.values.len();
+        if is_result {
+            look_up(py, self.of_result.as_slice(), facts, &mut sent)?;
+            found = found.saturating_add(usize::from(facts.contains(OF_RESULT)?));
+        }
         if found != facts.len() {
             for key in &self.ignored {
                 found = found.saturating_add(usize::from(facts.contains(key.bind(py))?));
             }
         }
         // Only a dict that holds more than was found is walked, to name what is wrong with it.
-        if found == facts.len() { Ok(sent) } else { self.check(py, program, facts).map(|()| sent) }
+        if found == facts.len() { Ok(sent) } else { self.check(py, program, facts, is_result).map(|()| sent) }
     }
 
     /// The same, and the arguments of a tool call. An undeclared tool has none that anybody reads.
@@ -127,13 +161,20 @@ impl Columns {
         Ok(sent)
     }
 
-    fn check(&self, py: Python<'_>, program: &Program, facts: &Bound<'_, PyDict>) -> PyResult<()> {
+    fn check(
+        &self,
+        py: Python<'_>,
+        program: &Program,
+        facts: &Bound<'_, PyDict>,
+        is_result: bool,
+    ) -> PyResult<()> {
         for key in facts.keys() {
             let name = key.str()?;
             let name = name.to_string_lossy();
             let known = |column: &Column| column.key.bind(py).to_string_lossy() == name;
-            if !key.is_instance_of::<PyString>() || !(ALWAYS.contains(&&*name) || self.host.iter().any(known))
-            {
+            let is_known =
+                ALWAYS.contains(&&*name) || (is_result && name == OF_RESULT) || self.host.iter().any(known);
+            if !key.is_instance_of::<PyString>() || !is_known {
                 return Err(errors::unknown_fact(py, unknown(program, &name)));
             }
         }

@@ -2,8 +2,8 @@
 //!
 //! `convert` and `facts` read host values, `canonical` and `decimal` are their exact texts, `errors`
 //! raises, `render` shows; `program`, `run`, `decision`, `ledger` and `operator` are the classes, `begin`,
-//! `live`, `scopes`, `readings` and `records` what a run needs besides. The documentation for users is in the
-//! stub, `python/checkrein/_core.pyi`.
+//! `live`, `told`, `scopes`, `readings` and `records` what a run needs besides. The documentation for users
+//! is in the stub, `python/checkrein/_core.pyi`.
 
 mod begin;
 mod canonical;
@@ -24,6 +24,7 @@ mod records;
 mod render;
 mod run;
 mod scopes;
+mod told;
 mod usage;
 
 /// The module `checkrein._core`.

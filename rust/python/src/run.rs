@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use checkrein_stores::Ledger as Store;
 use policy_core::books::Books;
-use policy_core::{Dimension, EngineError, Failure, ModelCall, Now, Scopes, ToolCall};
+use policy_core::{Dimension, Failure, ModelCall, Now, Returned, Scopes, ToolCall};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::canonical::{Canonical, canonical};
-use crate::convert::{Id, Instant, Seed, Tokens, Wall};
+use crate::convert::{Fingerprint, Id, Instant, Seed, Tokens, Wall};
 use crate::decision::{Decision, Settlement};
-use crate::errors;
 use crate::facts::Columns;
-use crate::guarded::{Broken, Guarded};
+use crate::guarded::Guarded;
 use crate::ledger::Ledger;
 use crate::live::Live;
 use crate::program::Program;
@@ -38,70 +37,6 @@ impl Drop for Run {
         // There is nobody to tell of a bug of the engine, and unwinding out of here would end the process.
         let _bug = catch_unwind(AssertUnwindSafe(|| self.core.last().release()));
     }
-}
-
-impl Run {
-    /// An event that a broken run answers too.
-    fn ask<T>(&self, py: Python<'_>, event: impl FnOnce(&mut Live) -> Result<T, EngineError>) -> PyResult<T> {
-        told(py, self.core.ask(|| Live::ended(&self.program), |live| own(live, event)))
-    }
-
-    /// An event that needs what the run knows.
-    pub(crate) fn tell<T>(
-        &self,
-        py: Python<'_>,
-        event: impl FnOnce(&mut Live) -> Result<T, EngineError>,
-    ) -> PyResult<T> {
-        told(py, self.core.tell(|| Live::ended(&self.program), |live| own(live, event)))
-    }
-}
-
-impl Run {
-    /// An admission: what the call would use has to have its place in a journal, if there is one.
-    fn admit(
-        &self,
-        py: Python<'_>,
-        now: Now,
-        event: impl FnOnce(&mut policy_core::Run, &mut Books) -> Result<policy_core::Decision, EngineError>,
-    ) -> PyResult<policy_core::Decision> {
-        let admit = |live: &mut Live| match live.ready() {
-            Ok(()) => own(live, |live| live.admit(now, event)),
-            Err(error) => Told::Full(error),
-        };
-        told(py, self.core.ask(|| Live::ended(&self.program), admit))
-    }
-}
-
-/// What came of an event, if the run is of this process.
-enum Told<T> {
-    Forked,
-    Full(checkrein_stores::StoreError),
-    Answer(Result<T, EngineError>),
-}
-
-fn own<T>(live: &mut Live, event: impl FnOnce(&mut Live) -> Result<T, EngineError>) -> Told<T> {
-    if live.is_forked() { Told::Forked } else { Told::Answer(event(live)) }
-}
-
-/// The event's result, or the exception for it.
-fn told<T>(py: Python<'_>, result: Result<Told<T>, Broken>) -> PyResult<T> {
-    let (kind, message) = match result {
-        Ok(Told::Answer(answer)) => return answer.map_err(|error| refused(py, error)),
-        Ok(Told::Full(error)) => (error.kind.as_str(), error.to_string()),
-        Ok(Told::Forked) => {
-            ("forked", "this run is of another process: nobody adds up what a fork spends".to_owned())
-        }
-        Err(Broken) => (
-            "internal",
-            "the engine failed inside this run, which now denies every call; report it as a bug".to_owned(),
-        ),
-    };
-    Err(errors::engine_error(py, kind, message))
-}
-
-/// The exception for a misuse.
-pub(crate) fn refused(py: Python<'_>, error: EngineError) -> PyErr {
-    errors::engine_error(py, error.kind(), error.to_string())
 }
 
 const fn at(now: Instant, wall: Wall) -> Now {
@@ -250,6 +185,52 @@ impl Run {
         let (now, attempt) = (at(now, wall), attempt.0);
         let settle = |run: &mut policy_core::Run, books: &mut Books| run.settle(now, attempt, usage, books);
         self.tell(py, |live| live.conclude(now, attempt, settle)).map(Settlement)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the host passes them by name")]
+    #[pyo3(
+        signature = (
+            now, wall, attempt, usage, input_tokens=Tokens(0), output_tokens=Tokens(0), cache_read=Tokens(0),
+            cache_write=Tokens(0), reasoning=Tokens(0), facts=None, fingerprint=None, committed=false
+        ),
+        text_signature = "($self, now, wall, attempt, usage, input_tokens=0, output_tokens=0, cache_read=0, \
+            cache_write=0, reasoning=0, facts=None, fingerprint=None, committed=False)"
+    )]
+    fn result(
+        &self,
+        py: Python<'_>,
+        now: Instant,
+        wall: Wall,
+        attempt: Id,
+        usage: &str,
+        input_tokens: Tokens,
+        output_tokens: Tokens,
+        cache_read: Tokens,
+        cache_write: Tokens,
+        reasoning: Tokens,
+        facts: Option<&Bound<'_, PyDict>>,
+        fingerprint: Option<Fingerprint>,
+        committed: bool,
+    ) -> PyResult<Decision> {
+        let (input, output) = (input_tokens, output_tokens);
+        let sent = self.columns.of_result(py, &self.program, facts)?;
+        let slots = sent.slots();
+        let returned = Returned {
+            attempt: attempt.0,
+            usage: used(py, usage, Figures { input, output, cache_read, cache_write, reasoning })?,
+            facts: &slots,
+            fingerprint: fingerprint.map(|fingerprint| fingerprint.0),
+            committed,
+        };
+        let now = at(now, wall);
+        let come = |run: &mut policy_core::Run, books: &mut Books| run.result(now, &returned, books);
+        let decision = self.tell(py, |live| live.conclude(now, returned.attempt, come))?;
+        Ok(Decision::new(decision, &self.program))
+    }
+
+    fn settled(&self, py: Python<'_>, attempt: Id) -> PyResult<Option<Settlement>> {
+        let settled = self.tell(py, |live| Ok(live.run.settled(attempt.0)))?;
+        Ok(settled.map(|(_, settlement)| Settlement(settlement)))
     }
 
     #[expect(clippy::too_many_arguments, reason = "the host passes them by name")]

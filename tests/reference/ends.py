@@ -1,0 +1,115 @@
+"""How an attempt ends: settled, come back with a result, or corrected; and what it is charged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import limits
+from .prices import Used, cost, worst
+from .state import AMOUNTS, Attempt, Misuse, normal
+
+if TYPE_CHECKING:
+    from .run import Run
+
+
+def settle(run: Run, now: int, wall: int, attempt: int, reported: Used) -> dict:
+    """The attempt is over, and what it gave is taken as it is."""
+    run.happens(now, wall)
+    tried = run.attempt(attempt)
+    reported = normal(tried, reported)
+    if tried.usage is None:
+        close(run, tried, reported)
+        tried.call.state = "closed"
+        if reported.kind != "unsent":
+            succeeded(run, tried)
+    elif tried.usage != reported:
+        raise Misuse("already_settled")
+    return tried.settlement
+
+
+def result(run: Run, now: int, wall: int, attempt: int, reported: Used, facts: dict[str, Any]) -> dict:
+    """The attempt is over, and it is decided whether what it gave is taken."""
+    if reported.kind == "unsent":
+        raise Misuse("bad_value")
+    run.happens(now, wall)
+    tried = run.attempt(attempt, unsettled=True)
+    call = tried.call
+    close(run, tried, normal(tried, reported))
+    call.state = "closed"
+    succeeded(run, tried)
+    model = tried.target if call.point == "model" else None
+    extra = {"call": call.number, "attempt_number": tried.number, "model": model}
+    return run.decide(f"{call.point} result", "allow", **extra)
+
+
+def succeeded(run: Run, tried: Attempt) -> None:
+    """A tool's success counts for what has to come after it."""
+    if tried.call.point == "tool":
+        run.successes.append((tried.target, run.clock))
+
+
+def adjust(run: Run, now: int, wall: int, attempt: int, reported: Used) -> dict:
+    """What an attempt really used is known after all."""
+    run.happens(now, wall)
+    tried = run.attempt(attempt)
+    if tried.usage is None:
+        raise Misuse("not_settled")
+    reported = normal(tried, reported)
+    if tried.usage.kind in ("unknown", "at_least"):
+        used = used_by(run, tried, reported)
+        limits.correct(run, tried, used)
+        run.total({each: used[each] - tried.used[each] for each in AMOUNTS})
+        settled(tried, reported, used)
+    elif tried.usage != reported:
+        raise Misuse("already_settled")
+    return tried.settlement
+
+
+def close(run: Run, tried: Attempt, usage: Used, error: str | None = None) -> None:
+    """Charge what an open attempt used."""
+    used = used_by(run, tried, usage)
+    is_sent = usage.kind != "unsent"
+    limits.give_back(run, tried, used, is_sent, error)
+    run.total(used, {each: -amount for each, amount in tried.held.items()})
+    if not is_sent:
+        tried.call.step_charged &= not tried.charged.get("steps")
+        run.total({each: -amount for each, amount in tried.charged.items()})
+    settled(tried, usage, used)
+
+
+def used_by(run: Run, tried: Attempt, usage: Used) -> dict[str, int]:
+    """What an attempt is charged for this usage."""
+    if tried.call.point == "tool" or usage.kind == "unsent":
+        return dict.fromkeys(AMOUNTS, 0)
+    tariffs = run.tariffs[tried.target]
+    if usage.kind == "unknown":
+        used_in, used_out = tried.held["input_tokens"], max(tried.cap, tried.produced)
+        price = worst(tariffs, used_in, used_out)
+    else:
+        used_in, used_out = usage.input, usage.output
+        if usage.kind == "at_least":
+            used_out = max(used_out, tried.produced)
+        parts = usage.cache_read, usage.cache_write, usage.reasoning
+        price = cost(tariffs, Used("exact", used_in, used_out, *parts), tried.opened.wall)
+    used = {
+        "cost": price,
+        "tokens": used_in + used_out,
+        "input_tokens": used_in,
+        "output_tokens": used_out,
+    }
+    if usage.kind != "exact":
+        used = {each: max(amount, tried.held[each]) for each, amount in used.items()}
+    return used
+
+
+def settled(tried: Attempt, usage: Used, used: dict[str, int]) -> None:
+    """Remember what an attempt was charged."""
+    tried.usage, tried.used = usage, used
+    out = usage.output
+    if usage.kind == "at_least":
+        out = max(out, tried.produced)
+    tried.settlement = {f"reserved_{each}": tried.held[each] for each in ("tokens", "cost")}
+    tried.settlement |= {"input_tokens": usage.input, "output_tokens": out}
+    parts = ("cache_read", "cache_write", "reasoning")
+    tried.settlement |= {f"{each}_tokens": getattr(usage, each) for each in parts}
+    tried.settlement |= {"cost": used["cost"], "tokens": used["tokens"]}
