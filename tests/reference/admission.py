@@ -194,10 +194,10 @@ def preceded(run: Run, order: tree.Order, call: Call) -> bool:
 
 def is_stuck(run: Run, loop: tree.Loop) -> bool:
     """Whether the newest tool call makes a loop with those before it."""
-    marks = [mark for mark, _ in run.ring]
+    marks = [mark for mark, _ in run.family.ring]
     if loop.same_call:
         count, steps = loop.same_call
-        recent = [mark for mark, step in run.ring if step > run.step_index - steps]
+        recent = [mark for mark, step in run.family.ring if step > run.family.steps - steps]
         if recent.count(marks[-1]) >= count:
             return True
     longest, times = loop.cycle or (0, 0)

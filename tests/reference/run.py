@@ -13,6 +13,7 @@ from checkrein.language import tree
 from . import admission, ends, errors, limits, models, suspend
 from .accounts import Now, World
 from .facts import Vocabulary
+from .family import Family
 from .prices import Used, tariffs_of
 from .state import (
     DIMENSIONS,
@@ -47,6 +48,10 @@ class Run:
     def __init__(self, policy, *, seed, now, wall, world=None, parent=None, keys=None, **scopes) -> None:
         self.seed = seed
         self.parent = parent
+        self.children: list[Run] = []
+        self.family = parent.family if parent else Family()
+        if parent:
+            parent.children.append(self)
         self.number = next(NUMBERS)
         self.world = World() if world is None else world
         self.scopes = parent.scopes if parent else {each: scopes.get(each) for each in SCOPES}
@@ -71,7 +76,6 @@ class Run:
         self.attempts: dict[int, Attempt] = {}
         self.requests: dict[tuple, Request] = {}
         self.asked: dict[int, Request] = {}
-        self.ring: list[tuple[int, int]] = []
         self.successes: list[tuple[str, int]] = []
         self.given: set[tuple[str, int]] = set()
         self.decisions = 0
@@ -162,6 +166,14 @@ class Run:
     def in_flight(self) -> int:
         return 0 if self.left else sum(tried.usage is None for tried in self.attempts.values())
 
+    def underway(self) -> int:
+        """Attempts in flight of this run and of all below it."""
+        return self.in_flight + sum(child.underway() for child in self.children)
+
+    def upwards(self) -> list[Run]:
+        """This run and those above it."""
+        return [self, *(self.parent.upwards() if self.parent else [])]
+
     @property
     def latched(self) -> str | None:
         return self.latch["state"] if self.latch else None
@@ -188,12 +200,14 @@ class Run:
             raise Misuse("suspended")
 
     def tick(self, now: int, wall: int) -> None:
-        self.now = max(self.now, now)
+        now = max(self.now, now)
         self.wall = wall
         self.clock += 1
-        if self.paused_at is not None:
-            self.paused += self.now - self.paused_at
-            self.paused_at = None
+        for run in self.upwards():
+            run.now = max(run.now, now)
+            if run.paused_at is not None:
+                run.paused += run.now - run.paused_at
+                run.paused_at = None
 
     def _asked(self, ask: Ask, number: int | None) -> dict:
         event = f"{ask.point} call"
@@ -215,10 +229,10 @@ class Run:
         number = len(self.calls) + 1
         if ask.point == "model":
             self.step_index += 1
+            self.family.steps += 1
             self.step_clock = self.clock
         else:
-            self.ring.append((xxhash.xxh3_64_intdigest(call_bytes(ask.tool, ask.args)), self.step_index))
-            del self.ring[:-256]
+            self.family.note(xxhash.xxh3_64_intdigest(call_bytes(ask.tool, ask.args)))
         binding = binding_of(ask, number)
         call = self.calls[number] = Call(number, ask.point, self.now, self.step_clock, binding, ask)
         return call
@@ -258,9 +272,10 @@ class Run:
         return self.charged[dimension]
 
     def time_left(self) -> list[tuple]:
-        """Every bound on time, with what is left of it."""
+        """Every bound on time, with what is left of it to this run and to those above it."""
         lines = [line for line in self.lines if line.bound.dimension in TIMES]
-        return [(line, line.bound.literal.value - self.spent(line.bound.dimension)) for line in lines]
+        times = {each: max(run.spent(each) for run in self.upwards()) for each in TIMES}
+        return [(line, line.bound.literal.value - times[line.bound.dimension]) for line in lines]
 
     def fits_time(self, delay: int) -> bool:
         """Whether every bound on time leaves room after a delay."""
@@ -272,9 +287,17 @@ class Run:
         """The next decision, in full; what is not given does not apply."""
         self.decisions += 1
         decision = self.decision(event, outcome, **fields)
-        if outcome == "escalate" and not self.in_flight:
-            self.paused_at = self.now
+        if outcome == "escalate":
+            self._pause()
         return decision
+
+    def _pause(self) -> None:
+        """Time stands still for whoever has nothing under way but an attempt that waits for this run."""
+        waiting = 0
+        for run in self.upwards():
+            waiting += run is not self and run.in_flight > 0
+            if run.underway() <= waiting:
+                run.paused_at = run.now
 
     def decision(self, event: str, outcome: str, **fields) -> dict:
         """A decision with the latest number."""

@@ -72,6 +72,7 @@ def moved(run: Run) -> Run:
     lines = {line: Line(other, line.limit, line.bound, carried(line)) for line in run.lines}
     accounts = {id(line.account): new.account for line, new in lines.items()}
     other.lines = list(lines.values())
+    other.family, other.children = copy.deepcopy(run.family), []
     for table in ("charged", "holding", "wrap_ups"):
         setattr(other, table, dict(getattr(run, table)))
     for call in run.calls.values():

@@ -2,6 +2,7 @@
 //! the next, whose monotonic clocks have nothing to do with each other.
 
 use crate::code::{Reader, Writer};
+use crate::program::Measure;
 
 /// The run's clock, and how long it did nothing but wait for people.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,15 @@ impl Age {
     /// How long it was active.
     pub(crate) const fn active(&self) -> u64 {
         self.now.saturating_sub(self.paused)
+    }
+
+    /// How long it took so far, by a measure of time.
+    pub(crate) const fn time(&self, measure: Measure) -> Option<u64> {
+        match measure {
+            Measure::ActiveTime => Some(self.active()),
+            Measure::WallTime => Some(self.now),
+            _ => None,
+        }
     }
 
     /// An instant of the run's that is still to come, by the clock of this process.

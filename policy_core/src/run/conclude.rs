@@ -86,7 +86,7 @@ impl Run {
                     call.waiting = None;
                 }
                 // Nothing runs while a person thinks, so that time is not the agent's.
-                self.age.is_paused = self.in_flight == 0;
+                self.lineage.pause();
             }
             Outcome::Reuse | Outcome::Answer | Outcome::Deny | Outcome::Fail => {
                 self.calls.remove(&id);
@@ -147,7 +147,7 @@ impl Run {
         if call.point == Point::Model {
             call.steps = [true; 3];
         }
-        self.in_flight = self.in_flight.saturating_add(1);
+        self.fly(1, 0);
         let windows = self.accounts.take(&amounts, books, now);
         let wrap_up = |account| {
             let window = books.take(account, 1, now);

@@ -288,8 +288,9 @@ impl Run {
                 return None;
             }
             call.in_flight = true;
-            self.in_flight = self.in_flight.saturating_add(1);
         }
+        let open = u64::try_from(self.attempts.iter().filter(|attempt| attempt.settled.is_none()).count());
+        self.fly(open.ok()?, 0);
         let is_known = |call: &u64| (1..=self.call_count).contains(call);
         let calls = self.calls.keys().chain(self.attempts.iter().map(|attempt| &attempt.call));
         calls.into_iter().all(is_known).then_some(())

@@ -7,7 +7,9 @@ mod call;
 mod candidates;
 mod conclude;
 mod escalate;
+mod family;
 mod form;
+mod lineage;
 mod model;
 mod opening;
 mod question;
@@ -28,11 +30,12 @@ use self::age::Age;
 use self::call::{Attempt, Call, Latch};
 use self::candidates::Candidates;
 use self::escalate::Requests;
+use self::family::Family;
+use self::lineage::Lineage;
 use crate::books::Books;
 use crate::decision::{BuiltIn, By, Decision, Event, Outcome};
 use crate::error::EngineError;
 use crate::event::{Now, Scopes};
-use crate::loops::Ring;
 use crate::order::Successes;
 use crate::program::{Measure, Program, State};
 use crate::value::{MAX_QUANTITY, Slot};
@@ -49,6 +52,9 @@ pub struct Run {
     latest: Now,
     /// The same instant by the run's own clock, which all else is measured with.
     age: Age,
+    /// Who is above it.
+    lineage: Arc<Lineage>,
+    family: Family,
     /// One more at each event.
     clock: u64,
     decisions: u64,
@@ -71,7 +77,6 @@ pub struct Run {
     steps: u64,
     step_clock: Option<u64>,
     accounts: Accounts,
-    ring: Ring,
     successes: Successes,
     requests: Requests,
     /// For each threshold of each limit: not given yet.
@@ -102,6 +107,8 @@ impl Run {
             seed,
             latest: now,
             age: Age::new(now.mono),
+            lineage: Lineage::new(now.mono, parent.map(|parent| &parent.lineage)),
+            family: parent.map(|parent| parent.family.clone()).unwrap_or_default(),
             clock: 0,
             decisions: 0,
             has_ended: false,
@@ -117,7 +124,6 @@ impl Run {
             steps: 0,
             step_clock: None,
             accounts,
-            ring: Ring::default(),
             successes,
             requests: Requests::default(),
             thresholds,
@@ -171,8 +177,9 @@ impl Run {
 
     /// Moves the clocks. An event that the engine answers with an error moves them too.
     fn begin_event(&mut self, now: Now) {
-        self.latest = Now { mono: now.mono.max(self.latest.mono), wall: now.wall };
-        self.age.advance(self.latest.mono);
+        let (mono, age) = self.lineage.advance(now.mono);
+        self.latest = Now { mono, wall: now.wall };
+        self.age = age;
         self.clock = self.clock.saturating_add(1);
     }
 
@@ -188,11 +195,12 @@ impl Run {
 
     /// The time of a measure so far, in nanoseconds; none of what is not time.
     pub(crate) const fn time(&self, measure: Measure) -> Option<u64> {
-        match measure {
-            Measure::ActiveTime => Some(self.age.active()),
-            Measure::WallTime => Some(self.age.now()),
-            _ => None,
-        }
+        self.age.time(measure)
+    }
+
+    /// The same, of the run or of one above it, whichever is longest: what limits on time go by.
+    fn longest_time(&self, measure: Measure) -> Option<u64> {
+        measure.is_time().then(|| self.lineage.longest(|age| age.time(measure).unwrap_or(0)))
     }
 
     /// Whether a delay fits every limit on time.
@@ -202,7 +210,7 @@ impl Run {
 
     /// What is left of the tightest limits on time.
     fn time_left(&self) -> Option<u64> {
-        let left = |bound: Option<u64>, measure| Some(bound?.saturating_sub(self.time(measure)?));
+        let left = |bound: Option<u64>, measure| Some(bound?.saturating_sub(self.longest_time(measure)?));
         let active = left(self.program.index.active_time, Measure::ActiveTime);
         let wall = left(self.program.index.wall_time, Measure::WallTime);
         active.into_iter().chain(wall).min()
@@ -222,6 +230,12 @@ impl Run {
             decision.refuse(BuiltIn::RunEnded);
         }
         is_over
+    }
+
+    /// Attempts begin, or end.
+    fn fly(&mut self, more: u64, fewer: u64) {
+        self.in_flight = self.in_flight.saturating_add(more).saturating_sub(fewer);
+        self.lineage.fly(more, fewer);
     }
 
     /// A new logical call's id.

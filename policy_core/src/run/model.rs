@@ -63,6 +63,7 @@ impl Run {
             None => {
                 let id = self.next_call();
                 self.steps = self.steps.saturating_add(1);
+                self.family.memory().step();
                 self.step_clock = Some(self.clock);
                 self.calls.insert(id, Call::new(Point::Model, self.age.now(), None));
                 id

@@ -147,7 +147,7 @@ impl<'a> Question<'a> {
             return;
         }
         for (index, limit) in self.program.tables.limits.numbered() {
-            let is_over = |measure, max| self.run.time(measure).is_some_and(|elapsed| elapsed >= max);
+            let is_over = |measure, max| self.run.longest_time(measure).is_some_and(|elapsed| elapsed >= max);
             if limit.bounds.iter().any(|bound| is_over(bound.measure, bound.max)) {
                 self.vote_limit(index, &[], votes);
             }

@@ -4,6 +4,7 @@ use super::Run;
 use super::accounts::Entry;
 use crate::books::{Books, Failure, Standing};
 use crate::decision::{Advice, Decision, Reading};
+use crate::event::Now;
 use crate::program::{Limit, Measure};
 use crate::value::MILLION;
 
@@ -14,6 +15,8 @@ impl Run {
     #[must_use]
     pub fn limits(&self, books: &Books) -> Vec<Reading> {
         let mut readings = Vec::new();
+        let (mono, age) = self.lineage.now();
+        let now = Now { mono, ..self.latest };
         if self.suspended.is_some() {
             return readings;
         }
@@ -21,9 +24,9 @@ impl Run {
             for bound in &limit.bounds {
                 let entry = self.accounts.of_bound(index, bound.measure);
                 let account = entry.and_then(|entry| entry.account);
-                let standing = match (self.time(bound.measure), account) {
+                let standing = match (age.time(bound.measure), account) {
                     (Some(elapsed), _) => untold(bound.max, elapsed),
-                    (None, Some(account)) => books.standing(account, self.latest),
+                    (None, Some(account)) => books.standing(account, now),
                     (None, None) => untold(bound.max, 0),
                 };
                 readings.push(Reading {

@@ -194,7 +194,6 @@ impl Run {
                 *is_counted &= !was_reserved || (counts && !is_unsent);
             }
         }
-        self.in_flight = self.in_flight.saturating_sub(1);
         let is_earlier = place < self.earlier;
         let end = End { charge: (!is_unsent).then_some(charge), counts, is_earlier };
         self.accounts.settle(&attempt.reserved, attempt.windows(), &end, books, now);
@@ -203,6 +202,7 @@ impl Run {
                 books.refund(*account, *window, 1, now);
             }
         }
+        self.fly(0, 1);
         settlement
     }
 }

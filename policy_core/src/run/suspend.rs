@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use super::age::Age;
 use super::call::{Attempt, Call, Latch};
 use super::escalate::Requests;
+use super::family::Family;
 use super::settle::Fate;
 use super::{Run, Successes};
 use crate::books::Books;
@@ -16,7 +17,6 @@ use crate::code::{Reader, Writer};
 use crate::decision::{Decision, Event, Outcome};
 use crate::error::EngineError;
 use crate::event::{Now, Scopes, Usage};
-use crate::loops::Ring;
 use crate::program::Program;
 
 /// The form of suspended runs. A run of another form is not resumed.
@@ -34,7 +34,7 @@ impl Run {
         if let Some(state) = &self.suspended {
             return Ok(state.to_vec());
         }
-        let is_paused = self.age.is_paused;
+        let (_, Age { is_paused, .. }) = self.lineage.now();
         self.begin_event(now);
         if self.is_child {
             return Err(EngineError::Child);
@@ -54,7 +54,7 @@ impl Run {
         self.suspended = Some(state.clone().into_boxed_slice());
         self.has_ended = true;
         self.has_left.store(true, Ordering::Relaxed);
-        self.in_flight = 0;
+        self.fly(0, self.in_flight);
         self.calls.clear();
         Ok(state)
     }
@@ -142,7 +142,7 @@ impl Run {
             call.write(writer);
         });
         writer.list(&self.attempts, |writer, attempt| attempt.write(&self.accounts, writer));
-        self.ring.write(&mut writer);
+        self.family.write(&mut writer);
         self.successes.write(&mut writer);
         self.requests.write(&self.accounts, &mut writer);
         self.thresholds.iter().for_each(|is_open| writer.flag(*is_open));
@@ -170,6 +170,7 @@ impl Run {
     fn read(&mut self, reader: &mut Reader<'_>, (now, later): (Now, u64), books: &mut Books) -> Option<()> {
         let program = Arc::clone(&self.program);
         self.age = Age::read(reader, now.mono, later)?;
+        self.lineage.set_age(self.age);
         self.seed = reader.number()?;
         self.clock = reader.number()?;
         self.decisions = reader.number()?;
@@ -184,7 +185,7 @@ impl Run {
         }
         self.attempts = reader.list(|reader| Attempt::read(reader, &program, &self.accounts))?;
         self.earlier = self.attempts.len();
-        self.ring = Ring::read(reader, self.steps)?;
+        self.family = Family::read(reader, self.steps)?;
         let tools = program.tools().iter();
         self.successes = Successes::read(reader, tools.map(|tool| tool.class))?;
         self.requests = Requests::read(reader, &program, &self.accounts)?;

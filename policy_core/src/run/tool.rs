@@ -70,7 +70,7 @@ impl Run {
                 let id = self.next_call();
                 decision.call = Some(id);
                 if !program.tables.loops.all().is_empty() {
-                    self.ring.push(fingerprint, self.steps);
+                    self.family.memory().note(fingerprint);
                 }
                 let Some(point) = point else {
                     decision.refuse(BuiltIn::UndeclaredTool);
@@ -88,8 +88,8 @@ impl Run {
 
     /// The loops that the newest call of the ring closes.
     fn found_loops(&self, program: &Program) -> Vec<u32> {
-        let loops = program.tables.loops.numbered();
-        loops.filter(|(_, statement)| self.ring.repeats(statement)).map(|(index, _)| index).collect()
+        let (loops, memory) = (program.tables.loops.numbered(), self.family.memory());
+        loops.filter(|(_, statement)| memory.ring.repeats(statement)).map(|(index, _)| index).collect()
     }
 }
 
