@@ -79,8 +79,8 @@ impl Lineage {
         }
     }
 
-    /// The run waits for a person. The clock of active time stands still, its own and those above it, wherever
-    /// nothing else is under way. One attempt of each run above it may be the one that waits for this run.
+    /// The run waits for a person. Active time stands still, its own and that above it, wherever nothing else
+    /// is under way. One attempt of each run above it may be the one that waits for this run.
     pub(super) fn pause(&self) {
         let mut waiting = 0_u64;
         for (depth, run) in self.upwards().enumerate() {
