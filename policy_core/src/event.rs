@@ -135,13 +135,15 @@ pub enum ErrorKind {
     ToolFailure,
     /// The host gave the attempt up.
     Cancelled,
+    /// A call further inside was refused by a policy.
+    Denied,
     /// Anything else.
     Unknown,
 }
 
 impl ErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Timeout,
         Self::RateLimited,
         Self::Unavailable,
@@ -153,6 +155,7 @@ impl ErrorKind {
         Self::ContextTooLong,
         Self::ToolFailure,
         Self::Cancelled,
+        Self::Denied,
         Self::Unknown,
     ];
 
@@ -171,6 +174,7 @@ impl ErrorKind {
             Self::ContextTooLong => "context_too_long",
             Self::ToolFailure => "tool_failure",
             Self::Cancelled => "cancelled",
+            Self::Denied => "denied",
             Self::Unknown => "unknown",
         }
     }
@@ -181,9 +185,25 @@ impl ErrorKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Whether another model may well succeed where this one failed.
+    /// Whether no policy can have it tried again: somebody decided against it.
+    pub(crate) const fn is_final(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Denied)
+    }
+
+    /// Whether the same call may well succeed when it is made again: what a retry without a condition takes.
+    pub(crate) const fn is_passing(self) -> bool {
+        matches!(
+            self,
+            Self::Timeout | Self::RateLimited | Self::Unavailable | Self::Unknown | Self::ToolFailure
+        )
+    }
+
+    /// Whether another model may well succeed where this one failed: it is away, or its account is used up.
     pub(crate) const fn is_outage(self) -> bool {
-        matches!(self, Self::Timeout | Self::RateLimited | Self::Unavailable)
+        matches!(
+            self,
+            Self::Timeout | Self::RateLimited | Self::Unavailable | Self::QuotaExhausted | Self::Billing
+        )
     }
 
     /// Whether something may have run all the same.
@@ -202,6 +222,11 @@ impl ErrorKind {
     /// Whether it may have ended well, for all that anybody knows.
     pub(crate) const fn may_have_succeeded(self) -> bool {
         matches!(self, Self::Timeout | Self::Cancelled | Self::Unknown)
+    }
+
+    /// Whether nobody can tell from the error what became of the call, once it was sent.
+    pub(crate) const fn is_unclear(self) -> bool {
+        matches!(self, Self::Timeout | Self::Unavailable | Self::Unknown)
     }
 }
 
@@ -236,4 +261,11 @@ pub struct Failure<'a> {
     pub retry_after: Slot<'a>,
     /// Whether the provider bills the failed request.
     pub billed: Slot<'a>,
+}
+
+impl Failure<'_> {
+    /// Whether the host knows what the attempt did: nothing, or what it says.
+    pub(crate) const fn is_accounted_for(&self) -> bool {
+        matches!(self.usage, Usage::Exact { .. } | Usage::Unsent)
+    }
 }

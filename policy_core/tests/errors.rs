@@ -84,7 +84,7 @@ fn the_longest_wait_wins_and_any_else_beats_it() {
 #[test]
 fn once_means_once_and_cancelled_is_never_retried() {
     let mut policy = vocabulary().with("r", retry(Select::AnyTool, 5, None, None));
-    policy.tools[1].once = true;
+    (policy.tools[1].once, policy.tools[1].may_repeat) = (true, false);
     let mut run = policy.run();
     ask_tool(&mut run, 0, None, "pay");
     assert_eq!(fails(&mut run, 0, 1).outcome, Outcome::Fail);

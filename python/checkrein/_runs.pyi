@@ -192,7 +192,7 @@ class Run:
 
         `allow` means: pass the error on, it is not retried. `kind` is one of timeout, rate_limited,
         unavailable, quota_exhausted, billing, auth, invalid_request, content_policy,
-        context_too_long, tool_failure, cancelled, unknown. `retry_after` is in seconds.
+        context_too_long, tool_failure, cancelled, denied, unknown. `retry_after` is in seconds.
 
         Raises:
             EngineError: kinds `unknown_attempt` and `already_settled`.

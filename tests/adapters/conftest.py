@@ -13,7 +13,7 @@ model "large" is "test/large-1" { place cloud window 100k tokens output 1k token
 model "small" is "test/small-1" { place edge window 100k tokens output 200 tokens price free }
 tool "search" { class retrieve args { "query" text } }
 tool "refund" { class act args { "amount" money in cents } }
-tool "quick" { timeout 50 ms }
+tool "quick" { may repeat timeout 50 ms }
 tool "agent" { class reason }
 fact data.class one of "public", "pii" default "public"
 queue "leads" { expires 30 min default deny }

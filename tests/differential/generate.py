@@ -21,7 +21,7 @@ LITERALS = {
     "text": ['"red"', '"green"', '"né"', '""'],
 }
 CHOICES = ["public", "internal", "pii"]
-KINDS = ["timeout", "rate_limited", "unavailable", "auth", "tool_failure", "unknown", "cancelled"]
+KINDS = ["timeout", "rate_limited", "unavailable", "auth", "tool_failure", "unknown", "cancelled", "denied", "billing"]
 RUN_FACTS = {"step.index": "count", "run.cost.held": "money"} | {
     f"run.{measure}.held": "tokens" for measure in ("tokens", "input_tokens", "output_tokens")
 }
@@ -160,7 +160,8 @@ class Maker:
         texts = [f'"{f.name[10:]}" {type_text(f)}{unit}{" optional" * f.optional}' for f, unit in args]
         self.made.tools[name] = [fact for fact, _ in args]
         self.made.classes[name] = kind or ""
-        items = [f"class {kind}" if kind else "", self._maybe(0.15, "once")]
+        again = self._one(["", "", "", "once", "may repeat", "may repeat"])
+        items = [f"class {kind}" if kind else "", again]
         items += [self._maybe(0.4, f"timeout {self._one(['500 ms', '3 s', '2 min'])}")]
         items += [f"args {{ {' '.join(texts)} }}" if texts else ""]
         self.add(f'tool "{name}" {{ {" ".join(items)} }}')

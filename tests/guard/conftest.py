@@ -11,7 +11,7 @@ model "large" is "test/large" { place cloud window 100k tokens output 1k tokens
 model "small" is "test/small" { place edge window 8k tokens output 500 tokens price free }
 tool "search" { class retrieve args { "query" text } }
 tool "refund" { class act once args { "amount" money in cents } }
-tool "quick" { timeout 50 ms }
+tool "quick" { may repeat timeout 50 ms }
 fact data.class one of "public", "pii" default "public"
 limit "per run" on run { cost <= $1 tokens <= 50k tokens tool_calls <= 30 model_calls <= 20
   at 80% tell agent "wrap up" } else stop "over_limit"

@@ -132,7 +132,7 @@ def test_the_bytes_of_a_small_policy():
             at["p"], at["f"], at["$"], at[""], b"\x00",  # no price of the snapshot, any store
             b"\x01", at["call.args.a"], b"\x03\x01\x01\x00",  # money, of an argument, optional
             b"\x00",  # models
-            b"\x01", at["t"], b"\x03\x01\x01\x80\x94\xeb\xdc\x03", b"\x01", at["a"], b"\x00\x02\x00",
+            b"\x01", at["t"], b"\x03\x01\x00\x01\x80\x94\xeb\xdc\x03", b"\x01", at["a"], b"\x00\x02\x00",
             b"\x01", at["s"], b"\x00\x01", at["Done."],
             b"\x00\x00",  # queues, zones
             b"\x01\x04\x02\x00\x08\x02\x00\x00\x04\x03\x80\xda\xc4\x09\x06",
@@ -142,7 +142,7 @@ def test_the_bytes_of_a_small_policy():
         ]
     )  # fmt: skip
     header = (
-        b"REIN\x01\x00\x01\x00slice003"
+        b"REIN\x01\x00\x01\x00slice004"
         + hashlib.sha256(payload).digest()
         + len(payload).to_bytes(4, "little")
     )

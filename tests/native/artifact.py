@@ -79,7 +79,7 @@ def several(items: Iterable[bytes]) -> bytes:
 
 def seal(payload: bytes) -> bytes:
     """Put the header before a payload."""
-    head = b"REIN" + struct.pack("<HH", 1, 1) + b"slice003" + hashlib.sha256(payload).digest()
+    head = b"REIN" + struct.pack("<HH", 1, 1) + b"slice004" + hashlib.sha256(payload).digest()
     return head + struct.pack("<I", len(payload)) + payload
 
 
@@ -161,7 +161,7 @@ class Writer:
             self.s(arg) + u(keys.index((f"call.args.{arg}", dimension))) + bytes([UNITS[unit]]) + several([])
             for arg, dimension, unit in sorted(args)
         )
-        return self.s(name) + b"\0\0\0" + written
+        return self.s(name) + b"\0\0\0\0" + written
 
     def op(self, op: tuple) -> bytes:
         code, *rest = op

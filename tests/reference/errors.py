@@ -16,7 +16,10 @@ from .state import Attempt, Call, Vote
 if TYPE_CHECKING:
     from .run import Run
 
-PASSING = ("timeout", "rate_limited", "unavailable")
+PASSING = ("timeout", "rate_limited", "unavailable", "unknown", "tool_failure")
+FALLS_BACK = ("timeout", "rate_limited", "unavailable", "quota_exhausted", "billing")
+UNCLEAR = ("timeout", "unavailable", "unknown")
+FINAL = ("cancelled", "denied")
 
 
 def decide(run: Run, tried: Attempt, error: dict[str, Any]) -> dict:
@@ -25,19 +28,20 @@ def decide(run: Run, tried: Attempt, error: dict[str, Any]) -> dict:
     call.state = "closed"
     model = tried.target if call.point == "model" else None
     extra = {"attempt_number": tried.number, "model": model}
-    if error["kind"] == "cancelled":
+    if error["kind"] in FINAL:
         return run.built_in(event, "not retried", "allow", call=call.number, **extra)
     if run.latch:
         return run.decide(event, "stop", **run.latch, latched=True, call=call.number, **extra)
     if run.is_over:
         return run.built_in(event, "run ended", call=call.number, **extra)
     matching = [each for each in run.of["retry"] if selected(run, each.selector, tried)]
+    matching = [each for each in matching if each.when is not None or error["kind"] in PASSING]
     votes = [each for each in [vote_of(run, retry, tried, error) for retry in matching] if each is not None]
     longest = max((each.wait for each in votes if each.outcome == "wait"), default=0)
     deciding = [each for each in votes if each.outcome != "wait" or each.wait == longest]
     winner = min(deciding, key=Vote.rank, default=None)
     given_up = winner and winner.outcome == "fail" and not winner.undecided
-    gives_way = given_up or (error["kind"] in PASSING and not matching)
+    gives_way = given_up or (error["kind"] in FALLS_BACK and not matching)
     if model and gives_way and goes_on(run, tried, [each.statement for each in votes]):
         call.failed.add(model)
         winner = Vote(run.of["route"][0], "wait", wait=0)
@@ -69,11 +73,21 @@ def vote_of(run: Run, retry: tree.Retry, tried: Attempt, error: dict[str, Any]) 
     values = explained(run, retry.when, ask)
     asked = host("duration", error["retry_after"])[1]
     delay = max(backoff(run, retry, call, tried.number), asked if isinstance(asked, int) else 0)
-    once = call.point == "tool" and run.tools[tried.target].once
     in_time = is_within(run, retry, call, delay) and run.fits_time(delay)
-    if held and not once and tried.number < retry.attempts and in_time:
+    if held and may_run_again(run, tried, error) and tried.number < retry.attempts and in_time:
         return Vote(retry, "wait", wait=delay, values=values)
     return vote(run, retry, retry.otherwise, call, held is None, values)
+
+
+def may_run_again(run: Run, tried: Attempt, error: dict[str, Any]) -> bool:
+    """Whether a tool may run once more: what nobody knows to have run or not is repeated by leave only."""
+    if tried.call.point == "model":
+        return True
+    tool = run.tools[tried.target]
+    if tool.once or tool.may_repeat:
+        return tool.may_repeat
+    known = error["kind"] not in UNCLEAR or error["usage"] in ("exact", "unsent")
+    return known or tool.tool_class in ("retrieve", "reason")
 
 
 def is_within(run: Run, retry: tree.Retry, call: Call, delay: int) -> bool:

@@ -116,6 +116,7 @@ class Run:
         tried = self.attempt(attempt, unsettled=True)
         ends.close(self, tried, normal(tried, reported), kind)
         details = {"kind": kind, "status": status, "retry_after": retry_after, "billed": billed}
+        details["usage"] = usage
         return errors.decide(self, tried, details)
 
     def adjust(self, now, wall, attempt, **tokens) -> dict:

@@ -19,7 +19,7 @@ TIMES = ["active_time", "wall_time"]
 DIMENSIONS = AMOUNTS + COUNTS + TIMES
 ERROR_KINDS = (
     "timeout rate_limited unavailable quota_exhausted billing auth invalid_request content_policy"
-    " context_too_long tool_failure cancelled unknown"
+    " context_too_long tool_failure cancelled denied unknown"
 ).split()
 
 

@@ -170,10 +170,13 @@ pub(crate) fn tools(
     reader.ascending(|reader| {
         let (key, name) = reader.keyed_text(strings)?;
         let class = reader.choice(&ToolClass::ALL)?;
-        let once = reader.flag()?;
+        let (once, may_repeat) = (reader.flag()?, reader.flag()?);
+        if once && may_repeat {
+            return Err(reader.malformed("a tool may run once, and may repeat"));
+        }
         let timeout_ns = reader.option(Reader::quantity)?;
         let args = reader.ascending(|reader| arg(reader, strings, facts))?;
-        Ok((key, Tool { name, class, once, timeout_ns, args: args.into_boxed_slice() }))
+        Ok((key, Tool { name, class, once, may_repeat, timeout_ns, args: args.into_boxed_slice() }))
     })
 }
 

@@ -177,10 +177,19 @@ pub struct Tool {
     pub class: ToolClass,
     /// It must never run twice for one call.
     pub once: bool,
+    /// It may run twice for one call, and answer differently each time.
+    pub may_repeat: bool,
     /// How long it may take.
     pub timeout_ns: Option<u64>,
     /// The arguments that conditions read, ascending by name.
     pub args: Box<[Arg]>,
+}
+
+impl Tool {
+    /// Whether it may be run again though nobody knows whether it has run.
+    pub(crate) const fn may_run_twice(&self) -> bool {
+        !self.once && (self.may_repeat || matches!(self.class, ToolClass::Retrieve | ToolClass::Reason))
+    }
 }
 
 /// A declared failure state.

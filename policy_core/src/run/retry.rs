@@ -57,7 +57,7 @@ impl Run {
         if let Subject::Model(model) = subject {
             decision.model = Some(model);
         }
-        if failure.kind == ErrorKind::Cancelled {
+        if failure.kind.is_final() {
             self.pass_on(call, &mut decision);
         } else if self.is_over(&mut decision) {
             self.calls.remove(&call);
@@ -91,7 +91,7 @@ impl Run {
         if let Subject::Tool(tool, _) = subject {
             question.tool = Some(&program.tables.tools.at(tool).name);
         }
-        let advised = question.advise_retry(subject, number);
+        let advised = question.advise_retry(subject, number, failure);
         let model = self.fallback_from(call, subject, &advised, failure.kind);
         match (model, advised.finding) {
             (Some(model), finding) => self.fall_back(program, id, model, finding, decision),
@@ -149,16 +149,21 @@ impl Run {
 }
 
 impl Question<'_> {
-    fn advise_retry(&self, subject: Subject, number: u64) -> Advised {
+    fn advise_retry(&self, subject: Subject, number: u64, failure: &Failure<'_>) -> Advised {
         let all = &self.program.index.retries;
-        let (mut retries, once, key): (Vec<u32>, _, _) = match subject {
-            Subject::Model(model) => (all.of_model(model).collect(), false, model),
+        let (mut retries, may_repeat, key): (Vec<u32>, _, _) = match subject {
+            Subject::Model(model) => (all.of_model(model).collect(), true, model),
             Subject::Tool(tool, class) => {
-                let once = self.program.tables.tools.at(tool).once;
-                (all.of_tool(tool, class).collect(), once, tool)
+                let declared = self.program.tables.tools.at(tool);
+                let is_known = !failure.kind.is_unclear() || failure.is_accounted_for();
+                let may_repeat = declared.may_run_twice() || (is_known && !declared.once);
+                (all.of_tool(tool, class).collect(), may_repeat, tool)
             }
             Subject::Person => return Advised::default(),
         };
+        // Without a condition a retry is about what may pass, and for other errors as if it were not there.
+        let tables = &self.program.tables;
+        retries.retain(|retry| tables.retries.at(*retry).when.is_some() || failure.kind.is_passing());
         // Of equal waits the first statement's decides.
         retries.sort_unstable();
         let made = self.call.tries.made(key);
@@ -176,7 +181,7 @@ impl Question<'_> {
             advised.may_fall_back &= self.is_within(retry, 0);
             let delay = self.delay(retry, made);
             let is_in_time = self.is_within(retry, delay) && self.run.fits_time(delay);
-            if truth == Truth::True && !once && made < retry.attempts && is_in_time {
+            if truth == Truth::True && may_repeat && made < retry.attempts && is_in_time {
                 votes.push(vote_of(retry.statement, Outcome::Wait));
                 if advised.wait.is_none_or(|(longest, _)| delay > longest) {
                     advised.wait = Some((delay, retry.statement));

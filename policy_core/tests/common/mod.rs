@@ -240,13 +240,14 @@ pub struct ToolSpec {
     pub name: Name,
     pub class: u8,
     pub once: bool,
+    pub may_repeat: bool,
     pub timeout: Option<u64>,
     /// Argument, fact, money unit.
     pub args: Vec<(Name, Name, u8)>,
 }
 
 pub fn tool(name: Name, class: u8) -> ToolSpec {
-    ToolSpec { name, class, once: false, timeout: None, args: vec![] }
+    ToolSpec { name, class, once: false, may_repeat: true, timeout: None, args: vec![] }
 }
 
 /// Seconds since the epoch, and seconds east of UTC from then on.

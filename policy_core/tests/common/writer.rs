@@ -121,6 +121,7 @@ impl<'a> Plan<'a> {
             w.text(name);
             w.byte(tool.class);
             w.byte(u8::from(tool.once));
+            w.byte(u8::from(tool.may_repeat));
             w.option(tool.timeout, Writer::number);
             w.list(&tool.args, |w, (arg, fact, unit)| {
                 w.text(arg);
@@ -350,7 +351,7 @@ pub fn payload(policy: &Policy) -> Vec<u8> {
 
 /// A payload with a header that fits it.
 pub fn seal(payload: &[u8]) -> Vec<u8> {
-    let mut bytes = b"REIN\x01\x00\x01\x00slice003".to_vec();
+    let mut bytes = b"REIN\x01\x00\x01\x00slice004".to_vec();
     bytes.extend_from_slice(&Sha256::digest(payload));
     bytes.extend_from_slice(&(payload.len() as u32).to_le_bytes());
     bytes.extend_from_slice(payload);

@@ -18,7 +18,7 @@ Where = Literal["any", "model", "tool", "error"]
 
 ERROR_KINDS = (
     "timeout", "rate_limited", "unavailable", "quota_exhausted", "billing", "auth", "invalid_request",
-    "content_policy", "context_too_long", "tool_failure", "cancelled", "unknown",
+    "content_policy", "context_too_long", "tool_failure", "cancelled", "denied", "unknown",
 )  # fmt: skip
 RESERVED = frozenset("run session user team org call step error result now".split())
 """First words of facts that only the engine sets."""

@@ -112,6 +112,7 @@ impl Program {
             dict.set_item("name", &*tool.name)?;
             dict.set_item("tool_class", tool.class.name())?;
             dict.set_item("once", tool.once)?;
+            dict.set_item("may_repeat", tool.may_repeat)?;
             dict.set_item("timeout_ns", tool.timeout_ns)?;
             dict.set_item("args", args)
         })

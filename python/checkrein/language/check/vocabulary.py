@@ -25,6 +25,7 @@ from checkrein.language.tree import (
     Queue,
     Repeat,
     Test,
+    Tool,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def check_vocabulary(names: Names, report: Report) -> None:
         match statement:
             case Model():
                 _model(statement, currency, report)
+            case Tool():
+                _tool(statement, report)
             case Queue():
                 _queue(statement, names, report)
             case Fact() | Define():
@@ -91,6 +94,16 @@ def _model(model: Model, currency: str, report: Report) -> None:
 def _listed(words: list[str]) -> str:
     quoted = [f"`{w}`" for w in words]
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
+def _tool(tool: Tool, report: Report) -> None:
+    if tool.once and tool.may_repeat:
+        report.add(
+            "R0319",
+            tool.name.span,
+            f"tool {quote(tool.name.text)} is `once` and `may repeat`",
+            help="keep `once` if a second run does harm, `may repeat` if it does none",
+        )
 
 
 def _queue(queue: Queue, names: Names, report: Report) -> None:

@@ -23,7 +23,7 @@ __all__ = ["emit"]
 
 MAGIC = b"REIN"
 FORMAT = 1
-SCHEMA = b"slice003"
+SCHEMA = b"slice004"
 
 
 def emit(tables: Tables) -> bytes:

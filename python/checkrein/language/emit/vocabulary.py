@@ -59,6 +59,7 @@ class Vocabulary(Sheet):
         w.text(name)
         w.byte(CLASSES.index(tool.tool_class))
         w.byte(int(tool.once))
+        w.byte(int(tool.may_repeat))
         w.maybe(tool.timeout, w.number)
         read = []
         for arg in sorted(tool.args, key=lambda a: a.name.text.encode()):

@@ -131,6 +131,11 @@ def once(_b: Builder, span: Span, _parts: list[Any]) -> Item:
     return Item("once", True, span)
 
 
+@builds("may_repeat")
+def may_repeat(_b: Builder, span: Span, _parts: list[Any]) -> Item:
+    return Item("may repeat", True, span)
+
+
 @builds("timeout")
 def timeout(b: Builder, span: Span, parts: list[Any]) -> Any:
     return b.setting(span, "timeout", parts[0], "duration")
@@ -159,6 +164,7 @@ def tool(b: Builder, span: Span, parts: list[Any]) -> Tool:
         span,
         items.get("class"),
         items.get("once", False),
+        items.get("may repeat", False),
         items.get("timeout"),
         items.get("args", ()),
     )

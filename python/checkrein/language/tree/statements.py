@@ -55,6 +55,7 @@ class Tool:
     span: Span
     tool_class: str | None
     once: bool
+    may_repeat: bool
     timeout: int | None
     args: tuple[Arg, ...]
 
