@@ -21,7 +21,17 @@ LITERALS = {
     "text": ['"red"', '"green"', '"né"', '""'],
 }
 CHOICES = ["public", "internal", "pii"]
-KINDS = ["timeout", "rate_limited", "unavailable", "auth", "tool_failure", "unknown", "cancelled", "denied", "billing"]
+KINDS = [
+    "timeout",
+    "rate_limited",
+    "unavailable",
+    "auth",
+    "tool_failure",
+    "unknown",
+    "cancelled",
+    "denied",
+    "billing",
+]
 RUN_FACTS = {"step.index": "count", "run.cost.held": "money"} | {
     f"run.{measure}.held": "tokens" for measure in ("tokens", "input_tokens", "output_tokens")
 }
