@@ -21,6 +21,18 @@ pub fn xxh3_64(data: &[u8], seed: u64) -> u64 {
     xxh3_64_with_seed(data, seed)
 }
 
+/// The SHA-256 of some parts, one after the other.
+pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    parts.iter().for_each(|part| hasher.update(part));
+    hasher.finalize().into()
+}
+
+/// Bytes as people compare them.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// What an approval is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Binding {
@@ -32,11 +44,7 @@ pub(crate) enum Binding {
 
 impl Binding {
     pub(crate) fn of_tool(tool: &str, canonical_args: &[u8]) -> Self {
-        let mut hasher = Sha256::new();
-        hasher.update(tool.as_bytes());
-        hasher.update([0]);
-        hasher.update(canonical_args);
-        Self::Args(hasher.finalize().into())
+        Self::Args(sha256(&[tool.as_bytes(), &[0], canonical_args]))
     }
 
     pub(crate) fn write(&self, writer: &mut Writer) {

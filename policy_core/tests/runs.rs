@@ -44,21 +44,21 @@ impl Store {
     }
 
     fn park(&mut self, id: &str, meaning: [u8; 32], life: Life, luggage: &Luggage) -> Parked {
-        let keys = run_keys(id).unwrap_or_default();
-        self.transact(keys, |now, rows| park(id, meaning, life, luggage, now, rows))
+        let keys = run_keys(id, &[]).unwrap_or_default();
+        self.transact(keys, |now, rows| park((id, life), meaning, luggage, &[], now, rows))
     }
 
     fn claim(&mut self, id: &str, meaning: [u8; 32], holder: u128) -> Claimed {
-        let keys = run_keys(id).unwrap_or_default();
+        let keys = run_keys(id, &[]).unwrap_or_default();
         self.transact(keys, |now, rows| claim(id, meaning, holder, now, rows))
     }
 
     fn finish(&mut self, id: &str, life: Life) {
-        self.transact(run_keys(id).unwrap(), |now, rows| finish(id, life, now, rows)).unwrap();
+        self.transact(run_keys(id, &[]).unwrap(), |now, rows| finish(id, life, now, rows)).unwrap();
     }
 
     fn give_back(&mut self, id: &str, holder: u128) {
-        self.transact(run_keys(id).unwrap(), |now, rows| give_back(id, holder, now, rows)).unwrap();
+        self.transact(run_keys(id, &[]).unwrap(), |now, rows| give_back(id, holder, now, rows)).unwrap();
     }
 
     fn drop_run(&mut self, order: &str, id: &str) -> Operated {
@@ -95,12 +95,12 @@ fn a_run_waits_goes_on_once_and_ends() {
     assert_eq!(store.whereabouts("r"), Some((Whereabouts::Waiting, 0, 1_000)));
     store.now = 2_000;
     let life = Life { origin: 1, holder: 5, number: 1 };
-    assert_eq!(store.claim("r", MEANING, 5), Claimed::Yours(life, luggage("a"), 1_000));
+    assert_eq!(store.claim("r", MEANING, 5), Claimed::Yours(life, luggage("a"), 1_000, vec![]));
     assert_eq!(store.whereabouts("r"), Some((Whereabouts::Resumed, 1, 2_000)));
     assert_eq!(store.claim("r", MEANING, 6), Claimed::Others(2_000));
     assert_eq!(store.park("r", MEANING, life, &luggage("b")), Parked::Done);
     let life = Life { origin: 1, holder: 6, number: 2 };
-    assert_eq!(store.claim("r", MEANING, 6), Claimed::Yours(life, luggage("b"), 0));
+    assert_eq!(store.claim("r", MEANING, 6), Claimed::Yours(life, luggage("b"), 0, vec![]));
     store.finish("r", life);
     assert_eq!(store.whereabouts("r"), Some((Whereabouts::Ended, 2, 2_000)));
     assert_eq!(store.claim("r", MEANING, 7), Claimed::Ended(2_000));
@@ -121,8 +121,8 @@ fn what_is_said_twice_is_answered_as_before() {
     let rows = store.rows.clone();
     store.now = 3_000;
     // Again the same, but for the time that has gone by.
-    let Claimed::Yours(life, luggage_of, 1_000) = answer else { panic!("{answer:?}") };
-    assert_eq!(store.claim("r", MEANING, 5), Claimed::Yours(life, luggage_of, 2_000));
+    let Claimed::Yours(life, luggage_of, 1_000, _) = answer else { panic!("{answer:?}") };
+    assert_eq!(store.claim("r", MEANING, 5), Claimed::Yours(life, luggage_of, 2_000, vec![]));
     assert_eq!(store.park("r", MEANING, first(1), &luggage("a")), Parked::Done, "it went on since");
     assert_eq!(store.rows, rows);
     store.finish("r", life);
@@ -166,7 +166,7 @@ fn the_time_that_a_run_waits_is_the_stores_and_never_goes_back() {
         store.now = parked * minute;
         assert_eq!(store.park("r", MEANING, life, &luggage("a")), Parked::Done);
         store.now = claimed * minute;
-        let Claimed::Yours(next, _, later) = store.claim("r", MEANING, holder) else { panic!("it waits") };
+        let Claimed::Yours(next, _, later, _) = store.claim("r", MEANING, holder) else { panic!("it waits") };
         (life, waited) = (next, [waited, vec![later / minute]].concat());
     }
     assert_eq!(waited, [2, 0, 1]);
@@ -181,7 +181,7 @@ fn a_late_claim_does_not_take_what_its_holder_gave_back() {
     assert_eq!(store.claim("r", MEANING, 5), Claimed::Others(1_000));
     assert_eq!(
         store.claim("r", MEANING, 1),
-        Claimed::Yours(Life { origin: 1, holder: 1, number: 2 }, luggage("b"), 0)
+        Claimed::Yours(Life { origin: 1, holder: 1, number: 2 }, luggage("b"), 0, vec![])
     );
 }
 
@@ -248,7 +248,7 @@ proptest! {
         let answer = store.claim("r", MEANING, holder);
         if holder != origin {
             let life = Life { origin, holder, number: 1 };
-            prop_assert_eq!(answer, Claimed::Yours(life, luggage, 0));
+            prop_assert_eq!(answer, Claimed::Yours(life, luggage, 0, vec![]));
         }
         let mut bad = good.clone();
         bad[place.index(good.len())] ^= 1 << bit;
@@ -314,7 +314,7 @@ impl World {
             Said::Finish(life) => self.store.finish("r", *life),
             Said::Drop => drop(self.store.drop_run("d", "r")),
             Said::Claim(holder) => {
-                if let Claimed::Yours(life, taken, _) = self.store.claim("r", MEANING, *holder) {
+                if let Claimed::Yours(life, taken, ..) = self.store.claim("r", MEANING, *holder) {
                     assert_eq!(life.holder, *holder);
                     assert_eq!(taken, luggage(&format!("after {}", life.number - 1)), "what was parked last");
                     return Some(life);
@@ -422,7 +422,7 @@ fn what_is_given_back_waits_as_before() {
     let life = Life { origin: 1, holder: 6, number: 2 };
     assert_eq!(
         store.claim("r", MEANING, 6),
-        Claimed::Yours(life, luggage("a"), 2_000),
+        Claimed::Yours(life, luggage("a"), 2_000, vec![]),
         "since it was suspended"
     );
     store.give_back("r", 5);

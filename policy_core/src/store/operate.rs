@@ -1,8 +1,9 @@
-//! What operators do to a ledger: correct an account, pin its bound, write off what the dead hold, declare
-//! that the store lost something. Each act leaves a row that says who did what and why.
+//! What people do to a ledger: correct an account, pin its bound, write off what the dead hold, declare that
+//! the store lost something, answer what a run asks. Each act leaves a row that says who did what and why.
 
 use super::account::Account;
 use super::apply::QUARANTINE;
+use super::approvals::{Approval, Given, Word};
 use super::code::{Reader, Writer};
 use super::flaw::{Bug, Flaw};
 use super::message::AccountKey;
@@ -10,6 +11,7 @@ use super::prune::LEAST;
 use super::records::{Meta, Record};
 use super::rows::{RowKey, Rows};
 use super::runs::{RunRow, Whereabouts};
+use crate::fingerprint::{hex, sha256};
 use crate::value::MAX_QUANTITY;
 
 /// A node that was not heard of for so long may be gone.
@@ -56,6 +58,15 @@ pub enum Operation {
         /// The run; it must wait or have been resumed, or its row be damaged.
         run: String,
     },
+    /// Answers what a run asks a person. One answer stands.
+    Answer {
+        /// The run that asks; it must wait or have been resumed.
+        run: String,
+        /// The request's number there.
+        request: u64,
+        /// What is said. In the audit, of a text only its SHA-256.
+        word: Word,
+    },
 }
 
 /// An act with its grounds. The same id again changes nothing.
@@ -69,6 +80,17 @@ pub struct Order {
     pub why: String,
     /// What is done.
     pub operation: Operation,
+}
+
+impl Order {
+    /// What the audit keeps of it: a text is kept only as long as its run asks.
+    fn audited(&self) -> Self {
+        let mut order = self.clone();
+        if let Operation::Answer { word: Word::Text(text), .. } = &mut order.operation {
+            *text = hex(&sha256(&[text.as_bytes()]));
+        }
+        order
+    }
 }
 
 /// What became of an order.
@@ -86,6 +108,14 @@ pub enum Operated {
     NoAccount,
     /// No such run is suspended, and none that was resumed goes on.
     NoRun,
+    /// No run asks this, or not any more.
+    NoRequest,
+    /// Somebody has answered it before; that stands, and nothing has changed.
+    Answered(Given),
+    /// It could be answered until then.
+    Expired(u64),
+    /// A question takes a text, anything else a yes or no; nothing has changed.
+    OtherKind,
     /// The account's latest window has ended, and what it left to later ones would be the same; nothing has
     /// changed.
     Ended,
@@ -93,7 +123,8 @@ pub enum Operated {
     Malformed(&'static str),
 }
 
-/// The rows that [`operate`] reads and writes.
+/// The rows that [`operate`] reads and writes; to drop a run, those of its requests too
+/// ([`super::requests_of`]).
 #[must_use]
 pub fn operation_keys(order: &Order) -> Vec<RowKey> {
     let mut keys = vec![RowKey::meta(), RowKey::audit(&order.id)];
@@ -103,8 +134,11 @@ pub fn operation_keys(order: &Order) -> Vec<RowKey> {
     {
         keys.push(RowKey::account(account));
     }
-    if let Operation::DropRun { run } = &order.operation {
+    if let Operation::DropRun { run } | Operation::Answer { run, .. } = &order.operation {
         keys.extend(RowKey::run(run));
+    }
+    if let Operation::Answer { run, request, .. } = &order.operation {
+        keys.extend(RowKey::approval(run, *request));
     }
     keys
 }
@@ -127,7 +161,7 @@ fn attempt(order: &Order, now: u64, rows: &mut Rows, bug: Bug) -> Result<Operate
     };
     let key = RowKey::audit(&order.id);
     if let Some(before) = Audit::load(&key, rows)? {
-        return Ok(if before.order == *order { Operated::Before } else { Operated::Taken });
+        return Ok(if before.order == order.audited() { Operated::Before } else { Operated::Taken });
     }
     let now = now.max(meta.now);
     meta.tick(now, bug);
@@ -171,14 +205,21 @@ fn attempt(order: &Order, now: u64, rows: &mut Rows, bug: Bug) -> Result<Operate
         Operation::DropRun { run } => {
             let Some(key) = RowKey::run(run) else { return Ok(Operated::NoRun) };
             match RunRow::load(&key, rows) {
-                Ok(Some(row)) if row.whereabouts != Whereabouts::Ended => row.end(key, now, rows),
-                Err(_) => RunRow::unreadable().end(key, now, rows),
+                Ok(Some(row)) if row.whereabouts != Whereabouts::Ended => row.end(run, now, rows),
+                Err(_) => RunRow::unreadable().end(run, now, rows),
                 Ok(_) => return Ok(Operated::NoRun),
+            }
+        }
+        Operation::Answer { run, request, word } => {
+            let (word, who, why) = (word.clone(), order.who.clone(), order.why.clone());
+            let refused = Approval::answer((run, *request), Given { word, who, why, at: now }, rows)?;
+            if let Some(refused) = refused {
+                return Ok(refused);
             }
         }
     }
     meta.save(RowKey::meta(), rows);
-    Audit { at: now, order: order.clone() }.save(key, rows);
+    Audit { at: now, order: order.audited() }.save(key, rows);
     Ok(Operated::Done)
 }
 
@@ -191,8 +232,10 @@ fn check(order: &Order) -> Result<(), &'static str> {
         Operation::WriteOff { .. }
         | Operation::Restarted
         | Operation::DropRun { .. }
+        | Operation::Answer { .. }
         | Operation::Prune { .. } => 0,
     };
+    let is_answer = |text: &str| text.len() <= Word::LONGEST && !text.trim().is_empty();
     if order.id.is_empty() || order.id.len() > LONGEST_ORDER || !order.id.chars().all(plain) {
         Err("an order's id is 1 to 64 of a-z, A-Z, 0-9, `-`, `_` and `.`")
     } else if !(text(&order.who) && text(&order.why)) {
@@ -201,6 +244,9 @@ fn check(order: &Order) -> Result<(), &'static str> {
         Err("an order says why; the reason is empty")
     } else if amount > MAX_QUANTITY {
         Err("an amount is at most 9007199254740991")
+    } else if matches!(&order.operation, Operation::Answer { word: Word::Text(text), .. } if !is_answer(text))
+    {
+        Err("an answer is 1 to 16384 bytes long, and not only spaces")
     } else {
         Ok(())
     }
@@ -245,6 +291,12 @@ impl Record for Audit {
                 writer.number(5);
                 writer.number(*before);
             }
+            Operation::Answer { run, request, word } => {
+                writer.number(6);
+                writer.text(run);
+                writer.number(*request);
+                word.write(writer);
+            }
         }
     }
 
@@ -265,6 +317,11 @@ impl Record for Audit {
             }
             4 => Operation::DropRun { run: reader.text()?.into() },
             5 => Operation::Prune { before: reader.number()? },
+            6 => Operation::Answer {
+                run: reader.text()?.into(),
+                request: reader.number()?,
+                word: Word::read(reader)?,
+            },
             _ => return None,
         };
         Some(Self { at, order: Order { id, who, why, operation } })

@@ -21,6 +21,8 @@ impl RowKey {
     pub const AUDITS: &'static str = "audit/";
     /// What the names of all rows of suspended runs begin with.
     pub const RUNS: &'static str = "run/";
+    /// What the names of all rows of requests to people begin with.
+    pub const APPROVALS: &'static str = "approval/";
     /// As many bytes as the id of a run may have here.
     const LONGEST_RUN: usize = 512;
 
@@ -65,6 +67,14 @@ impl RowKey {
     pub fn run(id: &str) -> Option<Self> {
         let is_id = !id.is_empty() && id.len() <= Self::LONGEST_RUN && !id.chars().any(char::is_control);
         is_id.then(|| Self(format!("{}{id}", Self::RUNS).into()))
+    }
+
+    /// The row of a request to a person, by the run that asks and its number there. `None`: no run has such
+    /// an id.
+    #[must_use]
+    pub fn approval(run: &str, request: u64) -> Option<Self> {
+        Self::run(run)?;
+        Some(Self(format!("{}{run}/{request}", Self::APPROVALS).into()))
     }
 
     /// The name as stored.

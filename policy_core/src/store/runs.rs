@@ -1,6 +1,7 @@
 //! Runs that were suspended: which of them wait in the store, and which somebody goes on with. A row tells
 //! who wrote it last, so that a repeated request gets its first answer and exactly one claim is granted.
 
+use super::approvals::{Answered, Approval, Ask, forget};
 use super::code::{Reader, Writer};
 use super::flaw::Bug;
 use super::records::{DAMAGED, Meta, Record};
@@ -20,8 +21,11 @@ impl Luggage {
     /// As many bytes as one may have.
     pub const LONGEST: usize = 16 << 20;
 
-    fn is_small(&self) -> bool {
-        self.state.len().saturating_add(self.host.len()) <= Self::LONGEST
+    /// Whether it may be kept, with what people see of its requests.
+    fn is_small(&self, asks: &[Ask]) -> bool {
+        let sizes =
+            [self.state.len(), self.host.len()].into_iter().chain(asks.iter().map(|it| it.shown.len()));
+        sizes.fold(0_usize, usize::saturating_add) <= Self::LONGEST
     }
 }
 
@@ -55,8 +59,9 @@ pub enum Parked {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claimed {
     /// It is the asker's, and nobody else's. So many nanoseconds have passed since it was suspended, by the
-    /// store's clock: those of two machines may differ, and a run may go to and fro between them.
-    Yours(Life, Luggage, u64),
+    /// store's clock: those of two machines may differ, and a run may go to and fro between them. With it go
+    /// the answers that people gave to its requests.
+    Yours(Life, Luggage, u64, Vec<Answered>),
     /// Somebody has it since then.
     Others(u64),
     /// It has ended then.
@@ -94,12 +99,24 @@ pub(super) struct RunRow {
     pub(super) whereabouts: Whereabouts,
     /// A claim that is repeated gets it again. Empty at the end.
     pub(super) luggage: Luggage,
+    /// Those of its requests to people that have rows.
+    pub(super) requests: Vec<u64>,
 }
 
-/// The rows that requests about a run read and write. `None`: no run has such an id.
+/// The rows that messages about a run and these of its requests read and write. `None`: no run has such an
+/// id.
 #[must_use]
-pub fn run_keys(id: &str) -> Option<Vec<RowKey>> {
-    Some(vec![RowKey::meta(), RowKey::run(id)?])
+pub fn run_keys(id: &str, requests: &[u64]) -> Option<Vec<RowKey>> {
+    let mut keys = vec![RowKey::meta(), RowKey::run(id)?];
+    keys.extend(requests.iter().filter_map(|request| RowKey::approval(id, *request)));
+    Some(keys)
+}
+
+/// The requests of a run that have rows, which messages about it read and write too.
+#[must_use]
+pub fn requests_of(id: &str, rows: &Rows) -> Vec<u64> {
+    let row = RowKey::run(id).and_then(|key| RunRow::load(&key, rows).ok().flatten());
+    row.map(|row| row.requests).unwrap_or_default()
 }
 
 /// The store's time, which never goes back; none if there is no ledger.
@@ -114,19 +131,35 @@ fn time(now: u64, rows: &mut Rows) -> Result<Option<u64>, &'static str> {
 
 const BAD_ID: &str = "the id of a run is 1 to 512 bytes long, without control characters";
 const TOO_LARGE: &str = "what the run takes along is larger than 16 MiB";
+const TOO_MANY: &str = "the run has more than 1000 open requests";
+/// As many open requests as a run may be suspended with.
+const MOST_ASKS: usize = 1_000;
 
-/// Suspends the run `id` of a program with this `meaning`: its `life` ends, and what it takes along waits.
-pub fn park(id: &str, meaning: [u8; 32], life: Life, luggage: &Luggage, now: u64, rows: &mut Rows) -> Parked {
+/// Suspends the run `id` of a program with this `meaning`: its `life` ends, what it takes along waits, and
+/// people see what it asks.
+pub fn park(
+    (id, life): (&str, Life),
+    meaning: [u8; 32],
+    luggage: &Luggage,
+    asks: &[Ask],
+    now: u64,
+    rows: &mut Rows,
+) -> Parked {
     let mut parked = || -> Result<Parked, &'static str> {
         let key = RowKey::run(id).ok_or(BAD_ID)?;
-        if !luggage.is_small() {
+        if !luggage.is_small(asks) {
             return Err(TOO_LARGE);
+        }
+        if asks.len() > MOST_ASKS {
+            return Err(TOO_MANY);
         }
         let Some(now) = time(now, rows)? else {
             return Ok(Parked::NoLedger);
         };
         let is_first = life.number == 0 && life.holder == life.origin;
-        match RunRow::load(&key, rows)? {
+        let known = RunRow::load(&key, rows)?;
+        let before = known.as_ref().map(|row| row.requests.clone()).unwrap_or_default();
+        match known {
             None if !is_first => return Ok(Parked::Over),
             None => {}
             Some(row) if row.life.origin != life.origin => return Ok(Parked::Taken),
@@ -140,9 +173,9 @@ pub fn park(id: &str, meaning: [u8; 32], life: Life, luggage: &Luggage, now: u64
                 _ => return Ok(Parked::Over),
             },
         }
-        let luggage = luggage.clone();
-        RunRow { meaning, life, at: now, left: now, whereabouts: Whereabouts::Waiting, luggage }
-            .save(key, rows);
+        let requests = Approval::park((id, life.origin), asks, &before, now, rows);
+        let (whereabouts, luggage) = (Whereabouts::Waiting, luggage.clone());
+        RunRow { meaning, life, at: now, left: now, whereabouts, luggage, requests }.save(key, rows);
         Ok(Parked::Done)
     };
     parked().unwrap_or_else(Parked::Malformed)
@@ -161,13 +194,14 @@ pub fn claim(id: &str, meaning: [u8; 32], holder: u128, now: u64, rows: &mut Row
         };
         let is_own = row.life.holder == holder;
         let waited = now.saturating_sub(row.left);
+        let answers = Approval::answers((id, row.life.origin), &row.requests, now, rows);
         match row.whereabouts {
             Whereabouts::Ended => return Ok(Claimed::Ended(row.at)),
             Whereabouts::Resumed if !is_own => return Ok(Claimed::Others(row.at)),
             // Late: this holder had it and has given it back.
             Whereabouts::Waiting if is_own => return Ok(Claimed::Others(row.at)),
             _ if row.meaning != meaning => return Ok(Claimed::OtherProgram(row.meaning)),
-            Whereabouts::Resumed => return Ok(Claimed::Yours(row.life, row.luggage, waited)),
+            Whereabouts::Resumed => return Ok(Claimed::Yours(row.life, row.luggage, waited, answers)),
             Whereabouts::Waiting => {}
         }
         row.life.number = row.life.number.checked_add(1).filter(|n| *n <= MAX_QUANTITY).ok_or(DAMAGED)?;
@@ -175,7 +209,7 @@ pub fn claim(id: &str, meaning: [u8; 32], holder: u128, now: u64, rows: &mut Row
         row.at = now;
         row.whereabouts = Whereabouts::Resumed;
         row.save(key, rows);
-        Ok(Claimed::Yours(row.life, row.luggage, waited))
+        Ok(Claimed::Yours(row.life, row.luggage, waited, answers))
     };
     claimed().unwrap_or_else(Claimed::Malformed)
 }
@@ -187,7 +221,7 @@ pub fn finish(id: &str, life: Life, now: u64, rows: &mut Rows) -> Result<(), &'s
         && row.life == life
         && row.whereabouts == Whereabouts::Resumed
     {
-        row.end(key, now, rows);
+        row.end(id, now, rows);
     }
     Ok(())
 }
@@ -207,16 +241,20 @@ pub fn give_back(id: &str, holder: u128, now: u64, rows: &mut Rows) -> Result<()
 
 impl RunRow {
     /// What stands for a row that cannot be read: nobody has such a life, so nobody brings it back.
-    pub(super) const fn unreadable() -> Self {
+    pub(super) fn unreadable() -> Self {
         let life = Life { origin: 0, holder: 0, number: 0 };
         let luggage = Luggage { state: Vec::new(), host: Vec::new() };
-        Self { meaning: [0; 32], life, at: 0, left: 0, whereabouts: Whereabouts::Resumed, luggage }
+        let whereabouts = Whereabouts::Resumed;
+        Self { meaning: [0; 32], life, at: 0, left: 0, whereabouts, luggage, requests: Vec::new() }
     }
 
-    /// Nobody goes on with it.
-    pub(super) fn end(self, key: RowKey, now: u64, rows: &mut Rows) {
+    /// Nobody goes on with the run `id`, whose row it is, and nobody is asked for it any more.
+    pub(super) fn end(self, id: &str, now: u64, rows: &mut Rows) {
+        let Some(key) = RowKey::run(id) else { return };
+        forget(id, &self.requests, rows);
         let luggage = Luggage { state: Vec::new(), host: Vec::new() };
-        Self { at: now, whereabouts: Whereabouts::Ended, luggage, ..self }.save(key, rows);
+        let whereabouts = Whereabouts::Ended;
+        Self { at: now, whereabouts, luggage, requests: Vec::new(), ..self }.save(key, rows);
     }
 }
 
@@ -230,25 +268,33 @@ impl Record for RunRow {
         writer.number(self.at);
         writer.number(self.left);
         writer.number(match self.whereabouts {
-            Whereabouts::Waiting => 0,
-            Whereabouts::Resumed => 1,
+            Whereabouts::Waiting => 3,
+            Whereabouts::Resumed => 4,
             Whereabouts::Ended => 2,
         });
         writer.bytes(&self.luggage.state);
         writer.bytes(&self.luggage.host);
+        if self.whereabouts != Whereabouts::Ended {
+            writer.list(&self.requests, |writer, request| writer.number(*request));
+        }
     }
 
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let meaning = reader.fixed()?;
         let (origin, holder) = (u128::from_le_bytes(reader.fixed()?), u128::from_le_bytes(reader.fixed()?));
         let (number, at, left) = (reader.number()?, reader.number()?, reader.number()?);
-        let whereabouts = match reader.number()? {
-            0 => Whereabouts::Waiting,
-            1 => Whereabouts::Resumed,
-            2 => Whereabouts::Ended,
+        // 0 and 1 are rows from before requests had any.
+        let (whereabouts, has_requests) = match reader.number()? {
+            0 => (Whereabouts::Waiting, false),
+            1 => (Whereabouts::Resumed, false),
+            2 => (Whereabouts::Ended, false),
+            3 => (Whereabouts::Waiting, true),
+            4 => (Whereabouts::Resumed, true),
             _ => return None,
         };
         let luggage = Luggage { state: reader.bytes()?.to_vec(), host: reader.bytes()?.to_vec() };
-        Some(Self { meaning, life: Life { origin, holder, number }, at, left, whereabouts, luggage })
+        let requests = if has_requests { reader.list(Reader::number)? } else { Vec::new() };
+        let life = Life { origin, holder, number };
+        Some(Self { meaning, life, at, left, whereabouts, luggage, requests })
     }
 }

@@ -1,6 +1,7 @@
 //! Rows as people read them: for the commands that show and export a ledger.
 
 use super::account::Account;
+use super::approvals::{Approval, Given};
 use super::message::{AccountKey, Kind};
 use super::operate::{Audit, Order};
 use super::records::{Lease, Meta, Node, Record};
@@ -69,6 +70,23 @@ pub enum Shown {
         /// Since when.
         since: u64,
     },
+    /// A request to a person.
+    Approval {
+        /// The run that asks.
+        run: String,
+        /// The request's number there.
+        request: u64,
+        /// It wants a text, not a yes.
+        is_question: bool,
+        /// Since when it is here.
+        asked: u64,
+        /// The last moment to answer it.
+        expires: u64,
+        /// What people see of it, as the host wrote it.
+        shown: Vec<u8>,
+        /// The answer, if there is one.
+        given: Option<Given>,
+    },
 }
 
 /// One window of an account.
@@ -126,6 +144,12 @@ pub fn describe_row(key: &RowKey, bytes: &[u8], now: u64) -> Option<Shown> {
         let RunRow { meaning, life, at, whereabouts, .. } = RunRow::decode(key, bytes)?;
         let (id, resumed) = (id.to_owned(), life.number);
         return Some(Shown::Run { id, meaning, resumed, whereabouts, since: at });
+    }
+    if let Some(name) = text.strip_prefix(RowKey::APPROVALS) {
+        let (run, request) = name.rsplit_once('/')?;
+        let Approval { is_question, asked, expires, shown, given, .. } = Approval::decode(key, bytes)?;
+        let (run, request) = (run.to_owned(), request.parse().ok()?);
+        return Some(Shown::Approval { run, request, is_question, asked, expires, shown, given });
     }
     text.strip_prefix(RowKey::AUDITS)?;
     let Audit { at, order } = Audit::decode(key, bytes)?;

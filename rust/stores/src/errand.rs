@@ -7,7 +7,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use policy_core::store::{Claimed, Life, Luggage, Parked};
+use policy_core::store::{Ask, Claimed, Life, Luggage, Parked};
 
 use crate::clock;
 use crate::error::{ErrorKind, StoreError};
@@ -78,11 +78,11 @@ impl Ledger {
         id: &str,
         meaning: [u8; 32],
         life: Life,
-        luggage: Luggage,
+        (luggage, asks): (Luggage, Vec<Ask>),
         timeout: Duration,
     ) -> Result<Parked, StoreError> {
         let id = id.to_owned();
-        self.have_done(timeout, move |store| store.park(&id, meaning, life, &luggage))
+        self.have_done(timeout, move |store| store.park(&id, meaning, life, &luggage, &asks))
     }
 
     /// Goes on with a suspended run, if nobody else does. After an error ask again with the same `holder`.

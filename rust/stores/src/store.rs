@@ -4,9 +4,9 @@
 use std::fmt;
 
 use policy_core::store::{
-    Claimed, Life, Luggage, Operated, Operation, Order, PRUNED, Parked, Reply, Request, RowKey, Rows, Shown,
-    apply, claim, create, describe_row, finish, give_back, keys, operate, operation_keys, park, prune,
-    prune_keys, run_keys,
+    Ask, Claimed, Life, Luggage, Operated, Operation, Order, PRUNED, Parked, Reply, Request, RowKey, Rows,
+    Shown, apply, claim, create, describe_row, finish, give_back, keys, operate, operation_keys, park, prune,
+    prune_keys, requests_of, run_keys,
 };
 
 use crate::clock;
@@ -69,46 +69,94 @@ pub trait Store: Send + fmt::Debug {
     /// Does what an operator orders.
     fn operate(&mut self, order: &Order) -> Result<Operated, StoreError> {
         let mut operated = Operated::NoLedger;
-        self.transact(operation_keys(order), &mut |now, rows| operated = operate(order, now, rows))?;
+        let mut act = |now, rows: &mut Rows| operated = operate(order, now, rows);
+        let keys = operation_keys(order);
+        if let Operation::DropRun { run } = &order.operation {
+            self.transact_run(run, &[], keys, &mut act)?;
+        } else {
+            self.transact(keys, &mut act)?;
+        }
         Ok(operated)
     }
 
-    /// Suspends a run: what it takes along waits here until somebody claims it.
+    /// Changes the rows of a run and of its requests, these among them. Which others it has is told by the
+    /// run's row, so whoever is too late to know of one looks again.
+    fn transact_run(
+        &mut self,
+        id: &str,
+        requests: &[u64],
+        more: Vec<RowKey>,
+        change: Change<'_>,
+    ) -> Result<(), StoreError> {
+        let mut known = requests.to_vec();
+        loop {
+            let mut keys = run_keys(id, &known).unwrap_or_default();
+            keys.extend(more.iter().cloned());
+            keys.sort_unstable();
+            keys.dedup();
+            let mut missing = Vec::new();
+            self.transact(keys, &mut |now, rows| {
+                missing = requests_of(id, rows);
+                missing.retain(|request| !known.contains(request));
+                if missing.is_empty() {
+                    change(now, rows);
+                }
+            })?;
+            if missing.is_empty() {
+                return Ok(());
+            }
+            known.append(&mut missing);
+        }
+    }
+
+    /// Suspends a run: what it takes along waits here until somebody claims it, and people see what it asks.
     fn park(
         &mut self,
         id: &str,
         meaning: [u8; 32],
         life: Life,
         luggage: &Luggage,
+        asks: &[Ask],
     ) -> Result<Parked, StoreError> {
         let mut parked = Parked::NoLedger;
-        let keys = run_keys(id).unwrap_or_default();
-        self.transact(keys, &mut |now, rows| parked = park(id, meaning, life, luggage, now, rows))?;
+        let requests: Vec<u64> = asks.iter().map(|ask| ask.request).collect();
+        let mut act = |now, rows: &mut Rows| parked = park((id, life), meaning, luggage, asks, now, rows);
+        self.transact_run(id, &requests, Vec::new(), &mut act)?;
         Ok(parked)
     }
 
     /// Goes on with a suspended run, if nobody else does.
     fn claim(&mut self, id: &str, meaning: [u8; 32], holder: u128) -> Result<Claimed, StoreError> {
         let mut claimed = Claimed::NoLedger;
-        let keys = run_keys(id).unwrap_or_default();
-        self.transact(keys, &mut |now, rows| claimed = claim(id, meaning, holder, now, rows))?;
+        let mut act = |now, rows: &mut Rows| claimed = claim(id, meaning, holder, now, rows);
+        self.transact_run(id, &[], Vec::new(), &mut act)?;
         Ok(claimed)
     }
 
     /// A resumed run has ended.
     fn finish(&mut self, id: &str, life: Life) -> Result<(), StoreError> {
         let mut finished = Ok(());
-        let keys = run_keys(id).unwrap_or_default();
-        self.transact(keys, &mut |now, rows| finished = finish(id, life, now, rows))?;
+        let mut act = |now, rows: &mut Rows| finished = finish(id, life, now, rows);
+        self.transact_run(id, &[], Vec::new(), &mut act)?;
         finished.map_err(|what| StoreError::new(ErrorKind::Damaged, format!("{}: {what}", self.place())))
     }
 
     /// Who claimed a run has done nothing with it, and does not go on.
     fn give_back(&mut self, id: &str, holder: u128) -> Result<(), StoreError> {
         let mut given = Ok(());
-        let keys = run_keys(id).unwrap_or_default();
+        let keys = run_keys(id, &[]).unwrap_or_default();
         self.transact(keys, &mut |now, rows| given = give_back(id, holder, now, rows))?;
         given.map_err(|what| StoreError::new(ErrorKind::Damaged, format!("{}: {what}", self.place())))
+    }
+
+    /// The requests to people, each by its row's name; none for one that is damaged. And the store's clock.
+    fn approvals(&mut self) -> Result<(u64, Vec<(RowKey, Option<Shown>)>), StoreError> {
+        let (now, rows) = self.scan(RowKey::APPROVALS)?;
+        let described = rows.into_iter().map(|(key, value)| {
+            let shown = describe_row(&key, &value, now);
+            (key, shown)
+        });
+        Ok((now, described.collect()))
     }
 
     /// Does an order to forget what is old, and tells how many rows went. Once it is noted it may be done

@@ -33,7 +33,7 @@ fn luggage() -> Luggage {
 }
 
 fn park(ledger: &Ledger, timeout: Duration) -> Result<Parked, ErrorKind> {
-    ledger.park("r", DIGEST, FIRST, luggage(), timeout).map_err(|error| error.kind)
+    ledger.park("r", DIGEST, FIRST, (luggage(), Vec::new()), timeout).map_err(|error| error.kind)
 }
 
 /// Where the run is; nothing while the store does not answer.
@@ -52,7 +52,7 @@ fn what_one_process_suspends_another_goes_on_with() {
     let ledger = ledger(&url);
     assert_eq!(park(&ledger, SECONDS), Ok(Parked::Done));
     let claimed = open(&url).claim("r", DIGEST, 5).expect("an answer");
-    let Claimed::Yours(life, taken, waited) = claimed else { panic!("it is free") };
+    let Claimed::Yours(life, taken, waited, _) = claimed else { panic!("it is free") };
     assert_eq!((life, taken), (Life { origin: 1, holder: 5, number: 1 }, luggage()));
     assert!((1..60_000_000_000).contains(&waited), "{waited}");
     assert!(matches!(ledger.claim("r", DIGEST, 6, SECONDS), Ok(Claimed::Others(_))));

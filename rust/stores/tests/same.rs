@@ -13,7 +13,9 @@ mod common;
 
 use checkrein_stores::{MemoryStore, Store};
 use common::{Folder, Server, item, open, record, wall};
-use policy_core::store::{Claim, Claimed, Kind, Life, Luggage, Operation, Order, Reply, Request};
+use policy_core::store::{
+    Ask, Claim, Claimed, Kind, Life, Luggage, Operated, Operation, Order, Reply, Request, Word,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -33,6 +35,8 @@ enum Step {
     Claim(u8, u8, u8),
     Finish(u8, u8),
     DropRun(u8),
+    /// Run, request, what is said.
+    Answer(u8, u8, u8),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -59,6 +63,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (0..2_u8, 0..3_u8, 0..8_u8).prop_map(|(run, holder, n)| Step::Claim(run, holder, n / 7)),
         2 => (0..2_u8, 0..8_u8).prop_map(|(run, life)| Step::Finish(run, life)),
         1 => (0..2_u8).prop_map(Step::DropRun),
+        3 => (0..2_u8, 0..4_u8, 0..3_u8).prop_map(|(run, request, word)| Step::Answer(run, request, word)),
     ]
 }
 
@@ -163,12 +168,23 @@ fn act(
         Step::Restarted => format!("{:?}", store.operate(&order(Operation::Restarted))),
         Step::Park(run, which, state) => {
             let luggage = Luggage { state: vec![*state], host: vec![*run] };
-            format!("{:?}", store.park(&format!("r{run}"), [0; 32], life(*which), &luggage))
+            let ask = |request| Ask {
+                request: u64::from(request),
+                bound: [request; 32],
+                is_question: request == 1,
+                left: 3_600_000_000_000,
+                shown: vec![request],
+            };
+            let asks: Vec<_> = (0..*state * 2).map(ask).collect();
+            format!("{:?}", store.park(&format!("r{run}"), [0; 32], life(*which), &luggage, &asks))
         }
         Step::Claim(run, holder, digest) => {
             match store.claim(&format!("r{run}"), [*digest; 32], 10 + u128::from(*holder)) {
                 // The stores' clocks differ.
-                Ok(Claimed::Yours(life, luggage, _)) => format!("Yours {life:?} {luggage:?}"),
+                Ok(Claimed::Yours(life, luggage, _, answers)) => {
+                    let words: Vec<_> = answers.into_iter().map(|it| (it.request, it.word)).collect();
+                    format!("Yours {life:?} {luggage:?} {words:?}")
+                }
                 Ok(Claimed::Others(_)) => "others".to_owned(),
                 Ok(Claimed::Ended(_)) => "ended".to_owned(),
                 other => format!("{other:?}"),
@@ -178,6 +194,15 @@ fn act(
         Step::DropRun(run) => {
             let operation = Operation::DropRun { run: format!("r{run}") };
             format!("{:?}", store.operate(&order(operation)))
+        }
+        Step::Answer(run, request, word) => {
+            let word =
+                [Word::Approve, Word::Reject, Word::Text("Rome".to_owned())][usize::from(*word)].clone();
+            let operation = Operation::Answer { run: format!("r{run}"), request: u64::from(*request), word };
+            match store.operate(&order(operation)) {
+                Ok(Operated::Answered(given)) => format!("answered {:?}", given.word),
+                other => format!("{other:?}"),
+            }
         }
         Step::Append(node, number) => {
             let records: Vec<_> = (1..=*number).map(|n| (n, record("run", n))).collect();
