@@ -40,5 +40,5 @@ pub use program::{
     Program, Queue, QueueDefault, Scope, Selector, Source, State, Statement, StatementKind, Threshold,
     ThresholdKind, TimeZone, Tool, ToolClass,
 };
-pub use run::Run;
+pub use run::{OpenRequest, Reply, Run};
 pub use value::{Dimension, MAX_NUMBER, MAX_QUANTITY, MILLION, Slot, Truth, Value};

@@ -10,7 +10,7 @@
 mod common;
 
 use common::*;
-use policy_core::{Outcome, ToolCall, Usage, fingerprint};
+use policy_core::{Outcome, Reply, ToolCall, Usage, fingerprint};
 
 fn policy() -> Policy {
     let rule = |then| Enforced::Rule { on: Select::Tool("pay"), when: None, then };
@@ -195,4 +195,57 @@ fn a_retry_leaves_the_approval_of_an_equal_call() {
     run.error(0, &failure_of(1, Usage::Unknown)).unwrap();
     assert_eq!(pay(&mut run, 0, Some(1)).outcome, Outcome::Allow);
     assert_eq!(pay(&mut run, 0, Some(2)).outcome, Outcome::Allow);
+}
+
+#[test]
+fn answers_are_final() {
+    let mut run = policy().run();
+    for unknown in [0, 1] {
+        assert_eq!(run.answer(0, unknown, true).unwrap_err().kind(), "unknown_request");
+    }
+    pay(&mut run, 0, None);
+    run.answer(0, 1, false).unwrap();
+    run.answer(90 * SECOND, 1, false).unwrap();
+    assert_eq!(run.answer(90 * SECOND, 1, true).unwrap_err().kind(), "already_answered");
+}
+
+#[test]
+fn an_approval_that_is_not_used_in_time_is_none() {
+    let mut run = policy().run();
+    pay(&mut run, 0, None);
+    run.answer(50 * SECOND, 1, true).unwrap();
+    // The queue gives a minute to answer, and a minute to use the answer.
+    let asked = pay(&mut run, 110 * SECOND + 1, Some(1)).asked.unwrap();
+    assert_eq!((asked.request, asked.expires_at), (2, 170 * SECOND + 1));
+    run.answer(120 * SECOND, 2, true).unwrap();
+    assert_eq!(pay(&mut run, 180 * SECOND, Some(1)).outcome, Outcome::Allow);
+    assert_eq!(pay(&mut run, 180 * SECOND, None).asked.unwrap().request, 3);
+}
+
+#[test]
+fn an_answer_that_comes_late_counts_from_when_it_was_given() {
+    let mut run = policy().run();
+    pay(&mut run, 0, None);
+    let reply = |ago, bound| Reply { request: 1, approve: true, ago, bound };
+    assert_eq!(run.reply(70 * SECOND, reply(5 * SECOND, None)).unwrap_err().kind(), "expired");
+    run.reply(70 * SECOND, reply(15 * SECOND, None)).unwrap();
+    assert_eq!(pay(&mut run, 115 * SECOND, Some(1)).outcome, Outcome::Allow);
+}
+
+#[test]
+fn an_answer_from_elsewhere_is_for_its_request_alone() {
+    let mut run = policy().run();
+    pay(&mut run, SECOND, None);
+    ask_tool_with(&mut run, SECOND, None, "pay", b"{\"amount\":5}", &[]);
+    let open = run.inner.open_requests();
+    assert_eq!(
+        open.iter().map(|it| (it.request, it.left_ns)).collect::<Vec<_>>(),
+        [(1, 60 * SECOND), (2, 60 * SECOND)]
+    );
+    let reply = |request, bound| Reply { request, approve: true, ago: 0, bound: Some(bound) };
+    assert_eq!(run.reply(SECOND, reply(1, open[1].bound)).unwrap_err().kind(), "unknown_request");
+    run.reply(SECOND, reply(1, open[0].bound)).unwrap();
+    assert_eq!(run.inner.open_requests(), open[1..]);
+    run.answer(62 * SECOND, 1, true).unwrap();
+    assert_eq!(run.inner.open_requests(), [], "nobody may answer the other one any more");
 }

@@ -129,6 +129,36 @@ class SuspendedRun(TypedDict):
     waits: bool  # else it was resumed, and has not ended
     since: int
 
+class GivenAnswer(TypedDict):
+    word: Literal["approve", "reject", "answer"]
+    text: str | None
+    who: str
+    why: str
+    at: int
+
+class Approval(TypedDict, total=False):
+    damaged: str  # the row's name, and then nothing else
+    run: str
+    request: int
+    is_question: bool
+    asked: int
+    expires: int
+    now: int  # by the store's clock
+    shown: bytes
+    answer: GivenAnswer | None
+
+class OpenRequest(TypedDict):
+    request: int
+    bound: bytes
+    left: int
+    queue: str
+    default: tuple[Literal["deny", "stop"], str | None]
+    kind: str  # of the statement
+    by: str
+    line: int
+    source: str
+    reason: str | None
+
 class Lease(TypedDict):
     node: str
     account: str

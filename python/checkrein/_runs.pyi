@@ -9,6 +9,9 @@ from checkrein._rows import (
     Limit as _Limit,
 )
 from checkrein._rows import (
+    OpenRequest as _OpenRequest,
+)
+from checkrein._rows import (
     Usage as _Usage,
 )
 from checkrein._stores import Ledger
@@ -198,12 +201,18 @@ class Run:
             EngineError: kinds `unknown_attempt` and `already_settled`.
         """
 
-    def answer(self, now: int, wall: int, request: int, approve: bool) -> None:
-        """Answer the request of an escalation. The same answer twice changes nothing.
+    def answer(
+        self, now: int, wall: int, request: int, approve: bool, ago: int = 0, bound: bytes | None = None
+    ) -> None:
+        """Answer the request of an escalation, so many nanoseconds ago. The same answer twice changes
+        nothing. With `bound` it is only for the request that `open_requests` gave with it.
 
         Raises:
             EngineError: kinds `unknown_request`, `expired` and `already_answered`.
         """
+
+    def open_requests(self) -> list[_OpenRequest]:
+        """Give the requests that people may still answer, as of the latest event."""
 
     def count(self, now: int, wall: int, attempt: int, n: int) -> int:
         """Count `n` more tokens that an attempt has produced; give how many it may still produce.

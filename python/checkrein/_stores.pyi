@@ -6,12 +6,15 @@ from typing import Any, Literal, TypeAlias, final
 from checkrein._core import Program as _Program
 from checkrein._rows import Account as _Account
 from checkrein._rows import Act as _Act
+from checkrein._rows import Approval as _Approval
 from checkrein._rows import Health as _Health
 from checkrein._rows import Lease as _Lease
 from checkrein._rows import Node as _Node
 from checkrein._rows import SuspendedRun as _SuspendedRun
 
 _Life: TypeAlias = tuple[int, int, int]
+_Asking: TypeAlias = tuple[int, bytes, bool, int, bytes]
+_Given: TypeAlias = tuple[int, bytes, str, str | None, str, int]
 
 @final
 class Ledger:
@@ -42,9 +45,19 @@ class Ledger:
         """Give back what is leased, in at most so many seconds; whether the store has taken it."""
 
     def park(
-        self, id: str, program: _Program, life: _Life, state: bytes, host: bytes, timeout: float = 5
+        self,
+        id: str,
+        program: _Program,
+        life: _Life,
+        state: bytes,
+        host: bytes,
+        asking: list[_Asking],
+        timeout: float = 5,
     ) -> None:
         """Keep what a suspended run takes along. After an error it may be asked again, with the same.
+
+        `asking` is what it asks people: each request's number, what an answer is for, whether it wants a
+        text, for how long it may be answered, and what people see of it (nothing, if that is kept already).
 
         `life` is who has the run: a random number of its first process, one of this process (the same, if
         it is the first), and how often it was resumed.
@@ -56,9 +69,12 @@ class Ledger:
 
     def claim(
         self, id: str, program: _Program, holder: int, timeout: float = 5
-    ) -> tuple[_Life, bytes, bytes, int]:
-        """Go on with a suspended run: its life from now on, its state, what its host kept, and for how
-        long it has waited by the store's clock.
+    ) -> tuple[_Life, bytes, bytes, int, list[_Given]]:
+        """Go on with a suspended run: its life from now on, its state, what its host kept, for how long it
+        has waited by the store's clock, and the answers that people gave meanwhile.
+
+        An answer is the request's number, what it is for, the word (`approve`, `reject`, `answer`), the
+        text of an `answer`, who gave it, and how long ago.
 
         `holder` is a random number, drawn for this wish: the answer is given once, to it. After an error
         `give_back` says that nobody goes on.
@@ -73,6 +89,26 @@ class Ledger:
 
     def give_back(self, id: str, holder: int) -> None:
         """Say that `holder`, who claimed a run or wanted to, does nothing with it. It is not waited for."""
+
+    def approvals(self, timeout: float = 5) -> list[_Approval]:
+        """Give the requests to people that wait in the store.
+
+        Raises:
+            StoreError: the store does not answer in time, or what is wrong with it.
+        """
+
+    def answer(
+        self,
+        run: str,
+        request: int,
+        word: str,
+        text: str | None,
+        id: str,
+        who: str,
+        why: str,
+        timeout: float = 5,
+    ) -> bool:
+        """Answer a request, as `Operator.answer` does."""
 
     def before_fork(self) -> None:
         """Let go of the store's connection. `after_fork` has to follow, in both processes."""
@@ -142,6 +178,17 @@ class Operator:
 
     def drop_run(self, run: str, id: str, who: str, why: str) -> bool:
         """Let nobody go on with a run any more."""
+
+    def approvals(self) -> list[_Approval]:
+        """Give the requests to people of runs that wait or were resumed."""
+
+    def answer(
+        self, run: str, request: int, word: str, text: str | None, id: str, who: str, why: str
+    ) -> bool:
+        """Answer what a run asks: `approve`, `reject`, or `answer` with a text. One answer stands.
+
+        Kinds of errors: `no_request`, `already_answered`, `expired`, `other_kind`.
+        """
 
     def prune(self, before: int, id: str, who: str, why: str) -> int:
         """Forget nodes, leases and accounts not heard of since, as far as that gives nobody room.

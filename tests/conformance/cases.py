@@ -76,7 +76,8 @@ def event_of(line: dict[str, Any], now: int, wall: int, later: int = 0) -> tuple
         error = {field: line.get(field) for field in ("kind", "status", "retry_after", "billed")}
         return do, {**at, "attempt": line["attempt"], "usage": line["usage"], **tokens, **error}
     if do == "answer":
-        return do, {**at, "request": line["request"], "approve": line["approve"]}
+        ago = nanoseconds(line.get("ago", "0 s"))
+        return do, {**at, "request": line["request"], "approve": line["approve"], "ago": ago}
     if do == "count":
         return do, {**at, "attempt": line["attempt"], "n": line["n"]}
     if do == "suspend":

@@ -44,8 +44,8 @@ def wait(stored, monkeypatch):
             self.ledger, self.longer = ledger, longer
 
         def claim(self, *arguments):
-            *claimed, later = self.ledger.claim(*arguments)
-            return *claimed, later + self.longer
+            *claimed, later, answers = self.ledger.claim(*arguments)
+            return *claimed, later + self.longer, answers
 
     def longer(nanoseconds):
         ledger = Patient(stored.ledger, nanoseconds)

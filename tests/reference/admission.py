@@ -100,10 +100,17 @@ def vote(run: Run, statement: Any, outcome: tree.Outcome, call: Call, undecided=
         cast.state = name
         return cast
     request = run.requests.get((*cast.key, call.binding))
-    if cast.key in call.approvals or (request and request.answer is True):
+    if cast.key in call.approvals or (request and is_approved(run, request)):
         return None
+    if request and request.answer is True:
+        request = None  # its approval is too old
     cast.queue, cast.request = name, request
     return answered(run, cast)
+
+
+def is_approved(run: Run, request: Request) -> bool:
+    """Whether a person said yes, and the call has come in time."""
+    return request.answer is True and run.now <= request.expires
 
 
 def answered(run: Run, cast: Vote, helps: bool = True) -> Vote:
@@ -243,7 +250,7 @@ def open_attempt(run: Run, attempt: Attempt, timeout: int | None, **fields) -> d
     call = attempt.call
     run.total(attempt.charged, attempt.held)
     fields |= {f"reserved_{each}": attempt.held[each] for each in ("tokens", "cost")}
-    for kind, name, binding in [key for key, request in run.requests.items() if request.answer is True]:
+    for kind, name, binding in [key for key, request in run.requests.items() if is_approved(run, request)]:
         if binding == call.binding and (kind, name) not in call.approvals:
             call.approvals.add((kind, name))
             del run.requests[kind, name, binding]

@@ -122,17 +122,19 @@ class Run:
     def adjust(self, now, wall, attempt, **tokens) -> dict:
         return ends.adjust(self, now, wall, attempt, usage_of("exact", **tokens))
 
-    def answer(self, now, wall, request, approve) -> None:
+    def answer(self, now, wall, request, approve, ago=0) -> None:
         self.happens(now, wall)
         question = self.asked.get(request)
+        given = self.now - ago
         if question is None:
             raise Misuse("unknown_request")
-        if question.answer is None and self.now > question.expires:
+        if question.answer is None and given > question.expires:
             raise Misuse("expired")
         if question.answer not in (None, approve):
             raise Misuse("already_answered")
         if approve and question.answer is None:
             admission.grant(self, question)
+            question.expires = given + self.queues[question.queue].expires
         question.answer = approve
 
     def count(self, now, wall, attempt, n) -> int:

@@ -122,7 +122,7 @@ impl Run {
             self.accounts.take(&Amounts::REQUEST, books, self.latest);
         }
         let (request, expires_at) =
-            self.requests.ask((vote.statement, binding), now, table.expires_ns, granting);
+            self.requests.ask((vote.statement, binding), now, (queue, table.expires_ns), granting);
         Some(Asked { request, queue, expires_at: self.age.on_host(expires_at) })
     }
 
@@ -138,7 +138,7 @@ impl Run {
         let (now, amounts) = (self.latest, clearance.amounts);
         let Some(call) = self.calls.get_mut(&id) else { return };
         if let Some(binding) = binding {
-            self.requests.consume(binding, &mut call.grants);
+            self.requests.consume(binding, self.age.now(), &mut call.grants);
         }
         let number = call.tries.add(clearance.subject);
         call.in_flight = true;

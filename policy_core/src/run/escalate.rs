@@ -6,7 +6,7 @@ use super::accounts::Accounts;
 use crate::books::AccountId;
 use crate::code::{Reader, Writer};
 use crate::error::EngineError;
-use crate::fingerprint::Binding;
+use crate::fingerprint::{Binding, sha256};
 use crate::program::{Grants, Program};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,18 +27,62 @@ pub(crate) struct Granting {
     pub(crate) grants: Grants,
 }
 
+/// A request that nobody has answered yet, and may still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenRequest {
+    /// Its number.
+    pub request: u64,
+    /// Who asks, an index into [`Program::statements`].
+    pub statement: u32,
+    /// The queue, an index into [`Program::queues`].
+    pub queue: u32,
+    /// What an answer is for: the program's meaning, the statement, the call and the number, as a digest.
+    pub bound: [u8; 32],
+    /// For how long it may still be answered, in nanoseconds.
+    pub left_ns: u64,
+}
+
+/// A person's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The request's number.
+    pub request: u64,
+    /// Yes, or what a question was answered with.
+    pub approve: bool,
+    /// How long ago it was given, in nanoseconds.
+    pub ago: u64,
+    /// What it is for, if it comes from elsewhere: another request than [`OpenRequest::bound`] said is not
+    /// answered by it.
+    pub bound: Option<[u8; 32]>,
+}
+
 #[derive(Debug)]
 struct Request {
     about: (u32, Binding),
+    queue: u32,
+    /// The last moment to answer it, or to use its approval.
     expires_at: u64,
     answer: Answer,
     granting: Option<Granting>,
 }
 
+impl Request {
+    /// What an answer to it, the request `id`, is for.
+    fn bound(&self, id: u64, program: &Program) -> [u8; 32] {
+        let mut writer = Writer::default();
+        let (statement, binding) = self.about;
+        writer.fixed(program.meaning());
+        writer.number(u64::from(statement));
+        binding.write(&mut writer);
+        writer.number(id);
+        sha256(&[&writer.bytes])
+    }
+}
+
 /// Where the request of a statement for a call stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// Nobody has been asked, or the approval is used up.
+    /// Nobody has been asked, or the approval is used up or too old.
     Unasked,
     Pending,
     Approved,
@@ -63,9 +107,25 @@ impl Requests {
         match request.answer {
             Answer::Open if now > request.expires_at => Standing::Expired,
             Answer::Open => Standing::Pending,
+            Answer::Approved if now > request.expires_at => Standing::Unasked,
             Answer::Approved => Standing::Approved,
             Answer::Rejected => Standing::Rejected,
         }
+    }
+
+    /// What people may still answer.
+    pub(crate) fn open(&self, now: u64, program: &Program) -> Vec<OpenRequest> {
+        let numbered = self.all.iter().zip(1..);
+        let open =
+            numbered.filter(|(request, _)| request.answer == Answer::Open && now <= request.expires_at);
+        let shown = open.map(|(request, id)| OpenRequest {
+            request: id,
+            statement: request.about.0,
+            queue: request.queue,
+            bound: request.bound(id, program),
+            left_ns: request.expires_at.saturating_sub(now),
+        });
+        shown.collect()
     }
 
     /// The pending request of that statement and call, or a new one: its id and the last moment to answer it.
@@ -73,7 +133,7 @@ impl Requests {
         &mut self,
         (statement, binding): (u32, Binding),
         now: u64,
-        expires: u64,
+        (queue, expires): (u32, u64),
         granting: Option<Granting>,
     ) -> (u64, u64) {
         if self.standing(statement, binding, now) == Standing::Pending
@@ -83,29 +143,39 @@ impl Requests {
             return (id, request.expires_at);
         }
         let expires_at = now.saturating_add(expires);
-        self.all.push(Request { about: (statement, binding), expires_at, answer: Answer::Open, granting });
+        let (about, answer) = ((statement, binding), Answer::Open);
+        self.all.push(Request { about, queue, expires_at, answer, granting });
         let id = u64::try_from(self.all.len()).unwrap_or(u64::MAX);
-        self.standing.insert((binding, statement), id);
+        let before = self.standing.insert((binding, statement), id);
+        if before.and_then(|id| self.get(id)).is_some_and(|request| request.answer == Answer::Approved) {
+            // It was too old.
+            self.unused = self.unused.saturating_sub(1);
+        }
         (id, expires_at)
     }
 
     /// Takes an answer. What an approval grants is returned once; it is used up by that, where others are by
-    /// their call.
+    /// their call, which has as long to come as the person had.
     pub(crate) fn answer(
         &mut self,
-        id: u64,
-        approve: bool,
+        reply: &Reply,
         now: u64,
+        program: &Program,
     ) -> Result<Option<Granting>, EngineError> {
+        let (id, at) = (reply.request, now.saturating_sub(reply.ago));
         let place = id.checked_sub(1).and_then(|place| usize::try_from(place).ok());
         let request =
             place.and_then(|place| self.all.get_mut(place)).ok_or(EngineError::UnknownRequest(id))?;
-        match (request.answer, approve) {
+        if reply.bound.is_some_and(|bound| bound != request.bound(id, program)) {
+            return Err(EngineError::UnknownRequest(id));
+        }
+        match (request.answer, reply.approve) {
             (Answer::Approved, true) | (Answer::Rejected, false) => Ok(None),
             (Answer::Approved, false) | (Answer::Rejected, true) => Err(EngineError::AlreadyAnswered(id)),
-            (Answer::Open, _) if now > request.expires_at => Err(EngineError::Expired(id)),
+            (Answer::Open, _) if at > request.expires_at => Err(EngineError::Expired(id)),
             (Answer::Open, true) => {
                 request.answer = Answer::Approved;
+                request.expires_at = at.saturating_add(program.tables.queues.at(request.queue).expires_ns);
                 let granting = request.granting.take();
                 if granting.is_some() {
                     let (statement, binding) = request.about;
@@ -129,10 +199,11 @@ impl Requests {
 
     /// Uses up every approval of this call. Those that its `grants` hold already are left for the next equal
     /// call, which they were given for.
-    pub(crate) fn consume(&mut self, binding: Binding, grants: &mut Vec<(u32, Binding)>) {
-        let asked = self.standing.range((binding, 0)..=(binding, u32::MAX));
-        let approved = asked.filter(|(_, id)| self.get(**id).is_some_and(|it| it.answer == Answer::Approved));
-        let statements: Vec<u32> = approved.map(|(&(_, statement), _)| statement).collect();
+    pub(crate) fn consume(&mut self, binding: Binding, now: u64, grants: &mut Vec<(u32, Binding)>) {
+        let asked =
+            self.standing.range((binding, 0)..=(binding, u32::MAX)).map(|(&(_, statement), _)| statement);
+        let is_approved = |statement: &u32| self.standing(*statement, binding, now) == Standing::Approved;
+        let statements: Vec<u32> = asked.filter(is_approved).collect();
         for statement in statements {
             if !grants.contains(&(statement, binding)) {
                 self.standing.remove(&(binding, statement));
@@ -147,6 +218,7 @@ impl Requests {
             let (statement, binding) = request.about;
             writer.number(u64::from(statement));
             binding.write(writer);
+            writer.number(u64::from(request.queue));
             writer.number(request.expires_at);
             writer.number(request.answer as u64);
             writer.flag(request.granting.is_some());
@@ -162,6 +234,7 @@ impl Requests {
         let all = reader.list(|reader| {
             let statement = reader.index(program.statements().len())?;
             let about = (statement, Binding::read(reader)?);
+            let queue = reader.index(program.queues().len())?;
             let expires_at = reader.number()?;
             let answer = *Answer::ALL.get(reader.index(Answer::ALL.len())? as usize)?;
             let granting = if reader.flag()? {
@@ -173,7 +246,7 @@ impl Requests {
             } else {
                 None
             };
-            Some(Request { about, expires_at, answer, granting })
+            Some(Request { about, queue, expires_at, answer, granting })
         })?;
         let mut requests = Self { all, ..Self::default() };
         for id in reader.list(Reader::number)? {
@@ -190,58 +263,5 @@ impl Requests {
 
     fn get(&self, id: u64) -> Option<&Request> {
         self.all.get(usize::try_from(id.checked_sub(1)?).ok()?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CALL: Binding = Binding::Call(1);
-
-    #[test]
-    fn a_request_is_kept_for_its_statement_and_call() {
-        let mut requests = Requests::default();
-        assert_eq!(requests.standing(0, CALL, 0), Standing::Unasked);
-        assert_eq!(requests.ask((0, CALL), 10, 5, None), (1, 15));
-        assert_eq!(requests.ask((0, CALL), 12, 5, None), (1, 15));
-        assert_eq!(requests.ask((1, CALL), 12, 5, None), (2, 17));
-        assert_eq!(requests.ask((0, Binding::Call(2)), 12, 5, None), (3, 17));
-        assert_eq!(requests.standing(0, CALL, 15), Standing::Pending);
-        assert_eq!(requests.standing(0, CALL, 16), Standing::Expired);
-    }
-
-    #[test]
-    fn an_approval_serves_once() {
-        let mut requests = Requests::default();
-        requests.ask((4, CALL), 0, 5, None);
-        assert_eq!(requests.answer(1, true, 5), Ok(None));
-        assert!(requests.has_unused());
-        assert_eq!(requests.standing(4, CALL, 99), Standing::Approved);
-        let mut grants = Vec::new();
-        requests.consume(CALL, &mut grants);
-        assert_eq!(grants, [(4, CALL)]);
-        assert!(!requests.has_unused());
-        assert_eq!(requests.standing(4, CALL, 99), Standing::Unasked);
-        assert_eq!(requests.answer(1, false, 99), Err(EngineError::AlreadyAnswered(1)));
-        assert_eq!(requests.ask((4, CALL), 100, 5, None), (2, 105));
-        // What an equal call is granted is not used up by the retries of the first.
-        assert_eq!(requests.answer(2, true, 100), Ok(None));
-        requests.consume(CALL, &mut grants);
-        assert_eq!((grants.len(), requests.standing(4, CALL, 100)), (1, Standing::Approved));
-    }
-
-    #[test]
-    fn answers_are_final() {
-        let mut requests = Requests::default();
-        assert_eq!(requests.answer(0, true, 0), Err(EngineError::UnknownRequest(0)));
-        assert_eq!(requests.answer(1, true, 0), Err(EngineError::UnknownRequest(1)));
-        requests.ask((0, CALL), 0, 5, None);
-        assert_eq!(requests.answer(1, true, 6), Err(EngineError::Expired(1)));
-        requests.ask((0, Binding::Call(2)), 0, 5, None);
-        assert_eq!(requests.answer(2, false, 5), Ok(None));
-        assert_eq!(requests.answer(2, false, 9), Ok(None));
-        assert_eq!(requests.answer(2, true, 9), Err(EngineError::AlreadyAnswered(2)));
-        assert_eq!(requests.standing(0, Binding::Call(2), 9), Standing::Rejected);
     }
 }

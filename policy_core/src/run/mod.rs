@@ -30,6 +30,7 @@ use self::age::Age;
 use self::call::{Attempt, Call, Latch};
 use self::candidates::Candidates;
 use self::escalate::Requests;
+pub use self::escalate::{OpenRequest, Reply};
 use self::family::Family;
 use self::lineage::Lineage;
 use crate::books::Books;
@@ -140,22 +141,22 @@ impl Run {
     /// A person has answered a request.
     ///
     /// # Errors
-    /// [`EngineError`] if the request is unknown, has expired or has the other answer already.
-    pub fn answer(
-        &mut self,
-        now: Now,
-        request: u64,
-        approve: bool,
-        books: &mut Books,
-    ) -> Result<(), EngineError> {
+    /// [`EngineError`] if the request is unknown, had expired or has the other answer already.
+    pub fn answer(&mut self, now: Now, reply: &Reply, books: &mut Books) -> Result<(), EngineError> {
         self.begin_event(now);
         self.is_here()?;
-        if let Some(granting) = self.requests.answer(request, approve, self.age.now())? {
+        if let Some(granting) = self.requests.answer(reply, self.age.now(), &self.program)? {
             for account in granting.accounts {
                 books.grant(account, granting.grants.amount, granting.grants.times, self.latest);
             }
         }
         Ok(())
+    }
+
+    /// The requests that people may still answer, as of the latest event; also of a run that has left.
+    #[must_use]
+    pub fn open_requests(&self) -> Vec<OpenRequest> {
+        self.requests.open(self.age.now(), &self.program)
     }
 
     /// Lets go of the run's accounts, at the very end: nothing is charged or corrected after it.

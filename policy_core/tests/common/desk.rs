@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use policy_core::books::Books;
 use policy_core::{
-    Decision, EngineError, Failure, ModelCall, Now, Program, Reading, Scopes, Settlement, State, ToolCall,
-    Usage,
+    Decision, EngineError, Failure, ModelCall, Now, Program, Reading, Reply, Scopes, Settlement, State,
+    ToolCall, Usage,
 };
 
 /// Books that runs may share.
@@ -124,7 +124,11 @@ impl Run {
     }
 
     pub fn answer(&mut self, now: u64, request: u64, approve: bool) -> Result<(), EngineError> {
-        self.inner.answer(self.at(now), request, approve, &mut self.books.borrow_mut())
+        self.reply(now, Reply { request, approve, ago: 0, bound: None })
+    }
+
+    pub fn reply(&mut self, now: u64, reply: Reply) -> Result<(), EngineError> {
+        self.inner.answer(self.at(now), &reply, &mut self.books.borrow_mut())
     }
 
     pub fn count(&mut self, now: u64, attempt: u64, tokens: u64) -> Result<u64, EngineError> {

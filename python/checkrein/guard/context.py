@@ -29,6 +29,7 @@ class Attempt:
     def __init__(self, run: Run, decision: Any) -> None:
         self.run = run
         self.decision = decision
+        self._outer: Attempt | None = None
         self._lock = threading.Lock()
         self._claimed = False
 
@@ -45,6 +46,7 @@ class Attempt:
     @contextmanager
     def underway(self) -> Iterator[None]:
         """While the host's code runs: the caller is in this run and this attempt."""
+        self._outer = ATTEMPT.get()
         run, attempt = RUN.set(self.run), ATTEMPT.set(self)
         try:
             yield
@@ -52,6 +54,16 @@ class Attempt:
             self.claim()
             put_back(ATTEMPT, attempt)
             put_back(RUN, run)
+
+
+def is_inside(run_id: str) -> bool:
+    """Whether the caller is in an attempt of that run, however deep."""
+    attempt = ATTEMPT.get()
+    while attempt is not None:
+        if attempt.run.id == run_id:
+            return True
+        attempt = attempt._outer  # noqa: SLF001  (its own class's)
+    return False
 
 
 def put_back(variable: ContextVar[Any], token: Token[Any]) -> None:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from checkrein import _core, sentences
 from checkrein.errors import EngineError, Refusal
 from checkrein.guard.approval import Approval, Approver
+from checkrein.guard.approvals import Asked, own_answer
 from checkrein.guard.classify import Failure
+from checkrein.guard.context import is_inside
 from checkrein.guard.luggage import Resumed
 from checkrein.guard.scopes import WORDS, Scopes, text_of
 from checkrein.guard.stream import unless_ended
@@ -56,6 +58,7 @@ class Door:
         self._advice: list[str] = []
         self._wrapped_up = False
         self._dropped: deque[tuple[Any, Usage]] = deque()
+        self._asked: dict[int, Asked] = {}
         common: dict[str, Any] = {
             "now": self.clock.now(), "wall": self.clock.wall(), "ledger": guard.ledger, "id": self.id,
             "keys": dict(self._scopes.keys), **{word: getattr(self._scopes, word) for word in WORDS},
@@ -121,17 +124,20 @@ class Door:
         facts: dict[str, Any],
     ) -> Any:
         """Ask about a model call; `call` is the logical call when it is asked again."""
-        return self._decided(
+        subject = sentences.subject("model", model)
+        decision = self._decided(
             lambda now, wall: self._core.model_call(now, wall, call, model, input_tokens, max_tokens, facts),
-            sentences.subject("model", model),
+            subject,
         )
+        return self._remembered(decision, subject, {})
 
     def ask_tool(self, call: int | None, name: str, arguments: dict[str, Any], facts: dict[str, Any]) -> Any:
         """Ask about a tool call; `call` is the logical call when it is asked again."""
-        return self._decided(
-            lambda now, wall: self._core.tool_call(now, wall, call, name, arguments, facts),
-            sentences.subject("tool", name),
+        subject = sentences.subject("tool", name)
+        decision = self._decided(
+            lambda now, wall: self._core.tool_call(now, wall, call, name, arguments, facts), subject
         )
+        return self._remembered(decision, subject, arguments)
 
     def settle(self, decision: Any, usage: Usage | None = None) -> Any:
         """The attempt of `decision` has ended well and used so much.
@@ -176,9 +182,20 @@ class Door:
         )  # fmt: skip
 
     def answer(self, request: int, approve: bool) -> None:
-        """A person's answer to an escalation; then ask about the same call again."""
+        """A person's answer to an escalation; then ask about the same call again.
+
+        Raises `EngineError` of kind `self_answer` inside a call of this run: an agent does not answer for
+        people. Others are `unknown_request`, `expired` and `already_answered`.
+        """
+        if is_inside(self.id):
+            raise EngineError(own_answer(self.id), "self_answer")
+        self.take_answer(request, approve)
+
+    def take_answer(self, request: int, approve: bool) -> None:
+        """What an approver has said, who may be asked anywhere."""
         with self._lock:
             self._core.answer(*self._instant(), request, approve)
+            self._asked.pop(request, None)
 
     def count(self, decision: Any, tokens: int = 1) -> int:
         """Count generated tokens of an attempt; gives how many more are paid for. 0 means stop."""
@@ -226,6 +243,12 @@ class Door:
         """When something happens to the run."""
         self._is_unused = False
         return self.clock.now(), self.clock.wall()
+
+    def _remembered(self, decision: Any, subject: str, arguments: Mapping[str, Any]) -> Any:
+        """Keep what a person is asked about, in case the run is suspended."""
+        if decision.outcome == "escalate" and decision.request not in self._asked:
+            self._asked[decision.request] = Asked(subject, _core.canonical(arguments))
+        return decision
 
     def _is_forked(self) -> bool:
         return os.getpid() != self._process

@@ -171,7 +171,7 @@ def steps(run: Run, request: Request) -> Steps:
 def _answer(run: Run, request: int, approve: bool) -> None:
     """Pass a person's answer on; one that comes too late changes nothing, the queue's default holds."""
     try:
-        run.answer(request, approve)
+        run.take_answer(request, approve)
     except EngineError as error:
         if error.kind not in {"expired", "already_answered"}:
             raise

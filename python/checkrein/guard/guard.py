@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary, finalize
 from checkrein import _core
 from checkrein.errors import EngineError, LoadError
 from checkrein.guard.approval import Approver
+from checkrein.guard.approvals import Approvals
 from checkrein.guard.clock import Clock, SystemClock
 from checkrein.guard.context import run_of
 from checkrein.guard.luggage import PATIENCE_SECONDS, Luggage, Resumed, nonce
@@ -131,17 +132,24 @@ class Guard:
         ledger = self.require_ledger()
         id, holder = text_of("the id of the run", id), nonce()
         try:
-            life, state, host, later = ledger.claim(id, self.program, holder, timeout)
+            life, state, host, later, answers = ledger.claim(id, self.program, holder, timeout)
             luggage = Luggage.unpacked(host)
             run = self.begin(
                 id=id, names=luggage.names, scopes=luggage.scopes, facts=luggage.facts, approver=approver,
-                resumed=Resumed(life, state, luggage, later),
+                resumed=Resumed(life, state, luggage, later, answers),
             )  # fmt: skip
             run.tell_resumed()
         except BaseException:  # the answer may be lost, or nobody be there any more to go on
             ledger.give_back(id, holder)
             raise
         return run
+
+    def approvals(self) -> Approvals:
+        """The requests to people that wait in this guard's store, to be shown and answered.
+
+        A run that is resumed takes the answers along. Raises `EngineError` of kind `no_store` or `closed`.
+        """
+        return Approvals(self.require_ledger())
 
     def require_ledger(self) -> Any:
         """The ledger whose store keeps suspended runs."""

@@ -39,6 +39,15 @@ def fingerprint(exact: Any) -> str:
     return hashlib.sha256(repr(exact).encode("utf-8", "backslashreplace")).hexdigest()
 
 
+Asking = tuple[int, bytes, bool, int, bytes]
+"""A request as it is suspended: its number, what an answer is for, whether it wants a text, for how long it
+may be answered, and what people see of it."""
+
+Given = tuple[int, bytes, str, str | None, str, int]
+"""An answer that comes with a run: the request, what it is for, the word, a question's text, who said it, and
+how long ago."""
+
+
 @dataclass(frozen=True, slots=True)
 class Resumed:
     """What the store gave to the one that goes on with a run."""
@@ -48,6 +57,8 @@ class Resumed:
     luggage: Luggage
     later: int
     """For how long it has waited, by the store's clock."""
+    answers: list[Given]
+    """What people said meanwhile."""
 
 
 @dataclass(slots=True)
@@ -102,7 +113,7 @@ class Luggage:
         return cls(**content)
 
 
-def require_storable(id: str, luggage: bytes) -> None:
+def require_storable(id: str, luggage: bytes, shown: int = 0) -> None:
     """Raise `EngineError` for what no store takes, while the run still goes on."""
     if len(id.encode()) > LONGEST_ID or any(category(letter) == "Cc" for letter in id):
         raise EngineError(
@@ -110,10 +121,11 @@ def require_storable(id: str, luggage: bytes) -> None:
             f"most {LONGEST_ID} bytes long, without control characters; pass `guard.run(id=)` another",
             "bad_value",
         )
-    if len(luggage) > LARGEST:
+    if len(luggage) + shown > LARGEST:
         raise EngineError(
-            f"the run cannot be suspended: its facts and notes take {len(luggage) >> 20} MiB, and "
-            f"{LARGEST >> 20} MiB may be kept; keep what is large elsewhere, and its name in `run.notes`",
+            f"the run cannot be suspended: its facts, its notes and what it asks people take "
+            f"{(len(luggage) + shown) >> 20} MiB, and {LARGEST >> 20} MiB may be kept; keep what is large "
+            "elsewhere, and its name in `run.notes`",
             "bad_value",
         )
 

@@ -6,10 +6,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from checkrein.errors import EngineError
+from checkrein.guard.approvals import written
 from checkrein.guard.block import Block, Outcome
 from checkrein.guard.classify import Failure
 from checkrein.guard.luggage import (
     PATIENCE_SECONDS,
+    Asking,
+    Given,
     Life,
     Luggage,
     Resumed,
@@ -32,9 +35,11 @@ class Memory(Block):
         self._calls: dict[str, int] = {}
         self._held: dict[str, tuple[Any, str]] = {}
         self._life: Life | None = resumed.life if resumed else None
-        self._parcel: tuple[Life, bytes, bytes] | None = None
+        self._parcel: tuple[Life, bytes, bytes, list[Asking]] | None = None
+        self._answers: list[Given] = []
         if resumed is not None:
             self._unpack(resumed)
+            self._answers, self._came = resumed.answers, self.clock.now()
             self._is_unused = True
 
     # -- calls that a host asks about again ---------------------------------------------------------
@@ -92,16 +97,17 @@ class Memory(Block):
             raise EngineError("this run is of another process, which may suspend it", "forked")
         ledger = self.guard.require_ledger()
         with self._lock:
-            life, state, luggage = self._parcel = self._parcel or self._packed()
-        ledger.park(self.id, self.guard.program, life, state, luggage, timeout)
+            life, state, luggage, asking = self._parcel = self._parcel or self._packed()
+        ledger.park(self.id, self.guard.program, life, state, luggage, asking, timeout)
         with self._lock:
             if self.outcome.kind != "suspended":
                 self.outcome = Outcome("suspended")
                 self._write(lambda: movement_record("suspension", self, life[2]))
 
-    def _packed(self) -> tuple[Life, bytes, bytes]:
+    def _packed(self) -> tuple[Life, bytes, bytes, list[Asking]]:
         """End the run here, once: from now on it is what was packed."""
         self._settle_dropped()
+        self._instant()
         held = {
             key: (decision.attempt, decision.number, exact)
             for key, (decision, exact) in self._held.items()
@@ -111,12 +117,37 @@ class Memory(Block):
             self.names, self._scopes, self.facts, self._calls, held, self.notes, self._advice,
             self._wrapped_up,
         ).packed()  # fmt: skip
-        require_storable(self.id, luggage)
+        shown = self._shown()
+        require_storable(self.id, luggage, sum(map(len, shown.values())))
         state = self._core.suspend(*self._instant(), [attempt for attempt, _, _ in held.values()])
         self.ended = self.suspended = True
         self._advice = []
         origin = nonce()
-        return self._life or (origin, origin, 0), state, luggage
+        asking = [
+            (open["request"], open["bound"], False, open["left"], shown.get(open["request"], b""))
+            for open in self._core.open_requests()
+        ]
+        return self._life or (origin, origin, 0), state, luggage, asking
+
+    def _shown(self) -> dict[int, bytes]:
+        """What people are to see of the requests that were made here."""
+        open, limits = self._core.open_requests(), [dict(row) for row in self._core.limits()]
+        return {
+            each["request"]: written(self, each, self._asked[each["request"]], limits)
+            for each in open
+            if each["request"] in self._asked
+        }
+
+    def _instant(self) -> tuple[int, int]:
+        now, wall = super()._instant()
+        while self._answers:  # only a run that does something takes them, since one that does not waits again
+            request, bound, word, _text, _who, ago = self._answers.pop(0)
+            try:
+                self._core.answer(now, wall, request, word != "reject", ago + now - self._came, bound)
+            except EngineError as error:  # answered here before, or not asked any more
+                if error.kind not in {"expired", "already_answered", "unknown_request"}:
+                    raise
+        return now, wall
 
     def _unpack(self, resumed: Resumed) -> None:
         luggage = resumed.luggage

@@ -6,11 +6,13 @@ use checkrein_stores::{Options, StoreError};
 use policy_core::Now;
 use policy_core::store::{Claimed, DAMAGED, Life, Luggage, Parked};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBytes, PyDict, PyList};
 
+use crate::approvals::{self, Asking, Taken};
 use crate::convert::{Instant, Patience, Wall};
 use crate::errors;
 use crate::hashes::hex;
+use crate::operator::Operator;
 use crate::program::Program;
 
 /// The accounts of this process, leased from a store.
@@ -50,8 +52,8 @@ impl Ledger {
 
     #[expect(clippy::too_many_arguments, reason = "what a suspended run is")]
     #[pyo3(
-        signature = (id, program, life, state, host, timeout=Patience(WAIT)),
-        text_signature = "($self, id, program, life, state, host, timeout=5)"
+        signature = (id, program, life, state, host, asking, timeout=Patience(WAIT)),
+        text_signature = "($self, id, program, life, state, host, asking, timeout=5)"
     )]
     fn park(
         &self,
@@ -61,11 +63,12 @@ impl Ledger {
         life: Numbers,
         state: Vec<u8>,
         host: Vec<u8>,
+        asking: Vec<Asking>,
         timeout: Patience,
     ) -> PyResult<()> {
         let (meaning, life) = (*program.core.meaning(), life_of(life));
-        let luggage = Luggage { state, host };
-        let (kind, message) = match asked(py, || self.core.park(id, meaning, life, luggage, timeout.0))? {
+        let parcel = (Luggage { state, host }, approvals::asks(asking));
+        let (kind, message) = match asked(py, || self.core.park(id, meaning, life, parcel, timeout.0))? {
             Parked::Done => return Ok(()),
             Parked::Taken => (
                 "taken",
@@ -99,12 +102,13 @@ impl Ledger {
         program: &Program,
         holder: u128,
         timeout: Patience,
-    ) -> PyResult<(Numbers, Bound<'py, PyBytes>, Bound<'py, PyBytes>, u64)> {
+    ) -> PyResult<Claim<'py>> {
         let meaning = *program.core.meaning();
         let (kind, message) = match asked(py, || self.core.claim(id, meaning, holder, timeout.0))? {
-            Claimed::Yours(life, luggage, later) => {
+            Claimed::Yours(life, luggage, later, answers) => {
                 let life = (life.origin, life.holder, life.number);
-                return Ok((life, PyBytes::new(py, &luggage.state), PyBytes::new(py, &luggage.host), later));
+                let (state, host) = (PyBytes::new(py, &luggage.state), PyBytes::new(py, &luggage.host));
+                return Ok((life, state, host, later, approvals::taken(py, answers)));
             }
             Claimed::Others(_) => (
                 "already_resumed",
@@ -152,6 +156,34 @@ impl Ledger {
 
     fn give_back(&self, py: Python<'_>, id: &str, holder: u128) {
         py.detach(|| self.core.give_back(id, holder));
+    }
+
+    #[pyo3(signature = (timeout=Patience(WAIT)), text_signature = "($self, timeout=5)")]
+    fn approvals<'py>(&self, py: Python<'py>, timeout: Patience) -> PyResult<Bound<'py, PyList>> {
+        let waiting = py.detach(|| self.core.ask(timeout.0, approvals::waiting));
+        approvals::rows(py, &waiting.map_err(|error| errors::store_error(py, &error))?)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what an answer is")]
+    #[pyo3(
+        signature = (run, request, word, text, id, who, why, timeout=Patience(WAIT)),
+        text_signature = "($self, run, request, word, text, id, who, why, timeout=5)"
+    )]
+    fn answer(
+        &self,
+        py: Python<'_>,
+        run: String,
+        request: u64,
+        word: &str,
+        text: Option<String>,
+        id: String,
+        who: String,
+        why: String,
+        timeout: Patience,
+    ) -> PyResult<bool> {
+        let order = approvals::order(py, (run, request), word, text, [id, who, why])?;
+        let operated = py.detach(|| self.core.ask(timeout.0, move |store| store.operate(&order)));
+        Operator::is_done(py, &operated.map_err(|error| errors::store_error(py, &error))?)
     }
 
     fn before_fork(&self, py: Python<'_>) {
@@ -202,6 +234,9 @@ impl Ledger {
 
 /// A life as Python has it: origin, holder, number.
 type Numbers = (u128, u128, u64);
+
+/// What who goes on with a run gets: its life, its state, its host's part, how long it waited, and answers.
+type Claim<'py> = (Numbers, Bound<'py, PyBytes>, Bound<'py, PyBytes>, u64, Vec<Taken<'py>>);
 
 const fn life_of((origin, holder, number): Numbers) -> Life {
     Life { origin, holder, number }

@@ -5,6 +5,7 @@
 //! `live`, `told`, `scopes`, `readings` and `records` what a run needs besides. The documentation for users
 //! is in the stub, `python/checkrein/_core.pyi`.
 
+mod approvals;
 mod begin;
 mod canonical;
 mod convert;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use checkrein_stores::{Ledger, StoreError};
 use policy_core::books::Books;
-use policy_core::{Decision, EngineError, Now, Program, Run, Scopes};
+use policy_core::{Decision, EngineError, Now, Program, Reply, Run, Scopes};
 
 use crate::records::Recorder;
 
@@ -97,8 +97,8 @@ impl Live {
     }
 
     /// A person's answer, which may raise a bound.
-    pub(crate) fn answer(&mut self, now: Now, request: u64, approve: bool) -> Result<(), EngineError> {
-        let answered = self.event(|run, books| run.answer(now, request, approve, books));
+    pub(crate) fn answer(&mut self, now: Now, reply: &Reply) -> Result<(), EngineError> {
+        let answered = self.event(|run, books| run.answer(now, reply, books));
         if let Some(store) = &self.store {
             store.ledger.wake();
         }

@@ -7,6 +7,7 @@ use policy_core::store::{AccountKey, Operated, Operation, Order, RowKey, Shown, 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use crate::approvals;
 use crate::errors;
 use crate::hashes::hex;
 
@@ -42,8 +43,11 @@ impl Operator {
     }
 
     /// Whether something was done; else it was done before.
-    fn is_done(py: Python<'_>, operated: &Operated) -> PyResult<bool> {
+    pub(crate) fn is_done(py: Python<'_>, operated: &Operated) -> PyResult<bool> {
         let refused = |kind: &str, message: &str| Err(errors::store_refusal(py, kind, message));
+        if let Some((kind, message)) = approvals::refusal(operated) {
+            return refused(kind, &message);
+        }
         match operated {
             Operated::Done => Ok(true),
             Operated::Before => Ok(false),
@@ -55,6 +59,10 @@ impl Operator {
             }
             Operated::Ended => refused("ended", ENDED),
             Operated::Malformed(why) => refused("malformed", why),
+            // Told above.
+            Operated::NoRequest | Operated::Answered(_) | Operated::Expired(_) | Operated::OtherKind => {
+                refused("no_request", "no run asks this")
+            }
         }
     }
 }
@@ -184,6 +192,27 @@ impl Operator {
         self.order(py, &Order { id, who, why, operation: Operation::DropRun { run } })
     }
 
+    fn approvals<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let waiting = self.work(py, approvals::waiting)?;
+        approvals::rows(py, &waiting)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what an answer is")]
+    fn answer(
+        &self,
+        py: Python<'_>,
+        run: String,
+        request: u64,
+        word: &str,
+        text: Option<String>,
+        id: String,
+        who: String,
+        why: String,
+    ) -> PyResult<bool> {
+        let order = approvals::order(py, (run, request), word, text, [id, who, why])?;
+        self.order(py, &order)
+    }
+
     fn prune(&self, py: Python<'_>, before: u64, id: String, who: String, why: String) -> PyResult<u64> {
         let order = Order { id, who, why, operation: Operation::Prune { before } };
         let (operated, gone) = self.work(py, |store| store.prune(&order))?;
@@ -230,7 +259,7 @@ fn parsed(py: Python<'_>, account: &str) -> PyResult<AccountKey> {
     })
 }
 
-fn dicts<'py, T>(
+pub(crate) fn dicts<'py, T>(
     py: Python<'py>,
     rows: &[T],
     fill: impl Fn(&T, &Bound<'py, PyDict>) -> PyResult<()>,
@@ -292,6 +321,13 @@ fn audited(at: u64, order: &Order, dict: &Bound<'_, PyDict>) -> PyResult<()> {
         Operation::DropRun { run } => {
             dict.set_item("act", "drop run")?;
             dict.set_item("run", run)
+        }
+        Operation::Answer { run, request, word } => {
+            let (word, text) = approvals::said(word.clone());
+            dict.set_item("act", word)?;
+            dict.set_item("run", run)?;
+            dict.set_item("request", request)?;
+            dict.set_item("text_sha256", text)
         }
         Operation::Prune { before } => {
             dict.set_item("act", "prune")?;

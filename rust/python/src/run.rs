@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use checkrein_stores::Ledger as Store;
 use policy_core::books::Books;
-use policy_core::{Dimension, Failure, ModelCall, Now, Returned, Scopes, ToolCall};
+use policy_core::{Dimension, Failure, ModelCall, Now, Reply, Returned, Scopes, ToolCall};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
+use crate::approvals;
 use crate::canonical::{Canonical, canonical};
 use crate::convert::{Fingerprint, Id, Instant, Seed, Tokens, Wall};
 use crate::decision::{Decision, Settlement};
@@ -302,8 +303,28 @@ impl Run {
         Ok(Decision::new(decision, &self.program))
     }
 
-    fn answer(&self, py: Python<'_>, now: Instant, wall: Wall, request: Id, approve: bool) -> PyResult<()> {
-        self.tell(py, |live| live.answer(at(now, wall), request.0, approve))
+    #[expect(clippy::too_many_arguments, reason = "what an answer is")]
+    #[pyo3(
+        signature = (now, wall, request, approve, ago=Instant(0), bound=None),
+        text_signature = "($self, now, wall, request, approve, ago=0, bound=None)"
+    )]
+    fn answer(
+        &self,
+        py: Python<'_>,
+        now: Instant,
+        wall: Wall,
+        request: Id,
+        approve: bool,
+        ago: Instant,
+        bound: Option<[u8; 32]>,
+    ) -> PyResult<()> {
+        let reply = Reply { request: request.0, approve, ago: ago.0, bound };
+        self.tell(py, |live| live.answer(at(now, wall), &reply))
+    }
+
+    fn open_requests<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let open = self.tell(py, |live| Ok(live.run.open_requests()))?;
+        approvals::open(py, &self.program, &open)
     }
 
     fn count(&self, py: Python<'_>, now: Instant, wall: Wall, attempt: Id, n: Tokens) -> PyResult<u64> {

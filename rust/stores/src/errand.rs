@@ -16,7 +16,10 @@ use crate::session::is_over;
 use crate::store::Store;
 
 /// Does it, or learns why the store cannot be had. An error: it is not done yet, and tried again.
-pub(crate) type Errand = Box<dyn FnMut(Result<&mut dyn Store, StoreError>) -> Result<(), StoreError> + Send>;
+pub(crate) type Errand = Box<dyn FnMut(Result<&mut Any, StoreError>) -> Result<(), StoreError> + Send>;
+
+/// Any store.
+type Any = dyn Store + 'static;
 
 /// Errands in the order in which they were given; nothing after the end.
 pub(crate) struct Errands {
@@ -97,6 +100,15 @@ impl Ledger {
         self.have_done(timeout, move |store| store.claim(&id, meaning, holder))
     }
 
+    /// Has something asked of the store, and waits for the answer. It may be asked more than once.
+    pub fn ask<T: Send + 'static>(
+        &self,
+        timeout: Duration,
+        ask: impl FnMut(&mut Any) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.have_done(timeout, ask)
+    }
+
     /// A resumed run has ended. Nobody waits until the store knows it.
     pub fn finish(&self, id: &str, life: Life) {
         let id = id.to_owned();
@@ -111,7 +123,7 @@ impl Ledger {
     }
 
     /// Has something done when the store can do it.
-    fn leave(&self, mut act: impl FnMut(&mut dyn Store) -> Result<(), StoreError> + Send + 'static) {
+    fn leave(&self, mut act: impl FnMut(&mut Any) -> Result<(), StoreError> + Send + 'static) {
         if let Some(mut store) = self.own_store() {
             let _ = act(&mut **store);
             return;
@@ -129,7 +141,7 @@ impl Ledger {
     fn have_done<T: Send + 'static>(
         &self,
         timeout: Duration,
-        mut act: impl FnMut(&mut dyn Store) -> Result<T, StoreError> + Send + 'static,
+        mut act: impl FnMut(&mut Any) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         if let Some(mut store) = self.own_store() {
             return act(&mut **store);
