@@ -242,11 +242,11 @@ print(approvals.approve("r1", why="fine", who="bob").answer.word)
     assert done.stdout == "approve\n"
     with guard.resume("r1") as run:
         assert run.tool("refund", refund, amount=15000) == "refunded 15000"
+    guard.close()
     operator = _core.Operator.open(place)
     (act,) = operator.audit()
     assert (act["act"], act["run"], act["request"], act["who"]) == ("approve", "r1", 1, "bob")
     assert Approvals(operator).waiting() == []
-    guard.close()
 
 
 def test_asynchronous_calls_are_suspended_too(stored):

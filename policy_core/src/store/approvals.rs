@@ -101,7 +101,7 @@ pub(super) struct Approval {
 
 impl Approval {
     /// Writes the requests of the run `id`. One that is there already stays as it is, with its answer; one
-    /// that is damaged stays too, and is answered by nobody. Those of `before` that are not asked any more go.
+    /// that is damaged stays too, and nobody answers it. Those of `before` that are not asked any more go.
     pub(super) fn park(
         (id, origin): (&str, u128),
         asks: &[Ask],
@@ -113,7 +113,7 @@ impl Approval {
         for Ask { request, bound, is_question, left, shown } in asks {
             let Some(key) = RowKey::approval(id, *request) else { continue };
             let is_there = match Self::load(&key, rows) {
-                Ok(known) => known.is_some_and(|row| row.origin == origin && row.bound == *bound),
+                Ok(known) => known.is_some_and(|row| (row.origin, row.bound) == (origin, *bound)),
                 Err(_) => true,
             };
             if !is_there && shown.is_empty() {

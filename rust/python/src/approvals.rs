@@ -1,8 +1,8 @@
 //! Requests to people, between Python and the store: what is asked, what is answered, and what is shown.
 
-use checkrein_stores::{Store, StoreError};
+use checkrein_stores::{Store, StoreError, Waiting};
 use policy_core::QueueDefault;
-use policy_core::store::{Answered, Ask, Given, Operated, Operation, Order, RowKey, Shown, Word};
+use policy_core::store::{Answered, Ask, Given, Operated, Operation, Order, Shown, Word};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
@@ -69,9 +69,6 @@ pub(crate) fn open<'py>(
         Ok(())
     })
 }
-
-/// What waits in a store, and its clock.
-pub(crate) type Waiting = (u64, Vec<(RowKey, Option<Shown>)>);
 
 pub(crate) fn waiting(store: &mut (dyn Store + 'static)) -> Result<Waiting, StoreError> {
     store.approvals()

@@ -253,7 +253,7 @@ impl Server {
             Operation::WriteOff { account, node } => {
                 return Some(self.shadow.write_off(account, *node, clock));
             }
-            Operation::DropRun { .. } | Operation::Prune { .. } => {}
+            Operation::DropRun { .. } | Operation::Answer { .. } | Operation::Prune { .. } => {}
             Operation::Restarted => self.quiet_until = clock + QUARANTINE,
         }
         Some(Vec::new())

@@ -21,6 +21,9 @@ pub type Change<'a> = &'a mut dyn FnMut(u64, &mut Rows);
 /// The store's clock, and rows.
 pub type Scanned = (u64, Vec<(RowKey, Vec<u8>)>);
 
+/// The store's clock, and requests to people by their rows' names; none for one that is damaged.
+pub type Waiting = (u64, Vec<(RowKey, Option<Shown>)>);
+
 /// As many rows as are looked at in one transaction: others must not wait for long.
 const PRUNED_AT_ONCE: usize = 64;
 
@@ -149,8 +152,8 @@ pub trait Store: Send + fmt::Debug {
         given.map_err(|what| StoreError::new(ErrorKind::Damaged, format!("{}: {what}", self.place())))
     }
 
-    /// The requests to people, each by its row's name; none for one that is damaged. And the store's clock.
-    fn approvals(&mut self) -> Result<(u64, Vec<(RowKey, Option<Shown>)>), StoreError> {
+    /// The requests to people.
+    fn approvals(&mut self) -> Result<Waiting, StoreError> {
         let (now, rows) = self.scan(RowKey::APPROVALS)?;
         let described = rows.into_iter().map(|(key, value)| {
             let shown = describe_row(&key, &value, now);
