@@ -98,6 +98,8 @@ impl Usage {
 /// Whom a run is for. A limit on what is not told here cannot be kept, so it votes its else.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Scopes<'a> {
+    /// The run's own id, which only conditions and canaries read.
+    pub run: Option<&'a str>,
     /// The session's id.
     pub session: Option<&'a str>,
     /// The user's id.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::books::Books;
 use crate::event::ErrorKind;
-use crate::program::{Condition, Fact, Index, Measure, Presence, Program, Source};
+use crate::program::{Condition, Fact, Index, Measure, Presence, Program, Scope, Source};
 use crate::run::Run;
 use crate::value::{Dimension, Slot, Value};
 
@@ -17,6 +17,8 @@ pub enum BuiltInFact {
     Held(Measure),
     /// `run.X.left`
     Left(Measure),
+    /// `run.id`, `session.id`, ...; of no key
+    Id(Scope),
     /// `call.attempt`
     CallAttempt,
     /// `call.model`
@@ -48,6 +50,11 @@ impl BuiltInFact {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         match name {
+            "run.id" => Some(Self::Id(Scope::Run)),
+            "session.id" => Some(Self::Id(Scope::Session)),
+            "user.id" => Some(Self::Id(Scope::User)),
+            "team.id" => Some(Self::Id(Scope::Team)),
+            "org.id" => Some(Self::Id(Scope::Org)),
             "call.attempt" => Some(Self::CallAttempt),
             "call.model" => Some(Self::CallModel),
             "call.tool" => Some(Self::CallTool),
@@ -81,7 +88,9 @@ impl BuiltInFact {
         match self {
             Self::Spent(measure) | Self::Held(measure) | Self::Left(measure) => measure.dimension(),
             Self::CallAttempt | Self::StepIndex | Self::ErrorStatus => Dimension::Count,
-            Self::CallModel | Self::CallTool | Self::StepKind | Self::ErrorKind => Dimension::Text,
+            Self::Id(_) | Self::CallModel | Self::CallTool | Self::StepKind | Self::ErrorKind => {
+                Dimension::Text
+            }
             Self::CallInputTokens => Dimension::Tokens,
             Self::StepConfidence | Self::ResultConfidence => Dimension::Percent,
             Self::ErrorRetryAfter => Dimension::Duration,
@@ -199,6 +208,7 @@ impl<'a> View<'a> {
             BuiltInFact::Spent(measure) => number(self.run.spent(measure, self.books)),
             BuiltInFact::Held(measure) => number(self.run.reserved(measure, self.books)),
             BuiltInFact::Left(measure) => self.run.left(measure, self.books).map_or(Slot::Missing, number),
+            BuiltInFact::Id(scope) => self.run.ids.of_scope(scope).map_or(Slot::Missing, Slot::Text),
             BuiltInFact::CallAttempt => number(self.call.attempt),
             BuiltInFact::CallModel => self.call.model.map_or(Slot::Missing, Slot::Text),
             BuiltInFact::CallTool => self.call.tool.map_or(Slot::Missing, Slot::Text),

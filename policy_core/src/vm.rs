@@ -84,14 +84,7 @@ fn compare(slot: Slot<'_>, comparison: Comparison, value: &Const) -> Truth {
         (Slot::Flag(left), Const::Flag(right)) => left.cmp(right),
         _ => return Truth::Unknown,
     };
-    Truth::from(match comparison {
-        Comparison::Equal => order.is_eq(),
-        Comparison::NotEqual => order.is_ne(),
-        Comparison::Less => order.is_lt(),
-        Comparison::LessOrEqual => order.is_le(),
-        Comparison::Greater => order.is_gt(),
-        Comparison::GreaterOrEqual => order.is_ge(),
-    })
+    Truth::from(comparison.holds(order))
 }
 
 fn member(slot: Slot<'_>, values: &[Const]) -> Truth {

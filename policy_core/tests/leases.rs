@@ -18,7 +18,8 @@ use common::*;
 use policy_core::books::Books;
 use policy_core::{Outcome, Scopes, Usage};
 
-const FOR_USER: Scopes<'static> = Scopes { session: None, user: Some("u"), team: None, org: None, keys: &[] };
+const FOR_USER: Scopes<'static> =
+    Scopes { run: None, session: None, user: Some("u"), team: None, org: None, keys: &[] };
 
 fn leased(node: u128) -> Desk {
     Rc::new(RefCell::new(Books::leased(node, at(0))))

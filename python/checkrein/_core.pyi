@@ -108,6 +108,9 @@ class Program:
     def scopes(self) -> list[str]:
         """What a run has to say for the policy's limits: `user`, or the name of a fact."""
     @property
+    def ids(self) -> list[str]:
+        """Of whom the policy reads the id, besides its limits: `run`, `session`, `user`, `team`, `org`."""
+    @property
     def wide(self) -> bool:
         """Whether a limit is wider than a run."""
     @property

@@ -19,6 +19,7 @@ class Model(TypedDict):
     name: str
     target: str
     tier: int
+    region: str | None
     place: Literal["edge", "cloud"]
     window: int
     output: int

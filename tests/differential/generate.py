@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from . import limits
+from . import limits, routes
 
 NAMES = ["north", "south", "East", "west wind", "up", "down", "né", "z-9"]
 MODELS = ["small", "large", "tiny", "vast"]
@@ -35,7 +35,6 @@ KINDS = [
 RUN_FACTS = {"step.index": "count", "run.cost.held": "money"} | {
     f"run.{measure}.held": "tokens" for measure in ("tokens", "input_tokens", "output_tokens")
 }
-SNAPSHOT = ["deepseek/deepseek-reasoner", "openrouter/qwen/qwen3-coder-flash", "openai/gpt-5"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,8 @@ class Made:
 
     statements: list[str] = field(default_factory=list)
     models: list[str] = field(default_factory=list)
+    tiers: list[str] = field(default_factory=list)
+    regions: set[str] = field(default_factory=set)
     tools: dict[str, list[Fact]] = field(default_factory=dict)
     classes: dict[str, str] = field(default_factory=dict)
     facts: list[Fact] = field(default_factory=list)
@@ -86,8 +87,8 @@ class Maker:
         self._store()
         self._many(self._define, [60, 30, 10])
         self._many(self._retry, [8, 22, 42, 28])
-        self._many(self._require, [65, 28, 7])
-        self._many(self._route, [35, 65])
+        self._many(lambda name: routes.require(self, name), [55, 35, 10])
+        self._many(lambda name: routes.route(self, name), [35, 65])
         self._many(self._order, [65, 27, 8])
         self._many(self._loop, [50, 40, 10])
         self._many(self._rule, [4, 20, 26, 26, 14, 10])
@@ -116,7 +117,7 @@ class Maker:
 
     def _vocabulary(self) -> None:
         for name in self.chance.sample(MODELS, self._one([1, 2, 3, 3, 4])):
-            self._model(name)
+            routes.model(self, name)
         for name in self.chance.sample(TOOLS, self.chance.randint(2, 5)):
             self._tool(name)
         for name in ("over", "gone", "halt"):
@@ -142,19 +143,6 @@ class Maker:
         is_wide = any(f"on {each}" in self.made.kinds for each in limits.SCOPES + limits.KEYS)
         if is_wide and self.chance.random() < 0.3:
             self.add("store shared")
-
-    def _model(self, name: str) -> None:
-        window = self._one(["400 tokens", "1k tokens", "8k tokens"])
-        output = self._one(["50 tokens", "120 tokens", "300 tokens"])
-        least = self._maybe(0.4, f"least output {self._one(['1', '20', '50'])} tokens")
-        target, price = f"x/{name}", limits.price(self)
-        if self.chance.random() < 0.12:
-            target, price = self._one(SNAPSHOT), ""
-            self.made.kinds.add("price of the snapshot")
-        place, tier = self._one(["edge", "cloud"]), self._one("123")
-        items = f"tier {tier} place {place} window {window} output {output} {least} {price}"
-        self.made.models.append(name)
-        self.add(f'model "{name}" is "{target}" {{ {items} }}')
 
     def _tool(self, name: str) -> None:
         kind = self._one([*CLASSES, None])
@@ -201,9 +189,11 @@ class Maker:
     def _run_facts(self) -> list[Fact]:
         left = [Fact(f"run.{each}.left", dimension_of(each)) for each in sorted(self.made.bounded)]
         counters = [Fact(name, dimension) for name, dimension in RUN_FACTS.items()]
-        return [*self.chance.sample(counters, 2), *left[:1], Fact("call.attempt", "count")]
+        whose = Fact("session.id", "text", True, ("session1", "session2"))
+        return [*self.chance.sample(counters, 2), *left[:1], whose, Fact("call.attempt", "count")]
 
-    def _model_facts(self, named: bool = False) -> list[Fact]:
+    def model_facts(self, named: bool = False) -> list[Fact]:
+        """What a condition about a model call may read."""
         model = Fact("call.model", "text", not named, tuple(MODELS))
         models = [model] * (3 if named else 1)
         return [*self._host_facts(), *self._run_facts(), *models, Fact("call.input_tokens", "tokens")]
@@ -293,9 +283,9 @@ class Maker:
         classes = sorted(set(self.made.classes.values()) - {""})
         kind = self._one(kinds or ["model any", "model", "tool any", "tool", *(["class"] if classes else [])])
         if kind == "model any":
-            return kind, self._model_facts()
+            return kind, self.model_facts()
         if kind == "model":
-            return f'model "{self._one(self.made.models)}"', self._model_facts(named=True)
+            return f'model "{self._one(self.made.models)}"', self.model_facts(named=True)
         if kind == "tool":
             tool = self._one(self.made.tools)
             return f'tool "{tool}"', self._tool_facts([tool])
@@ -305,26 +295,9 @@ class Maker:
             return f"tool class {chosen}", self._tool_facts(members)
         return kind, self._tool_facts(list(self.made.tools))
 
-    def _when(self, share: float, facts: list[Fact]) -> str:
+    def when(self, share: float, facts: list[Fact]) -> str:
+        """A condition, mostly."""
         return f"when {self._condition(facts, 2)}" if self.chance.random() < share else ""
-
-    def _require(self, name: str) -> None:
-        self.add(
-            f'require "{name}" place {self._one(["edge", "cloud"])} {self._when(0.95, self._model_facts())}'
-        )
-
-    def _route(self, name: str) -> None:
-        models = self.made.models
-        items = [
-            f'to "{self._one(models)}" {self._when(1, self._model_facts())}'
-            for _ in range(self._one([0, 1, 2]))
-        ]
-        items += [self._maybe(0.3, f'to "{self._one(models)}"')]
-        pairs = [(a, b) for place, a in enumerate(models) for b in models[place + 1 :]]
-        chosen = self.chance.sample(pairs, min(len(pairs), self._one([1, 2, 3])))
-        items += [f'fallback "{before}" -> "{after}"' for before, after in chosen]
-        if any(items):
-            self.add(f'route "{name}" {{ {" ".join(items)} }}')
 
     def _order(self, name: str) -> None:
         first, *others = self.chance.sample(sorted(self.made.tools), 2)
@@ -343,7 +316,7 @@ class Maker:
     def _rule(self, name: str) -> None:
         selector, facts = self._selector()
         outcome = self._outcome({"stop": 2, "fail": 5, "deny": 4, "escalate": 11})
-        self.add(f'rule "{name}" on {selector} {self._when(0.93, facts)} then {outcome} because "Because."')
+        self.add(f'rule "{name}" on {selector} {self.when(0.93, facts)} then {outcome} because "Because."')
 
     def _test(self, name: str) -> None:
         scopes = [f'{each} "x"' for each in limits.SCOPES if f"on {each}" in self.made.kinds]

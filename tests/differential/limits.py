@@ -31,6 +31,7 @@ FEATURES = (
     [f"on {scope}" for scope in [*SCOPES, *KEYS]]
     + ["window of the calendar", "window that rolls", "wrap up", "grants", "on failure", "calls of", "counts"]
     + [f"bound {measure}" for measure in SIZES]
+    + ["require tier", "require model", "require region", "canary", "prefer lower tier"]
     + ["price of parts", "price of the snapshot", "store"]
 )
 
@@ -49,9 +50,10 @@ def limit(maker: Maker, name: str) -> None:
     items = [f"{bound} <= {size}" for bound, size in amounts.items()]
     items += calls_of(maker, 0.3)
     shares = chance.sample(["1%", "25%", "50.5%", "100%"], chance.choice([0, 0, 1, 2]))
-    items += [
-        f'at {share} {chance.choice(["tell agent", "warn"])} "At {share} of {name}."' for share in shares
-    ]
+    advice = [f'{kind} "At some of {name}."' for kind in ("tell agent", "warn")]
+    advice += ["prefer lower tier"] * all(maker.made.tiers)
+    items += [f"at {share} {chance.choice(advice)}" for share in shares]
+    maker.made.kinds |= {"prefer lower tier" for item in items if item.endswith("tier")}
     if any(item.split()[0] in (*COUNTED, "calls") for item in items) and chance.random() < 0.5:
         items.append(f"counts {chance.choice(['attempted', 'executed', 'succeeded', 'succeeded'])}")
         maker.made.kinds.add("counts")

@@ -38,6 +38,7 @@ class Party:
         keys = {"acct.id": draw(["n1", "n2", None], [6, 3, 1])[0]}
         keys["acct.tier"] = draw(["free", "paid", "other", None], [6, 3, 1, 1])[0]
         whose = {scope: each for scope, each in ids.items() if each is not None}
+        whose["id"] = f"run {len(self.runs)}"
         return whose | {"keys": {name: key for name, key in keys.items() if key is not None}}
 
     def next(self) -> tuple[str, Event]:

@@ -74,7 +74,7 @@ def test_the_bytes_of_wider_limits():
         table,
         at["p"] + at["f"] + at["$"] + at[""] + b"\x01",
         u(1) + at["tenant.id"] + b"\x00\x00\x00" + u(2) + at["x"] + at["y"],
-        u(1) + at["m"] + at["x/m"] + u(0) + b"\x01" + u(9) + u(2) + u(1),
+        u(1) + at["m"] + at["x/m"] + u(0) + b"\x01\x00" + u(9) + u(2) + u(1),
         b"\x01" + u(1) + u(0) + u(0) + u(1440) + own,
         u(1) + at["t"] + b"\x00\x00\x00\x00" + u(0),
         u(1) + at["s"] + b"\x00\x01" + at["S."],
@@ -102,7 +102,7 @@ def test_the_bytes_of_a_price_from_the_snapshot():
         table,
         at["p"] + at["f"] + at["$"] + at[prices.SNAPSHOT_ID] + b"\x00",
         u(0),
-        u(1) + at["m"] + at["openai/gpt-5"] + u(0) + b"\x00" + u(9) + u(2) + u(1),
+        u(1) + at["m"] + at["openai/gpt-5"] + u(0) + b"\x00\x00" + u(9) + u(2) + u(1),
         b"\x01" + u(len(tariffs)) + b"".join(u(n) for tariff in tariffs for n in tariff),
         u(0) * 13,
     )

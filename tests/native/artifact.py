@@ -148,9 +148,9 @@ class Writer:
         return self.s(name) + codes + written + several(map(self.s, choices))
 
     def model(self, name: str) -> bytes:
-        # Tier 1, in the cloud, a window of 1000 tokens, 100 tokens out, $1 and $2 a million; from a cache
-        # a tenth, into it five quarters.
-        numbers = u(1) + b"\1" + u(1000) + u(100) + u(1)
+        # Tier 1, in the cloud, of no region, a window of 1000 tokens, 100 tokens out, $1 and $2 a million;
+        # from a cache a tenth, into it five quarters.
+        numbers = u(1) + b"\1\0" + u(1000) + u(100) + u(1)
         rates = (10**9, 2 * 10**9, 10**8, 125 * 10**7, 2 * 10**9)
         tariff = u(0) + u(0) + u(1440) + b"".join(map(u, rates))
         return self.s(name) + self.s(f"test/{name}") + numbers + b"\1" + several([tariff])

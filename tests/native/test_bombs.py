@@ -34,7 +34,7 @@ def statements_of_every_tool() -> bytes:
 
 
 def statements_of_every_model() -> bytes:
-    models = several(u(index) + b"\0\0\0\3\2\1\0" for index in range(NAMES))
+    models = several(u(index) + b"\0\0\0\0\3\2\1\0" for index in range(NAMES))
     names = several(b"\1" + u(index) + b"\1\1\0" for index in range(NAMES))
     retries = several(u(index) + b"\0\0\1\0\0\2\0" for index in range(NAMES))
     return texts() + EMPTY + models + EMPTY * 5 + names + EMPTY * 2 + retries + EMPTY * 4

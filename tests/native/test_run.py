@@ -56,6 +56,7 @@ def test_a_program_tells_what_it_holds(program: _core.Program) -> None:
             "target": "test/large",
             "tier": 1,
             "place": "cloud",
+            "region": None,
             "window": 1000,
             "output": 100,
             "least_output": 1,

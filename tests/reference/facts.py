@@ -80,6 +80,9 @@ def look(run: Run, name: str, ask: Ask) -> tuple[str, Any]:
     if name in BESIDE_A_CALL:
         kind, slot = host(BESIDE_A_CALL[name], ask.facts.get(name))
         return kind, "" if slot is MISSING and name == "step.kind" else slot
+    if rest == "id":
+        id = run.id if group == "run" else run.scopes[group]
+        return "text", MISSING if id is None else id
     if group == "error":
         return host(OF_ERROR[rest], (ask.error or {}).get(rest))
     if name == "step.index":

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import operator
+from fractions import Fraction
 from typing import TYPE_CHECKING
+
+import xxhash
+
+from checkrein.language import tree
 
 from . import limits
 from .accounts import FITS, FULL
 from .admission import NO, attempts_of, by_condition, limit_votes, may_wait, model_votes, open_attempt, wait
-from .facts import holds
+from .conditions import SIGNS
+from .facts import holds, look
 from .prices import worst
 from .state import Attempt, Call
 
 if TYPE_CHECKING:
-    from checkrein.language import tree
-
     from .run import Run
 
 
@@ -23,10 +28,42 @@ def candidates(run: Run, call: Call) -> tuple[list[str], list[str]]:
     edges = [(before.text, after.text) for route in run.of["route"] for before, after in route.fallbacks]
     truths = [(arm.model.text, holds(run, arm.when, call.ask)) for arm in arms]
     chosen = [model for model, held in truths if held] or [call.ask.model] * (call.ask.model is not None)
-    found = list(dict.fromkeys(chosen))
+    canary, undrawn = drawn(run, call)
+    found = list(dict.fromkeys([*canary, *chosen]))
     for model in found:  # The list grows while it is walked: that is breadth first.
         found += [after for before, after in edges if before == model and after not in found]
-    return [model for model in found if model not in call.failed], [m for m, held in truths if held is None]
+    if prefers_lower(run):
+        found.sort(key=lambda model: run.models[model].tier or 0)
+    skipped = undrawn + [model for model, held in truths if held is None]
+    return [model for model in found if model not in call.failed], skipped
+
+
+def drawn(run: Run, call: Call) -> tuple[list[str], list[str]]:
+    """The canary's model, if one is drawn; those that might have been, if nobody can tell."""
+    for route in run.of["route"]:
+        if not route.canaries:
+            continue
+        value = look(run, route.canaries[0].fact.text, call.ask)[1]
+        if not isinstance(value, str):
+            return [], [canary.model.text for canary in route.canaries]
+        salt = xxhash.xxh3_64_intdigest(route.name.text.encode())
+        share = Fraction(xxhash.xxh3_64_intdigest(value.encode(), seed=salt), 2**64) * 10**6
+        end = 0
+        for canary in route.canaries:
+            end += canary.percent.value
+            if share < end:
+                return [canary.model.text], []
+    return [], []
+
+
+def prefers_lower(run: Run) -> bool:
+    """Whether a limit has been filled so far that it wants lower tiers from then on."""
+    return any(
+        (limit.name.text, place) in run.given
+        for limit in run.of["limit"]
+        for place, threshold in enumerate(limit.thresholds)
+        if threshold.advice == "prefer lower tier"
+    )
 
 
 def admit_model(run: Run, call: Call, advice: list) -> dict:
@@ -58,8 +95,18 @@ def admit_model(run: Run, call: Call, advice: list) -> dict:
 def unfit(required: list[tree.Require], model: tree.Model, used_in: int) -> list[tuple[str, str, str]]:
     """Why a model could not serve the call at any price: (model, kind, statement)."""
     name = model.name.text
-    reasons = [(name, "require", each.name.text) for each in required if each.place != model.place]
+    reasons = [(name, "require", each.name.text) for each in required if not meets(each.need, model)]
     return reasons + [(name, "window", "")] * (used_in + model.least_output > model.window)
+
+
+def meets(need: str | tree.TierNeed | tree.NamesNeed, model: tree.Model) -> bool:
+    """Whether a model is as it is required to be."""
+    if isinstance(need, str):
+        return need == model.place
+    if isinstance(need, tree.TierNeed):
+        return bool(model.tier) and getattr(operator, SIGNS[need.operator])(model.tier, need.tier)
+    found = model.name if need.kind == "model" else model.region
+    return found is not None and found.text in [name.text for name in need.names]
 
 
 def too_dear(run: Run, call: Call, model: tree.Model, least: int, relaxed: set) -> list[tuple[str, str, str]]:

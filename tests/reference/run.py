@@ -45,7 +45,9 @@ NUMBERS = count(1)
 class Run:
     """A run of `policy` in a world of accounts; a child takes from the accounts of its ancestors too."""
 
-    def __init__(self, policy, *, seed, now, wall, world=None, parent=None, keys=None, **scopes) -> None:
+    def __init__(
+        self, policy, *, seed, now, wall, world=None, parent=None, keys=None, id=None, **scopes
+    ) -> None:  # fmt: skip
         self.seed = seed
         self.parent = parent
         self.children: list[Run] = []
@@ -56,6 +58,7 @@ class Run:
         self.world = World() if world is None else world
         self.scopes = parent.scopes if parent else {each: scopes.get(each) for each in SCOPES}
         self.keys = parent.keys if parent else keys or {}
+        self.id = id
         kinds = [tree.Model, tree.Tool, tree.Queue, tree.State, tree.Define]
         tables = [{each.name.text: each for each in policy.of(kind)} for kind in kinds]
         self.models, self.tools, self.queues, self.states, self.defines = tables

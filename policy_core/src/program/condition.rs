@@ -1,5 +1,6 @@
 //! Conditions as the machine runs them: a line of operations with forward jumps only.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::value::Slot;
@@ -42,6 +43,18 @@ impl Comparison {
     /// All comparisons, in the order of their codes in an artifact.
     pub(crate) const ALL: [Self; 6] =
         [Self::Equal, Self::NotEqual, Self::Less, Self::LessOrEqual, Self::Greater, Self::GreaterOrEqual];
+
+    /// Whether it is true of two values in this order.
+    pub(crate) const fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Equal => order.is_eq(),
+            Self::NotEqual => order.is_ne(),
+            Self::Less => order.is_lt(),
+            Self::LessOrEqual => order.is_le(),
+            Self::Greater => order.is_gt(),
+            Self::GreaterOrEqual => order.is_ge(),
+        }
+    }
 
     /// Whether it asks for an order, which only numbers have.
     pub(crate) const fn needs_order(self) -> bool {

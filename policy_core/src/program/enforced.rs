@@ -4,10 +4,15 @@
 use std::sync::Arc;
 
 use crate::error::LoadError;
+use crate::facts::BuiltInFact;
+use crate::program::Comparison;
 use crate::program::reader::Reader;
 use crate::program::sections::{Known, PLACES};
-use crate::program::statements::{Arm, Loop, Order, Require, Retry, Route, Rule, Selector, Verdict};
-use crate::program::tables::ToolClass;
+use crate::program::statements::{
+    Arm, Canaries, Loop, Need, Order, Require, Retry, Route, Rule, Selector, Verdict,
+};
+use crate::program::tables::{Source, ToolClass};
+use crate::value::{Dimension, MILLION};
 
 type Reason = Option<Arc<str>>;
 pub(crate) type Read<T> = Result<(u32, T, Reason), LoadError>;
@@ -107,9 +112,28 @@ impl Known<'_> {
 
     pub(crate) fn require(&self, reader: &mut Reader<'_>) -> Read<Require> {
         let statement = Self::statement(reader)?;
-        let place = reader.choice(&PLACES)?;
+        let need = self.need(reader)?;
         let when = self.condition(reader)?;
-        Ok((statement, Require { statement, place, when }, None))
+        Ok((statement, Require { statement, need, when }, None))
+    }
+
+    fn need(&self, reader: &mut Reader<'_>) -> Result<Need, LoadError> {
+        Ok(match reader.byte()? {
+            0 => Need::Place(reader.choice(&PLACES)?),
+            1 => Need::Tier(reader.choice(&Comparison::ALL)?, reader.quantity()?),
+            2 => {
+                let models = reader.ascending(|reader| {
+                    let model = reader.index(self.models)?;
+                    Ok((model, model))
+                })?;
+                Need::Models(models.into_boxed_slice())
+            }
+            3 => {
+                let regions = reader.ascending(|reader| reader.keyed_text(self.strings))?;
+                Need::Regions(regions.into_boxed_slice())
+            }
+            _ => return Err(reader.malformed("a code is unknown")),
+        })
     }
 
     pub(crate) fn route(&self, reader: &mut Reader<'_>) -> Read<Route> {
@@ -117,8 +141,24 @@ impl Known<'_> {
         let arms = reader
             .list(|reader| Ok(Arm { model: reader.index(self.models)?, when: self.condition(reader)? }))?;
         let fallbacks = reader.list(|reader| Ok((reader.index(self.models)?, reader.index(self.models)?)))?;
+        let canaries = reader.option(|reader| self.canaries(reader))?;
         let (arms, fallbacks) = (arms.into_boxed_slice(), fallbacks.into_boxed_slice());
-        Ok((statement, Route { statement, arms, fallbacks }, None))
+        Ok((statement, Route { statement, arms, fallbacks, canaries }, None))
+    }
+
+    fn canaries(&self, reader: &mut Reader<'_>) -> Result<Canaries, LoadError> {
+        let fact = reader.index(self.facts.len())?;
+        let is_drawn_by = self.facts.get(fact as usize).is_some_and(|fact| {
+            let is_known = matches!(fact.source, Source::Host | Source::BuiltIn(BuiltInFact::Id(_)));
+            is_known && fact.dimension == Dimension::Text
+        });
+        let shares = reader.list(|reader| Ok((reader.index(self.models)?, reader.quantity()?)))?;
+        let all = shares.iter().fold(0_u64, |all, (_, share)| all.saturating_add(*share));
+        if is_drawn_by && !shares.is_empty() && all <= MILLION {
+            Ok(Canaries { fact, shares: shares.into_boxed_slice() })
+        } else {
+            Err(reader.malformed("canaries are drawn by what is no text, or are more than everything"))
+        }
     }
 
     pub(crate) fn order(&self, reader: &mut Reader<'_>) -> Read<Order> {

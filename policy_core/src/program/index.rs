@@ -2,7 +2,7 @@
 //! read from the artifact: a wrong index could hide a denial.
 
 use crate::facts::BuiltInFact;
-use crate::program::limits::{Measure, Scope};
+use crate::program::limits::{Measure, Scope, ThresholdKind};
 use crate::program::statements::Selector;
 use crate::program::tables::{Source, Tables, ToolClass};
 
@@ -24,6 +24,10 @@ pub(crate) struct Index {
     pub(crate) key_facts: Box<[u32]>,
     /// Facts of the host that retries read: they are kept from the last ask to the error.
     pub(crate) kept_facts: Box<[u32]>,
+    /// The scopes whose ids are read, ascending.
+    pub(crate) ids: Box<[Scope]>,
+    /// The thresholds, counted over all limits, that prefer a lower tier.
+    pub(crate) lowering: Box<[usize]>,
     /// How many thresholds all limits have together.
     pub(crate) thresholds: usize,
 }
@@ -43,6 +47,8 @@ impl Index {
             meters: meters(tables),
             key_facts: key_facts(tables),
             kept_facts: kept_facts(tables),
+            ids: ids(tables),
+            lowering: lowering(tables),
             thresholds: tables.limits.all().iter().map(|limit| limit.thresholds.len()).sum(),
         }
     }
@@ -118,6 +124,19 @@ fn meters(tables: &Tables) -> Box<[Measure]> {
         _ => None,
     });
     sorted(read.filter(|measure| !measure.is_time()))
+}
+
+fn ids(tables: &Tables) -> Box<[Scope]> {
+    sorted(tables.facts.all().iter().filter_map(|fact| match fact.source {
+        Source::BuiltIn(BuiltInFact::Id(scope)) => Some(scope),
+        _ => None,
+    }))
+}
+
+fn lowering(tables: &Tables) -> Box<[usize]> {
+    let thresholds = tables.limits.all().iter().flat_map(|limit| limit.thresholds.iter());
+    let lowering = thresholds.enumerate().filter(|(_, each)| each.kind == ThresholdKind::PreferLower);
+    lowering.map(|(place, _)| place).collect()
 }
 
 fn key_facts(tables: &Tables) -> Box<[u32]> {

@@ -98,8 +98,9 @@ impl Known<'_> {
         if ppm > MILLION {
             return Err(reader.malformed("a threshold is above its limit"));
         }
-        let kind = reader.choice(&[ThresholdKind::TellAgent, ThresholdKind::Warn])?;
-        Ok(Threshold { ppm, kind, text: reader.text(self.strings)? })
+        let kind = reader.choice(&ThresholdKind::ALL)?;
+        let text = if kind == ThresholdKind::PreferLower { "".into() } else { reader.text(self.strings)? };
+        Ok(Threshold { ppm, kind, text })
     }
 
     /// What the parts of a limit tell about each other.

@@ -169,15 +169,21 @@ pub enum ThresholdKind {
     TellAgent,
     /// The operator.
     Warn,
+    /// The route: from then on it tries lower tiers first.
+    PreferLower,
 }
 
 impl ThresholdKind {
+    /// All kinds, in the order of their codes in an artifact.
+    pub(crate) const ALL: [Self; 3] = [Self::TellAgent, Self::Warn, Self::PreferLower];
+
     /// The words that policies use.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::TellAgent => "tell agent",
             Self::Warn => "warn",
+            Self::PreferLower => "prefer lower tier",
         }
     }
 }
@@ -189,7 +195,7 @@ pub struct Threshold {
     pub ppm: u64,
     /// Who gets the text.
     pub kind: ThresholdKind,
-    /// The text.
+    /// The text; empty where nobody gets one.
     pub text: Arc<str>,
 }
 

@@ -20,7 +20,7 @@ pub use condition::Const;
 pub(crate) use condition::{Comparison, Condition, Op};
 pub(crate) use index::Index;
 pub use limits::{Basis, Bound, Limit, Measure, Scope, Threshold, ThresholdKind};
-pub(crate) use statements::{Loop, Retry, Verdict};
+pub(crate) use statements::{Loop, Retry, Route, Verdict};
 pub use statements::{Selector, Statement, StatementKind};
 pub(crate) use tables::Tables;
 pub use tables::{
@@ -159,6 +159,12 @@ impl Program {
     #[must_use]
     pub fn key_facts(&self) -> &[u32] {
         &self.index.key_facts
+    }
+
+    /// The scopes whose ids facts read, ascending.
+    #[must_use]
+    pub fn ids(&self) -> &[Scope] {
+        &self.index.ids
     }
 
     /// The time zones of calendar windows, ascending by name.

@@ -121,6 +121,7 @@ pub(crate) fn models(reader: &mut Reader<'_>, strings: &[Arc<str>]) -> Result<Ve
             target: reader.text(strings)?,
             tier: reader.quantity()?,
             place: reader.choice(&PLACES)?,
+            region: reader.option(|reader| reader.text(strings))?,
             window: reader.quantity()?,
             output: reader.quantity()?,
             least_output: reader.quantity()?,

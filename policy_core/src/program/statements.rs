@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::decision::Outcome;
-use crate::program::{Place, ToolClass};
+use crate::fingerprint::xxh3_64;
+use crate::program::{Comparison, Model, Place, ToolClass};
+use crate::value::MILLION;
 
 /// The kinds of enforced statements, in the order in which ties are broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,10 +129,35 @@ pub(crate) struct Retry {
     pub(crate) verdict: Verdict,
 }
 
+/// What is required of a model. One that does not say what it is asked for does not meet it.
+#[derive(Debug)]
+pub(crate) enum Need {
+    Place(Place),
+    Tier(Comparison, u64),
+    /// One of these models, ascending.
+    Models(Box<[u32]>),
+    /// One of these regions, ascending.
+    Regions(Box<[Arc<str>]>),
+}
+
+impl Need {
+    /// Whether this model, given with its index, meets it.
+    pub(crate) fn is_met(&self, index: u32, model: &Model) -> bool {
+        match self {
+            Self::Place(place) => *place == model.place,
+            Self::Tier(comparison, tier) => model.tier > 0 && comparison.holds(model.tier.cmp(tier)),
+            Self::Models(models) => models.binary_search(&index).is_ok(),
+            Self::Regions(regions) => {
+                model.region.as_ref().is_some_and(|region| regions.binary_search(region).is_ok())
+            }
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Require {
     pub(crate) statement: u32,
-    pub(crate) place: Place,
+    pub(crate) need: Need,
     pub(crate) when: Option<u32>,
 }
 
@@ -145,6 +172,32 @@ pub(crate) struct Route {
     pub(crate) statement: u32,
     pub(crate) arms: Box<[Arm]>,
     pub(crate) fallbacks: Box<[(u32, u32)]>,
+    pub(crate) canaries: Option<Canaries>,
+}
+
+/// Shares of the values of one fact, each for a model. They lie side by side from 0, so that a value has one
+/// point and a larger share takes others in besides those that it had.
+#[derive(Debug)]
+pub(crate) struct Canaries {
+    /// The text that is drawn by.
+    pub(crate) fact: u32,
+    /// (model, parts per million)
+    pub(crate) shares: Box<[(u32, u64)]>,
+}
+
+impl Canaries {
+    /// The model whose share a value falls into. `salt` makes the draws of several routes differ.
+    pub(crate) fn draw(&self, value: &str, salt: &str) -> Option<u32> {
+        let hash = xxh3_64(value.as_bytes(), xxh3_64(salt.as_bytes(), 0));
+        // The hash is a fraction of all hashes; so many parts per million are below it.
+        let point = u128::from(hash).saturating_mul(u128::from(MILLION)).checked_shr(u64::BITS)?;
+        let mut end = 0_u64;
+        let mut share = self.shares.iter().skip_while(|(_, share)| {
+            end = end.saturating_add(*share);
+            u128::from(end) <= point
+        });
+        share.next().map(|(model, _)| *model)
+    }
 }
 
 #[derive(Debug)]

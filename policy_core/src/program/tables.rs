@@ -103,10 +103,12 @@ pub struct Model {
     pub name: Arc<str>,
     /// What the host calls, such as `openai/gpt-5`.
     pub target: Arc<str>,
-    /// Its tier, 1 the lowest.
+    /// Its tier, 1 the lowest; 0 if none is declared.
     pub tier: u64,
     /// Where it runs.
     pub place: Place,
+    /// In which region, if that is declared.
+    pub region: Option<Arc<str>>,
     /// The most tokens in and out together.
     pub window: u64,
     /// The most tokens out.

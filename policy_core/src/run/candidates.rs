@@ -3,8 +3,8 @@
 use super::model::{Asked, Found};
 use crate::decision::{Vote, Why};
 use crate::facts::View;
-use crate::program::Verdict;
-use crate::value::Truth;
+use crate::program::{Route, Verdict};
+use crate::value::{Slot, Truth};
 
 /// The candidates of one model call and what is required of them. Its room is kept between events.
 #[derive(Debug, Default)]
@@ -42,12 +42,14 @@ impl Asked<'_> {
         }
     }
 
-    /// The candidates in order: arms that hold, or else the model asked for; then fallbacks, breadth first;
-    /// without the models that this call has given up.
+    /// The candidates in order: the canary that is drawn; arms that hold, or else the model asked for; then
+    /// fallbacks, breadth first; without the models that this call has given up. Lower tiers first, once a
+    /// limit prefers them.
     pub(super) fn list(&self, view: &View<'_>, candidates: &mut Candidates, skipped: &mut Vec<u32>) {
         let models = &mut candidates.models;
         models.clear();
         let route = self.program().tables.route.as_ref();
+        let canary = route.and_then(|route| self.draw(route, view, skipped));
         for arm in route.iter().flat_map(|route| &route.arms) {
             match self.question.truth(arm.when, view) {
                 Truth::False => {}
@@ -59,6 +61,10 @@ impl Asked<'_> {
         if models.is_empty() {
             models.extend(self.question.call.requested);
         }
+        if let Some(canary) = canary {
+            models.retain(|model| *model != canary);
+            models.insert(0, canary);
+        }
         let mut visited = 0_usize;
         while let Some(&model) = models.get(visited) {
             visited = visited.saturating_add(1);
@@ -69,6 +75,19 @@ impl Asked<'_> {
             }
         }
         models.retain(|model| !self.question.call.failed.contains(model));
+        if self.question.run.prefers_lower() {
+            models.sort_by_key(|model| self.program().tables.models.at(*model).tier);
+        }
+    }
+
+    /// The canary's model; if the fact cannot be told, none, and those that might have been are named.
+    fn draw(&self, route: &Route, view: &View<'_>, skipped: &mut Vec<u32>) -> Option<u32> {
+        let canaries = route.canaries.as_ref()?;
+        let Slot::Text(value) = view.slot(canaries.fact) else {
+            skipped.extend(canaries.shares.iter().map(|(model, _)| *model));
+            return None;
+        };
+        canaries.draw(value, &self.program().tables.statements.at(route.statement).name)
     }
 
     /// Whether a candidate meets what is required, and the input with its least output fits its window.
@@ -76,7 +95,7 @@ impl Asked<'_> {
         let model = self.program().tables.models.at(candidate);
         let known = found.passed.len();
         for require in candidates.required.iter().map(|index| self.program().tables.requires.at(*index)) {
-            if require.place != model.place {
+            if !require.need.is_met(candidate, model) {
                 found.pass_over(candidate, Why::Statement(require.statement));
             }
         }

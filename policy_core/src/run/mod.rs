@@ -9,6 +9,7 @@ mod conclude;
 mod escalate;
 mod family;
 mod form;
+mod ids;
 mod lineage;
 mod model;
 mod opening;
@@ -32,6 +33,7 @@ use self::candidates::Candidates;
 use self::escalate::Requests;
 pub use self::escalate::{OpenRequest, Reply};
 use self::family::Family;
+use self::ids::Ids;
 use self::lineage::Lineage;
 use crate::books::Books;
 use crate::decision::{BuiltIn, By, Decision, Event, Outcome};
@@ -48,6 +50,7 @@ use crate::value::{MAX_QUANTITY, Slot};
 #[derive(Debug)]
 pub struct Run {
     program: Arc<Program>,
+    pub(crate) ids: Ids,
     seed: u64,
     /// The latest `now`, which accounts are looked at with.
     latest: Now,
@@ -102,9 +105,11 @@ impl Run {
         let accounts = parent.map(|parent| &parent.accounts);
         let accounts = Accounts::open(&program, scopes, accounts, books, now);
         let successes = Successes::new(program.tools().len());
+        let ids = Ids::of(&program, scopes, parent.map(|parent| &parent.ids));
         let thresholds = vec![true; program.index.thresholds].into_boxed_slice();
         Self {
             program,
+            ids,
             seed,
             latest: now,
             age: Age::new(now.mono),

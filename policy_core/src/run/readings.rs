@@ -49,6 +49,12 @@ impl Run {
         readings
     }
 
+    /// Whether a limit has been filled so far that it wants lower tiers from then on.
+    pub(crate) fn prefers_lower(&self) -> bool {
+        let is_given = |place: &usize| self.thresholds.get(*place).is_some_and(|is_open| !is_open);
+        self.program.index.lowering.iter().any(is_given)
+    }
+
     /// Logical model calls so far.
     pub(crate) const fn steps(&self) -> u64 {
         self.steps

@@ -126,7 +126,7 @@ impl Run {
         let mut writer = Writer::default();
         writer.number(FORM);
         writer.fixed(self.program.meaning());
-        writer.number(self.accounts.fingerprint(books));
+        writer.number(self.ids.fingerprint(self.accounts.fingerprint(books)));
         self.age.write(&mut writer);
         for number in [self.seed, self.clock, self.decisions, self.call_count, self.steps] {
             writer.number(number);
@@ -158,7 +158,7 @@ impl Run {
         at: (Now, u64),
         books: &mut Books,
     ) -> Result<(), EngineError> {
-        if reader.number().ok_or(DAMAGED)? != self.accounts.fingerprint(books) {
+        if reader.number().ok_or(DAMAGED)? != self.ids.fingerprint(self.accounts.fingerprint(books)) {
             return Err(EngineError::BadValue(
                 "the run began for others than these; pass the session, user, team, org and keys that it \
                  began with",

@@ -35,7 +35,7 @@ pub fn busy() -> Policy {
 
 /// Whom the runs of the busy policy are for.
 pub const SCOPES: Scopes<'static> =
-    Scopes { session: None, user: Some("u"), team: None, org: Some("o"), keys: &[Some("acme")] };
+    Scopes { run: None, session: None, user: Some("u"), team: None, org: Some("o"), keys: &[Some("acme")] };
 
 fn wider(policy: Policy) -> Policy {
     let wide = |scope, bounds| LimitSpec { scope, ..LimitSpec::new(bounds, Else::Deny) };

@@ -209,6 +209,7 @@ pub fn fact(name: Name, dimension: u8) -> FactSpec {
 pub struct ModelSpec {
     pub name: Name,
     pub place: u8,
+    pub region: Option<Name>,
     pub window: u64,
     pub output: u64,
     pub least: u64,
@@ -232,7 +233,7 @@ pub fn flat(input: u64, output: u64) -> Tariff {
 /// A cloud model that costs a nano-unit a token, both ways.
 pub fn model(name: Name) -> ModelSpec {
     let price = Some(vec![flat(1_000_000, 1_000_000)]);
-    ModelSpec { name, place: 1, window: 1000, output: 100, least: 1, price }
+    ModelSpec { name, place: 1, region: None, window: 1000, output: 100, least: 1, price }
 }
 
 #[derive(Clone, Debug)]

@@ -106,6 +106,7 @@ impl<'a> Plan<'a> {
             w.text("target");
             w.number(1);
             w.byte(model.place);
+            w.option(model.region, Writer::text);
             for number in [model.window, model.output, model.least] {
                 w.number(number);
             }
@@ -308,6 +309,7 @@ impl<'a> Plan<'a> {
                 w.option(Some("gave up"), Writer::text);
             }
             Enforced::Require { place, when } => {
+                w.byte(0);
                 w.byte(*place);
                 condition(w, when);
             }
@@ -317,6 +319,7 @@ impl<'a> Plan<'a> {
                     condition(w, when);
                 });
                 w.list(fallbacks, |w, (from, to)| pair(w, (at(&self.models, from), at(&self.models, to))));
+                w.byte(0);
             }
             Enforced::Order { before, after, otherwise } => {
                 self.select(w, *before);

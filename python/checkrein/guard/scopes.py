@@ -24,7 +24,7 @@ class Scopes:
 
     @classmethod
     def of(cls, program: Any, given: Mapping[str, Any], facts: Mapping[str, Any]) -> Scopes:
-        """The ids that limits of `program` need, from what the host says about a run.
+        """The ids that limits of `program` need and that it reads, from what the host says about a run.
 
         Raises `EngineError` of kind `missing_scope` if one of them is not given.
         """
@@ -38,6 +38,9 @@ class Scopes:
                     "missing_scope",
                 )
             ids[scope] = text_of(f"the id of `{scope}`", id)
+        for scope in program.ids:
+            if given.get(scope) is not None:
+                ids[scope] = text_of(f"the id of `{scope}`", given[scope])
         words = {scope: ids.pop(scope) for scope in WORDS if scope in ids}
         return cls(**words, keys=ids)
 

@@ -58,6 +58,7 @@ def _counters() -> dict[str, BuiltIn]:
 
 BUILT_IN: dict[str, BuiltIn] = {
     **_counters(),
+    **{f"{scope}.id": BuiltIn("text", optional=True) for scope in ("run", "session", "user", "team", "org")},
     "call.attempt": BuiltIn("count"),
     "call.model": BuiltIn("text", "model", optional=True),
     "call.tool": BuiltIn("text", "tool"),

@@ -37,8 +37,8 @@ STATEMENTS = (
 )  # fmt: skip
 UNITS = ("ms", "s", "min", "h", "d")
 NOT_ENFORCED = frozenset(
-    "breaker truth observe assert include may succeeds list binds share canary again no "
-    "repeated_context ignoring reuse answer prefer".split()
+    "breaker truth observe assert include may succeeds list binds share again no "
+    "repeated_context ignoring reuse answer".split()
 )
 """Words that are refused as not supported yet: a message never recommends them."""
 NOT_ENFORCED_BESIDE = {"BECAUSE": frozenset({"as"})}

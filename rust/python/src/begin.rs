@@ -37,7 +37,7 @@ impl Run {
         ) -> Result<policy_core::Run, EngineError>,
     ) -> PyResult<Self> {
         let core = &program.get().core;
-        let ids = Ids::read(core, words, keys)?;
+        let ids = Ids::read(core, id, words, keys)?;
         let ledger = ledger.map(|ledger| Arc::clone(&ledger.get().core));
         if ledger.as_ref().is_some_and(|ledger| ledger.is_forked()) {
             let message = "this process was forked without Python's `os.fork`, so its ledger is the \
@@ -70,11 +70,12 @@ impl Run {
             return Err(errors::engine_error(py, "bad_value", message.to_owned()));
         }
         let core = Arc::clone(&parent.program);
+        let ids = parent.ids.of_child(id);
         let begun = parent.tell(py, |live| {
             let begin = |scopes: &Scopes<'_>| live.event(|run, books| begin(core, scopes, Some(run), books));
-            Ok((parent.ids.lend(begin)?, live.books()))
+            Ok((ids.lend(begin)?, live.books()))
         })?;
-        Ok(Self::new_live(program, begun, parent.ids.clone(), parent.ledger.clone(), now, id))
+        Ok(Self::new_live(program, begun, ids, parent.ledger.clone(), now, id))
     }
 
     fn new_live(

@@ -69,6 +69,11 @@ impl Program {
     }
 
     #[getter]
+    fn ids(&self) -> Vec<&str> {
+        self.core.ids().iter().map(|scope| self.core.scope_name(*scope)).collect()
+    }
+
+    #[getter]
     fn wide(&self) -> bool {
         self.core.is_wide()
     }
@@ -90,6 +95,7 @@ impl Program {
             dict.set_item("target", &*model.target)?;
             dict.set_item("tier", model.tier)?;
             dict.set_item("place", model.place.name())?;
+            dict.set_item("region", model.region.as_deref())?;
             dict.set_item("window", model.window)?;
             dict.set_item("output", model.output)?;
             dict.set_item("least_output", model.least_output)?;

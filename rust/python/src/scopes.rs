@@ -10,6 +10,8 @@ use crate::errors;
 /// The ids of one run, as owned texts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ids {
+    /// The run's own.
+    pub(crate) run: Option<String>,
     pub(crate) session: Option<String>,
     pub(crate) user: Option<String>,
     pub(crate) team: Option<String>,
@@ -25,12 +27,14 @@ impl Ids {
     /// `EngineError` for an id that can name no account.
     pub(crate) fn read(
         program: &Program,
+        run: &str,
         words: [Option<&Bound<'_, PyString>>; 4],
         keys: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let [session, user, team, org] = words;
         let read = |scope: &str, id: Option<&Bound<'_, PyString>>| id.map(|id| text(scope, id)).transpose();
         let mut ids = Self {
+            run: given(run),
             session: read("session", session)?,
             user: read("user", user)?,
             team: read("team", team)?,
@@ -49,12 +53,18 @@ impl Ids {
     pub(crate) fn lend<T>(&self, with: impl FnOnce(&policy_core::Scopes<'_>) -> T) -> T {
         let keys: Vec<_> = self.keys.iter().map(Option::as_deref).collect();
         with(&policy_core::Scopes {
+            run: self.run.as_deref(),
             session: self.session.as_deref(),
             user: self.user.as_deref(),
             team: self.team.as_deref(),
             org: self.org.as_deref(),
             keys: &keys,
         })
+    }
+
+    /// Those of a child with this id.
+    pub(crate) fn of_child(&self, run: &str) -> Self {
+        Self { run: given(run), ..self.clone() }
     }
 
     /// `user:u1`; the scope's name alone if there is no id, or no need of one.
@@ -73,6 +83,10 @@ impl Ids {
         let name = program.scope_name(scope);
         id.map_or_else(|| name.to_owned(), |id| format!("{name}:{id}"))
     }
+}
+
+fn given(run: &str) -> Option<String> {
+    (!run.is_empty()).then(|| run.to_owned())
 }
 
 fn text(scope: &str, id: &Bound<'_, PyString>) -> PyResult<String> {

@@ -9,6 +9,7 @@ from checkrein.language.check.conditions import ConditionChecker
 from checkrein.language.check.defines import Defines
 from checkrein.language.check.enforced import EnforcedChecker
 from checkrein.language.check.limits import LimitChecker, check_store
+from checkrein.language.check.routes import check_tiers
 from checkrein.language.check.targets import Targets
 from checkrein.language.check.trials import TrialChecker
 from checkrein.language.check.vocabulary import check_vocabulary
@@ -46,6 +47,7 @@ def check(policy: Policy) -> list[Diagnostic]:
             case _:
                 enforced.check(statement)
     check_store(policy, report)
+    check_tiers(names, report)
     if not policy.broken and not has_error(report.diagnostics):
         _unused(policy, conditions, targets, report)
     return report.diagnostics

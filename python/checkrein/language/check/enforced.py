@@ -1,10 +1,11 @@
-"""Retries, requirements, routes, orders, loops and rules."""
+"""Retries, orders, loops and rules; requirements and routes with `routes.py`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checkrein.diagnostics import Related, quote
+from checkrein.diagnostics import quote
+from checkrein.language.check.routes import RouteChecker
 from checkrein.language.facts import Context, context_of, selected_tools
 from checkrein.language.tree import Loop, Order, Require, Retry, Route, Rule
 
@@ -29,7 +30,7 @@ class EnforcedChecker:
         self.report = targets.report
         self.conditions = conditions
         self.defines = defines
-        self._route: Route | None = None
+        self.routes = RouteChecker(targets)
 
     def check(self, statement: Any) -> None:
         """Report what is wrong with one statement."""
@@ -37,9 +38,12 @@ class EnforcedChecker:
             case Retry():
                 self._retry(statement)
             case Require():
+                self.routes.require(statement)
                 self._condition(statement.when, Context("model", "a requirement"))
             case Route():
-                self._check_route(statement)
+                self.routes.route(statement)
+                for arm in statement.arms:
+                    self._condition(arm.when, Context("model", "a route"))
             case Order():
                 self._order(statement)
             case Loop():
@@ -83,63 +87,6 @@ class EnforcedChecker:
         else:
             self.targets.outcome(retry.otherwise)
 
-    # -- routes -------------------------------------------------------------------------------
-
-    def _check_route(self, route: Route) -> None:
-        if self._route is not None:
-            self.report.add(
-                "R0404",
-                route.name.span,
-                f"route {quote(route.name.text)} is a second route",
-                related=(Related("the first route", self._route.name.span),),
-                help="two routes would choose for the same call; make them one",
-            )
-        self._route = self._route or route
-        if not route.arms and not route.fallbacks and not self.names.broken:
-            self.report.add(
-                "R0410",
-                route.name.span,
-                f"route {quote(route.name.text)} leads nowhere",
-                help='write `to "model" when ...` or `fallback "model" -> "other"`',
-            )
-        catch_all = None
-        for arm in route.arms:
-            self.names.resolve(self.report, "model", arm.model, self.names.models)
-            if catch_all is not None:
-                self.report.add(
-                    "R0407",
-                    arm.span,
-                    f"the arm to {quote(arm.model.text)} comes after an arm that is always true",
-                    related=(Related("always true", catch_all.span),),
-                    help="put it first, or write it as a `fallback` if it is meant as the reserve",
-                )
-            elif arm.when is None:
-                catch_all = arm
-            self._condition(arm.when, Context("model", "a route"))
-        self._fallbacks(route)
-
-    def _fallbacks(self, route: Route) -> None:
-        edges: dict[str, list[str]] = {}
-        seen: set[tuple[str, str]] = set()
-        for start, end in route.fallbacks:
-            known = [self.names.resolve(self.report, "model", n, self.names.models) for n in (start, end)]
-            edge = (start.text, end.text)
-            if edge in seen:
-                message = f"fallback {quote(start.text)} -> {quote(end.text)} is given twice"
-                self.report.add("R0406", end.span, message, help="keep one of the two")
-            elif all(known) and (start.text == end.text or _reaches(edges, end.text, start.text)):
-                own = start.text == end.text
-                message = "a model cannot fall back to itself" if own else "the fallbacks go in a circle"
-                self.report.add(
-                    "R0405",
-                    end.span,
-                    f"{message}: {quote(start.text)} -> {quote(end.text)}",
-                    help="remove one of the fallbacks",
-                )
-            else:
-                edges.setdefault(start.text, []).append(end.text)
-            seen.add(edge)
-
     # -- orders and loops ---------------------------------------------------------------------
 
     def _order(self, order: Order) -> None:
@@ -181,15 +128,3 @@ class EnforcedChecker:
         self.report.add(
             "R0503", loop.name.span, message, help=f"a loop is looked for in the last {RING} tool calls"
         )
-
-
-def _reaches(edges: dict[str, list[str]], start: str, goal: str) -> bool:
-    seen, todo = set(), [start]
-    while todo:
-        here = todo.pop()
-        if here == goal:
-            return True
-        if here not in seen:
-            seen.add(here)
-            todo += edges.get(here, [])
-    return False

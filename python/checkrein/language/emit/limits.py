@@ -12,7 +12,7 @@ from checkrein.language.tree import Calendar, Limit, Rolling
 if TYPE_CHECKING:
     from checkrein.language.lower.tables import BoundRow
 
-ADVICE = {"tell agent": 0, "warn": 1}
+ADVICE = {"tell agent": 0, "warn": 1, "prefer lower tier": 2}
 
 
 class Limits(Sheet):
@@ -59,4 +59,5 @@ class Limits(Sheet):
     def threshold(self, threshold: Any) -> None:
         self.w.number(threshold.percent.value)
         self.w.byte(ADVICE[threshold.advice])
-        self.w.text(threshold.text)
+        if threshold.advice != "prefer lower tier":
+            self.w.text(threshold.text)

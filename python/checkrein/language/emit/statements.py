@@ -5,8 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from checkrein.language.emit.sheet import Sheet
-from checkrein.language.lower.codes import PLACES
-from checkrein.language.tree import Loop, Order, Require, Retry, Route, Rule
+from checkrein.language.lower.codes import DIMENSIONS, OPERATORS, PLACES
+from checkrein.language.tree import (
+    Canary,
+    Loop,
+    NamesNeed,
+    Order,
+    Require,
+    Retry,
+    Route,
+    Rule,
+    TierNeed,
+)
 
 
 class Statements(Sheet):
@@ -41,8 +51,26 @@ class Statements(Sheet):
     def require(self, row: tuple[int, Require]) -> None:
         index, require = row
         self.w.number(index)
-        self.w.byte(PLACES.index(require.place))
+        self.need(require.need)
         self.condition(require.when)
+
+    def need(self, need: str | TierNeed | NamesNeed) -> None:
+        match need:
+            case str():
+                self.w.byte(0)
+                self.w.byte(PLACES.index(need))
+            case TierNeed():
+                self.w.byte(1)
+                self.w.byte(OPERATORS.index(need.operator))
+                self.w.number(need.tier)
+            case NamesNeed() if need.kind == "model":
+                self.w.byte(2)
+                models = {self.model_names.index(name.text) for name in need.names}
+                self.w.sequence(sorted(models), self.w.number)
+            case NamesNeed():
+                self.w.byte(3)
+                regions = {name.text for name in need.names}
+                self.w.sequence(sorted(regions, key=lambda name: name.encode()), self.w.text)
 
     def route(self, row: tuple[int, Route]) -> None:
         index, route = row
@@ -50,6 +78,15 @@ class Statements(Sheet):
         self.w.sequence(route.arms, self.arm)
         edges = [(self.model_names.index(a.text), self.model_names.index(b.text)) for a, b in route.fallbacks]
         self.w.sequence(edges, self.pair)
+        self.w.maybe(route.canaries or None, self.canaries)
+
+    def canaries(self, canaries: tuple[Canary, ...]) -> None:
+        self.w.number(self.fact_index[(canaries[0].fact.text, DIMENSIONS.index("text"))])
+        self.w.sequence(canaries, self.canary)
+
+    def canary(self, canary: Canary) -> None:
+        self.w.number(self.model_names.index(canary.model.text))
+        self.w.number(int(canary.percent.value))
 
     def arm(self, arm: Any) -> None:
         self.w.number(self.model_names.index(arm.model.text))

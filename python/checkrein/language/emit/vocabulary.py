@@ -43,6 +43,7 @@ class Vocabulary(Sheet):
         w.text(model.target.text)
         w.number(model.tier or 0)
         w.byte(PLACES.index(str(model.place)))
+        w.maybe(model.region and model.region.text, w.text)
         for amount in (model.window, model.output, model.least_output):
             w.number(amount or 0)
         tariffs = self.t.tariffs[name]

@@ -60,6 +60,8 @@ class Conditions:
                     case Route() if kind is Route:
                         for arm in statement.arms:
                             self._lower(arm.when, Context("model", "a route"))
+                        for canary in statement.canaries:
+                            self._key(canary.fact.text, Context("model", "a route"))
                     case _:
                         pass
 

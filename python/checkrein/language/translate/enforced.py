@@ -8,7 +8,9 @@ from checkrein.language.translate.walk import DROPPED, Item, builds
 from checkrein.language.tree import (
     Arm,
     Bound,
+    Canary,
     Loop,
+    NamesNeed,
     Order,
     Outcome,
     Require,
@@ -16,6 +18,7 @@ from checkrein.language.tree import (
     Route,
     Rule,
     Selector,
+    TierNeed,
 )
 
 if TYPE_CHECKING:
@@ -92,8 +95,26 @@ def require_place(_b: Builder, _span: Span, parts: list[Any]) -> str:
     return str(parts[0])
 
 
+@builds("require_tier")
+def require_tier(b: Builder, span: Span, parts: list[Any]) -> Any:
+    tier = b.number(parts[1])
+    return tier if tier is DROPPED else TierNeed(str(parts[0]), tier, span)
+
+
+@builds("require_model")
+def require_model(b: Builder, span: Span, parts: list[Any]) -> NamesNeed:
+    return NamesNeed("model", tuple(b.name(part) for part in parts), span)
+
+
+@builds("require_region")
+def require_region(b: Builder, span: Span, parts: list[Any]) -> NamesNeed:
+    return NamesNeed("region", tuple(b.name(part) for part in parts), span)
+
+
 @builds("require")
-def require(b: Builder, span: Span, parts: list[Any]) -> Require:
+def require(b: Builder, span: Span, parts: list[Any]) -> Any:
+    if parts[1] is DROPPED:
+        return DROPPED
     when = parts[2].value if len(parts) > 2 else None
     return Require(b.name(parts[0]), parts[1], when, span)
 
@@ -108,11 +129,21 @@ def fallback(b: Builder, span: Span, parts: list[Any]) -> Item:
     return Item("fallback", (b.name(parts[0]), b.name(parts[1])), span)
 
 
+@builds("canary")
+def canary(b: Builder, span: Span, parts: list[Any]) -> Any:
+    if b.amount("canary", parts[0], "percent", zero=True) is DROPPED:
+        return DROPPED
+    return Canary(parts[0], b.name(parts[1]), b.name(parts[2]), span)
+
+
 @builds("route")
-def route(b: Builder, span: Span, parts: list[Any]) -> Route:
+def route(b: Builder, span: Span, parts: list[Any]) -> Any:
+    if any(p is DROPPED for p in parts):
+        return DROPPED
     arms = tuple(p for p in parts if isinstance(p, Arm))
     fallbacks = tuple(p.value for p in parts if isinstance(p, Item))
-    return Route(b.name(parts[0]), arms, fallbacks, span)
+    canaries = tuple(p for p in parts if isinstance(p, Canary))
+    return Route(b.name(parts[0]), arms, fallbacks, canaries, span)
 
 
 @builds("order")

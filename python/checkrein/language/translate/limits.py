@@ -89,6 +89,11 @@ def warn(b: Builder, _span: Span, parts: list[Any]) -> tuple[str, str]:
     return ("warn", b.name(parts[0]).text)
 
 
+@builds("prefer_lower")
+def prefer_lower(_b: Builder, _span: Span, _parts: list[Any]) -> tuple[str, str]:
+    return ("prefer lower tier", "")
+
+
 @builds("wrap_up")
 def wrap_up(b: Builder, span: Span, parts: list[Any]) -> Any:
     calls = b.number(parts[0])

@@ -42,6 +42,11 @@ def place(_b: Builder, span: Span, parts: list[Any]) -> Item:
     return Item("place", parts[0], span)
 
 
+@builds("region")
+def region(b: Builder, span: Span, parts: list[Any]) -> Item:
+    return Item("region", b.name(parts[0]), span)
+
+
 @builds("window")
 def window(b: Builder, span: Span, parts: list[Any]) -> Any:
     return b.setting(span, "window", parts[0], "tokens")
@@ -118,6 +123,7 @@ def model(b: Builder, span: Span, parts: list[Any]) -> Model:
         items.get("least output", 1),
         cost,
         currency,
+        items.get("region"),
     )
 
 

@@ -36,6 +36,7 @@ class Model:
     least_output: int
     price: Choice["free"] | Price | None
     currency: str | None = None
+    region: Name | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +147,10 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """`at N% tell agent "..."` or `at N% warn "..."`."""
+    """`at N% tell agent "..."`, `at N% warn "..."` or `at N% prefer lower tier`, which has no text."""
 
     percent: Literal
-    advice: Choice["tell agent", "warn"]
+    advice: Choice["tell agent", "warn", "prefer lower tier"]
     text: str
     span: Span
 
@@ -198,11 +199,29 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class TierNeed:
+    """`tier >= N`."""
+
+    operator: str
+    tier: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class NamesNeed:
+    """`model in [...]`, or `region "..."` and `region in [...]`."""
+
+    kind: Choice["model", "region"]
+    names: tuple[Name, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Require:
-    """`require "x" place P when C`."""
+    """`require "x" NEED when C`; a need that is a text is the place."""
 
     name: Name
-    place: str
+    need: str | TierNeed | NamesNeed
     when: Condition | None
     span: Span
 
@@ -217,12 +236,23 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """`canary P% by FACT to "model"`."""
+
+    percent: Literal
+    fact: Name
+    model: Name
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
-    """Arms from the top, then the fallback edges."""
+    """Arms from the top, then the fallback edges; canaries lie side by side in the order of the file."""
 
     name: Name
     arms: tuple[Arm, ...]
     fallbacks: tuple[tuple[Name, Name], ...]
+    canaries: tuple[Canary, ...]
     span: Span
 
 
