@@ -144,6 +144,9 @@ pub struct Vote {
     pub state: Option<u32>,
     /// The queue of an escalation, an index into [`crate::Program::queues`].
     pub queue: Option<u32>,
+    /// The text of an answer, or of a denial that gives it as its reason, an index into
+    /// [`crate::Program::templates`].
+    pub template: Option<u32>,
     /// Its condition could not be decided, so it votes its own outcome.
     pub undecided: bool,
     /// A person has said no; the escalation became a denial.
@@ -206,6 +209,12 @@ pub struct Decision {
     pub wait_ns: Option<u64>,
     /// The state of a stop or fail, an index into [`crate::Program::states`].
     pub state: Option<u32>,
+    /// What an answer says, or why a denial is one; with `template`.
+    pub text: Option<Box<str>>,
+    /// What that was made from, an index into [`crate::Program::templates`].
+    pub template: Option<u32>,
+    /// The attempt whose result is to be given; only for a reuse.
+    pub reused: Option<u64>,
     /// Who decided.
     pub by: By,
     /// The deciding statement could not decide its condition.
@@ -250,6 +259,9 @@ impl Decision {
             timeout_ns: None,
             wait_ns: None,
             state: None,
+            text: None,
+            template: None,
+            reused: None,
             by: By::Nobody,
             undecided: false,
             latched: false,
@@ -279,9 +291,12 @@ impl Decision {
 
     /// What the agent is told about a refusal: the author's reason, or that a person said no.
     #[must_use]
-    pub fn reason<'a>(&self, program: &'a Program) -> Option<&'a str> {
+    pub fn reason<'a>(&'a self, program: &'a Program) -> Option<&'a str> {
         if self.rejected {
             return Some("a person said no");
+        }
+        if self.outcome == Outcome::Deny && self.text.is_some() {
+            return self.text.as_deref();
         }
         let By::Statement(statement) = self.by else { return None };
         if matches!(self.outcome, Outcome::Allow | Outcome::Wait) {

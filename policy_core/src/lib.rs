@@ -13,6 +13,7 @@
     allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")
 )]
 
+mod amount;
 pub mod books;
 mod code;
 mod decision;
@@ -29,6 +30,7 @@ pub mod store;
 mod value;
 mod vm;
 
+pub use amount::amount;
 pub use decision::{Advice, Asked, BuiltIn, By, Decision, Event, Outcome, Reading, Settlement, Vote, Why};
 pub use error::{EngineError, LoadError, LoadErrorKind};
 pub use event::{ErrorKind, Failure, ModelCall, Now, Returned, Scopes, ToolCall, Usage};
@@ -37,8 +39,8 @@ pub use fingerprint::{fingerprint, xxh3_64};
 pub use price::{Price, Tariff};
 pub use program::{
     Arg, Basis, Bound, Const, FORMAT, Fact, Grants, Limit, Measure, Model, MoneyUnit, Place, Presence,
-    Program, Queue, QueueDefault, Scope, Selector, Source, State, Statement, StatementKind, Threshold,
-    ThresholdKind, TimeZone, Tool, ToolClass,
+    Program, Queue, QueueDefault, Scope, Selector, Source, State, Statement, StatementKind, Template,
+    Threshold, ThresholdKind, TimeZone, Tool, ToolClass,
 };
 pub use run::{OpenRequest, Reply, Run};
 pub use value::{Dimension, MAX_NUMBER, MAX_QUANTITY, MILLION, Slot, Truth, Value};

@@ -112,6 +112,57 @@ fn conditions_have_to_balance_and_fit_their_facts() {
 }
 
 #[test]
+fn the_texts_of_answers_are_written_in_one_way_and_used_once_each() {
+    let load = |templates: Vec<Vec<Part>>, on: Select, then: Else| {
+        let mut policy = vocabulary();
+        policy.facts = vec![fact("data.n", 2)];
+        policy.templates = templates;
+        let policy = policy.with("r", Enforced::Rule { on, when: None, then });
+        Program::load(&artifact(&policy)).map_err(|error| error.kind()).err()
+    };
+    let good = || vec![Part::Literal("a"), Part::Fact("data.n"), Part::Fact("data.n"), Part::Literal("b")];
+    assert_eq!(load(vec![good()], Select::AnyModel, Else::Answer(0)), None);
+    let malformed = Some(LoadErrorKind::Malformed);
+    assert_eq!(load(vec![vec![]], Select::AnyModel, Else::Answer(0)), malformed);
+    assert_eq!(load(vec![vec![Part::Literal("")]], Select::AnyModel, Else::Answer(0)), malformed);
+    let twice = vec![Part::Literal("a"), Part::Literal("b")];
+    assert_eq!(load(vec![twice], Select::AnyModel, Else::Answer(0)), malformed);
+    assert_eq!(load(vec![good()], Select::AnyModel, Else::Answer(1)), malformed);
+    assert_eq!(load(vec![good()], Select::AnyTool, Else::Answer(0)), malformed);
+    assert_eq!(load(vec![], Select::AnyModel, Else::Reuse), malformed);
+    assert_eq!(load(vec![], Select::AnyTool, Else::Reuse), None);
+    assert_eq!(load(vec![good()], Select::AnyTool, Else::Deny), Some(LoadErrorKind::Invalid));
+    assert_eq!(load(vec![good(), good()], Select::AnyModel, Else::Answer(0)), Some(LoadErrorKind::Invalid));
+}
+
+#[test]
+fn what_cannot_be_given_is_not_loaded() {
+    let load = |statement| {
+        let mut policy = vocabulary();
+        policy.templates = vec![vec![Part::Literal("a")]];
+        Program::load(&artifact(&policy.with("s", statement))).map_err(|error| error.kind()).err()
+    };
+    let malformed = Some(LoadErrorKind::Malformed);
+    let retry = |on, otherwise| Enforced::Retry {
+        on,
+        when: None,
+        attempts: 2,
+        within: None,
+        backoff: None,
+        otherwise,
+    };
+    assert_eq!(load(retry(Select::AnyModel, Else::Answer(0))), None);
+    assert_eq!(load(retry(Select::AnyTool, Else::Answer(0))), malformed);
+    assert_eq!(load(retry(Select::AnyTool, Else::Reuse)), malformed);
+    let order =
+        |otherwise| Enforced::Order { before: Select::Tool("look"), after: Select::Tool("pay"), otherwise };
+    assert_eq!(load(order(Else::Answer(0))), malformed);
+    assert_eq!(load(order(Else::Reuse)), malformed);
+    let repeats = |otherwise| Enforced::Loop { same_call: Some((2, 2)), cycle: None, otherwise };
+    assert_eq!(load(repeats(Else::Answer(0))), malformed);
+}
+
+#[test]
 fn fallbacks_have_to_end() {
     let route = |fallbacks| {
         let statement = Enforced::Route { arms: vec![], fallbacks };

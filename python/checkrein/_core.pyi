@@ -120,6 +120,9 @@ class Program:
     def wraps_up(self) -> bool:
         """Whether a limit keeps something for the calls that close the work."""
     @property
+    def reuses(self) -> bool:
+        """Whether a statement hands known results back, so that the host has to keep them."""
+    @property
     def models(self) -> list[_Model]:
         """The declared models, by name."""
     @property

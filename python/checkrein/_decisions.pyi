@@ -64,7 +64,16 @@ class Decision:
         """The deciding statement's column in the source."""
     @property
     def reason(self) -> str | None:
-        """The policy's `because`."""
+        """The policy's `because`; of a denial that gives an answer as its reason, that `text`."""
+    @property
+    def text(self) -> str | None:
+        """What an answer says."""
+    @property
+    def template(self) -> str | None:
+        """The text that it was made from, with the names of facts in braces."""
+    @property
+    def reused(self) -> int | None:
+        """The attempt whose result a reuse gives."""
     @property
     def undecided(self) -> bool:
         """Whether the statement decided because its condition could not be told."""

@@ -276,6 +276,9 @@ class Run:
     def limits(self) -> list[_Limit]:
         """Give where every limit stands, one entry for each of its bounds; none, once it is suspended."""
 
+    def known(self) -> list[int]:
+        """Give the attempts whose results a decision may yet hand back."""
+
     @property
     def in_flight(self) -> int:
         """How many attempts are open."""

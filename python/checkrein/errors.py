@@ -120,9 +120,11 @@ class Escalated(Refusal):
 class Answered(Refusal):
     """The call ends with an answer instead of a result, and nothing was sent: `text` is that answer."""
 
-    def __init__(self, message: str, decision: Decision, id: str | None = None, text: str = "") -> None:
+    def __init__(
+        self, message: str, decision: Decision, id: str | None = None, text: str | None = None
+    ) -> None:
         super().__init__(message, decision, id)
-        self.text = text
+        self.text: str = (decision.text or "") if text is None else text
 
     def __reduce__(self) -> tuple[Any, ...]:
         kind, said = super().__reduce__()

@@ -142,6 +142,8 @@ def _verdict(record: dict[str, Any]) -> Iterator[str]:
         "stop": f" in state `{record.get('state')}`",
         "fail": f" in state `{record.get('state')}`",
         "escalate": f" to queue `{record.get('queue')}`, request {record.get('request')}",
+        "reuse": f": the result of attempt {record.get('reused')}, for nothing",
+        "answer": ": the call ends with a text, and nothing is sent",
         "wait": f" {amounts.duration(record.get('wait') or 0)}",
     }.get(outcome, "")
     if outcome == "allow" and "model" in record and "output_cap" in record:
@@ -155,6 +157,8 @@ def _verdict(record: dict[str, Any]) -> Iterator[str]:
         yield f"  by {record.get('by_kind')} `{record['by']}`{where}"
     if "reason" in record:
         yield f"  because: {record['reason']}"
+    if "answer" in record:
+        yield f"  in these words: {record['answer']}"
     if record.get("undecided"):
         yield f"  {_UNDECIDED.get(str(record.get('by_kind')), _UNDECIDED['rule'])}"
     if record.get("latched"):

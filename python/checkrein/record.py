@@ -164,7 +164,8 @@ def decision_record(
         **({"error": failure.kind} if failure else {}),
         "outcome": decision.outcome,
         **_known(state=decision.state, model=decision.model, queue=decision.queue, request=decision.request),
-        **_known(output_cap=decision.output_cap, wait=decision.wait_ns or None, reason=decision.reason),
+        **_known(output_cap=decision.output_cap, wait=decision.wait_ns or None, reason=_reason(decision)),
+        **_known(answer=decision.template, reused=decision.reused),
         **({"by": decision.by, "by_kind": decision.kind} if decision.by else {}),
         **({"at": f"{program.file}:{decision.line}"} if decision.line else {}),
         **({"undecided": True} if decision.undecided else {}),
@@ -175,7 +176,7 @@ def decision_record(
         "votes": [list(vote) for vote in decision.votes],
         "advice": [list(advice) for advice in decision.advice],
         **_known(passed=[list(passed) for passed in decision.passed] or None),
-        **({"told": for_agent(decision)} if decision.outcome in REFUSED else {}),
+        **({"told": for_agent(decision, decision.template)} if decision.outcome in REFUSED else {}),
         "limits_before": _compact(before),
         "limits_after": _compact(after),
         **_known(prices=program.prices or None),
@@ -227,6 +228,12 @@ def _charged(
         "limits_after": _compact(after),
         "digest": run.guard.program.digest,
     }
+
+
+def _reason(decision: Any) -> str | None:
+    """Why, in the policy's own words: what an answer is filled with is content."""
+    reason: str | None = decision.reason
+    return decision.template if decision.text is not None and reason == decision.text else reason
 
 
 def _compact(limits: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:

@@ -25,6 +25,7 @@ _CLASSES: dict[str, type[Refusal]] = {
     "deny": Denied,
     "escalate": Escalated,
     "answer": Answered,
+    "reuse": Denied,
 }
 
 _WAITS = {
@@ -64,15 +65,20 @@ def for_developer(decision: Any, subject: str, file: str) -> str:
     return f"{subject} {verdict} by {by}{where}{why}{undecided}"
 
 
-def for_agent(decision: Any) -> str:
-    """What the agent is told instead of a result: the truth, and not to make one up."""
+def for_agent(decision: Any, reason: str | None = None) -> str:
+    """What the agent is told instead of a result: the truth, and not to make one up.
+
+    `reason` is given instead of the decision's own.
+    """
+    if decision.outcome == "answer":
+        return str(decision.text)
     if decision.tell_agent:
         return str(decision.tell_agent)
     if decision.outcome == "stop":
         return decision.tell_user or "This run was stopped by its policy. Do not call anything else."
     if decision.outcome == "fail":
         return "This call failed and will not be tried again. Do not make its result up."
-    reason = _sentence(decision.reason or f"not allowed by `{decision.by}`")
+    reason = _sentence(reason or decision.reason or f"not allowed by `{decision.by}`")
     if decision.outcome == "escalate":
         return f"A person has to decide this first. {reason} Do not assume the answer."
     return f"This call was not run. {reason}"
@@ -131,6 +137,7 @@ def refusal(
     kind = _CLASSES[decision.outcome]
     meant = _meant(subject, declared)
     stands = f" ({standing})" if standing else ""
+    stands += ", which this process does not have" if decision.outcome == "reuse" else ""
     return kind(f"{for_developer(decision, subject, file)}{stands}{meant} [{id}]", decision, id)
 
 

@@ -235,7 +235,8 @@ class _Rehearsal:
             return
         call = self.calls[number - 1]
         decision = call.decided(item.kind)
-        target = {"allow": decision.model, "escalate": decision.queue}.get(item.kind, decision.state)
+        named = {"allow": decision.model, "escalate": decision.queue, "answer": decision.text}
+        target = named.get(item.kind, decision.state)
         met = (
             decision.outcome == item.kind
             and (item.target is None or item.target.text == target)

@@ -136,6 +136,7 @@ def test_the_bytes_of_a_small_policy():
             b"\x01", at["s"], b"\x00\x01", at["Done."],
             b"\x00\x00",  # queues, zones
             b"\x01\x04\x02\x00\x08\x02\x00\x00\x04\x03\x80\xda\xc4\x09\x06",
+            b"\x00",  # templates
             b"\x01\x06", at["r"], b"\x03\x01", at[rule],
             b"\x01\x00\x03\x00\x01\x00\x00\x00", at["No."],
             b"\x00\x00\x00\x00\x00\x00",  # limits, retries, requires, routes, orders, loops

@@ -133,6 +133,7 @@ class Writer:
                 several(self.s(name) + u(expires) + b"\0\0" for name, expires in sorted(self.a.queues)),
                 several([]),
                 several(several(map(self.op, condition)) for condition in conditions),
+                several([]),  # templates
                 several(map(self.statement, self.statements)),
                 several(map(self.rule, self.rules)),
                 several(self.limit(name, *limit) for name, limit in sorted(self.a.limits.items())),

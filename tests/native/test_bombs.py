@@ -30,26 +30,26 @@ def statements_of_every_tool() -> bytes:
     tools = several(u(index) + b"\0\0\0\0\0" for index in range(NAMES))
     names = several(b"\6" + u(index) + b"\1\1\0" for index in range(NAMES))
     rules = several(u(index) + b"\2\0\2\0" for index in range(NAMES))
-    return texts() + EMPTY * 2 + tools + EMPTY * 4 + names + rules + EMPTY * 6
+    return texts() + EMPTY * 2 + tools + EMPTY * 5 + names + rules + EMPTY * 6
 
 
 def statements_of_every_model() -> bytes:
     models = several(u(index) + b"\0\0\0\0\3\2\1\0" for index in range(NAMES))
     names = several(b"\1" + u(index) + b"\1\1\0" for index in range(NAMES))
     retries = several(u(index) + b"\0\0\1\0\0\2\0" for index in range(NAMES))
-    return texts() + EMPTY + models + EMPTY * 5 + names + EMPTY * 2 + retries + EMPTY * 4
+    return texts() + EMPTY + models + EMPTY * 6 + names + EMPTY * 2 + retries + EMPTY * 4
 
 
 def one_long_text_everywhere() -> bytes:
     told = b"\1" + u(NAMES)
     states = several(u(index) + told + told for index in range(NAMES))
-    return texts(b"x" * LONG) + EMPTY * 3 + states + EMPTY * 11
+    return texts(b"x" * LONG) + EMPTY * 3 + states + EMPTY * 12
 
 
 def long_choices_that_differ_at_the_end() -> bytes:
     choices = several([u(NAMES), u(NAMES + 1)])
     facts = several(u(index) + b"\0\0\1" + choices for index in range(NAMES))
-    return texts(b"x" * LONG + b"a", b"x" * LONG + b"b") + facts + EMPTY * 14
+    return texts(b"x" * LONG + b"a", b"x" * LONG + b"b") + facts + EMPTY * 15
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited as on Linux")

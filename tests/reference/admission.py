@@ -9,7 +9,7 @@ from checkrein.language import tree
 
 from . import limits
 from .accounts import FITS, FULL
-from .facts import explained, holds
+from .facts import explained, holds, source_of, written
 from .state import AMOUNTS, TIMES, Ask, Attempt, Call, Line, Request, Vote
 
 if TYPE_CHECKING:
@@ -89,16 +89,19 @@ def by_condition(run: Run, statement: Any, outcome: tree.Outcome, call: Call, as
     held = holds(run, statement.when, ask)
     if held is False:
         return None
-    return vote(run, statement, outcome, call, held is None, explained(run, statement.when, ask))
+    return vote(run, statement, outcome, call, held is None, explained(run, statement.when, ask), ask)
 
 
-def vote(run: Run, statement: Any, outcome: tree.Outcome, call: Call, undecided=False, values=()):
+def vote(run: Run, statement: Any, outcome: tree.Outcome, call: Call, undecided=False, values=(), ask=None):
     """An outcome as a vote; an escalation turns into what became of its request."""
     name = outcome.target.text if outcome.target else None
     cast = Vote(statement, outcome.kind, undecided, reason=outcome.reason, values=list(values))
+    if outcome.kind == "reuse" and run.known.get(call.binding) is None:
+        cast.outcome = "deny"
+        return None if isinstance(statement, tree.Rule) else cast
     if outcome.kind != "escalate":
         cast.state = name
-        return cast
+        return answer(run, cast, outcome, ask or call.ask)
     request = run.requests.get((*cast.key, call.binding))
     if cast.key in call.approvals or (request and is_approved(run, request)):
         return None
@@ -111,6 +114,19 @@ def vote(run: Run, statement: Any, outcome: tree.Outcome, call: Call, undecided=
 def is_approved(run: Run, request: Request) -> bool:
     """Whether a person said yes, and the call has come in time."""
     return request.answer is True and run.now <= request.expires
+
+
+def answer(run: Run, cast: Vote, outcome: tree.Outcome, ask: Ask) -> Vote:
+    """The vote with the text of its answer: a denial at a tool, and where the text cannot be told."""
+    if not outcome.text:
+        return cast
+    said = written(run, outcome.text, ask)
+    if said is None:
+        return replace(cast, outcome="deny", undecided=True)
+    cast.text, cast.template = said, source_of(outcome.text)
+    if ask.point == "tool":
+        cast.outcome, cast.reason = "deny", said
+    return cast
 
 
 def answered(run: Run, cast: Vote, helps: bool = True) -> Vote:
@@ -140,7 +156,7 @@ def limit_vote(run: Run, blocking: list[Line], call: Call, may_ask: bool) -> Vot
     cast = Vote(limit, outcome.kind, is_missing, reason=outcome.reason)
     if outcome.kind != "escalate":
         cast.state = outcome.target.text if outcome.target else None
-        return cast
+        return answer(run, cast, outcome, call.ask)
     if is_missing:
         cast.outcome = "deny"
         return cast

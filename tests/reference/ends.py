@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 from . import limits
 from .prices import Used, cost, worst
 from .state import AMOUNTS, Attempt, Misuse, normal
+from .values import is_exact
 
 if TYPE_CHECKING:
     from .run import Run
+
+KNOWN_MAX = 256
 
 
 def settle(run: Run, now: int, wall: int, attempt: int, reported: Used) -> dict:
@@ -43,9 +46,16 @@ def result(run: Run, now: int, wall: int, attempt: int, reported: Used, facts: d
 
 
 def succeeded(run: Run, tried: Attempt) -> None:
-    """A tool's success counts for what has to come after it."""
-    if tried.call.point == "tool":
-        run.successes.append((tried.target, run.clock))
+    """A tool's success counts for what has to come after it, and its result is known from now on."""
+    if tried.call.point != "tool":
+        return
+    run.successes.append((tried.target, run.clock))
+    if is_exact(tried.call.ask.args) and not tried.is_earlier:
+        known, binding = run.known, tried.call.binding
+        known.pop(binding, None)
+        known[binding] = next(number for number, each in run.attempts.items() if each is tried)
+        for forgotten in list(known)[:-KNOWN_MAX]:
+            del known[forgotten]
 
 
 def adjust(run: Run, now: int, wall: int, attempt: int, reported: Used) -> dict:

@@ -40,7 +40,7 @@ def decide(run: Run, tried: Attempt, error: dict[str, Any]) -> dict:
     longest = max((each.wait for each in votes if each.outcome == "wait"), default=0)
     deciding = [each for each in votes if each.outcome != "wait" or each.wait == longest]
     winner = min(deciding, key=Vote.rank, default=None)
-    given_up = winner and winner.outcome == "fail" and not winner.undecided
+    given_up = winner and winner.outcome in ("fail", "answer") and not winner.undecided
     gives_way = given_up or (error["kind"] in FALLS_BACK and not matching)
     if model and gives_way and goes_on(run, tried, [each.statement for each in votes]):
         call.failed.add(model)
@@ -76,7 +76,7 @@ def vote_of(run: Run, retry: tree.Retry, tried: Attempt, error: dict[str, Any]) 
     in_time = is_within(run, retry, call, delay) and run.fits_time(delay)
     if held and may_run_again(run, tried, error) and tried.number < retry.attempts and in_time:
         return Vote(retry, "wait", wait=delay, values=values)
-    return vote(run, retry, retry.otherwise, call, held is None, values)
+    return vote(run, retry, retry.otherwise, call, held is None, values, ask)
 
 
 def may_run_again(run: Run, tried: Attempt, error: dict[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from checkrein.language import tree
 from . import limits
 from .conditions import leaves, truth
 from .state import ERROR_KINDS, Ask, Misuse
-from .values import MISSING, convert, shown
+from .values import ILL, MISSING, convert, shown
 
 if TYPE_CHECKING:
     from .run import Run
@@ -126,3 +126,25 @@ def explained(run: Run, condition: tree.Condition | None, ask: Ask) -> list[tupl
     names = dict.fromkeys(leaf.fact.text for leaf in leaves(condition, run.defines))
     known = run.vocabulary
     return [(name, shown(*look(run, name, ask), known.currency, known.constants)) for name in names]
+
+
+def written(run: Run, parts: tuple[str | tree.Name, ...], ask: Ask) -> str | None:
+    """The text of an answer with the values of its facts; None if one cannot be told."""
+    text = ""
+    for part in parts:
+        if isinstance(part, str):
+            text += part
+            continue
+        dimension, slot = look(run, part.text, ask)
+        if slot is MISSING or slot is ILL:
+            return None
+        text += slot if dimension == "text" else shown(dimension, slot, run.vocabulary.currency, set())
+    return text
+
+
+def source_of(parts: tuple[str | tree.Name, ...]) -> str:
+    """The text of an answer as a policy writes it."""
+    return "".join(
+        part.replace("{", "{{").replace("}", "}}") if isinstance(part, str) else f"{{{part.text}}}"
+        for part in parts
+    )

@@ -34,7 +34,7 @@ from .values import call_bytes, is_exact
 
 NOTHING = (
     "call attempt model output_cap timeout_ns wait_ns state tell_agent tell_user by kind line column"
-    " reason request queue expires_at attempt_number"
+    " reason request queue expires_at attempt_number text template reused"
 ).split()
 
 
@@ -80,6 +80,7 @@ class Run:
         self.requests: dict[tuple, Request] = {}
         self.asked: dict[int, Request] = {}
         self.successes: list[tuple[str, int]] = []
+        self.known: dict[Any, int] = {}
         self.given: set[tuple[str, int]] = set()
         self.decisions = 0
         self.latch: dict[str, Any] | None = None
@@ -335,7 +336,9 @@ class Run:
             state = self.states[top.state]
             by_whom |= {"state": top.state, "tell_agent": state.tell_agent, "tell_user": state.tell_user}
         fields |= by_whom | {"undecided": top.undecided, "values": top.values}
-        fields |= {"call": call.number, "wait_ns": top.wait}
+        fields |= {"call": call.number, "wait_ns": top.wait, "text": top.text, "template": top.template}
+        if top.outcome == "reuse":
+            fields["reused"] = self.known[call.binding]
         fields["votes"] = [(*each.key, each.outcome, each.undecided) for each in votes]
         if top.outcome == "escalate":
             call.waiting = None

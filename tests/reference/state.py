@@ -152,6 +152,8 @@ class Vote:
     queue: str | None = None
     reason: str | None = None
     wait: int | None = None
+    text: str | None = None
+    template: str | None = None
     request: Request | None = None
     accounts: list[Account] = field(default_factory=list)
     values: list[tuple[str, str]] = field(default_factory=list)

@@ -73,6 +73,7 @@ def moved(run: Run) -> Run:
     accounts = {id(line.account): new.account for line, new in lines.items()}
     other.lines = list(lines.values())
     other.family, other.children = copy.deepcopy(run.family), []
+    other.known = {}
     for table in ("charged", "holding", "wrap_ups"):
         setattr(other, table, dict(getattr(run, table)))
     for call in run.calls.values():

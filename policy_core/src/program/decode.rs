@@ -9,6 +9,7 @@ use crate::program::reader::Reader;
 use crate::program::sections;
 use crate::program::statements::{Statement, StatementKind};
 use crate::program::tables::{Table, Tables};
+use crate::program::template;
 use crate::program::{Condition, FORMAT};
 
 const MAGIC: &[u8] = b"REIN";
@@ -91,6 +92,7 @@ pub(crate) fn payload(bytes: &[u8]) -> Result<([u8; 32], Tables), LoadError> {
     let queues = sections::queues(reader, &strings, states.len())?;
     let zones = sections::zones(reader, &strings)?;
     let conditions: Vec<Condition> = reader.list(|reader| sections::condition(reader, &strings, &facts))?;
+    let templates = reader.list(|reader| template::template(reader, &strings, facts.len()))?;
     let mut statements = sections::statements(reader, &strings)?;
 
     let known = sections::Known {
@@ -102,6 +104,7 @@ pub(crate) fn payload(bytes: &[u8]) -> Result<([u8; 32], Tables), LoadError> {
         queues: &queues,
         zones: &zones,
         conditions: conditions.len(),
+        templates: templates.len(),
     };
     let rules = section(reader, &mut statements, StatementKind::Rule, |reader| known.rule(reader))?;
     let limits = section(reader, &mut statements, StatementKind::Limit, |reader| known.limit(reader))?;
@@ -128,6 +131,7 @@ pub(crate) fn payload(bytes: &[u8]) -> Result<([u8; 32], Tables), LoadError> {
         queues: Table::new(queues),
         zones: Table::new(zones),
         conditions: Table::new(conditions),
+        templates: Table::new(templates),
         statements: Table::new(statements),
         rules: Table::new(rules),
         limits: Table::new(limits),

@@ -50,16 +50,21 @@ impl Known<'_> {
             1 => Ok(Verdict::Fail(reader.index(self.states)?)),
             2 => Ok(Verdict::Deny),
             3 => Ok(Verdict::Escalate(reader.index(self.queues.len())?)),
+            4 => Ok(Verdict::Answer(reader.index(self.templates)?)),
+            5 => Ok(Verdict::Reuse),
             _ => Err(reader.malformed("a code is unknown")),
         }
     }
 
-    /// What a rule, an order or a loop says: it does not ask where limits ask for more.
-    fn verdict(&self, reader: &mut Reader<'_>) -> Result<Verdict, LoadError> {
+    /// What a rule, an order or a loop says: it does not ask where limits ask for more, a model's call is
+    /// not given a known result, and a tool's not a text.
+    fn verdict(&self, reader: &mut Reader<'_>, on_models: bool) -> Result<Verdict, LoadError> {
         match self.any_verdict(reader)? {
             Verdict::Escalate(queue) if self.grants(queue) => {
                 Err(reader.malformed("only limits ask a queue that grants"))
             }
+            Verdict::Answer(_) if !on_models => Err(reader.malformed("a tool's call is answered")),
+            Verdict::Reuse if on_models => Err(reader.malformed("a model's result is given again")),
             verdict => Ok(verdict),
         }
     }
@@ -68,10 +73,12 @@ impl Known<'_> {
         self.queues.get(queue as usize).is_some_and(|queue| queue.grants.is_some())
     }
 
-    /// The else of a retry, which asks nobody.
-    fn final_verdict(&self, reader: &mut Reader<'_>) -> Result<Verdict, LoadError> {
+    /// The else of a retry, which asks nobody and comes after a call that gave nothing.
+    fn final_verdict(&self, reader: &mut Reader<'_>, on_models: bool) -> Result<Verdict, LoadError> {
         match self.any_verdict(reader)? {
             Verdict::Escalate(_) => Err(reader.malformed("a retry escalates")),
+            Verdict::Answer(_) if !on_models => Err(reader.malformed("a tool's call is answered")),
+            Verdict::Reuse => Err(reader.malformed("a retry gives a known result")),
             verdict => Ok(verdict),
         }
     }
@@ -88,20 +95,22 @@ impl Known<'_> {
         let statement = Self::statement(reader)?;
         let selector = self.selector(reader)?;
         let when = self.condition(reader)?;
-        let verdict = self.verdict(reader)?;
+        let verdict = self.verdict(reader, selector.takes_models())?;
         let reason = reader.text(self.strings)?;
         Ok((statement, Rule { statement, selector, when, verdict }, Some(reason)))
     }
 
     pub(crate) fn retry(&self, reader: &mut Reader<'_>) -> Read<Retry> {
+        let statement = Self::statement(reader)?;
+        let selector = self.selector(reader)?;
         let retry = Retry {
-            statement: Self::statement(reader)?,
-            selector: self.selector(reader)?,
+            statement,
+            selector,
             when: self.condition(reader)?,
             attempts: reader.quantity()?,
             within_ns: reader.option(Reader::quantity)?,
             backoff_ns: reader.option(|reader| Ok((reader.quantity()?, reader.quantity()?)))?,
-            verdict: self.final_verdict(reader)?,
+            verdict: self.final_verdict(reader, selector.takes_models())?,
         };
         if retry.backoff_ns.is_some_and(|(least, most)| least > most) {
             return Err(reader.malformed("a backoff ends before it begins"));
@@ -166,8 +175,11 @@ impl Known<'_> {
             statement: Self::statement(reader)?,
             before: self.tools_only(reader)?,
             after: self.tools_only(reader)?,
-            verdict: self.verdict(reader)?,
+            verdict: self.verdict(reader, false)?,
         };
+        if order.verdict == Verdict::Reuse {
+            return Err(reader.malformed("an order gives a known result"));
+        }
         let reason = self.reason(reader)?;
         Ok((order.statement, order, reason))
     }
@@ -177,7 +189,7 @@ impl Known<'_> {
             statement: Self::statement(reader)?,
             same_call: reader.option(pair)?,
             cycle: reader.option(pair)?,
-            verdict: self.verdict(reader)?,
+            verdict: self.verdict(reader, false)?,
         };
         let reason = self.reason(reader)?;
         Ok((repetition.statement, repetition, reason))

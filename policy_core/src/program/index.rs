@@ -3,7 +3,7 @@
 
 use crate::facts::BuiltInFact;
 use crate::program::limits::{Measure, Scope, ThresholdKind};
-use crate::program::statements::Selector;
+use crate::program::statements::{Selector, Verdict};
 use crate::program::tables::{Source, Tables, ToolClass};
 
 /// What concerns which calls. Lists hold indexes of their tables.
@@ -22,7 +22,7 @@ pub(crate) struct Index {
     pub(crate) meters: Box<[Measure]>,
     /// The facts that limits are on, ascending.
     pub(crate) key_facts: Box<[u32]>,
-    /// Facts of the host that retries read: they are kept from the last ask to the error.
+    /// Facts of the host that retries and their answers read: they are kept from the last ask to the error.
     pub(crate) kept_facts: Box<[u32]>,
     /// The scopes whose ids are read, ascending.
     pub(crate) ids: Box<[Scope]>,
@@ -30,6 +30,8 @@ pub(crate) struct Index {
     pub(crate) lowering: Box<[usize]>,
     /// How many thresholds all limits have together.
     pub(crate) thresholds: usize,
+    /// Whether a statement hands known results back.
+    pub(crate) reuses: bool,
 }
 
 impl Index {
@@ -50,6 +52,7 @@ impl Index {
             ids: ids(tables),
             lowering: lowering(tables),
             thresholds: tables.limits.all().iter().map(|limit| limit.thresholds.len()).sum(),
+            reuses: reuses(tables),
         }
     }
 }
@@ -166,9 +169,19 @@ fn conditions(tables: &Tables) -> Box<[Option<u32>]> {
     conditions.into_boxed_slice()
 }
 
+fn reuses(tables: &Tables) -> bool {
+    let rules = tables.rules.all().iter().map(|rule| rule.verdict);
+    let loops = tables.loops.all().iter().map(|statement| statement.verdict);
+    rules.chain(loops).any(|verdict| verdict == Verdict::Reuse)
+}
+
 fn kept_facts(tables: &Tables) -> Box<[u32]> {
-    let conditions = tables.retries.all().iter().filter_map(|retry| retry.when);
-    let read = conditions.flat_map(|when| tables.conditions.at(when).facts.iter().copied());
+    let retries = || tables.retries.all().iter();
+    let conditions = retries().filter_map(|retry| retry.when);
+    let tested = conditions.flat_map(|when| tables.conditions.at(when).facts.iter().copied());
+    let answers = retries().filter_map(|retry| retry.verdict.template());
+    let told = answers.flat_map(|template| tables.templates.at(template).facts());
+    let read = tested.chain(told);
     let sent = |fact: &u32| match tables.facts.at(*fact).source {
         Source::Host | Source::Arg => true,
         Source::BuiltIn(fact) => BuiltInFact::from_host(fact),

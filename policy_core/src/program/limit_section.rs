@@ -115,6 +115,9 @@ impl Known<'_> {
         if !limit.bounds.iter().all(|bound| is_withheld_right(bound, limit.wrap_up)) {
             return Err("a limit withholds more or less than wrapping up takes");
         }
+        if limit.verdict == Verdict::Reuse {
+            return Err("a limit gives a known result");
+        }
         if let Verdict::Escalate(queue) = limit.verdict {
             let queue = self.queues.get(queue as usize);
             if queue.is_none_or(|queue| limit.granted(queue).is_none()) {

@@ -12,6 +12,7 @@ mod reader;
 mod sections;
 mod statements;
 mod tables;
+mod template;
 mod verify;
 
 use std::fmt;
@@ -27,6 +28,7 @@ pub use tables::{
     Arg, Fact, Grants, Model, MoneyUnit, Place, Presence, Queue, QueueDefault, Source, State, TimeZone, Tool,
     ToolClass,
 };
+pub use template::Template;
 pub(crate) use verify::DEEPEST;
 
 use crate::books::{Period, WindowKind};
@@ -134,6 +136,18 @@ impl Program {
     #[must_use]
     pub fn statements(&self) -> &[Statement] {
         self.tables.statements.all()
+    }
+
+    /// The texts of answers, in the order of their use.
+    #[must_use]
+    pub fn templates(&self) -> &[Template] {
+        self.tables.templates.all()
+    }
+
+    /// Whether a statement hands known results back, so that the host has to keep them.
+    #[must_use]
+    pub const fn reuses(&self) -> bool {
+        self.index.reuses
     }
 
     /// The limits, ascending by statement.

@@ -37,6 +37,7 @@ pub(crate) struct Known<'a> {
     pub(crate) queues: &'a [Queue],
     pub(crate) zones: &'a [TimeZone],
     pub(crate) conditions: usize,
+    pub(crate) templates: usize,
 }
 
 /// A constant, with its dimension and a key that orders the constants of one dimension.

@@ -90,22 +90,31 @@ impl Selector {
     }
 }
 
-/// A declared outcome with its state or queue.
+/// A declared outcome with its state, queue or text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Stop(u32),
     Fail(u32),
     Deny,
     Escalate(u32),
+    Answer(u32),
+    Reuse,
 }
 
 impl Verdict {
+    /// The text of an answer, an index into the program's templates.
+    pub(crate) const fn template(self) -> Option<u32> {
+        if let Self::Answer(template) = self { Some(template) } else { None }
+    }
+
     pub(crate) const fn outcome(self) -> Outcome {
         match self {
             Self::Stop(_) => Outcome::Stop,
             Self::Fail(_) => Outcome::Fail,
             Self::Deny => Outcome::Deny,
             Self::Escalate(_) => Outcome::Escalate,
+            Self::Answer(_) => Outcome::Answer,
+            Self::Reuse => Outcome::Reuse,
         }
     }
 }

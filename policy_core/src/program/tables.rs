@@ -7,7 +7,7 @@ use crate::facts::BuiltInFact;
 use crate::price::Price;
 use crate::program::limits::Limit;
 use crate::program::statements::{Loop, Order, Require, Retry, Route, Rule, Statement};
-use crate::program::{Condition, Const};
+use crate::program::{Condition, Const, Template};
 use crate::value::Dimension;
 
 /// A list whose indexes were verified when the program was loaded.
@@ -263,6 +263,7 @@ pub(crate) struct Tables {
     pub(crate) queues: Table<Queue>,
     pub(crate) zones: Table<TimeZone>,
     pub(crate) conditions: Table<Condition>,
+    pub(crate) templates: Table<Template>,
     pub(crate) statements: Table<Statement>,
     pub(crate) rules: Table<Rule>,
     pub(crate) limits: Table<Limit>,

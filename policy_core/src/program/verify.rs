@@ -2,7 +2,7 @@
 
 use crate::error::LoadError;
 use crate::program::tables::Tables;
-use crate::program::{Condition, Op};
+use crate::program::{Condition, Op, Verdict};
 
 /// The deepest stack that a condition may need; the machine has no more.
 pub(crate) const DEEPEST: usize = 64;
@@ -14,6 +14,7 @@ pub(crate) fn tables(tables: &Tables) -> Result<(), LoadError> {
             .map_err(|what| LoadError::invalid(format!("condition {index} of the artifact {what}")))?;
     }
     used_once(tables)?;
+    answered_once(tables)?;
     acyclic(tables)
 }
 
@@ -66,6 +67,20 @@ fn used_once(tables: &Tables) -> Result<(), LoadError> {
         Ok(())
     } else {
         Err(LoadError::invalid("the artifact does not use each condition once, in order"))
+    }
+}
+
+/// Templates are numbered by their use: rules, limits, retries.
+fn answered_once(tables: &Tables) -> Result<(), LoadError> {
+    let rules = tables.rules.all().iter().map(|rule| rule.verdict);
+    let limits = tables.limits.all().iter().map(|limit| limit.verdict);
+    let retries = tables.retries.all().iter().map(|retry| retry.verdict);
+    let used: Vec<u32> = rules.chain(limits).chain(retries).filter_map(Verdict::template).collect();
+    let numbered = (0..=u32::MAX).zip(&used).all(|(expected, &index)| expected == index);
+    if numbered && used.len() == tables.templates.all().len() {
+        Ok(())
+    } else {
+        Err(LoadError::invalid("the artifact does not use each text of an answer once, in order"))
     }
 }
 

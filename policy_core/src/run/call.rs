@@ -33,6 +33,9 @@ pub(crate) struct Call {
     pub(crate) has_next: bool,
     /// Loops that escalated at the first ask; they stand until a person has answered.
     pub(crate) loops: Vec<u32>,
+    /// The tool with its exact arguments, if results are handed back. It is not suspended: nothing is known
+    /// after that.
+    pub(crate) exact: Option<Binding>,
     /// Approvals that this call has used up, by statement; they let its retries pass.
     pub(crate) grants: Vec<(u32, Binding)>,
     /// The last ask, for the conditions of retries.
@@ -54,6 +57,7 @@ impl Call {
             failed: Vec::new(),
             has_next: false,
             loops: Vec::new(),
+            exact: None,
             grants: Vec::new(),
             requested: None,
             input_tokens: None,

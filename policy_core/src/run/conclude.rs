@@ -72,6 +72,9 @@ impl Run {
         let Some(first) = finding.votes.first().copied() else { return };
         decision.outcome = first.outcome;
         decision.state = first.state;
+        decision.template = first.template;
+        decision.text = finding.text;
+        decision.reused = finding.reused;
         decision.by = By::Statement(first.statement);
         decision.undecided = first.undecided;
         decision.rejected = first.rejected;

@@ -138,6 +138,7 @@ impl Call {
             failed: reader.list(|reader| reader.index(models))?,
             has_next: reader.flag()?,
             loops: reader.list(|reader| reader.index(loops))?,
+            exact: None,
             grants: reader.list(|reader| Some((reader.index(statements)?, Binding::read(reader)?)))?,
             requested: read_index(reader, models)?,
             input_tokens: reader.optional()?,

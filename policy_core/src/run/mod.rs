@@ -10,6 +10,7 @@ mod escalate;
 mod family;
 mod form;
 mod ids;
+mod known;
 mod lineage;
 mod model;
 mod opening;
@@ -34,6 +35,7 @@ use self::escalate::Requests;
 pub use self::escalate::{OpenRequest, Reply};
 use self::family::Family;
 use self::ids::Ids;
+use self::known::Known;
 use self::lineage::Lineage;
 use crate::books::Books;
 use crate::decision::{BuiltIn, By, Decision, Event, Outcome};
@@ -82,6 +84,8 @@ pub struct Run {
     step_clock: Option<u64>,
     accounts: Accounts,
     successes: Successes,
+    /// Of a program that hands results back; not suspended, since the host keeps them in its process.
+    known: Known,
     requests: Requests,
     /// For each threshold of each limit: not given yet.
     thresholds: Box<[bool]>,
@@ -131,10 +135,17 @@ impl Run {
             step_clock: None,
             accounts,
             successes,
+            known: Known::default(),
             requests: Requests::default(),
             thresholds,
             candidates: Candidates::default(),
         }
+    }
+
+    /// The attempts whose results a decision may yet hand back: the host keeps those, if the program
+    /// [reuses](Program::reuses) any.
+    pub fn known(&self) -> impl Iterator<Item = u64> {
+        self.known.attempts()
     }
 
     /// The program that governs the run.

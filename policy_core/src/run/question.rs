@@ -59,6 +59,10 @@ pub(crate) struct Finding {
     pub(crate) votes: Vec<Vote>,
     pub(crate) values: Vec<(u32, Value)>,
     pub(crate) ways: Vec<u32>,
+    /// What the first one says, if it gives an answer.
+    pub(crate) text: Option<Box<str>>,
+    /// The attempt whose result it hands back, if it does.
+    pub(crate) reused: Option<u64>,
 }
 
 /// What a call may run on, and what it reserves.
@@ -109,8 +113,9 @@ impl<'a> Question<'a> {
 
     /// What approvals of this call are bound to.
     fn binding(&self) -> Binding {
-        *self.binding.get_or_init(|| match (self.tool, self.args) {
-            (Some(tool), Some(args)) => Binding::of_tool(tool, args),
+        *self.binding.get_or_init(|| match (self.call.exact, self.tool, self.args) {
+            (Some(exact), ..) => exact,
+            (None, Some(tool), Some(args)) => Binding::of_tool(tool, args),
             _ => Binding::Call(self.id),
         })
     }
@@ -135,7 +140,8 @@ impl<'a> Question<'a> {
         for index in rules {
             let rule = self.program.tables.rules.at(index);
             let truth = self.truth(rule.when, view);
-            if truth != Truth::False {
+            let has_nothing = rule.verdict == Verdict::Reuse && self.known().is_none();
+            if truth != Truth::False && !has_nothing {
                 self.vote(rule.statement, rule.verdict, truth == Truth::Unknown, votes);
             }
         }
@@ -199,6 +205,15 @@ impl<'a> Question<'a> {
         match verdict {
             Verdict::Stop(state) | Verdict::Fail(state) => vote.state = Some(state),
             Verdict::Deny => {}
+            Verdict::Answer(template) => {
+                vote.template = Some(template);
+                // A tool has no text of its own to give: what the answer says is why it is denied.
+                if self.tool.is_some() {
+                    vote.outcome = Outcome::Deny;
+                }
+            }
+            Verdict::Reuse if self.known().is_none() => vote.outcome = Outcome::Deny,
+            Verdict::Reuse => {}
             Verdict::Escalate(queue) => {
                 if !self.escalate(queue, &mut vote) {
                     return;
@@ -206,6 +221,25 @@ impl<'a> Question<'a> {
             }
         }
         votes.push(vote);
+    }
+
+    /// The attempt with the latest result of this very call.
+    fn known(&self) -> Option<u64> {
+        self.run.known.of(self.call.exact?)
+    }
+
+    /// What the votes for an answer come to: one whose text cannot be told denies.
+    pub(crate) fn fill(&self, view: &View<'_>, votes: &mut [Vote]) {
+        for vote in votes {
+            if vote.template.is_some() && self.text(view, vote).is_none() {
+                *vote = Vote { undecided: true, ..vote_of(vote.statement, Outcome::Deny) };
+            }
+        }
+    }
+
+    /// What a vote says, if it gives an answer.
+    pub(crate) fn text(&self, view: &View<'_>, vote: &Vote) -> Option<Box<str>> {
+        self.program.tables.templates.at(vote.template?).text(view)
     }
 
     /// Turns an escalation into what its request has come to; false if it was approved.
@@ -237,6 +271,7 @@ impl<'a> Question<'a> {
     /// What follows from votes; nothing if nobody voted. `ways` are the entries of accounts that votes are
     /// about.
     pub(crate) fn rule(&self, view: &View<'_>, mut votes: Vec<Vote>, ways: Vec<u32>) -> Option<Ruling> {
+        self.fill(view, &mut votes);
         sort(&mut votes);
         let first = *votes.first()?;
         if first.outcome == Outcome::Escalate && self.opens_request(&first) {
@@ -256,10 +291,14 @@ impl<'a> Question<'a> {
                 let missing: Vec<u32> = obstacles.ways.iter().filter(is_missing).copied().collect();
                 self.vote_limit(index, &missing, &mut votes);
             }
+            self.fill(view, &mut votes);
             sort(&mut votes);
         }
-        let values = self.values(view, votes.first()?.statement);
-        Some(Ruling::Votes(Finding { votes, values, ways }))
+        let first = votes.first()?;
+        let values = self.values(view, first.statement);
+        let text = self.text(view, first);
+        let reused = if first.outcome == Outcome::Reuse { self.known() } else { None };
+        Some(Ruling::Votes(Finding { votes, values, ways, text, reused }))
     }
 
     /// Whether this vote asks a person anew.
@@ -294,7 +333,7 @@ impl<'a> Question<'a> {
 }
 
 pub(crate) const fn vote_of(statement: u32, outcome: Outcome) -> Vote {
-    Vote { statement, outcome, state: None, queue: None, undecided: false, rejected: false }
+    Vote { statement, outcome, state: None, queue: None, template: None, undecided: false, rejected: false }
 }
 
 const fn reject(vote: &mut Vote) {

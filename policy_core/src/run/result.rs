@@ -50,16 +50,20 @@ impl Run {
         if let Subject::Model(model) = subject {
             decision.model = Some(model);
         }
-        self.take(call, subject);
+        self.take(call, returned.attempt, subject);
         decision.outcome = Outcome::Allow;
         Ok(decision)
     }
 
-    /// The result of a call is taken: the call is over, and it counts for what has to come before others.
-    pub(crate) fn take(&mut self, call: u64, subject: Subject) {
-        self.calls.remove(&call);
+    /// The result of a call is taken: the call is over, it counts for what has to come before others, and its
+    /// result is known.
+    pub(crate) fn take(&mut self, call: u64, attempt: u64, subject: Subject) {
+        let over = self.calls.remove(&call);
         if let Subject::Tool(tool, class) = subject {
             self.successes.record(tool, class, self.clock);
+            if let Some(exact) = over.and_then(|call| call.exact) {
+                self.known.record(exact, attempt);
+            }
         }
     }
 }

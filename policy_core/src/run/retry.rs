@@ -116,9 +116,9 @@ impl Run {
     ) -> Option<u32> {
         let Subject::Model(model) = subject else { return None };
         let is_given_up = match &advised.finding {
-            Some(finding) => {
-                finding.votes.first().is_some_and(|first| first.outcome == Outcome::Fail && !first.undecided)
-            }
+            Some(finding) => finding.votes.first().is_some_and(|first| {
+                matches!(first.outcome, Outcome::Fail | Outcome::Answer) && !first.undecided
+            }),
             None => kind.is_outage() && !advised.is_covered,
         };
         let goes_on = is_given_up && call.has_next && advised.may_fall_back && self.fits_time(0);
@@ -188,6 +188,7 @@ impl Question<'_> {
                 }
             } else {
                 self.vote(retry.statement, retry.verdict, truth == Truth::Unknown, &mut votes);
+                self.fill(&view, &mut votes);
             }
         }
         sort(&mut votes);
@@ -204,8 +205,10 @@ impl Question<'_> {
         };
         let mut retries = self.program.tables.retries.all().iter();
         let model = retries.find(|retry| retry.statement == decider)?.selector.model();
-        let values = self.values(&self.view(number, model), decider);
-        Some(Finding { votes, values, ways: Vec::new() })
+        let view = self.view(number, model);
+        let values = self.values(&view, decider);
+        let text = self.text(&view, first);
+        Some(Finding { votes, values, ways: Vec::new(), text, reused: None })
     }
 
     fn is_within(&self, retry: &Retry, delay: u64) -> bool {

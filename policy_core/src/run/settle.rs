@@ -60,7 +60,7 @@ impl Run {
         if usage == Usage::Unsent {
             self.calls.remove(&call);
         } else {
-            self.take(call, subject);
+            self.take(call, attempt, subject);
         }
         Ok(settlement)
     }

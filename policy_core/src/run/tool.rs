@@ -11,7 +11,7 @@ use crate::decision::{BuiltIn, Decision, Event};
 use crate::error::EngineError;
 use crate::event::{Now, ToolCall};
 use crate::facts::{Sent, View, keep};
-use crate::fingerprint::fingerprint;
+use crate::fingerprint::{Binding, fingerprint};
 use crate::program::{Program, ToolClass};
 
 impl Run {
@@ -82,7 +82,11 @@ impl Run {
                 id
             }
         };
-        self.calls.get_mut(&id)?.kept = keep(&program.index, event.facts);
+        let call = self.calls.get_mut(&id)?;
+        call.kept = keep(&program.index, event.facts);
+        if program.reuses() && event.is_exact {
+            call.exact.get_or_insert_with(|| Binding::of_tool(event.tool, event.args));
+        }
         Some((id, tool?))
     }
 

@@ -61,6 +61,8 @@ pub enum Else {
     Fail(Name),
     Deny,
     Escalate(Name),
+    Answer(u64),
+    Reuse,
 }
 
 /// A measure by its code in an artifact.
@@ -266,7 +268,15 @@ pub struct Policy {
     pub grants: Vec<(Name, u8, u64, u64)>,
     /// Name, seconds east of UTC, transitions.
     pub zones: Vec<(Name, i64, Transitions)>,
+    pub templates: Vec<Vec<Part>>,
     pub statements: Vec<(Name, Enforced)>,
+}
+
+/// A part of an answer's text.
+#[derive(Clone, Copy, Debug)]
+pub enum Part {
+    Literal(Name),
+    Fact(Name),
 }
 
 impl Policy {

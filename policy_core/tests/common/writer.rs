@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::bytes::Writer;
-use super::{Else, Enforced, LimitSpec, Measured, Name, Op, Policy, Scoped, Select, When, Windowed};
+use super::{Else, Enforced, LimitSpec, Measured, Name, Op, Part, Policy, Scoped, Select, When, Windowed};
 
 /// A policy with everything in the order that artifacts want.
 struct Plan<'a> {
@@ -69,6 +69,18 @@ impl<'a> Plan<'a> {
         self.vocabulary(w);
         self.queues(w);
         w.list(&self.conditions, |w, ops| w.list(ops, |w, op| self.op(w, op)));
+        w.list(&self.policy.templates, |w, parts| {
+            w.list(parts, |w, part| match *part {
+                Part::Literal(text) => {
+                    w.byte(0);
+                    w.text(text);
+                }
+                Part::Fact(fact) => {
+                    w.byte(1);
+                    w.number(at(&self.facts, fact));
+                }
+            });
+        });
         w.list(&self.statements, |w, (name, statement)| {
             w.byte(statement.kind());
             w.text(name);
@@ -236,6 +248,11 @@ impl<'a> Plan<'a> {
                 w.byte(3);
                 w.number(at(&self.queues, queue));
             }
+            Else::Answer(template) => {
+                w.byte(4);
+                w.number(template);
+            }
+            Else::Reuse => w.byte(5),
         }
     }
 

@@ -44,6 +44,8 @@ class Request:
     key: str | None = None
     exact: Any = None
     approver: Approver | None = None
+    answered: Callable[[str], Any] | None = None
+    """What the host makes of a text that the policy gives instead of a result; without it, `Answered`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,10 @@ def steps(run: Run, request: Request) -> Steps:
             if verdict is None:
                 raise run.refusal(decision, request.subject)
             _answer(run, decision.request, verdict)
+        elif decision.outcome == "answer" and request.answered is not None:
+            return request.answered(decision.text)
+        elif decision.outcome == "reuse" and decision.reused in run.results:
+            return run.results[decision.reused]
         elif decision.outcome != "allow":
             raise run.refusal(decision, request.subject)
         else:
@@ -202,6 +208,7 @@ def _attempt(run: Run, request: Request, decision: Any) -> Generator[Any, Any, t
     finally:
         with unless_ended(run):
             run.settle(decision, usage)
+    run.keep_result(decision, value)
     return True, value
 
 

@@ -24,6 +24,9 @@ from checkrein.guard.stream import unless_ended
 from checkrein.guard.usage import UNKNOWN
 from checkrein.record import movement_record
 
+RESULTS_MAX = 512
+"""How many results are kept before those are dropped that the engine has forgotten; it knows half as many."""
+
 
 class Memory(Block):
     """A run with the calls that its host knows by keys of its own."""
@@ -32,6 +35,8 @@ class Memory(Block):
         super().__init__(*args, resumed=resumed, **kwargs)
         self.notes: dict[str, Any] = {}
         """What adapters remember of the run: plain data, which is suspended with it."""
+        self.results: dict[int, Any] = {}
+        """Of attempts, for a policy that hands known results back; they stay in this process."""
         self._calls: dict[str, int] = {}
         self._held: dict[str, tuple[Any, str]] = {}
         self._life: Life | None = resumed.life if resumed else None
@@ -79,6 +84,16 @@ class Memory(Block):
         with self._lock:
             self._calls.pop(key, None)
             self._held.pop(key, None)
+
+    def keep_result(self, decision: Any, value: Any) -> None:
+        """Keep what an attempt at a tool gave, as long as a decision may hand it back."""
+        if decision.model is not None or not self.guard.program.reuses:
+            return
+        with self._lock:
+            self.results[decision.attempt] = value
+            if len(self.results) > RESULTS_MAX:
+                known = set(self._core.known())
+                self.results = {each: kept for each, kept in self.results.items() if each in known}
 
     # -- leaving this process -------------------------------------------------------------------------
 

@@ -90,6 +90,7 @@ class Run(Memory):
         key: str | None = None,
         approver: Approver | None = None,
         usage: Callable[[Any], Usage | None] = read_usage,
+        answered: Callable[[str], Any] | None = None,
         **kwargs: Any,
     ) -> Any:
         """Run `call(model=..., max_tokens=..., **kwargs)` under the policy; its result is returned.
@@ -97,8 +98,9 @@ class Run(Memory):
         `model` is the policy's name of the wanted model (a route may choose another); `max_tokens`
         the most output wanted (the policy may cap it lower). `input_tokens` must be an upper bound
         of the prompt; left out, a token per byte of the arguments is taken. `key` and `approver` are
-        as for `call_tool`. A coroutine function gives a coroutine. Raises `Stopped`, `Failed`, `Denied`
-        or `Escalated`; an exception of `call` that no retry takes is passed on unchanged.
+        as for `call_tool`. A coroutine function gives a coroutine. Where the policy answers instead of a
+        model, `answered(text)` is the result. Raises `Stopped`, `Failed`, `Denied`, `Escalated` or,
+        without `answered`, `Answered`; an exception of `call` that no retry takes is passed on unchanged.
         """
         sent = self._facts(facts, step, confidence)
 
@@ -119,6 +121,7 @@ class Run(Memory):
         request = Request(
             "model", sentences.subject("model", model), ask, invoke, usage,
             key=_key(key), exact=key and (model, prompt(), max_tokens), approver=approver,
+            answered=answered,
         )  # fmt: skip
         return carry_out(steps(self, request), is_asynchronous(call))
 

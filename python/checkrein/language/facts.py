@@ -79,7 +79,7 @@ HOST_BUILT_IN = frozenset({"step.kind", "step.confidence"})
 class Context:
     """Where a condition stands: at which point, for which tools or model, and after an error or not."""
 
-    point: Literal["model", "tool"]
+    point: Literal["model", "tool", "any"]
     label: str
     """How a message calls it, such as "a rule on a model"."""
     tools: tuple[Tool, ...] = ()
@@ -171,7 +171,7 @@ def _built_in(names: Names, name: str, context: Context) -> Known | Unknown:
 
 
 def _argument(names: Names, name: str, context: Context) -> Known | Unknown:
-    if context.point == "model":
+    if context.point != "tool":
         return Unknown(
             "R0110", f"{quote(name)} is not known in {context.label}", "arguments belong to tool calls"
         )

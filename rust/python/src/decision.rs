@@ -136,6 +136,22 @@ impl Decision {
     }
 
     #[getter]
+    fn text(&self) -> Option<&str> {
+        self.core.text.as_deref()
+    }
+
+    #[getter]
+    fn template(&self) -> Option<String> {
+        let template = row(self.program.templates(), self.core.template?)?;
+        Some(template.source(&self.program))
+    }
+
+    #[getter]
+    fn reused(&self) -> Option<u64> {
+        self.core.reused
+    }
+
+    #[getter]
     fn undecided(&self) -> bool {
         self.core.undecided
     }

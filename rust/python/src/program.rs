@@ -89,6 +89,11 @@ impl Program {
     }
 
     #[getter]
+    fn reuses(&self) -> bool {
+        self.core.reuses()
+    }
+
+    #[getter]
     fn models<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         listed(py, self.core.models(), |model, dict| {
             dict.set_item("name", &*model.name)?;

@@ -354,6 +354,10 @@ impl Run {
         readings::rows(py, &self.program, &self.ids, &readings)
     }
 
+    fn known(&self, py: Python<'_>) -> PyResult<Vec<u64>> {
+        self.ask(py, |live| Ok(live.run.known().collect()))
+    }
+
     #[getter]
     fn in_flight(&self, py: Python<'_>) -> PyResult<u64> {
         self.ask(py, |live| Ok(live.run.in_flight()))

@@ -36,7 +36,7 @@ def check(policy: Policy) -> list[Diagnostic]:
     conditions = ConditionChecker(names, report, defines.sound)
     targets = Targets(names, report)
     enforced = EnforcedChecker(targets, conditions, defines)
-    limits = LimitChecker(targets)
+    limits = LimitChecker(targets, conditions)
     trials = TrialChecker(names, report)
     for statement in policy.statements:
         match statement:

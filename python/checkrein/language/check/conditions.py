@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from checkrein.diagnostics import Report
     from checkrein.language.facts import Context, Known
     from checkrein.language.names import Names
-    from checkrein.language.tree import Condition, Literal, Name, Span
+    from checkrein.language.tree import Condition, Literal, Name, Outcome, Span
 
 ORDERINGS = frozenset({"<", "<=", ">", ">="})
 BROKEN_MAY_DECLARE = frozenset({"R0103", "R0104", "R0111"})
@@ -42,10 +42,18 @@ class ConditionChecker:
         self._told: set[tuple[str, int]] = set()
         """What was found in defines: (code, place)."""
 
-    def check(self, condition: Condition | None, context: Context) -> None:
-        """Report what is wrong with a condition that stands in a context."""
-        if condition is not None:
-            self._walk(condition, context, NOTHING, None)
+    def check(self, condition: Condition, context: Context) -> frozenset[str]:
+        """Report what is wrong with a condition in a context; the facts that are there where it holds."""
+        return self._walk(condition, context, NOTHING, None).when_true
+
+    def check_text(self, outcome: Outcome, context: Context, guarded: frozenset[str]) -> None:
+        """Report the facts in an answer that are not known, or may be missing, where it is given."""
+        for fact in outcome.text:
+            if isinstance(fact, str):
+                continue
+            known = self._find(fact, context, None)
+            if known is not None and known.optional and known.name not in guarded:
+                self._unguarded(fact, known, None)
 
     def _walk(
         self, condition: Condition, context: Context, guarded: frozenset[str], use: Span | None
@@ -118,13 +126,7 @@ class ConditionChecker:
         if known is None:
             return Present(present, present)
         if known.optional and fact.text not in guarded:
-            self._add(
-                "R0204",
-                fact.span,
-                f"{quote(fact.text)} is optional and not guarded",
-                use,
-                f"write `has {fact.text} and ...`{_or_default(known)}",
-            )
+            self._unguarded(fact, known, use)
         match condition:
             case Compare():
                 self._compare(condition, known, use)
@@ -136,6 +138,10 @@ class ConditionChecker:
                     kind = f"{quote(known.name)} is {ARTICLE[known.dimension]}"
                     self._add("R0202", condition.span, f"`{condition.end} with` needs text, {kind}", use)
         return Present(present, present)
+
+    def _unguarded(self, fact: Name, known: Known, use: Span | None) -> None:
+        help = f"write `has {fact.text} and ...`{_or_default(known)}"
+        self._add("R0204", fact.span, f"{quote(fact.text)} is optional and not guarded", use, help)
 
     def _compare(self, condition: Compare, known: Known, use: Span | None) -> None:
         ordering = condition.operator in ORDERINGS

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from checkrein.diagnostics import quote
+from checkrein.language.check.answers import check_gift
+from checkrein.language.check.conditions import NOTHING
 from checkrein.language.check.routes import RouteChecker
 from checkrein.language.facts import Context, context_of, selected_tools
 from checkrein.language.tree import Loop, Order, Require, Retry, Route, Rule
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from checkrein.language.check.conditions import ConditionChecker
     from checkrein.language.check.defines import Defines
     from checkrein.language.check.targets import Targets
-    from checkrein.language.tree import Condition
+    from checkrein.language.tree import Condition, Outcome, Selector
 
 RING = 256
 """The calls that loops look back on."""
@@ -51,8 +53,9 @@ class EnforcedChecker:
             case Rule():
                 self.targets.selector(statement.selector)
                 context = context_of(self.names, statement.selector, "rule")
-                self._condition(statement.when, context)
+                present = self._condition(statement.when, context)
                 self.targets.outcome(statement.outcome)
+                self._gift(statement.outcome, statement.selector, context, present)
                 if not (statement.outcome.reason or "").strip():
                     who = f"rule {quote(statement.name.text)}"
                     help = "say in a few words what the agent or a person should know"
@@ -60,16 +63,24 @@ class EnforcedChecker:
             case _:
                 pass
 
-    def _condition(self, condition: Condition | None, context: Context) -> None:
-        if condition is not None and self.defines.check_size(condition, condition.span):
-            self.conditions.check(condition, context)
+    def _condition(self, condition: Condition | None, context: Context) -> frozenset[str]:
+        """Report what is wrong with a condition; the facts that are there where it holds."""
+        if condition is None or not self.defines.check_size(condition, condition.span):
+            return NOTHING
+        return self.conditions.check(condition, context)
+
+    def _gift(self, outcome: Outcome, selector: Selector, context: Context, present: frozenset[str]) -> None:
+        statement = "retry" if context.error else "rule"
+        check_gift(self.report, outcome, statement, on_models=selector.point == "model")
+        if selector.point == "model":
+            self.conditions.check_text(outcome, context, present)
 
     # -- retries -------------------------------------------------------------------------------
 
     def _retry(self, retry: Retry) -> None:
         self.targets.selector(retry.selector)
         context = context_of(self.names, retry.selector, "retry", error=True)
-        self._condition(retry.when, context)
+        present = self._condition(retry.when, context)
         if retry.attempts is None and not self.names.broken:
             self.report.add(
                 "R0401",
@@ -86,6 +97,7 @@ class EnforcedChecker:
             )
         else:
             self.targets.outcome(retry.otherwise)
+            self._gift(retry.otherwise, retry.selector, context, present)
 
     # -- orders and loops ---------------------------------------------------------------------
 
@@ -102,6 +114,7 @@ class EnforcedChecker:
                 help="name the tool that has to come first",
             )
         self.targets.outcome(order.otherwise)
+        check_gift(self.report, order.otherwise, "order")
 
     def _loop(self, loop: Loop) -> None:
         if loop.same_call is None and loop.cycle is None and not self.names.broken:
@@ -123,6 +136,7 @@ class EnforcedChecker:
                     f"`cycle` needs at least 1 call repeated at least 2 times, {RING} calls in all at most",
                 )
         self.targets.outcome(loop.otherwise)
+        check_gift(self.report, loop.otherwise, "loop")
 
     def _loop_number(self, loop: Loop, message: str) -> None:
         self.report.add(

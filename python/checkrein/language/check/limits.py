@@ -6,7 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from checkrein.diagnostics import Related, quote
-from checkrein.language.facts import RESERVED
+from checkrein.language.check.answers import check_gift
+from checkrein.language.check.conditions import NOTHING
+from checkrein.language.facts import RESERVED, Context
 from checkrein.language.translate.limits import LIMIT_DIMENSIONS
 from checkrein.language.translate.walk import VALUE_MAX
 from checkrein.language.tree import Calendar, Limit, Rolling, Store
@@ -14,6 +16,7 @@ from checkrein.language.zones import known_zones, zone
 
 if TYPE_CHECKING:
     from checkrein.diagnostics import Report
+    from checkrein.language.check.conditions import ConditionChecker
     from checkrein.language.check.targets import Targets
     from checkrein.language.tree import Bound, Fact, Name, Policy, Queue, WrapUp
 
@@ -67,8 +70,9 @@ def check_store(policy: Policy, report: Report) -> None:
 class LimitChecker:
     """Checks the limits of one policy."""
 
-    def __init__(self, targets: Targets) -> None:
+    def __init__(self, targets: Targets, conditions: ConditionChecker) -> None:
         self.targets = targets
+        self.conditions = conditions
         self.names = targets.names
         self.report = targets.report
 
@@ -88,6 +92,8 @@ class LimitChecker:
                 )
         if limit.wrap_up is not None:
             self._wrap_up(limit, limit.wrap_up)
+        check_gift(self.report, limit.otherwise, "limit")
+        self.conditions.check_text(limit.otherwise, Context("any", "a limit"), NOTHING)
         queue = self.targets.limit_outcome(limit.otherwise)
         if queue is not None:
             self._escalates(limit, queue)

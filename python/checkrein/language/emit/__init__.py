@@ -46,7 +46,9 @@ def _write(tables: Tables, w: Writer) -> None:
     w.text(tables.prices)
     w.byte(int(bool(tables.policy.of(Store))))
     Vocabulary(tables, w).vocabulary()
-    Conditions(tables, w).conditions()
+    conditions = Conditions(tables, w)
+    conditions.conditions()
+    conditions.templates()
     sections = Statements(tables, w)
     w.sequence(tables.statements, sections.statement)
     for kind, write in (

@@ -17,6 +17,17 @@ class Conditions(Sheet):
     def conditions(self) -> None:
         self.w.sequence(self.t.conditions, lambda operations: self.w.sequence(operations, self.operation))
 
+    def templates(self) -> None:
+        self.w.sequence(self.t.templates, lambda parts: self.w.sequence(parts, self.part))
+
+    def part(self, part: str | tuple[str, int]) -> None:
+        if isinstance(part, str):
+            self.w.byte(0)
+            self.w.text(part)
+        else:
+            self.w.byte(1)
+            self.w.number(self.fact_index[part])
+
     def operation(self, operation: tuple[Any, ...]) -> None:
         w, word = self.w, operation[0]
         if word in JOINTS:

@@ -44,6 +44,8 @@ class Sheet:
     def outcome(self, outcome: Outcome) -> None:
         kind, target = outcome_row(self.t.names, outcome)
         self.w.byte(kind)
+        if outcome.text:
+            target = self.t.template_of[id(outcome)]
         if target is not None:
             self.w.number(target)
 

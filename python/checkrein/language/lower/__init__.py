@@ -39,7 +39,9 @@ def lower(policy: Policy) -> Tables:
         tables.facts[(name, dimension)] = FactEntry(0, presence, default, tuple(sorted(fact.type.choices)))
     enforced = [(ENFORCED.index(type(s)), s) for s in policy.statements if isinstance(s, ENFORCED)]
     tables.statements = sorted(enforced, key=lambda s: (s[1].name.text.encode(), s[0]))
-    Conditions(tables).lower_all()
+    conditions = Conditions(tables)
+    conditions.lower_all()
+    conditions.lower_texts()
     return tables
 
 

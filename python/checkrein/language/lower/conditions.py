@@ -13,6 +13,7 @@ from checkrein.language.tree import (
     Compare,
     Defined,
     Has,
+    Limit,
     Member,
     Not,
     Or,
@@ -25,7 +26,7 @@ from checkrein.language.tree import (
 if TYPE_CHECKING:
     from checkrein.language.facts import Known
     from checkrein.language.lower.tables import Constant, Key, Tables
-    from checkrein.language.tree import Condition, Define, Dimension, Literal
+    from checkrein.language.tree import Condition, Define, Dimension, Literal, Outcome
 
 
 def constant_of(literal: Literal) -> Constant:
@@ -64,6 +65,28 @@ class Conditions:
                             self._key(canary.fact.text, Context("model", "a route"))
                     case _:
                         pass
+
+    def lower_texts(self) -> None:
+        """The texts of answers, in the same order."""
+        for kind in (Rule, Limit, Retry):
+            for _, statement in self.tables.statements:
+                match statement:
+                    case Rule() if kind is Rule:
+                        context = context_of(self.names, statement.selector, "rule")
+                        self._lower_text(statement.outcome, context)
+                    case Limit() if kind is Limit:
+                        self._lower_text(statement.otherwise, Context("any", "a limit"))
+                    case Retry() if kind is Retry:
+                        context = context_of(self.names, statement.selector, "retry", error=True)
+                        self._lower_text(statement.otherwise, context)
+                    case _:
+                        pass
+
+    def _lower_text(self, outcome: Outcome, context: Context) -> None:
+        if outcome.text:
+            self.tables.template_of[id(outcome)] = len(self.tables.templates)
+            keys = (part if isinstance(part, str) else self._key(part.text, context) for part in outcome.text)
+            self.tables.templates.append(list(keys))
 
     def _lower(self, condition: Condition | None, context: Context) -> None:
         if condition is None:

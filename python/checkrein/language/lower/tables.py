@@ -54,5 +54,9 @@ class Tables:
     """(kind, node), ascending by name and kind: the index is what other rows refer to."""
     conditions: list[list[tuple[Any, ...]]] = field(default_factory=list)
     """Operations refer to facts by key; `emit/` knows their indices."""
+    templates: list[list[str | Key]] = field(default_factory=list)
+    """The texts of answers: literals, and facts by key."""
+    template_of: dict[int, int] = field(default_factory=dict)
+    """`id` of an outcome's node in the tree to its text's index."""
     condition_of: dict[int, int] = field(default_factory=dict)
     """`id` of a condition's node in the tree to its index."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from checkrein.language.translate import (  # noqa: F401 - for what they register
     enforced,
     limits,
+    texts,
     trials,
     unsupported,
     values,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from checkrein.language.translate.walk import DROPPED, Item, builds
@@ -178,5 +179,4 @@ def rule(b: Builder, span: Span, parts: list[Any]) -> Rule:
     when = next((p.value for p in parts if isinstance(p, Item)), None)
     outcome: Outcome = parts[-2]
     reason = parts[-1].text
-    said = Outcome(outcome.kind, outcome.span, outcome.target, reason)
-    return Rule(b.name(parts[0]), selector, when, said, span)
+    return Rule(b.name(parts[0]), selector, when, replace(outcome, reason=reason), span)

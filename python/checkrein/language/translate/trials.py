@@ -240,7 +240,7 @@ def _expects(kind: str) -> Any:
     return expected
 
 
-for _kind in ("allow", "deny", "wait", "stop", "fail", "escalate"):
+for _kind in ("allow", "deny", "wait", "stop", "fail", "escalate", "reuse", "answer"):
     builds(f"expect_{_kind}")(_expects(_kind))
 
 

@@ -30,11 +30,7 @@ NAMES = {
     "repeated_context": "`repeated_context`",
     "ignoring": "`ignoring`",
     "ask": "`as question`",
-    "give_answer": "the outcome `answer`",
-    "reuse": "the outcome `reuse`",
     "quantified": "a condition over a list (`all of`, `any of`)",
-    "expect_reuse": "`expect reuse`",
-    "expect_answer": "`expect answer`",
 }
 """Grammar rule to what a message calls it; an empty name is a part of something that is named."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from checkrein.diagnostics import quote
@@ -267,4 +268,4 @@ def because(b: Builder, _span: Span, parts: list[Any]) -> Name:
 def otherwise(_b: Builder, _span: Span, parts: list[Any]) -> Outcome:
     outcome: Outcome = parts[0]
     reason = parts[1].text if len(parts) > 1 else None
-    return Outcome(outcome.kind, outcome.span, outcome.target, reason)
+    return replace(outcome, reason=reason)

@@ -96,9 +96,13 @@ class Selector:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is voted: `target` names the state of stop and fail, the queue of escalate."""
+    """What is voted: `target` names the state of stop and fail, the queue of escalate.
 
-    kind: Choice["stop", "fail", "deny", "escalate"]
+    `text` is what an answer says: literals, and the names of facts that stand between them.
+    """
+
+    kind: Choice["stop", "fail", "deny", "escalate", "answer", "reuse"]
     span: Span
     target: Name | None = None
     reason: str | None = None
+    text: tuple[str | Name, ...] = ()

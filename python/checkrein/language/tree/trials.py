@@ -73,7 +73,8 @@ class Answer:
 class Expect:
     """`at_call` is 1-based over the calls so far; None is the last one.
 
-    `target` is the model of `allow on`, the state of `stop` and `fail`, the queue of `escalate`.
+    `target` is the model of `allow on`, the state of `stop` and `fail`, the queue of `escalate`,
+    the text of `answer`.
     """
 
     kind: str
