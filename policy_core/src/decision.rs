@@ -100,6 +100,8 @@ pub enum BuiltIn {
     Lease,
     /// No retry statement applies; the error is passed on.
     NotRetried,
+    /// A tool came back, but not with what it succeeds by, and no retry statement applies.
+    IncompleteResult,
 }
 
 impl BuiltIn {
@@ -117,6 +119,7 @@ impl BuiltIn {
             Self::Holds => "holds",
             Self::Lease => "lease",
             Self::NotRetried => "not retried",
+            Self::IncompleteResult => "incomplete result",
         }
     }
 }

@@ -117,7 +117,7 @@ impl Source {
     pub const fn from_host(self) -> bool {
         match self {
             Self::Host => true,
-            Self::Arg => false,
+            Self::Arg | Self::Result => false,
             Self::BuiltIn(fact) => fact.from_host(),
         }
     }
@@ -130,6 +130,8 @@ pub(crate) enum Sent<'a> {
     Now(&'a [Slot<'a>]),
     /// A value for each of the index's kept facts.
     Kept(&'a [Value]),
+    /// With a result: what is missing in its slots is as it was kept.
+    After { slots: &'a [Slot<'a>], kept: &'a [Value] },
 }
 
 /// What the engine knows of the call at hand.
@@ -178,14 +180,14 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The texts that a fact may be; an argument's are those of the tool that is called.
+    /// The texts that a fact may be; an argument's and a result's are those of the tool that is called.
     fn choices(&self, index: u32, fact: &'a Fact) -> &'a [Arc<str>] {
-        if fact.source != Source::Arg {
+        if !matches!(fact.source, Source::Arg | Source::Result) {
             return &fact.choices;
         }
         let called = self.call.tool.and_then(|name| self.program.tool(name));
-        let arg = called.and_then(|tool| tool.args.iter().find(|arg| arg.fact == index));
-        arg.map_or(&[], |arg| &arg.choices)
+        let mut filled = called.into_iter().flat_map(|tool| tool.args.iter().chain(&tool.results));
+        filled.find(|arg| arg.fact == index).map_or(&[], |arg| &arg.choices)
     }
 
     /// What a condition read, to explain a decision with.
@@ -194,13 +196,20 @@ impl<'a> View<'a> {
     }
 
     fn sent(&self, index: u32) -> Slot<'a> {
+        let of = |slots: &'a [Slot<'a>]| slots.get(index as usize).copied().unwrap_or_default();
         match self.sent {
-            Sent::Now(slots) => slots.get(index as usize).copied().unwrap_or_default(),
-            Sent::Kept(values) => {
-                let place = self.program.index.kept_facts.binary_search(&index).ok();
-                place.and_then(|place| values.get(place)).map_or(Slot::Missing, Value::as_slot)
-            }
+            Sent::Now(slots) => of(slots),
+            Sent::Kept(values) => self.kept(values, index),
+            Sent::After { slots, kept } => match of(slots) {
+                Slot::Missing => self.kept(kept, index),
+                slot => slot,
+            },
         }
+    }
+
+    fn kept(&self, values: &'a [Value], index: u32) -> Slot<'a> {
+        let place = self.program.index.kept_facts.binary_search(&index).ok();
+        place.and_then(|place| values.get(place)).map_or(Slot::Missing, Value::as_slot)
     }
 
     fn built_in(&self, fact: BuiltInFact) -> Slot<'a> {

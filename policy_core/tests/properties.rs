@@ -56,7 +56,7 @@ proptest! {
             if what == 12 || (what == 11 && who < 11) {
                 continue;
             }
-            let amount = if matches!(what, 7 | 8) { amount / 4 * 4 + 2 } else { amount };
+            let amount = if matches!(what, 7 | 8 | 13) { amount / 4 * 4 + 2 } else { amount };
             player.play(&mut run, (what, who, amount, later));
             for reading in run.limits() {
                 let used = reading.spent + reading.held;

@@ -123,6 +123,9 @@ class Program:
     def reuses(self) -> bool:
         """Whether a statement hands known results back, so that the host has to keep them."""
     @property
+    def judges(self) -> bool:
+        """Whether results are decided about, so that `Run.result` says more than `Run.settle`."""
+    @property
     def models(self) -> list[_Model]:
         """The declared models, by name."""
     @property

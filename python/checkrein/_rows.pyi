@@ -37,6 +37,7 @@ class Tool(TypedDict):
     once: bool
     timeout_ns: int | None
     args: list[Argument]  # those that some condition reads
+    results: list[str]  # the fields of its result that its `succeeds when` reads
 
 class Statement(TypedDict):
     kind: Literal["limit", "retry", "require", "route", "order", "loop", "rule"]

@@ -158,13 +158,14 @@ class Run:
         cache_write: int = 0,
         reasoning: int = 0,
         facts: dict[str, object] | None = None,
+        fields: dict[str, Any] | None = None,
         fingerprint: int | None = None,
         committed: bool = False,
     ) -> Decision:
         """Say that an attempt came back, settle it, and ask what to do with its result.
 
         `allow` means: take it; `wait`: drop it, and ask for the call again after the delay; anything else:
-        drop it. `facts` are those of the result, and others that are known by now. `committed` says that
+        drop it. `fields` are those of what a tool gave, `facts` what is known by now. `committed` says that
         something of it was passed on already.
 
         Raises:

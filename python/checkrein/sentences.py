@@ -78,6 +78,8 @@ def for_agent(decision: Any, reason: str | None = None) -> str:
         return decision.tell_user or "This run was stopped by its policy. Do not call anything else."
     if decision.outcome == "fail":
         return "This call failed and will not be tried again. Do not make its result up."
+    if decision.by == "incomplete result":
+        return "This call ran, but gave no complete result, which is not passed on. Do not make it up."
     reason = _sentence(reason or decision.reason or f"not allowed by `{decision.by}`")
     if decision.outcome == "escalate":
         return f"A person has to decide this first. {reason} Do not assume the answer."

@@ -101,6 +101,7 @@ class _Call:
     subject: str
     ask: Callable[[int | None], Any]
     failed: int = 0
+    given: int = 0
     decisions: list[Any] = field(default_factory=list)
 
     @property
@@ -114,6 +115,14 @@ class _Call:
             return False
         self.failed += 1
         return True
+
+    def gives_now(self) -> tree.Gives | None:
+        """What the attempt that is under way gives, if the test says; it is then counted."""
+        gives = self.item.gives
+        if gives is None or (gives.times is not None and self.given >= gives.times):
+            return None
+        self.given += 1
+        return gives
 
     def decided(self, kind: str) -> Any:
         """The decision that an expectation of `kind` is about: the final one, or the last wait."""
@@ -201,14 +210,27 @@ class _Rehearsal:
             call.decisions.append(decision)
             again = decision.call
             if decision.outcome == "allow":
-                if not call.fails_now():
-                    self.run.settle(decision, _usage(call.item, decision))
+                after = self._end(call, decision)
+                if after is None or (after.outcome == "allow" and after.event.endswith("result")):
                     return
-                decision = self.run.fail(decision, _failure(call.item), call.subject)
+                decision = after
                 call.decisions.append(decision)
             if decision.outcome != "wait":
                 return
             self.clock.advance(decision.wait_ns or 0)
+
+    def _end(self, call: _Call, decision: Any) -> Any:
+        """What is decided about the end of an attempt; nothing, if it ends well and nobody looks."""
+        if call.fails_now():
+            return self.run.fail(decision, _failure(call.item), call.subject)
+        gives = call.gives_now()
+        if gives is None:
+            self.run.settle(decision, _usage(call.item, decision))
+            return None
+        name = call.item.name.text if call.item.name else None
+        units = self._money_units(name, "results")
+        fields = {field.text: _host_value(literal, units.get(field.text)) for field, literal in gives.fields}
+        return self.run.result(decision, NOTHING, fields=fields, subject=call.subject)
 
     def _answer(self, item: tree.Answer) -> None:
         verb = "approve" if item.approve else "reject"
@@ -248,11 +270,11 @@ class _Rehearsal:
     def _miss(self, span: tree.Span, expected: str, came: str) -> None:
         self.misses.append(Miss(self.policy.file, span.line, span.column, expected, came))
 
-    def _money_units(self, tool: str | None) -> dict[str, str | None]:
+    def _money_units(self, tool: str | None, of: str = "args") -> dict[str, str | None]:
         from checkrein.language import tree
 
         declared = next((t for t in self.policy.of(tree.Tool) if t.name.text == tool), None)
-        return {arg.name.text: arg.type.unit for arg in declared.args} if declared else {}
+        return {field.name.text: field.type.unit for field in getattr(declared, of)} if declared else {}
 
 
 def _beginning(test: tree.Test) -> tuple[int, tuple[tree.TestItem, ...]]:

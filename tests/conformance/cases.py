@@ -69,7 +69,15 @@ def event_of(line: dict[str, Any], now: int, wall: int, later: int = 0) -> tuple
     if do == "result":
         said = {"fingerprint": line.get("fingerprint"), "committed": line.get("committed", False)}
         usage = line.get("usage", "exact")
-        return do, {**at, "attempt": line["attempt"], "usage": usage, **tokens, "facts": facts, **said}
+        return do, {
+            **at,
+            "attempt": line["attempt"],
+            "usage": usage,
+            **tokens,
+            "facts": facts,
+            "fields": line.get("fields", {}),
+            **said,
+        }
     if do == "adjust":
         return do, {**at, "attempt": line["attempt"], **tokens}
     if do == "error":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from . import limits, routes
+from . import limits, results, routes
 
 NAMES = ["north", "south", "East", "west wind", "up", "down", "né", "z-9"]
 MODELS = ["small", "large", "tiny", "vast"]
@@ -56,6 +56,7 @@ class Made:
     tiers: list[str] = field(default_factory=list)
     regions: set[str] = field(default_factory=set)
     tools: dict[str, list[Fact]] = field(default_factory=dict)
+    results: dict[str, list[Fact]] = field(default_factory=dict)
     classes: dict[str, str] = field(default_factory=dict)
     facts: list[Fact] = field(default_factory=list)
     bounded: set[str] = field(default_factory=set)
@@ -162,6 +163,7 @@ class Maker:
         items = [f"class {kind}" if kind else "", again]
         items += [self._maybe(0.4, f"timeout {self._one(['500 ms', '3 s', '2 min'])}")]
         items += [f"args {{ {' '.join(texts)} }}" if texts else ""]
+        items += results.succeeds(self, name, [fact for fact, _ in args])
         self.add(f'tool "{name}" {{ {" ".join(items)} }}')
 
     def _fact(self, name: str) -> None:
@@ -176,7 +178,7 @@ class Maker:
 
     def _define(self, name: str) -> None:
         defined = f"is.d{len(self.made.defines)}"
-        condition = self._condition(self._host_facts(), 2)
+        condition = self.condition(self._host_facts(), 2)
         self.made.defines.append(defined)
         self.add(f"define {defined} = {condition}")
 
@@ -215,7 +217,7 @@ class Maker:
         optional = [("error.status", "count"), ("error.retry_after", "duration"), ("error.billed", "flag")]
         return [Fact("error.kind", "text", False, tuple(KINDS))] * 4 + [Fact(n, d, True) for n, d in optional]
 
-    def _condition(self, facts: list[Fact], depth: int) -> str:
+    def condition(self, facts: list[Fact], depth: int) -> str:
         shape = self.chance.random()
         if depth == 0 or shape < 0.45:
             return self._atom(self._one(facts))
@@ -227,7 +229,7 @@ class Maker:
         return word.join(self._inner(facts, depth) for _ in range(self._one([2, 2, 3])))
 
     def _inner(self, facts: list[Fact], depth: int) -> str:
-        return f"({self._condition(facts, depth - 1)})"
+        return f"({self.condition(facts, depth - 1)})"
 
     def _atom(self, fact: Fact) -> str:
         if self.chance.random() < (0.15 if fact.optional else 0.03):
@@ -272,7 +274,7 @@ class Maker:
         if when < 0.55:
             parts.append('when error.kind in ["timeout", "rate_limited", "unavailable", "unknown"]')
         elif when < 0.85:
-            parts.append(f"when {self._condition([*facts, *self._error_facts(), *self._error_facts()], 2)}")
+            parts.append(f"when {self.condition([*facts, *self._error_facts(), *self._error_facts()], 2)}")
         parts.append(self._maybe(0.5, f"within {self._one(['3 s', '30 s', '5 min'])}"))
         parts.append(
             self._maybe(0.6, f"backoff {self._one(['100 ms .. 2 s', '1 s .. 1 s', '500 ms .. 8 s'])}")
@@ -297,7 +299,7 @@ class Maker:
 
     def when(self, share: float, facts: list[Fact]) -> str:
         """A condition, mostly."""
-        return f"when {self._condition(facts, 2)}" if self.chance.random() < share else ""
+        return f"when {self.condition(facts, 2)}" if self.chance.random() < share else ""
 
     def _order(self, name: str) -> None:
         first, *others = self.chance.sample(sorted(self.made.tools), 2)

@@ -201,12 +201,20 @@ class Host:
         return "settle", {"now": self.now, **usage}
 
     def _result(self) -> Event:
-        usage = self._usage(self.chance.choice(list(self.flights)))
+        attempt = self.chance.choice(list(self.flights))
+        usage = self._usage(attempt)
         facts = self._facts() if self.chance.random() < 0.3 else {}
         if self.chance.random() < 0.3:
             facts["result.confidence"] = self.chance.choice(VALUES["percent"])
         fingerprint = self.chance.choice([None, 1, 2, 2**64 - 1])
-        said = {"facts": facts, "fingerprint": fingerprint, "committed": self.chance.random() < 0.2}
+        known = self.made.results.get(self.flights[attempt][2].get("tool"), [])
+        fields = {fact.name[7:]: self._value(fact) for fact in known if self._sends(fact)}
+        said = {
+            "facts": facts,
+            "fields": fields,
+            "fingerprint": fingerprint,
+            "committed": self.chance.random() < 0.2,
+        }
         return "result", {"now": self.now, **usage, **said}
 
     def _error(self) -> Event:

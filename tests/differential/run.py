@@ -159,7 +159,7 @@ def shares(mix: Counter) -> dict[str, float]:
     """The outcomes as shares of the decisions, the statements as shares of the policies."""
     outcomes = {f"outcome {each}": mix[f"outcome {each}"] / max(1, mix["decisions"]) for each in OUTCOMES}
     policies = max(1, mix["policies"])
-    kinds = [*STATEMENTS, *FEATURES]
+    kinds = [*STATEMENTS, *FEATURES, "succeeds when"]
     return outcomes | {f"statement {each}": mix[f"statement {each}"] / policies for each in kinds}
 
 

@@ -119,23 +119,29 @@ def test_a_define_is_put_in_where_it_is_used():
 def test_the_bytes_of_a_small_policy():
     source = (
         'language 1 policy "p"\n'
-        'tool "t" { class act  once  timeout 1 s  args { "a" money in cents optional  "b" text } }\n'
+        'tool "t" { class act  once  timeout 1 s  args { "a" money in cents optional  "b" text }'
+        ' result { "n" count } succeeds when has result.n }\n'
         'rule "r" on tool "t" when has call.args.a and call.args.a > $0.01 then stop "s" because "No."\n'
         'state "s" tell user "Done."\n'
     )
     rule = source.splitlines()[2]
-    strings = sorted(["p", "f", "$", "call.args.a", "t", "a", "s", "Done.", "r", rule, "No.", ""])
+    strings = sorted(
+        ["p", "f", "$", "call.args.a", "result.n", "n", "t", "a", "s", "Done.", "r", rule, "No.", ""]
+    )
     at = {text: bytes([strings.index(text)]) for text in strings}
     payload = b"".join(
         [
             bytes([len(strings)]), *(bytes([len(s)]) + s.encode() for s in strings),
             at["p"], at["f"], at["$"], at[""], b"\x00",  # no price of the snapshot, any store
-            b"\x01", at["call.args.a"], b"\x03\x01\x01\x00",  # money, of an argument, optional
+            b"\x02", at["call.args.a"], b"\x03\x01\x01\x00",  # money, of an argument, optional
+            at["result.n"], b"\x02\x03\x00\x00",  # a count, of a result
             b"\x00",  # models
             b"\x01", at["t"], b"\x03\x01\x00\x01\x80\x94\xeb\xdc\x03", b"\x01", at["a"], b"\x00\x02\x00",
+            b"\x01", at["n"], b"\x01\x00\x00", b"\x01\x01",  # its result, and the condition on it
             b"\x01", at["s"], b"\x00\x01", at["Done."],
             b"\x00\x00",  # queues, zones
-            b"\x01\x04\x02\x00\x08\x02\x00\x00\x04\x03\x80\xda\xc4\x09\x06",
+            b"\x02\x04\x02\x00\x08\x02\x00\x00\x04\x03\x80\xda\xc4\x09\x06",
+            b"\x01\x02\x01",  # has result.n
             b"\x00",  # templates
             b"\x01\x06", at["r"], b"\x03\x01", at[rule],
             b"\x01\x00\x03\x00\x01\x00\x00\x00", at["No."],

@@ -162,7 +162,7 @@ class Writer:
             self.s(arg) + u(keys.index((f"call.args.{arg}", dimension))) + bytes([UNITS[unit]]) + several([])
             for arg, dimension, unit in sorted(args)
         )
-        return self.s(name) + b"\0\0\0\0" + written
+        return self.s(name) + b"\0\0\0\0" + written + several([]) + b"\0"  # no result that anybody reads
 
     def op(self, op: tuple) -> bytes:
         code, *rest = op

@@ -27,7 +27,7 @@ def texts(*long: bytes) -> bytes:
 
 
 def statements_of_every_tool() -> bytes:
-    tools = several(u(index) + b"\0\0\0\0\0" for index in range(NAMES))
+    tools = several(u(index) + b"\0\0\0\0\0\0\0" for index in range(NAMES))
     names = several(b"\6" + u(index) + b"\1\1\0" for index in range(NAMES))
     rules = several(u(index) + b"\2\0\2\0" for index in range(NAMES))
     return texts() + EMPTY * 2 + tools + EMPTY * 5 + names + rules + EMPTY * 6

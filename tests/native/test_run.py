@@ -77,7 +77,7 @@ def test_a_program_tells_what_it_holds(program: _core.Program) -> None:
     refund, search = program.tools
     assert refund["args"] == [{"name": "amount", "dimension": "money", "unit": "cents"}]
     assert (search["name"], search["tool_class"], search["timeout_ns"]) == ("search", None, None)
-    assert (search["once"], search["may_repeat"], search["args"]) == (False, False, [])
+    assert (search["once"], search["may_repeat"], search["args"], search["results"]) == (False, False, [], [])
     assert [(each["kind"], each["name"], each["line"], each["column"]) for each in program.statements] == [
         ("rule", "big refunds", 1, 1),
         ("rule", "no pii", 2, 1),

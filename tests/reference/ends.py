@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import limits
+from . import errors, limits
+from .facts import explained, holds
 from .prices import Used, cost, worst
 from .state import AMOUNTS, Attempt, Misuse, normal
 from .values import is_exact
@@ -30,19 +32,39 @@ def settle(run: Run, now: int, wall: int, attempt: int, reported: Used) -> dict:
     return tried.settlement
 
 
-def result(run: Run, now: int, wall: int, attempt: int, reported: Used, facts: dict[str, Any]) -> dict:
+def result(run, now, wall, attempt, reported: Used, facts: dict[str, Any], fields: dict[str, Any]) -> dict:
     """The attempt is over, and it is decided whether what it gave is taken."""
     if reported.kind == "unsent":
         raise Misuse("bad_value")
     run.happens(now, wall)
     tried = run.attempt(attempt, unsettled=True)
     call = tried.call
+    known = {name: value for name, value in facts.items() if value is not None}
+    ask = replace(call.ask, facts=call.ask.facts | known, result=fields, attempt=tried.number)
+    needed = run.tools[tried.target].succeeds if call.point == "tool" else None
+    held = holds(run, needed, ask)
+    if not held:
+        values = explained(run, needed, ask)
+        close(run, tried, normal(tried, reported), "tool_failure")
+        return fell_short(run, tried, held is None, values)
     close(run, tried, normal(tried, reported))
     call.state = "closed"
     succeeded(run, tried)
     model = tried.target if call.point == "model" else None
     extra = {"call": call.number, "attempt_number": tried.number, "model": model}
     return run.decide(f"{call.point} result", "allow", **extra)
+
+
+def fell_short(run: Run, tried: Attempt, is_unknown: bool, values: list) -> dict:
+    """Half a result is a failure of the tool, but for one thing: it is never passed on."""
+    details = {"kind": "tool_failure", "status": None, "retry_after": None, "billed": None, "usage": "exact"}
+    was_over = run.latch or run.is_over
+    decision = errors.decide(run, tried, details) | {"event": "tool result"}
+    if was_over:
+        return decision
+    if decision["by"] == "not retried" and decision["kind"] == "built-in":
+        decision |= {"outcome": "deny", "by": "incomplete result", "undecided": is_unknown}
+    return decision | {"values": [*values, *decision["values"]]}
 
 
 def succeeded(run: Run, tried: Attempt) -> None:

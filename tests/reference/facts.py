@@ -80,6 +80,10 @@ def look(run: Run, name: str, ask: Ask) -> tuple[str, Any]:
     if name in BESIDE_A_CALL:
         kind, slot = host(BESIDE_A_CALL[name], ask.facts.get(name))
         return kind, "" if slot is MISSING and name == "step.kind" else slot
+    if name in OF_RESULT:
+        return host(OF_RESULT[name], ask.facts.get(name))
+    if group == "result":
+        return filled(run.tools[ask.tool].results, rest, ask.result or {})
     if rest == "id":
         id = run.id if group == "run" else run.scopes[group]
         return "text", MISSING if id is None else id
@@ -88,7 +92,7 @@ def look(run: Run, name: str, ask: Ask) -> tuple[str, Any]:
     if name == "step.index":
         return "count", run.step_index
     if rest.startswith("args."):
-        return argument(run, rest.removeprefix("args."), ask)
+        return filled(run.tools[ask.tool].args, rest.removeprefix("args."), ask.args)
     if group == "call":
         value = getattr(ask, rest)
         return OF_CALL[rest], MISSING if value is None else value
@@ -96,13 +100,13 @@ def look(run: Run, name: str, ask: Ask) -> tuple[str, Any]:
     return OF_RUN.get(dimension, "count"), counted(run, dimension, which)
 
 
-def argument(run: Run, name: str, ask: Ask) -> tuple[str, Any]:
-    """An argument as its tool declares it."""
-    declared = [arg for arg in run.tools[ask.tool].args if arg.name.text == name]
+def filled(fields: tuple[tree.Arg, ...], name: str, values: dict[str, Any]) -> tuple[str, Any]:
+    """An argument or a field of a result, as its tool declares it."""
+    declared = [field for field in fields if field.name.text == name]
     if not declared:
         return "text", MISSING
     kind = declared[0].type
-    return kind.dimension, convert(kind, ask.args.get(name))
+    return kind.dimension, convert(kind, values.get(name))
 
 
 def host(dimension: str, value: Any) -> tuple[str, Any]:

@@ -108,9 +108,9 @@ class Run:
     def settle(self, now, wall, attempt, usage, **tokens) -> dict:
         return ends.settle(self, now, wall, attempt, usage_of(usage, **tokens))
 
-    def result(self, now, wall, attempt, usage, facts, fingerprint, committed, **tokens) -> dict:
+    def result(self, now, wall, attempt, usage, facts, fields, fingerprint, committed, **tokens) -> dict:
         self.vocabulary.accept(facts, is_result=True)
-        return ends.result(self, now, wall, attempt, usage_of(usage, **tokens), facts)
+        return ends.result(self, now, wall, attempt, usage_of(usage, **tokens), facts, fields)
 
     def error(self, now, wall, attempt, usage, kind, status, retry_after, billed, **tokens) -> dict:
         reported = usage_of(usage, **tokens)

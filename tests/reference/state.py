@@ -51,6 +51,7 @@ class Ask:
     args: dict[str, Any] = field(default_factory=dict)
     attempt: int = 1
     error: dict[str, Any] | None = None
+    result: dict[str, Any] | None = None
 
 
 @dataclass

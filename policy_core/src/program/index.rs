@@ -22,7 +22,8 @@ pub(crate) struct Index {
     pub(crate) meters: Box<[Measure]>,
     /// The facts that limits are on, ascending.
     pub(crate) key_facts: Box<[u32]>,
-    /// Facts of the host that retries and their answers read: they are kept from the last ask to the error.
+    /// Facts of the host that retries, their answers and results read: they are kept from the last ask to the
+    /// end.
     pub(crate) kept_facts: Box<[u32]>,
     /// The scopes whose ids are read, ascending.
     pub(crate) ids: Box<[Scope]>,
@@ -177,13 +178,15 @@ fn reuses(tables: &Tables) -> bool {
 
 fn kept_facts(tables: &Tables) -> Box<[u32]> {
     let retries = || tables.retries.all().iter();
-    let conditions = retries().filter_map(|retry| retry.when);
+    let succeeds = tables.tools.all().iter().filter_map(|tool| tool.succeeds);
+    let conditions = retries().filter_map(|retry| retry.when).chain(succeeds);
     let tested = conditions.flat_map(|when| tables.conditions.at(when).facts.iter().copied());
     let answers = retries().filter_map(|retry| retry.verdict.template());
     let told = answers.flat_map(|template| tables.templates.at(template).facts());
     let read = tested.chain(told);
     let sent = |fact: &u32| match tables.facts.at(*fact).source {
         Source::Host | Source::Arg => true,
+        Source::Result => false,
         Source::BuiltIn(fact) => BuiltInFact::from_host(fact),
     };
     sorted(read.filter(sent))

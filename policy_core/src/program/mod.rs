@@ -205,6 +205,12 @@ impl Program {
         self.limits().iter().any(|limit| limit.scope != Scope::Run)
     }
 
+    /// Whether results are decided about: if not, [`Run::settle`](crate::Run::settle) says all.
+    #[must_use]
+    pub fn judges(&self) -> bool {
+        self.tools().iter().any(|tool| tool.succeeds.is_some())
+    }
+
     /// The scopes wider than a run that limits are on, ascending.
     #[must_use]
     pub fn scopes(&self) -> Vec<Scope> {

@@ -82,6 +82,7 @@ pub(crate) fn facts(reader: &mut Reader<'_>, strings: &[Arc<str>]) -> Result<Vec
             (0, None) => Source::Host,
             (1, None) => Source::Arg,
             (2, Some(fact)) if fact.dimension() == dimension => Source::BuiltIn(fact),
+            (3, None) => Source::Result,
             _ => return Err(reader.malformed("a fact is not one of the engine's, or is")),
         };
         let mut default = None;
@@ -101,7 +102,7 @@ pub(crate) fn facts(reader: &mut Reader<'_>, strings: &[Arc<str>]) -> Result<Vec
             has_default |= default == Some(key.into());
             Ok((key, choice))
         })?;
-        if !choices.is_empty() && (dimension != Dimension::Text || source == Source::Arg) {
+        if !choices.is_empty() && (dimension != Dimension::Text || !source.from_host()) {
             return Err(reader.malformed("a number has choices, or a fact that has them at each tool"));
         }
         if !choices.is_empty() && default.is_some() && !has_default {
@@ -177,12 +178,22 @@ pub(crate) fn tools(
             return Err(reader.malformed("a tool may run once, and may repeat"));
         }
         let timeout_ns = reader.option(Reader::quantity)?;
-        let args = reader.ascending(|reader| arg(reader, strings, facts))?;
-        Ok((key, Tool { name, class, once, may_repeat, timeout_ns, args: args.into_boxed_slice() }))
+        let filled = |reader: &mut Reader<'_>, source| {
+            reader.ascending(|reader| arg(reader, strings, facts, source)).map(Vec::into_boxed_slice)
+        };
+        let (args, results) = (filled(reader, Source::Arg)?, filled(reader, Source::Result)?);
+        // That there is such a condition is checked with its use.
+        let succeeds = reader.option(|reader| reader.index(u32::MAX as usize))?;
+        Ok((key, Tool { name, class, once, may_repeat, timeout_ns, args, results, succeeds }))
     })
 }
 
-fn arg(reader: &mut Reader<'_>, strings: &[Arc<str>], facts: &[Fact]) -> Result<(u32, Arg), LoadError> {
+fn arg(
+    reader: &mut Reader<'_>,
+    strings: &[Arc<str>],
+    facts: &[Fact],
+    source: Source,
+) -> Result<(u32, Arg), LoadError> {
     let (key, name) = reader.keyed_text(strings)?;
     let fact = reader.index(facts.len())?;
     let unit = match reader.byte()? {
@@ -194,7 +205,7 @@ fn arg(reader: &mut Reader<'_>, strings: &[Arc<str>], facts: &[Fact]) -> Result<
     let choices = reader.ascending(|reader| reader.keyed_text(strings))?;
     match facts.get(fact as usize) {
         Some(filled)
-            if filled.source == Source::Arg
+            if filled.source == source
                 && unit.is_some() == (filled.dimension == Dimension::Money)
                 && (choices.is_empty() || filled.dimension == Dimension::Text) =>
         {

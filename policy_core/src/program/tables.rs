@@ -45,6 +45,8 @@ pub enum Source {
     Host,
     /// It is an argument of the tool being called; see [`Tool::args`].
     Arg,
+    /// It is a field of what the tool gave; see [`Tool::results`].
+    Result,
     /// The engine knows it, or reads it from the event. See [`BuiltInFact::from_host`] for the two that
     /// the host may send.
     BuiltIn(BuiltInFact),
@@ -157,10 +159,10 @@ pub enum MoneyUnit {
     Cents,
 }
 
-/// An argument that some condition reads.
+/// An argument that some condition reads, or a field of a result.
 #[derive(Debug)]
 pub struct Arg {
-    /// Its name in the tool's arguments.
+    /// Its name in the tool's arguments, or in its result.
     pub name: Arc<str>,
     /// The fact whose slot it fills, an index into the program's facts.
     pub fact: u32,
@@ -185,6 +187,10 @@ pub struct Tool {
     pub timeout_ns: Option<u64>,
     /// The arguments that conditions read, ascending by name.
     pub args: Box<[Arg]>,
+    /// The fields of its result that conditions read, ascending by name.
+    pub results: Box<[Arg]>,
+    /// The condition without which an attempt has failed.
+    pub(crate) succeeds: Option<u32>,
 }
 
 impl Tool {

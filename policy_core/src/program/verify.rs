@@ -55,13 +55,15 @@ fn balanced(condition: &Condition) -> Result<(), &'static str> {
     if depth == 1 && brought == 1 { Ok(()) } else { Err("does not end with one value") }
 }
 
-/// Conditions are numbered by their use: rules, retries, requirements, the route's arms.
+/// Conditions are numbered by their use: rules, retries, requirements, the route's arms, what tools
+/// succeed by.
 fn used_once(tables: &Tables) -> Result<(), LoadError> {
     let rules = tables.rules.all().iter().map(|rule| rule.when);
     let retries = tables.retries.all().iter().map(|retry| retry.when);
     let requires = tables.requires.all().iter().map(|require| require.when);
     let arms = tables.route.iter().flat_map(|route| route.arms.iter().map(|arm| arm.when));
-    let used: Vec<u32> = rules.chain(retries).chain(requires).chain(arms).flatten().collect();
+    let succeeds = tables.tools.all().iter().map(|tool| tool.succeeds);
+    let used: Vec<u32> = rules.chain(retries).chain(requires).chain(arms).chain(succeeds).flatten().collect();
     let numbered = (0..=u32::MAX).zip(&used).all(|(expected, &index)| expected == index);
     if numbered && used.len() == tables.conditions.all().len() {
         Ok(())

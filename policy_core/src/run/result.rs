@@ -4,17 +4,33 @@ use std::sync::Arc;
 
 use super::amounts::Subject;
 use super::call::Attempt;
+use super::question::Question;
 use super::settle::{Fate, check_usage};
 use super::{Run, check_facts};
 use crate::books::Books;
-use crate::decision::{Decision, Event, Outcome};
+use crate::decision::{BuiltIn, By, Decision, Event, Outcome};
 use crate::error::EngineError;
-use crate::event::{Now, Returned, Usage};
+use crate::event::{ErrorKind, Failure, Now, Returned, Usage};
+use crate::facts::Sent;
+use crate::program::Program;
+use crate::value::{Slot, Truth, Value};
+
+/// What a tool that fell short of its `succeeds when` is taken for.
+const SHORT: ErrorKind = ErrorKind::ToolFailure;
+
+const INCOMPLETE: By = By::BuiltIn(BuiltIn::IncompleteResult);
+
+/// What a result is worth, and what was read to tell.
+#[derive(Debug)]
+struct Worth {
+    truth: Truth,
+    values: Vec<(u32, Value)>,
+}
 
 impl Run {
-    /// An attempt came back with a result: it is charged what it used, and the policy says whether the result
-    /// is taken (an allow), or the call is made again (a wait) or given up. [`Run::settle`] is the same
-    /// without asking: it takes every result.
+    /// An attempt came back with a result: it is charged what it used, and the policy says whether the
+    /// result is taken (an allow), or the call is made again (a wait) or given up. A tool whose `succeeds
+    /// when` is not true has failed. [`Run::settle`] is the same without asking: it takes every result.
     ///
     /// `returned.facts` has one slot for each of [`Program::facts`](crate::Program::facts), in that order.
     ///
@@ -43,16 +59,74 @@ impl Run {
             return Err(EngineError::AlreadySettled(returned.attempt));
         };
         let subject = reserved.subject;
-        self.close_attempt((&program, books), place, returned.usage, Fate::Settled);
+        let worth = self.weigh(&program, books, (call, subject, number), returned.facts);
+        let is_good = worth.truth == Truth::True;
+        let fate = if is_good { Fate::Settled } else { Fate::Failed(SHORT) };
+        self.close_attempt((&program, books), place, returned.usage, fate);
         let event = if matches!(subject, Subject::Model(_)) { Event::ModelResult } else { Event::ToolResult };
         let mut decision = self.begin_decision(event, Some(call));
         decision.attempt_number = Some(number);
         if let Subject::Model(model) = subject {
             decision.model = Some(model);
         }
-        self.take(call, returned.attempt, subject);
-        decision.outcome = Outcome::Allow;
+        if is_good {
+            self.take(call, returned.attempt, subject);
+            decision.outcome = Outcome::Allow;
+        } else if self.is_over(&mut decision) {
+            self.calls.remove(&call);
+        } else {
+            self.fall_short((&program, books), call, (subject, number), returned, &mut decision);
+            decision.undecided |= decision.by == INCOMPLETE && worth.truth == Truth::Unknown;
+            decision.values.splice(..0, worth.values);
+        }
         Ok(decision)
+    }
+
+    /// Whether an attempt gave what its tool succeeds by.
+    fn weigh(
+        &self,
+        program: &Program,
+        books: &Books,
+        (id, subject, number): (u64, Subject, u64),
+        slots: &[Slot<'_>],
+    ) -> Worth {
+        let mut worth = Worth { truth: Truth::True, values: Vec::new() };
+        let Subject::Tool(tool, _) = subject else { return worth };
+        let tool = program.tables.tools.at(tool);
+        if let (Some(when), Some(call)) = (tool.succeeds, self.calls.get(&id)) {
+            let sent = Sent::After { slots, kept: &call.kept };
+            let mut question = Question::new((self, books), program, id, call, sent);
+            question.tool = Some(&tool.name);
+            let view = question.view(number, None);
+            worth.truth = question.truth(Some(when), &view);
+            if worth.truth != Truth::True {
+                worth.values = view.values(program.tables.conditions.at(when));
+            }
+        }
+        worth
+    }
+
+    /// Half a result is a failure of the tool: the retries say what follows, and the agent never gets it.
+    fn fall_short(
+        &mut self,
+        (program, books): (&Program, &mut Books),
+        call: u64,
+        attempt: (Subject, u64),
+        returned: &Returned<'_>,
+        decision: &mut Decision,
+    ) {
+        let failure = Failure {
+            attempt: returned.attempt,
+            usage: returned.usage,
+            kind: SHORT,
+            status: Slot::Missing,
+            retry_after: Slot::Missing,
+            billed: Slot::Missing,
+        };
+        self.decide_error((program, books), call, attempt, &failure, decision);
+        if decision.by == By::BuiltIn(BuiltIn::NotRetried) {
+            decision.refuse(BuiltIn::IncompleteResult);
+        }
     }
 
     /// The result of a call is taken: the call is over, it counts for what has to come before others, and its

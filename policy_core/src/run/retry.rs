@@ -72,7 +72,7 @@ impl Run {
         self.calls.remove(&call);
     }
 
-    fn decide_error(
+    pub(super) fn decide_error(
         &mut self,
         (program, books): (&Program, &mut Books),
         id: u64,

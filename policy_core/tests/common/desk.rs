@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use policy_core::books::Books;
 use policy_core::{
-    Decision, EngineError, Failure, ModelCall, Now, Program, Reading, Reply, Scopes, Settlement, State,
-    ToolCall, Usage,
+    Decision, EngineError, Failure, ModelCall, Now, Program, Reading, Reply, Returned, Scopes, Settlement,
+    State, ToolCall, Usage,
 };
 
 /// Books that runs may share.
@@ -117,6 +117,10 @@ impl Run {
 
     pub fn settle(&mut self, now: u64, attempt: u64, usage: Usage) -> Result<Settlement, EngineError> {
         self.inner.settle(self.at(now), attempt, usage, &mut self.books.borrow_mut())
+    }
+
+    pub fn result(&mut self, now: u64, returned: &Returned<'_>) -> Result<Decision, EngineError> {
+        self.inner.result(self.at(now), returned, &mut self.books.borrow_mut())
     }
 
     pub fn adjust(&mut self, now: u64, attempt: u64, usage: Usage) -> Result<Settlement, EngineError> {

@@ -1,7 +1,7 @@
 //! Drives a run with any numbers at all: whatever they are, they mean some event.
 
 use policy_core::{
-    Decision, EngineError, ErrorKind, Failure, ModelCall, Program, Scopes, Slot, ToolCall, Usage,
+    Decision, EngineError, ErrorKind, Failure, ModelCall, Program, Returned, Scopes, Slot, ToolCall, Usage,
 };
 use proptest::prelude::*;
 
@@ -15,7 +15,7 @@ use super::{
 pub type Step = (u8, u64, u64, u64);
 
 pub fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec((0_u8..13, 0_u64..12, 0_u64..400, 0_u64..3_000_000_000), 0..most)
+    prop::collection::vec((0_u8..14, 0_u64..12, 0_u64..400, 0_u64..3_000_000_000), 0..most)
 }
 
 /// One policy that uses every statement, under which most things can happen.
@@ -26,7 +26,10 @@ pub fn busy() -> Policy {
         FactSpec { source: 2, ..fact("error.kind", 0) },
         FactSpec { source: 2, ..fact("run.cost.spent", 3) },
         fact("tenant.id", 0),
+        FactSpec { source: 3, ..fact("result.rows", 2) },
     ];
+    policy.tools[0].results = vec![("rows", "result.rows", 0)];
+    policy.tools[0].succeeds = Some(vec![Op::Compare("result.rows", 5, Lit::Number(2, 3))]);
     policy.queues.push(("more", 20 * SECOND, Some("over")));
     policy.grants = vec![("more", 3, 700, 2)];
     policy.zones = vec![("East", 3600, vec![(2000, 7200), (9000, 3600)])];
@@ -160,6 +163,17 @@ impl Player {
             12 => {
                 let usage = Usage::exact(amount, amount / 3);
                 format!("{:?}", run.adjust(self.now, self.recent(self.attempts, who), usage))
+            }
+            13 => {
+                let facts = facts(run.program(), who);
+                let returned = Returned {
+                    attempt: self.recent(self.attempts, who / 2),
+                    usage: usage(amount, amount),
+                    facts: &facts,
+                    fingerprint: (!who.is_multiple_of(3)).then_some(amount % 5),
+                    committed: amount.is_multiple_of(7),
+                };
+                format!("{:?}", run.result(self.now, &returned))
             }
             _ if who == 11 && amount < 10 => {
                 run.end(self.now);

@@ -247,10 +247,14 @@ pub struct ToolSpec {
     pub timeout: Option<u64>,
     /// Argument, fact, money unit.
     pub args: Vec<(Name, Name, u8)>,
+    /// Field, fact, money unit.
+    pub results: Vec<(Name, Name, u8)>,
+    pub succeeds: When,
 }
 
 pub fn tool(name: Name, class: u8) -> ToolSpec {
-    ToolSpec { name, class, once: false, may_repeat: true, timeout: None, args: vec![] }
+    let (args, results) = (vec![], vec![]);
+    ToolSpec { name, class, once: false, may_repeat: true, timeout: None, args, results, succeeds: None }
 }
 
 /// Seconds since the epoch, and seconds east of UTC from then on.

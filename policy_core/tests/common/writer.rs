@@ -48,13 +48,18 @@ impl<'a> Plan<'a> {
                 conditions.extend(conditions_of(statement).into_iter().flatten());
             }
         }
+        let tools = sorted(policy.tools.iter().map(|tool| tool.name));
+        for name in &tools {
+            let tool = policy.tools.iter().find(|tool| tool.name == *name).unwrap();
+            conditions.extend(&tool.succeeds);
+        }
         Self {
             policy,
             statements,
             conditions,
             facts: sorted(policy.facts.iter().map(|fact| fact.name)),
             models: sorted(policy.models.iter().map(|model| model.name)),
-            tools: sorted(policy.tools.iter().map(|tool| tool.name)),
+            tools,
             states: sorted(policy.states.iter().copied()),
             queues: sorted(policy.queues.iter().map(|(name, ..)| *name)),
             zones: sorted(policy.zones.iter().map(|(name, ..)| *name)),
@@ -136,18 +141,28 @@ impl<'a> Plan<'a> {
             w.byte(u8::from(tool.once));
             w.byte(u8::from(tool.may_repeat));
             w.option(tool.timeout, Writer::number);
-            w.list(&tool.args, |w, (arg, fact, unit)| {
-                w.text(arg);
-                w.number(at(&self.facts, fact));
-                w.byte(*unit);
-                w.number(0);
-            });
+            for filled in [&tool.args, &tool.results] {
+                w.list(filled, |w, (arg, fact, unit)| {
+                    w.text(arg);
+                    w.number(at(&self.facts, fact));
+                    w.byte(*unit);
+                    w.number(0);
+                });
+            }
+            w.option(tool.succeeds.as_ref().map(|_| self.place_of(name)), Writer::number);
         });
         w.list(&self.states, |w, name| {
             w.text(name);
             w.option(Some("told"), Writer::text);
             w.option(None, Writer::text);
         });
+    }
+
+    /// The index of a tool's condition: after those of statements, by the names of tools.
+    fn place_of(&self, name: Name) -> u64 {
+        let tools = self.policy.tools.iter().filter(|tool| tool.succeeds.is_some());
+        let (before, all) = (tools.clone().filter(|tool| tool.name < name).count(), tools.count());
+        (self.conditions.len() - all + before) as u64
     }
 
     fn queues(&self, w: &mut Writer) {

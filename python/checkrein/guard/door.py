@@ -150,6 +150,37 @@ class Door:
             self._write(lambda: settlement_record(self, decision, usage, settled, self._core.limits()))
         return settled
 
+    def result(
+        self,
+        decision: Any,
+        usage: Usage | None = None,
+        *,
+        fields: Mapping[str, Any] | None = None,
+        facts: Mapping[str, Any] | None = None,
+        fingerprint: int | None = None,
+        committed: bool = False,
+        subject: str = "call",
+    ) -> Any:
+        """The attempt of `decision` came back: is its result taken (`allow`), or is the call made again?
+
+        `fields` are those of what a tool gave, `facts` what is known by now. On any answer but `allow` the
+        result is dropped: after `wait`, ask again; else the call is given up. Raises `EngineError` of kind
+        `already_settled` for a result that comes too late.
+        """
+        usage = usage or (UNKNOWN if decision.model else NOTHING)
+        with self._lock:
+            after = self._decided(
+                lambda now, wall: self._core.result(
+                    now, wall, decision.attempt, usage.kind, usage.input_tokens, usage.output_tokens,
+                    usage.cache_read_tokens, usage.cache_write_tokens, usage.reasoning_tokens,
+                    dict(facts or {}), dict(fields or {}), fingerprint, committed,
+                ),
+                subject,
+            )  # fmt: skip
+            settled = self._core.settled(decision.attempt)
+            self._write(lambda: settlement_record(self, decision, usage, settled, self._core.limits()))
+        return after
+
     def adjust(self, decision: Any, usage: Usage) -> Any:
         """What the attempt of `decision` really used, learnt after it was settled for want of better.
 

@@ -31,7 +31,8 @@ class Request:
 
     `threaded` says that a synchronous call may run in a thread of its own, to be given up at its
     deadline. `key` is the host's id of the call, `exact` what the call is known by when the host comes
-    back to it with this key, `approver` the person for this call.
+    back to it with this key, `approver` the person for this call. `fields` reads what the policy wants to
+    know of a result.
     """
 
     point: str
@@ -46,6 +47,7 @@ class Request:
     approver: Approver | None = None
     answered: Callable[[str], Any] | None = None
     """What the host makes of a text that the policy gives instead of a result; without it, `Answered`."""
+    fields: Callable[[Any], dict[str, Any]] = lambda _value: {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,8 @@ def _attempt(run: Run, request: Request, decision: Any) -> Generator[Any, Any, t
         return False, None
     if is_stream(value):
         return True, guarded_stream(run, decision, request, value)
+    if run.guard.program.judges:
+        return (yield from _judged(run, request, decision, value))
     usage = UNKNOWN
     try:  # what goes wrong from here on is no failure of the call, which is not made again for it
         usage = request.read(value) or UNKNOWN
@@ -210,6 +214,23 @@ def _attempt(run: Run, request: Request, decision: Any) -> Generator[Any, Any, t
             run.settle(decision, usage)
     run.keep_result(decision, value)
     return True, value
+
+
+def _judged(run: Run, request: Request, decision: Any, value: Any) -> Generator[Any, Any, tuple[bool, Any]]:
+    """What becomes of what came back: (True, the value), or (False, None) when it is to be asked again."""
+    usage, fields, after = UNKNOWN, {}, None
+    try:  # what goes wrong from here on is no failure of the call, which is not made again for it
+        usage = request.read(value) or UNKNOWN
+        fields = request.fields(value)
+    finally:
+        with unless_ended(run):
+            after = run.result(decision, usage, fields=fields, subject=request.subject)
+    if after is None or after.outcome == "allow":
+        return True, value
+    if after.outcome != "wait":
+        raise run.refusal(after, request.subject)
+    yield _Sleep(run, after.wait_ns)
+    return False, None
 
 
 def run_sync(plan: Steps) -> Any:

@@ -82,6 +82,7 @@ class Guard:
         self.clock: Clock = clock or SystemClock()
         self.models: dict[str, dict[str, Any]] = {m["name"]: m for m in program.models}
         self.tools: dict[str, dict[str, Any]] = {t["name"]: t for t in program.tools}
+        self.tool_fields: dict[str, list[str]] = {t["name"]: t["results"] for t in program.tools}
         self.tool_timeouts: dict[str, int | None] = {t["name"]: t["timeout_ns"] for t in program.tools}
         self._runs: WeakValueDictionary[int, Run] = WeakValueDictionary()
         self.closed = False

@@ -13,6 +13,7 @@ from checkrein.guard.drive import Request, carry_out, steps
 from checkrein.guard.luggage import Resumed
 from checkrein.guard.memory import Memory
 from checkrein.guard.prompt import upper_bound
+from checkrein.guard.result import fields_of
 from checkrein.guard.scopes import Scopes, text_of
 from checkrein.guard.signature import accepts, bind_arguments, is_asynchronous
 from checkrein.guard.usage import NOTHING, Usage, read_usage
@@ -165,6 +166,7 @@ class Run(Memory):
             "tool", sentences.subject("tool", name), ask, run_it, lambda _value: NOTHING, arguments,
             threaded=self.guard.tool_timeouts.get(name) is not None,
             key=_key(key), exact=key and (name, _core.canonical(arguments)), approver=approver,
+            fields=lambda value: fields_of(value, self.guard.tool_fields.get(name, [])),
         )  # fmt: skip
         return carry_out(steps(self, request), is_asynchronous(call))
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from checkrein.language.names import Names
     from checkrein.language.tree import Arg, Dimension, Selector, Tool
 
-Source = Literal["host", "arg", "builtin"]
-Where = Literal["any", "model", "tool", "error"]
+Source = Literal["host", "arg", "builtin", "result"]
+Where = Literal["any", "model", "tool", "error", "result"]
 
 ERROR_KINDS = (
     "timeout", "rate_limited", "unavailable", "quota_exhausted", "billing", "auth", "invalid_request",
@@ -22,9 +22,10 @@ ERROR_KINDS = (
 )  # fmt: skip
 RESERVED = frozenset("run session user team org call step error result now".split())
 """First words of facts that only the engine sets."""
-LATER = frozenset("session user team org now result".split())
+LATER = frozenset("session user team org now".split())
 """Reserved first words of which this version knows no fact."""
 ARG_PREFIX = "call.args."
+RESULT_PREFIX = "result."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ BUILT_IN: dict[str, BuiltIn] = {
     "error.status": BuiltIn("count", "error", optional=True),
     "error.retry_after": BuiltIn("duration", "error", optional=True),
     "error.billed": BuiltIn("flag", "error", optional=True),
+    "result.confidence": BuiltIn("percent", "result", optional=True),
 }
 HOST_BUILT_IN = frozenset({"step.kind", "step.confidence"})
 """The built-in facts that a host may send, and a test may set."""
@@ -85,6 +87,7 @@ class Context:
     tools: tuple[Tool, ...] = ()
     named_model: bool = False
     error: bool = False
+    result: bool = False
     unresolved: bool = False
     """The selector itself is wrong, so nothing is said about arguments."""
 
@@ -137,6 +140,8 @@ def find(names: Names, name: str, context: Context) -> Known | Unknown:
         return Known(name, fact.type.dimension, "host", optional, fact.type.choices)
     if name.startswith(ARG_PREFIX):
         return _argument(names, name, context)
+    if name.startswith(RESULT_PREFIX) and (context.point == "tool" or name not in BUILT_IN):
+        return _of_result(names, name, context)
     if name in BUILT_IN:
         return _built_in(names, name, context)
     first = name.split(".", 1)[0]
@@ -155,6 +160,9 @@ def _built_in(names: Names, name: str, context: Context) -> Known | Unknown:
         return Unknown(
             "R0110", f"{quote(name)} is not known in {context.label}", "only a `retry` sees an error"
         )
+    if fact.where == "result" and not context.result:
+        help = "only what is decided about a model's result sees it"
+        return Unknown("R0110", f"{quote(name)} is not known in {context.label}", help)
     if fact.where in ("model", "tool") and fact.where != context.point:
         help = f"it is a fact of {fact.where} calls"
         return Unknown("R0110", f"{quote(name)} is not known in {context.label}", help)
@@ -188,6 +196,26 @@ def _argument(names: Names, name: str, context: Context) -> Known | Unknown:
         )
     optional = len(declared) < len(context.tools) or any(a.optional for _, a in declared)
     return Known(name, declared[0][1].type.dimension, "arg", optional, choices_of([a for _, a in declared]))
+
+
+def _of_result(names: Names, name: str, context: Context) -> Known | Unknown:
+    """A field of what a tool gave, which only that tool's own `succeeds when` sees."""
+    field = name.removeprefix(RESULT_PREFIX)
+    if not (context.point == "tool" and context.result):
+        where = "only a tool's `succeeds when` sees what it gave"
+        return Unknown("R0110", f"{quote(name)} is not known in {context.label}", where)
+    declared = [f for t in context.tools for f in t.results if f.name.text == field]
+    if declared:
+        known = declared[0]
+        return Known(name, known.type.dimension, "result", known.optional, known.type.choices)
+    help = names.did_you_mean(field, [f.name.text for t in context.tools for f in t.results], RESULT_PREFIX)
+    message = f"tool {quote(context.tools[0].name.text)} declares no field {quote(field)} of its result"
+    return Unknown("R0320", message, help or f'declare it: `result {{ "{field}" ... }}`')
+
+
+def result_of(tool: Tool) -> Context:
+    """The context of a tool's `succeeds when`."""
+    return Context("tool", f"the result of tool {quote(tool.name.text)}", (tool,), result=True)
 
 
 def choices_of(args: Sequence[Arg]) -> tuple[str, ...]:

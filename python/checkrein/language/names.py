@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from checkrein.diagnostics import Report
-    from checkrein.language.tree import Name, Policy
+    from checkrein.language.tree import Arg, Name, Policy
 
 NAME_MAX = 128
 TARGET_MAX = 512
@@ -139,15 +139,20 @@ def check_names(policy: Policy, report: Report) -> None:
         else:
             _check_title(report, f"a {kind}", statement.name)
         if isinstance(statement, Tool):
-            arguments: dict[str, Name] = {}
-            for arg in statement.args:
-                _check_title(report, "an argument", arg.name)
-                first = arguments.setdefault(arg.name.text, arg.name)
-                if first is not arg.name:
-                    _twice(report, "argument", arg.name, first)
+            _check_fields(report, "an argument", statement.args)
+            _check_fields(report, "a field", statement.results)
         if isinstance(statement, Model):
             _check_title(report, "what a model stands for", statement.target, TARGET_MAX)
     _check_title(report, "a policy", policy.name)
+
+
+def _check_fields(report: Report, what: str, fields: tuple[Arg, ...]) -> None:
+    seen: dict[str, Name] = {}
+    for field in fields:
+        _check_title(report, what, field.name)
+        first = seen.setdefault(field.name.text, field.name)
+        if first is not field.name:
+            _twice(report, what.split()[1], field.name, first)
 
 
 def _twice(report: Report, kind: str, name: Name, first: Name) -> None:

@@ -1,6 +1,6 @@
 //! Facts and arguments of one event: looked up by the names the program declares, never by the dict's.
 
-use policy_core::{BuiltInFact, MoneyUnit, Program, Slot, Source};
+use policy_core::{Arg, BuiltInFact, MoneyUnit, Program, Slot, Source};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
@@ -37,8 +37,9 @@ pub(crate) struct Columns {
     host: Vec<Column>,
     /// What comes with a result only; nothing, if the policy does not read it.
     of_result: Option<Column>,
-    /// One entry for each tool of the program, in its order.
+    /// One entry for each tool of the program, in its order: its arguments, and the fields of its results.
     tools: Vec<Vec<Column>>,
+    results: Vec<Vec<Column>>,
     /// Those of [`ALWAYS`] that the program does not read.
     ignored: Vec<Py<PyString>>,
     width: usize,
@@ -74,23 +75,29 @@ impl Columns {
             .filter(|(_, fact)| comes_from_host(fact.source))
             .map(|(index, fact)| column(&fact.name, index, Shape::of(fact.dimension)))
             .collect();
-        let tools = program.tools().iter().map(|tool| {
-            let args = tool.args.iter().filter_map(|arg| {
-                let index = usize::try_from(arg.fact).ok()?;
-                let shape = match arg.unit {
-                    Some(MoneyUnit::Cents) => Shape::cents(),
-                    Some(MoneyUnit::Units) | None => Shape::of(facts.get(index)?.dimension),
-                };
-                Some(column(&arg.name, index, shape))
-            });
-            args.collect()
-        });
+        let filled = |arg: &Arg| {
+            let index = usize::try_from(arg.fact).ok()?;
+            let shape = match arg.unit {
+                Some(MoneyUnit::Cents) => Shape::cents(),
+                Some(MoneyUnit::Units) | None => Shape::of(facts.get(index)?.dimension),
+            };
+            Some(column(&arg.name, index, shape))
+        };
+        let tools = program.tools().iter().map(|tool| tool.args.iter().filter_map(filled).collect());
+        let results = program.tools().iter().map(|tool| tool.results.iter().filter_map(filled).collect());
         let read = |name: &&&str| facts.iter().any(|fact| *fact.name == ***name);
         let ignored =
             ALWAYS.iter().filter(|name| !read(name)).map(|name| PyString::intern(py, name).unbind());
         let confidence = (0..).zip(facts).find(|(_, fact)| &*fact.name == OF_RESULT);
         let of_result = confidence.map(|(index, fact)| column(OF_RESULT, index, Shape::of(fact.dimension)));
-        Self { host, of_result, tools: tools.collect(), ignored: ignored.collect(), width: facts.len() }
+        Self {
+            host,
+            of_result,
+            tools: tools.collect(),
+            results: results.collect(),
+            ignored: ignored.collect(),
+            width: facts.len(),
+        }
     }
 
     /// The facts of a call.
@@ -106,7 +113,8 @@ impl Columns {
         self.sent(py, program, facts, false)
     }
 
-    /// The facts that come with a result: those of calls, and what only a result has.
+    /// The facts that come with a result: those of calls, what only a result has, and the fields of what a
+    /// tool gave.
     ///
     /// # Errors
     /// As `facts`.
@@ -115,8 +123,13 @@ impl Columns {
         py: Python<'py>,
         program: &Program,
         facts: Option<&Bound<'py, PyDict>>,
+        given: Option<(&str, &Bound<'py, PyDict>)>,
     ) -> PyResult<Sent<'py>> {
-        self.sent(py, program, facts, true)
+        let mut sent = self.sent(py, program, facts, true)?;
+        if let Some((tool, fields)) = given {
+            look_up(py, of_tool(&self.results, program, tool), fields, &mut sent)?;
+        }
+        Ok(sent)
     }
 
     fn sent<'py>(
@@ -154,10 +167,7 @@ impl Columns {
         facts: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Sent<'py>> {
         let mut sent = self.facts(args.py(), program, facts)?;
-        let index = program.tools().binary_search_by(|known| known.name.as_bytes().cmp(tool.as_bytes()));
-        if let Some(columns) = index.ok().and_then(|index| self.tools.get(index)) {
-            look_up(args.py(), columns, args, &mut sent)?;
-        }
+        look_up(args.py(), of_tool(&self.tools, program, tool), args, &mut sent)?;
         Ok(sent)
     }
 
@@ -182,6 +192,12 @@ impl Columns {
     }
 }
 
+/// A tool's columns; an undeclared one has none.
+fn of_tool<'a>(columns: &'a [Vec<Column>], program: &Program, tool: &str) -> &'a [Column] {
+    let index = program.tools().binary_search_by(|known| known.name.as_bytes().cmp(tool.as_bytes()));
+    index.ok().and_then(|index| columns.get(index)).map_or(&[], Vec::as_slice)
+}
+
 fn look_up<'py>(
     py: Python<'py>,
     columns: &[Column],
@@ -200,7 +216,7 @@ fn comes_from_host(source: Source) -> bool {
     match source {
         Source::Host => true,
         Source::BuiltIn(fact) => BuiltInFact::from_host(fact),
-        Source::Arg => false,
+        Source::Arg | Source::Result => false,
     }
 }
 

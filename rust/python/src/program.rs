@@ -94,6 +94,11 @@ impl Program {
     }
 
     #[getter]
+    fn judges(&self) -> bool {
+        self.core.judges()
+    }
+
+    #[getter]
     fn models<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         listed(py, self.core.models(), |model, dict| {
             dict.set_item("name", &*model.name)?;
@@ -125,7 +130,9 @@ impl Program {
             dict.set_item("once", tool.once)?;
             dict.set_item("may_repeat", tool.may_repeat)?;
             dict.set_item("timeout_ns", tool.timeout_ns)?;
-            dict.set_item("args", args)
+            dict.set_item("args", args)?;
+            let results: Vec<_> = tool.results.iter().map(|field| &*field.name).collect();
+            dict.set_item("results", results)
         })
     }
 
@@ -200,6 +207,7 @@ fn source(source: Source) -> &'static str {
     match source {
         Source::Host => "host",
         Source::Arg => "argument",
+        Source::Result => "result",
         Source::BuiltIn(_) => "engine",
     }
 }

@@ -192,10 +192,11 @@ impl Run {
     #[pyo3(
         signature = (
             now, wall, attempt, usage, input_tokens=Tokens(0), output_tokens=Tokens(0), cache_read=Tokens(0),
-            cache_write=Tokens(0), reasoning=Tokens(0), facts=None, fingerprint=None, committed=false
+            cache_write=Tokens(0), reasoning=Tokens(0), facts=None, fields=None, fingerprint=None,
+            committed=false
         ),
         text_signature = "($self, now, wall, attempt, usage, input_tokens=0, output_tokens=0, cache_read=0, \
-            cache_write=0, reasoning=0, facts=None, fingerprint=None, committed=False)"
+            cache_write=0, reasoning=0, facts=None, fields=None, fingerprint=None, committed=False)"
     )]
     fn result(
         &self,
@@ -210,11 +211,18 @@ impl Run {
         cache_write: Tokens,
         reasoning: Tokens,
         facts: Option<&Bound<'_, PyDict>>,
+        fields: Option<&Bound<'_, PyDict>>,
         fingerprint: Option<Fingerprint>,
         committed: bool,
     ) -> PyResult<Decision> {
         let (input, output) = (input_tokens, output_tokens);
-        let sent = self.columns.of_result(py, &self.program, facts)?;
+        let tool = match fields {
+            Some(_) => {
+                self.tell(py, |live| Ok(live.run.target(attempt.0).map(|(name, _)| name.to_owned())))?
+            }
+            None => None,
+        };
+        let sent = self.columns.of_result(py, &self.program, facts, tool.as_deref().zip(fields))?;
         let slots = sent.slots();
         let returned = Returned {
             attempt: attempt.0,

@@ -1,4 +1,4 @@
-"""Retries, orders, loops and rules; requirements and routes with `routes.py`."""
+"""Results of tools, retries, orders, loops and rules; requirements and routes with `routes.py`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from checkrein.diagnostics import quote
 from checkrein.language.check.answers import check_gift
 from checkrein.language.check.conditions import NOTHING
 from checkrein.language.check.routes import RouteChecker
-from checkrein.language.facts import Context, context_of, selected_tools
-from checkrein.language.tree import Loop, Order, Require, Retry, Route, Rule
+from checkrein.language.facts import (
+    BUILT_IN,
+    RESULT_PREFIX,
+    Context,
+    context_of,
+    result_of,
+    selected_tools,
+)
+from checkrein.language.tree import Loop, Order, Require, Retry, Route, Rule, Tool
 
 if TYPE_CHECKING:
     from typing import Any
@@ -37,6 +44,8 @@ class EnforcedChecker:
     def check(self, statement: Any) -> None:
         """Report what is wrong with one statement."""
         match statement:
+            case Tool():
+                self._tool(statement)
             case Retry():
                 self._retry(statement)
             case Require():
@@ -74,6 +83,15 @@ class EnforcedChecker:
         check_gift(self.report, outcome, statement, on_models=selector.point == "model")
         if selector.point == "model":
             self.conditions.check_text(outcome, context, present)
+
+    # -- results ----------------------------------------------------------------------------
+
+    def _tool(self, tool: Tool) -> None:
+        for field in tool.results:
+            if RESULT_PREFIX + field.name.text in BUILT_IN:
+                message = f"{quote(RESULT_PREFIX + field.name.text)} is what a model's result has"
+                self.report.add("R0321", field.name.span, message, help="give the field another name")
+        self._condition(tool.succeeds, result_of(tool))
 
     # -- retries -------------------------------------------------------------------------------
 

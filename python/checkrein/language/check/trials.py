@@ -13,14 +13,14 @@ from checkrein.language.tree import Call, Clock, Expect, Limit, Name, Repeat, Te
 if TYPE_CHECKING:
     from checkrein.diagnostics import Report
     from checkrein.language.names import Names
-    from checkrein.language.tree import Fails, Literal, TestItem
+    from checkrein.language.tree import Fails, Gives, Literal, TestItem
 
 Point = Choice["model", "tool"]
 CALLS_MAX = 10_000
 """Most calls of one test once its repeats are unrolled."""
 BUILT_IN_REASONS = (
     "undeclared tool", "undeclared model", "no candidate", "no usable model", "closed call", "changed call",
-    "run ended", "holds", "lease", "not retried",
+    "run ended", "holds", "lease", "not retried", "incomplete result",
 )  # fmt: skip
 """What decides where no statement of the policy does."""
 ID_BYTES_MAX = 512
@@ -153,6 +153,8 @@ class TrialChecker:
             self._fact(name, value)
         if call.fails is not None:
             self._fails(call.fails)
+        if call.gives is not None:
+            self._gives(call, call.gives)
 
     def _argument(self, call: Call, argument: Name, value: Literal) -> None:
         if call.point == "model" or call.name is None:
@@ -175,6 +177,22 @@ class TrialChecker:
                 )
             return
         self._value(value, argument.text, declared.type.dimension, declared.type.choices)
+
+    def _gives(self, call: Call, gives: Gives) -> None:
+        tool = self.names.tools.get(call.name.text) if call.name else None
+        for name, value in gives.fields if tool else ():
+            declared = next((f for f in tool.results if f.name.text == name.text), None) if tool else None
+            if declared is not None:
+                self._value(value, name.text, declared.type.dimension, declared.type.choices)
+            elif tool and not self.names.broken:
+                help = self.names.did_you_mean(name.text, [f.name.text for f in tool.results])
+                message = f"tool {quote(tool.name.text)} declares no field {quote(name.text)} of its result"
+                help = help or f"declare it: `result {{ {quote(name.text)[1:-1]!r} ... }}`".replace("'", '"')
+                self.report.add("R0320", name.span, message, help=help)
+        if gives.times == 0 and gives.fields:
+            self.report.add(
+                "R0607", gives.fields[0][0].span, "`gives ... 0 times` gives nothing", help="leave it out"
+            )
 
     def _fact(self, name: Name, value: Literal) -> None:
         if name.text in self.names.facts:

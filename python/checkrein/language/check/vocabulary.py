@@ -211,7 +211,8 @@ def currencies(statements: tuple[Any, ...]) -> Iterator[tuple[str, Span]]:
 def conditions_of(statement: Any) -> list[Condition]:
     """The conditions that a statement holds, in source order."""
     arms = [arm.when for arm in getattr(statement, "arms", ())]
-    return [c for c in (getattr(statement, "when", None), *arms) if c is not None]
+    own = (getattr(statement, "when", None), getattr(statement, "succeeds", None))
+    return [c for c in (*own, *arms) if c is not None]
 
 
 def _of_literals(literals: list[Literal]) -> Iterator[tuple[str, Span]]:
@@ -242,5 +243,6 @@ def _of_items(items: tuple[TestItem, ...]) -> Iterator[tuple[str, Span]]:
                 yield from _of_items(item.items)
             case Call():
                 yield from _of_literals([value for _, value in (*item.args, *item.facts)])
+                yield from _of_literals([value for _, value in item.gives.fields] if item.gives else [])
             case _:
                 pass

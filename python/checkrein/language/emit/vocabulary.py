@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from checkrein.language.emit.sheet import Sheet
-from checkrein.language.facts import ARG_PREFIX
+from checkrein.language.facts import ARG_PREFIX, RESULT_PREFIX
 from checkrein.language.lower.codes import CLASSES, DIMENSIONS, MONEY_UNITS, PLACES
 from checkrein.language.lower.rows import ordered
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from checkrein.language.tree import Arg, Grants
     from checkrein.language.zones import Zone
     from checkrein.prices import Tariff
@@ -62,12 +64,18 @@ class Vocabulary(Sheet):
         w.byte(int(tool.once))
         w.byte(int(tool.may_repeat))
         w.maybe(tool.timeout, w.number)
+        w.sequence(self.read(tool.args, ARG_PREFIX), self.arg)
+        w.sequence(self.read(tool.results, RESULT_PREFIX), self.arg)
+        self.condition(tool.succeeds)
+
+    def read(self, fields: Iterable[Arg], prefix: str) -> list[tuple[Arg, int]]:
+        """The arguments or fields that some condition reads, with their facts."""
         read = []
-        for arg in sorted(tool.args, key=lambda a: a.name.text.encode()):
-            key = (ARG_PREFIX + arg.name.text, DIMENSIONS.index(arg.type.dimension))
+        for field in sorted(fields, key=lambda f: f.name.text.encode()):
+            key = (prefix + field.name.text, DIMENSIONS.index(field.type.dimension))
             if key in self.fact_index:
-                read.append((arg, self.fact_index[key]))
-        w.sequence(read, self.arg)
+                read.append((field, self.fact_index[key]))
+        return read
 
     def arg(self, row: tuple[Arg, int]) -> None:
         arg, fact = row

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from checkrein.language.facts import ARG_PREFIX, BUILT_IN, BuiltIn, Context, Unknown, context_of, find
+from checkrein.language.facts import (
+    ARG_PREFIX,
+    BUILT_IN,
+    RESULT_PREFIX,
+    BuiltIn,
+    Context,
+    Unknown,
+    context_of,
+    find,
+    result_of,
+)
 from checkrein.language.lower.codes import DIMENSIONS, OPERATORS
+from checkrein.language.lower.rows import ordered
 from checkrein.language.lower.tables import FactEntry
 from checkrein.language.tree import (
     Affix,
@@ -26,7 +37,7 @@ from checkrein.language.tree import (
 if TYPE_CHECKING:
     from checkrein.language.facts import Known
     from checkrein.language.lower.tables import Constant, Key, Tables
-    from checkrein.language.tree import Condition, Define, Dimension, Literal, Outcome
+    from checkrein.language.tree import Condition, Define, Literal, Outcome
 
 
 def constant_of(literal: Literal) -> Constant:
@@ -65,6 +76,10 @@ class Conditions:
                             self._key(canary.fact.text, Context("model", "a route"))
                     case _:
                         pass
+
+        for name in ordered(self.names.tools):
+            tool = self.names.tools[name]
+            self._lower(tool.succeeds, result_of(tool))
 
     def lower_texts(self) -> None:
         """The texts of answers, in the same order."""
@@ -138,22 +153,19 @@ class Conditions:
         """The fact's key, after its row is in the table."""
         key = (known.name, DIMENSIONS.index(known.dimension))
         if key not in self.tables.facts:
-            if known.source == "arg":
-                self.tables.facts[key] = self._argument_entry(known.name, known.dimension)
+            if known.source in ("arg", "result"):
+                self.tables.facts[key] = self._filled_entry(known)
             else:
                 self.tables.facts[key] = _built_in_entry(BUILT_IN[known.name])
         return key
 
-    def _argument_entry(self, name: str, dimension: Dimension) -> FactEntry:
-        """An argument's row holds for every tool that declares it with this dimension."""
-        arg = name.removeprefix(ARG_PREFIX)
-        declared = [
-            a
-            for tool in self.names.tools.values()
-            for a in tool.args
-            if a.name.text == arg and a.type.dimension == dimension
-        ]
-        return FactEntry(1, int(any(a.optional for a in declared)))
+    def _filled_entry(self, known: Known) -> FactEntry:
+        """A row of an argument or a field holds for every tool that declares it with this dimension."""
+        is_arg = known.source == "arg"
+        name = known.name.removeprefix(ARG_PREFIX if is_arg else RESULT_PREFIX)
+        fields = (f for tool in self.names.tools.values() for f in (tool.args if is_arg else tool.results))
+        declared = [f for f in fields if f.name.text == name and f.type.dimension == known.dimension]
+        return FactEntry(1 if is_arg else 3, int(any(f.optional for f in declared)))
 
 
 def _constant_order(constant: Constant) -> Any:

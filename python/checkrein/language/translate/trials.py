@@ -14,6 +14,7 @@ from checkrein.language.tree import (
     Clock,
     Expect,
     Fails,
+    Gives,
     Literal,
     Name,
     Repeat,
@@ -153,6 +154,14 @@ def fails(b: Builder, _span: Span, parts: list[Any]) -> Any:
     return DROPPED if times is DROPPED else Fails(b.name(parts[0]), times)
 
 
+@builds("gives")
+def gives(b: Builder, _span: Span, parts: list[Any]) -> Any:
+    items = [p for p in parts if isinstance(p, Item)]
+    _given_once(b, items)
+    times = b.number(parts[-1]) if len(parts) > len(items) else None
+    return DROPPED if times is DROPPED else Gives(tuple(i.value for i in items), times)
+
+
 @builds("tool_step")
 def tool_step(b: Builder, span: Span, parts: list[Any]) -> Any:
     return _call(b, span, parts, "tool")
@@ -164,7 +173,7 @@ def model_step(b: Builder, span: Span, parts: list[Any]) -> Any:
 
 
 def _call(b: Builder, span: Span, parts: list[Any], point: Any) -> Call:
-    named = parts and not isinstance(parts[0], Item | Fails)
+    named = parts and not isinstance(parts[0], Item | Fails | Gives)
     name: Name | None = b.name(parts[0]) if named else None
     items = [p for p in parts if isinstance(p, Item)]
     _given_once(b, items)
@@ -179,6 +188,7 @@ def _call(b: Builder, span: Span, parts: list[Any], point: Any) -> Call:
         used.get("asks"),
         next((p for p in parts if isinstance(p, Fails)), None),
         span,
+        next((p for p in parts if isinstance(p, Gives)), None),
     )
 
 

@@ -19,7 +19,6 @@ NAMES = {
     "assert_cost": "`assert`",
     "assert_never": "`assert`",
     "include": "`include`",
-    "succeeds": "`succeeds when`",
     "list_type": "`list of`",
     "binds": "`binds`",
     "share": "`share`",

@@ -162,6 +162,16 @@ def args(_b: Builder, span: Span, parts: list[Any]) -> Item:
     return Item("args", tuple(parts), span)
 
 
+@builds("result")
+def result(_b: Builder, span: Span, parts: list[Any]) -> Item:
+    return Item("result", tuple(parts), span)
+
+
+@builds("succeeds")
+def succeeds(_b: Builder, span: Span, parts: list[Any]) -> Item:
+    return Item("succeeds when", parts[0].condition, span)
+
+
 @builds("tool")
 def tool(b: Builder, span: Span, parts: list[Any]) -> Tool:
     items = b.once(parts)
@@ -173,6 +183,8 @@ def tool(b: Builder, span: Span, parts: list[Any]) -> Tool:
         items.get("may repeat", False),
         items.get("timeout"),
         items.get("args", ()),
+        items.get("result", ()),
+        items.get("succeeds when"),
     )
 
 

@@ -52,7 +52,18 @@ from checkrein.language.tree.statements import (
     Tool,
     WrapUp,
 )
-from checkrein.language.tree.trials import Answer, Call, Clock, Expect, Fails, Repeat, Test, TestItem, Wait
+from checkrein.language.tree.trials import (
+    Answer,
+    Call,
+    Clock,
+    Expect,
+    Fails,
+    Gives,
+    Repeat,
+    Test,
+    TestItem,
+    Wait,
+)
 
 __all__ = [
     "Affix",
@@ -73,6 +84,7 @@ __all__ = [
     "Expect",
     "Fact",
     "Fails",
+    "Gives",
     "Grants",
     "Has",
     "Limit",

@@ -50,7 +50,7 @@ class Arg:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """`timeout` in nanoseconds."""
+    """`timeout` in nanoseconds; `results` are the fields of what it gives, `succeeds` its `succeeds when`."""
 
     name: Name
     span: Span
@@ -59,6 +59,8 @@ class Tool:
     may_repeat: bool
     timeout: int | None
     args: tuple[Arg, ...]
+    results: tuple[Arg, ...] = ()
+    succeeds: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,14 @@ class Fails:
 
 
 @dataclass(frozen=True, slots=True)
+class Gives:
+    """`gives { ... } [n times]`: the fields of what a tool gives; `times` None means always."""
+
+    fields: tuple[tuple[Name, Literal], ...]
+    times: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A model or tool call of a test. `name` None is a model call that names no model."""
 
@@ -31,6 +39,7 @@ class Call:
     asks: int | None
     fails: Fails | None
     span: Span
+    gives: Gives | None = None
 
 
 @dataclass(frozen=True, slots=True)
