@@ -208,7 +208,7 @@ pub struct Decision {
     pub output_cap: Option<u64>,
     /// How long the attempt may take, in nanoseconds.
     pub timeout_ns: Option<u64>,
-    /// How long to wait, in nanoseconds; only for a wait.
+    /// How long to wait, in nanoseconds: for a wait, or before a call that a breaker denied may pass.
     pub wait_ns: Option<u64>,
     /// The state of a stop or fail, an index into [`crate::Program::states`].
     pub state: Option<u32>,

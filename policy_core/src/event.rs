@@ -263,6 +263,9 @@ pub struct Failure<'a> {
     pub retry_after: Slot<'a>,
     /// Whether the provider bills the failed request.
     pub billed: Slot<'a>,
+    /// The caller brought it about, with less patience than the policy has: a timeout that says nothing about
+    /// whom it called.
+    pub own: bool,
 }
 
 impl Failure<'_> {

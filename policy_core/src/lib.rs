@@ -21,6 +21,7 @@ mod error;
 mod event;
 mod facts;
 mod fingerprint;
+mod health;
 mod loops;
 mod order;
 mod price;

@@ -217,6 +217,7 @@ fn steps_are_charged_once_a_call_and_tools_run_out() {
                 attempts: 9,
                 within: None,
                 backoff: None,
+                share: None,
                 otherwise: Else::Deny,
             },
         );

@@ -149,6 +149,7 @@ fn what_cannot_be_given_is_not_loaded() {
         attempts: 2,
         within: None,
         backoff: None,
+        share: None,
         otherwise,
     };
     assert_eq!(load(retry(Select::AnyModel, Else::Answer(0))), None);
@@ -213,6 +214,7 @@ fn models_limits_and_retries_have_sane_numbers() {
         attempts: 2,
         within: None,
         backoff: Some((5, 4)),
+        share: None,
         otherwise: Else::Deny,
     };
     assert_eq!(refused(&vocabulary().with("r", retry)), LoadErrorKind::Malformed);

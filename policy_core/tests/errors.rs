@@ -13,7 +13,15 @@ use common::*;
 use policy_core::{ErrorKind, Failure, Outcome, Slot, Usage, xxh3_64};
 
 fn retry(on: Select, attempts: u64, within: Option<u64>, backoff: Option<(u64, u64)>) -> Enforced {
-    Enforced::Retry { on, when: None, attempts, within, backoff, otherwise: Else::Fail("broken") }
+    Enforced::Retry {
+        on,
+        when: None,
+        attempts,
+        within,
+        backoff,
+        share: None,
+        otherwise: Else::Fail("broken"),
+    }
 }
 
 fn fails(run: &mut Run, now: u64, attempt: u64) -> policy_core::Decision {
@@ -109,6 +117,7 @@ fn a_condition_reads_the_error_and_the_last_ask() {
         attempts: 3,
         within: None,
         backoff: None,
+        share: None,
         otherwise: Else::Deny,
     };
     let mut run = policy.with("r", statement).run();

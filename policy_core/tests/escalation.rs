@@ -24,6 +24,7 @@ fn retries() -> Enforced {
         attempts: 3,
         within: None,
         backoff: None,
+        share: None,
         otherwise: Else::Deny,
     }
 }

@@ -22,7 +22,15 @@ fn fails(run: &mut Run, attempt: u64, kind: ErrorKind, usage: Usage) -> Outcome 
 
 fn retries() -> Enforced {
     let on = Select::AnyModel;
-    Enforced::Retry { on, when: None, attempts: 9, within: None, backoff: None, otherwise: Else::Deny }
+    Enforced::Retry {
+        on,
+        when: None,
+        attempts: 9,
+        within: None,
+        backoff: None,
+        share: None,
+        otherwise: Else::Deny,
+    }
 }
 
 #[test]

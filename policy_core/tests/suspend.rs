@@ -66,6 +66,7 @@ fn the_texts_of_calls_that_are_not_under_way_stay_here() {
         attempts: 2,
         within: None,
         backoff: None,
+        share: None,
         otherwise: Else::Deny,
     };
     let policy = policy.with("again", again);

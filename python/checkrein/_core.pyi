@@ -114,6 +114,9 @@ class Program:
     def wide(self) -> bool:
         """Whether a limit is wider than a run."""
     @property
+    def watches(self) -> bool:
+        """Whether a statement goes by how models and tools fare: a breaker, or the share of a retry."""
+    @property
     def shared(self) -> bool:
         """Whether the policy asks for a store that other machines see too."""
     @property

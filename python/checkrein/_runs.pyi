@@ -188,6 +188,7 @@ class Run:
         status: int | None = None,
         retry_after: float | Decimal | None = None,
         billed: bool | None = None,
+        own: bool = False,
         cache_read: int = 0,
         cache_write: int = 0,
         reasoning: int = 0,
@@ -197,6 +198,8 @@ class Run:
         `allow` means: pass the error on, it is not retried. `kind` is one of timeout, rate_limited,
         unavailable, quota_exhausted, billing, auth, invalid_request, content_policy,
         context_too_long, tool_failure, cancelled, denied, unknown. `retry_after` is in seconds.
+        `own` says that the caller brought a timeout about, with less patience than the policy has: then
+        it says nothing about whom it called.
 
         Raises:
             EngineError: kinds `unknown_attempt` and `already_settled`.

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from checkrein.sentences import for_agent
+from checkrein.sentences import for_agent, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -232,7 +232,7 @@ def _charged(
 
 def _reason(decision: Any) -> str | None:
     """Why, in the policy's own words: what an answer is filled with is content."""
-    reason: str | None = decision.reason
+    reason = reason_of(decision)
     return decision.template if decision.text is not None and reason == decision.text else reason
 
 

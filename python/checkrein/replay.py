@@ -92,7 +92,7 @@ def replay(
     replayed is a `Problem` at its place. Raises `CheckreinError` if `model` is not of the policy.
     """
     model = _model(program, model)
-    ledger = _core.Ledger.memory() if program.wide else None
+    ledger = _core.Ledger.memory() if program.wide or program.watches else None
     for recorded in read_trace(lines):
         if isinstance(recorded, Problem):
             yield recorded

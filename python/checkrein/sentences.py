@@ -59,7 +59,8 @@ def for_developer(decision: Any, subject: str, file: str) -> str:
     }[decision.outcome]
     by = f"{decision.kind} `{decision.by}`" if decision.by else "no statement"
     where = f" at {file}:{decision.line}" if decision.line else ""
-    why = f": {decision.reason}" if decision.reason else ""
+    reason = reason_of(decision)
+    why = f": {reason}" if reason else ""
     doubt = "the run does not say whose it is" if decision.kind == "limit" else "it could not be decided"
     undecided = f" ({doubt}, so it voted its own outcome)" if decision.undecided else ""
     return f"{subject} {verdict} by {by}{where}{why}{undecided}"
@@ -80,10 +81,18 @@ def for_agent(decision: Any, reason: str | None = None) -> str:
         return "This call failed and will not be tried again. Do not make its result up."
     if decision.by == "incomplete result":
         return "This call ran, but gave no complete result, which is not passed on. Do not make it up."
-    reason = _sentence(reason or decision.reason or f"not allowed by `{decision.by}`")
+    reason = _sentence(reason or reason_of(decision) or f"not allowed by `{decision.by}`")
     if decision.outcome == "escalate":
         return f"A person has to decide this first. {reason} Do not assume the answer."
     return f"This call was not run. {reason}"
+
+
+def reason_of(decision: Any) -> str | None:
+    """Why it was decided so: the author's words, or of a breaker that it is open, and for how long."""
+    if decision.kind == "breaker" and decision.outcome == "deny":
+        again = amounts.duration(decision.wait_ns or 0)
+        return f"too many calls have failed; ask again in {again}, not sooner"
+    return decision.reason  # type: ignore[no-any-return]
 
 
 def _sentence(words: str) -> str:

@@ -82,6 +82,7 @@ def event_of(line: dict[str, Any], now: int, wall: int, later: int = 0) -> tuple
         return do, {**at, "attempt": line["attempt"], **tokens}
     if do == "error":
         error = {field: line.get(field) for field in ("kind", "status", "retry_after", "billed")}
+        error["own"] = line.get("own", False)
         return do, {**at, "attempt": line["attempt"], "usage": line["usage"], **tokens, **error}
     if do == "answer":
         ago = nanoseconds(line.get("ago", "0 s"))

@@ -90,6 +90,7 @@ class Maker:
         self._many(self._retry, [8, 22, 42, 28])
         self._many(lambda name: routes.require(self, name), [55, 35, 10])
         self._many(lambda name: routes.route(self, name), [35, 65])
+        self._many(self._breaker, [55, 30, 15])
         self._many(self._order, [65, 27, 8])
         self._many(self._loop, [50, 40, 10])
         self._many(self._rule, [4, 20, 26, 26, 14, 10])
@@ -279,7 +280,20 @@ class Maker:
         parts.append(
             self._maybe(0.6, f"backoff {self._one(['100 ms .. 2 s', '1 s .. 1 s', '500 ms .. 8 s'])}")
         )
+        share = f"share {self._one(['10%', '50%', '100%'])} of calls in {self._one(['5 s', '2 min'])}"
+        parts.append(self._maybe(0.3, f"{share}, at least {self._one('0124')}"))
         self.add(f'retry "{name}" on {selector} {{ {" ".join(parts)} }} {self.otherwise()}')
+
+    def _breaker(self, name: str) -> None:
+        kinds = ["model any", "model", "tool any", "tool any", "tool", "provider any", 'provider "x"']
+        kind = self._one(kinds)
+        watched = kind if kind.startswith("provider") else self._selector([kind])[0]
+        if watched == 'provider "x"' and not any(' is "x/' in each for each in self.made.statements):
+            watched = "provider any"
+        share, calls = self._one(["1%", "50%", "100%"]), self._one("11235")
+        opens = f"opens when failures >= {share} of {calls} in {self._one(['2 s', '30 s', '10 min'])}"
+        probes = f"probes {self._one('1123')} after {self._one(['1 s', '5 s', '40 s'])}"
+        self.add(f'breaker "{name}" on {watched} {{ {opens} {probes} }}')
 
     def _selector(self, kinds: list[str] | None = None) -> tuple[str, list[Fact]]:
         classes = sorted(set(self.made.classes.values()) - {""})

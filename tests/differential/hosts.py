@@ -224,6 +224,7 @@ class Host:
             "status": self.chance.choice([None, None, 0, 2, 3, 5, 503]),
             "retry_after": self.chance.choice([None, None, None, 0.5, 2, 0.1, 45]),
             "billed": self.chance.choice([None, None, True, False]),
+            "own": self.chance.random() < 0.2,
         }
         if self.chance.random() < self.carelessness:
             details[self.chance.choice(["status", "retry_after", "billed"])] = self.chance.choice(ILL_TYPED)

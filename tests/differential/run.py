@@ -28,7 +28,9 @@ RUNS_A_POLICY = 5
 EVENTS_MAX = 60
 BATCH = 20
 OUTCOMES = ("allow", "reuse", "answer", "wait", "escalate", "deny", "fail", "stop")
-STATEMENTS = "model tool queue state fact define limit retry require route order loop rule test store".split()
+STATEMENTS = (
+    "model tool queue state fact define limit retry breaker require route order loop rule test store".split()
+)
 
 ALSO = ("wrapped up", "parties", "children", "adjusted", "resumed", "kept")
 

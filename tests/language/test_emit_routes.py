@@ -20,7 +20,7 @@ def test_the_bytes_of_requirements_and_of_a_route():
         "output 2 tokens price free }\n" + "\n".join(lines)
     )
     table, at = strings("p", "f", "$", "", "m", "x/m", "eu", "n", "x/n", "us", "session.id", *"abcdr", *lines)
-    kinds = [b"\x02"] * 4 + [b"\x03"]
+    kinds = [b"\x03"] * 4 + [b"\x04"]
     places = [
         kind + at[name] + u(line) + u(1) + at[text]
         for kind, name, line, text in zip(kinds, "abcdr", range(2, 7), lines, strict=True)
@@ -32,9 +32,9 @@ def test_the_bytes_of_requirements_and_of_a_route():
         u(1) + at["session.id"] + b"\x00\x02\x01" + u(0),
         u(2) + at["m"] + at["x/m"] + u(2) + b"\x00\x01" + at["eu"] + u(9) + u(2) + u(1) + b"\x00",
         at["n"] + at["x/n"] + u(0) + b"\x01\x01" + at["us"] + u(9) + u(2) + u(1) + b"\x00",
-        u(0) * 5,  # tools, states, queues, zones, conditions
+        u(0) * 6,  # tools, states, queues, zones, conditions, templates
         u(5) + b"".join(places),
-        u(0) * 3,  # rules, limits, retries
+        u(0) * 4,  # rules, limits, retries, breakers
         u(4) + u(0) + b"\x01\x05" + u(2) + b"\x00" + u(1) + b"\x02" + u(2) + u(0) + u(1) + b"\x00",
         u(2) + b"\x03" + u(2) + at["eu"] + at["us"] + b"\x00" + u(3) + b"\x00\x00\x00",
         u(1) + u(4) + u(1) + u(1) + b"\x00" + u(1) + u(0) + u(1) + b"\x01" + u(0) + u(2) + share,

@@ -28,28 +28,35 @@ def texts(*long: bytes) -> bytes:
 
 def statements_of_every_tool() -> bytes:
     tools = several(u(index) + b"\0\0\0\0\0\0\0" for index in range(NAMES))
-    names = several(b"\6" + u(index) + b"\1\1\0" for index in range(NAMES))
+    names = several(b"\7" + u(index) + b"\1\1\0" for index in range(NAMES))
     rules = several(u(index) + b"\2\0\2\0" for index in range(NAMES))
-    return texts() + EMPTY * 2 + tools + EMPTY * 5 + names + rules + EMPTY * 6
+    return texts() + EMPTY * 2 + tools + EMPTY * 5 + names + rules + EMPTY * 7
 
 
 def statements_of_every_model() -> bytes:
     models = several(u(index) + b"\0\0\0\0\3\2\1\0" for index in range(NAMES))
     names = several(b"\1" + u(index) + b"\1\1\0" for index in range(NAMES))
-    retries = several(u(index) + b"\0\0\1\0\0\2\0" for index in range(NAMES))
-    return texts() + EMPTY + models + EMPTY * 6 + names + EMPTY * 2 + retries + EMPTY * 4
+    retries = several(u(index) + b"\0\0\1\0\0\0\2\0" for index in range(NAMES))
+    return texts() + EMPTY + models + EMPTY * 6 + names + EMPTY * 2 + retries + EMPTY * 5
+
+
+def breakers_of_every_provider() -> bytes:
+    models = several(u(index) + u(NAMES) + b"\0\0\0\3\2\1\0" for index in range(NAMES))
+    names = several(b"\2" + u(index) + b"\1\1\0" for index in range(NAMES))
+    breakers = several(u(index) + b"\0\1" + u(NAMES) + b"\1\1\1\1\1" for index in range(NAMES))
+    return texts(b"x" * LONG) + EMPTY + models + EMPTY * 6 + names + EMPTY * 3 + breakers + EMPTY * 4
 
 
 def one_long_text_everywhere() -> bytes:
     told = b"\1" + u(NAMES)
     states = several(u(index) + told + told for index in range(NAMES))
-    return texts(b"x" * LONG) + EMPTY * 3 + states + EMPTY * 12
+    return texts(b"x" * LONG) + EMPTY * 3 + states + EMPTY * 13
 
 
 def long_choices_that_differ_at_the_end() -> bytes:
     choices = several([u(NAMES), u(NAMES + 1)])
     facts = several(u(index) + b"\0\0\1" + choices for index in range(NAMES))
-    return texts(b"x" * LONG + b"a", b"x" * LONG + b"b") + facts + EMPTY * 15
+    return texts(b"x" * LONG + b"a", b"x" * LONG + b"b") + facts + EMPTY * 16
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited as on Linux")
@@ -58,6 +65,7 @@ def long_choices_that_differ_at_the_end() -> bytes:
     [
         statements_of_every_tool,
         statements_of_every_model,
+        breakers_of_every_provider,
         one_long_text_everywhere,
         long_choices_that_differ_at_the_end,
     ],
@@ -70,3 +78,4 @@ def test_an_artifact_cannot_ask_for_more_than_it_is(bomb) -> None:
 
 def test_the_bombs_are_sound() -> None:
     assert len(_core.Program.load(seal(statements_of_every_tool())).tools) == NAMES
+    assert _core.Program.load(seal(breakers_of_every_provider())).watches

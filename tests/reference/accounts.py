@@ -8,6 +8,7 @@ from typing import Any
 from checkrein.language import tree
 
 from . import windows
+from .health import Health
 
 FITS, HELD, FULL = range(3)
 PARTS = 60
@@ -167,6 +168,7 @@ class World:
 
     def __init__(self) -> None:
         self.accounts: dict[tuple, Account] = {}
+        self.health = Health()
 
     def open(self, key: tuple, most: int, window: Any, now: Now) -> Account:
         """The account with this key."""

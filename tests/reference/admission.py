@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from checkrein.language import tree
 
-from . import limits
+from . import health, limits
 from .accounts import FITS, FULL
 from .facts import explained, holds, source_of, written
 from .state import AMOUNTS, TIMES, Ask, Attempt, Call, Line, Request, Vote
@@ -64,6 +64,7 @@ def tool_votes(run: Run, call: Call, new: bool) -> list[Vote | None]:
     votes = [by_condition(run, rule, rule.outcome, call, call.ask) for rule in rules]
     orders = [order for order in run.of["order"] if names_tool(run, order.after, call.ask.tool)]
     votes += [vote(run, each, each.otherwise, call) for each in orders if not preceded(run, each, call)]
+    votes += broken([health.bars(run, "tool", call.ask.tool)])
     if new:
         stuck = [loop for loop in run.of["loop"] if is_stuck(run, loop)]
         votes += [vote(run, loop, loop.otherwise, call) for loop in stuck]
@@ -71,6 +72,13 @@ def tool_votes(run: Run, call: Call, new: bool) -> list[Vote | None]:
         call.loops = [loop for loop in stuck if loop.otherwise.kind == "escalate"]
         return votes
     return votes + [vote(run, loop, loop.otherwise, call) for loop in call.loops]
+
+
+def broken(bars: list[list[tuple[tree.Breaker, int]]]) -> list[Vote]:
+    """The denials of open breakers, with when the first of the calls may pass all of its own."""
+    again = min((max(wait for _, wait in each) for each in bars if each), default=None)
+    statements = {id(breaker): breaker for each in bars for breaker, _ in each}
+    return [Vote(breaker, "deny", wait=again) for breaker in statements.values()]
 
 
 def model_votes(run: Run, call: Call, name: str | None = None) -> list[Vote | None]:
@@ -274,6 +282,7 @@ def open_attempt(run: Run, attempt: Attempt, timeout: int | None, **fields) -> d
     call.made[attempt.target] = attempt.number = call.made.get(attempt.target, 0) + 1
     number = len(run.attempts) + 1
     run.attempts[number] = attempt
+    health.begins(run, attempt)
     times = [left for _, left in run.time_left()]
     fields["timeout_ns"] = min([*times, *([] if timeout is None else [timeout])], default=None)
     fields |= {"call": call.number, "attempt": number, "attempt_number": attempt.number}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import errors, limits
+from . import errors, health, limits
 from .facts import explained, holds
 from .prices import Used, cost, worst
 from .state import AMOUNTS, Attempt, Misuse, normal
@@ -23,7 +23,7 @@ def settle(run: Run, now: int, wall: int, attempt: int, reported: Used) -> dict:
     tried = run.attempt(attempt)
     reported = normal(tried, reported)
     if tried.usage is None:
-        close(run, tried, reported)
+        close(run, tried, reported, good=None if reported.kind == "unsent" else True)
         tried.call.state = "closed"
         if reported.kind != "unsent":
             succeeded(run, tried)
@@ -45,9 +45,9 @@ def result(run, now, wall, attempt, reported: Used, facts: dict[str, Any], field
     held = holds(run, needed, ask)
     if not held:
         values = explained(run, needed, ask)
-        close(run, tried, normal(tried, reported), "tool_failure")
+        close(run, tried, normal(tried, reported), "tool_failure", good=False)
         return fell_short(run, tried, held is None, values)
-    close(run, tried, normal(tried, reported))
+    close(run, tried, normal(tried, reported), good=True)
     call.state = "closed"
     succeeded(run, tried)
     model = tried.target if call.point == "model" else None
@@ -97,8 +97,9 @@ def adjust(run: Run, now: int, wall: int, attempt: int, reported: Used) -> dict:
     return tried.settlement
 
 
-def close(run: Run, tried: Attempt, usage: Used, error: str | None = None) -> None:
-    """Charge what an open attempt used."""
+def close(run: Run, tried: Attempt, usage: Used, error: str | None = None, good: bool | None = None) -> None:
+    """Charge what an open attempt used; whether it ended well, if that is known, is told to its breakers."""
+    health.ends(run, tried, good)
     used = used_by(run, tried, usage)
     is_sent = usage.kind != "unsent"
     limits.give_back(run, tried, used, is_sent, error)

@@ -9,8 +9,10 @@ import xxhash
 
 from checkrein.language import tree
 
-from .admission import names_tool, vote
+from . import health
+from .admission import vote
 from .facts import explained, holds, host
+from .health import selected
 from .state import Attempt, Call, Vote
 
 if TYPE_CHECKING:
@@ -48,17 +50,11 @@ def decide(run: Run, tried: Attempt, error: dict[str, Any]) -> dict:
         votes.append(winner)
     if winner is None:
         return run.built_in(event, "not retried", "allow", call=call.number, **extra)
+    for each in votes if winner.outcome == "wait" and winner.statement in matching else []:
+        if each.outcome == "wait":
+            health.retried(run, each.statement)
     call.state = "open"
     return run.conclude(event, call, votes, winner, **extra)
-
-
-def selected(run: Run, selector: tree.Selector, tried: Attempt) -> bool:
-    """Whether a retry statement is about what was tried."""
-    if selector.point != tried.call.point:
-        return False
-    if selector.point == "tool":
-        return names_tool(run, selector, tried.target)
-    return selector.name is None or selector.name.text == tried.target
 
 
 def vote_of(run: Run, retry: tree.Retry, tried: Attempt, error: dict[str, Any]) -> Vote | None:
@@ -74,7 +70,8 @@ def vote_of(run: Run, retry: tree.Retry, tried: Attempt, error: dict[str, Any]) 
     asked = host("duration", error["retry_after"])[1]
     delay = max(backoff(run, retry, call, tried.number), asked if isinstance(asked, int) else 0)
     in_time = is_within(run, retry, call, delay) and run.fits_time(delay)
-    if held and may_run_again(run, tried, error) and tried.number < retry.attempts and in_time:
+    has_room = tried.number < retry.attempts and health.has_share(run, retry)
+    if held and may_run_again(run, tried, error) and has_room and in_time:
         return Vote(retry, "wait", wait=delay, values=values)
     return vote(run, retry, retry.otherwise, call, held is None, values, ask)
 

@@ -10,9 +10,19 @@ import xxhash
 
 from checkrein.language import tree
 
-from . import limits
+from . import health, limits
 from .accounts import FITS, FULL
-from .admission import NO, attempts_of, by_condition, limit_votes, may_wait, model_votes, open_attempt, wait
+from .admission import (
+    NO,
+    attempts_of,
+    broken,
+    by_condition,
+    limit_votes,
+    may_wait,
+    model_votes,
+    open_attempt,
+    wait,
+)
 from .conditions import SIGNS
 from .facts import holds, look
 from .prices import worst
@@ -71,12 +81,16 @@ def admit_model(run: Run, call: Call, advice: list) -> dict:
     ask = call.ask
     names, skipped = candidates(run, call)
     required = [each for each in run.of["require"] if holds(run, each.when, ask)]
-    usable, passed = [], []
+    usable, passed, bars = [], [], []
     extra = {"advice": advice, "skipped": skipped, "passed": passed}
     for model in [run.models[name] for name in names]:
         reasons = unfit(required, model, ask.input_tokens)
         passed += reasons
         if reasons:
+            continue
+        bars.append(health.bars(run, "model", model.name.text))
+        passed += [(model.name.text, "breaker", each.name.text) for each, _ in bars[-1]]
+        if bars[-1]:
             continue
         votes = [each for each in model_votes(run, call, model.name.text) if each is not None]
         if votes:
@@ -89,7 +103,7 @@ def admit_model(run: Run, call: Call, advice: list) -> dict:
             call.candidates = names
             return allow_model(run, call, model, output, extra)
         passed += too_dear(run, call, model, usable[-1][1], set())
-    return without_room(run, call, names, usable, required, extra)
+    return without_room(run, call, names, usable, (required, broken(bars)), extra)
 
 
 def unfit(required: list[tree.Require], model: tree.Model, used_in: int) -> list[tuple[str, str, str]]:
@@ -116,7 +130,7 @@ def too_dear(run: Run, call: Call, model: tree.Model, least: int, relaxed: set) 
     return [(model.name.text, "limit", name) for name in names]
 
 
-def without_room(run: Run, call: Call, names: list, usable: list, required: list, extra: dict) -> dict:
+def without_room(run: Run, call: Call, names: list, usable: list, others: tuple, extra: dict) -> dict:
     """No candidate fits: wait for what is held, wrap up, or the `else` of the limits in the way."""
     found = [limits.in_the_way(run, wanted(run, call, model, least), set()) for model, least, _ in usable]
     blocking = list(dict.fromkeys(line for lines, _ in found for line in lines))
@@ -135,7 +149,8 @@ def without_room(run: Run, call: Call, names: list, usable: list, required: list
     again = [limits.in_the_way(run, wanted(run, call, model, least), relaxed) for model, least, _ in usable]
     if relaxed and any(worst_room < FULL for _, worst_room in again) and may_wait(run, call):
         return wait(run, call, **last | {"passed": in_order(names, last["passed"])})
-    votes = limit_votes(run, blocking, call)
+    required, tripped = others
+    votes = limit_votes(run, blocking, call) + tripped
     filtering = {name for _, kind, name in extra["passed"] if kind == "require"}
     missed = [each for each in required if each.name.text in filtering]
     votes = votes or [by_condition(run, each, NO, call, call.ask) for each in missed]

@@ -10,7 +10,7 @@ import xxhash
 
 from checkrein.language import tree
 
-from . import admission, ends, errors, limits, models, suspend
+from . import admission, ends, errors, health, limits, models, suspend
 from .accounts import Now, World
 from .facts import Vocabulary
 from .family import Family
@@ -112,13 +112,16 @@ class Run:
         self.vocabulary.accept(facts, is_result=True)
         return ends.result(self, now, wall, attempt, usage_of(usage, **tokens), facts, fields)
 
-    def error(self, now, wall, attempt, usage, kind, status, retry_after, billed, **tokens) -> dict:
+    def error(
+        self, now, wall, attempt, usage, kind, status, retry_after, billed, own=False, **tokens
+    ) -> dict:
         reported = usage_of(usage, **tokens)
         if kind not in ERROR_KINDS:
             raise Misuse("bad_value")
         self.happens(now, wall)
         tried = self.attempt(attempt, unsettled=True)
-        ends.close(self, tried, normal(tried, reported), kind)
+        good = health.verdict_of(self, tried, kind, own)
+        ends.close(self, tried, normal(tried, reported), kind, good)
         details = {"kind": kind, "status": status, "retry_after": retry_after, "billed": billed}
         details["usage"] = usage
         return errors.decide(self, tried, details)

@@ -12,7 +12,7 @@ from .prices import Used
 from .values import LARGEST
 
 RESTRICTIVE = ["stop", "fail", "deny", "escalate", "wait", "answer", "reuse"]
-KINDS = ["limit", "retry", "require", "route", "order", "loop", "rule"]
+KINDS = ["limit", "retry", "breaker", "require", "route", "order", "loop", "rule"]
 AMOUNTS = ["cost", "tokens", "input_tokens", "output_tokens"]
 COUNTS = ["steps", "model_calls", "tool_calls", "attempts", "retries", "escalations"]
 TIMES = ["active_time", "wall_time"]
@@ -128,6 +128,7 @@ class Attempt:
     usage: Used | None = None
     used: dict[str, int] | None = None
     settlement: dict[str, int] | None = None
+    eras: list[tuple] = field(default_factory=list)
     is_earlier: bool = False
 
 

@@ -6,7 +6,7 @@ import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from . import ends
+from . import ends, health
 from .accounts import Account
 from .limits import basis
 from .prices import Used
@@ -32,6 +32,7 @@ def leave(run: Run, now: int, wall: int, keep: list[int]) -> None:
             tried.call.state = "closed"
     for tried in kept:
         spend_shared(tried)
+        health.ends(run, tried, None)
     spend_of_children(run, kept)
     run.left = moved(run)
     run.ended = True

@@ -10,7 +10,7 @@ pub(super) const PARTS: u64 = 60;
 
 /// Amounts by bucket.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Buckets {
+pub(crate) struct Buckets {
     /// How long a bucket is, in nanoseconds.
     width: u64,
     /// An instant of this process's clock and what it was by the one that buckets are numbered by: another,
@@ -24,7 +24,7 @@ pub(super) struct Buckets {
 }
 
 impl Buckets {
-    pub(super) fn new(window: u64) -> Self {
+    pub(crate) fn new(window: u64) -> Self {
         Self { width: window.div_ceil(PARTS).max(1), ..Self::default() }
     }
 
@@ -39,13 +39,13 @@ impl Buckets {
     }
 
     /// What counts now.
-    pub(super) fn sum(&self, mono: u64) -> u64 {
+    pub(crate) fn sum(&self, mono: u64) -> u64 {
         let now = self.at(mono);
         let gone = self.parts.iter().take_while(|(bucket, _)| now.saturating_sub(*bucket) > PARTS);
         self.sum.saturating_sub(gone.fold(0, |sum, (_, amount)| sum.saturating_add(*amount)))
     }
 
-    pub(super) fn add(&mut self, mono: u64, amount: u64) {
+    pub(crate) fn add(&mut self, mono: u64, amount: u64) {
         let now = self.at(mono);
         self.newest = now;
         while self.parts.front().is_some_and(|(bucket, _)| now.saturating_sub(*bucket) > PARTS) {

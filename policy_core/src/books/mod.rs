@@ -24,6 +24,7 @@ mod using;
 
 use std::collections::BTreeMap;
 
+pub(crate) use buckets::Buckets;
 pub use calendar::{Period, Zone};
 #[cfg(feature = "flaws")]
 pub use flaw::Flaw;
@@ -71,6 +72,8 @@ pub struct Books {
     first: u32,
     /// The line to the store, if there is one.
     link: Option<Box<Link>>,
+    /// How models and tools fare; no store keeps it.
+    pub(crate) health: crate::health::Health,
 }
 
 impl Books {

@@ -1,5 +1,6 @@
 //! From the bytes of an artifact to tables, section by section, in canonical encoding only.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -98,7 +99,8 @@ pub(crate) fn payload(bytes: &[u8]) -> Result<([u8; 32], Tables), LoadError> {
     let known = sections::Known {
         strings: &strings,
         facts: &facts,
-        models: models.len(),
+        models: &models,
+        providers: OnceCell::new(),
         tools: tools.len(),
         states: states.len(),
         queues: &queues,
@@ -109,6 +111,7 @@ pub(crate) fn payload(bytes: &[u8]) -> Result<([u8; 32], Tables), LoadError> {
     let rules = section(reader, &mut statements, StatementKind::Rule, |reader| known.rule(reader))?;
     let limits = section(reader, &mut statements, StatementKind::Limit, |reader| known.limit(reader))?;
     let retries = section(reader, &mut statements, StatementKind::Retry, |reader| known.retry(reader))?;
+    let breakers = section(reader, &mut statements, StatementKind::Breaker, |reader| known.breaker(reader))?;
     let requires = section(reader, &mut statements, StatementKind::Require, |reader| known.require(reader))?;
     let mut routes = section(reader, &mut statements, StatementKind::Route, |reader| known.route(reader))?;
     let orders = section(reader, &mut statements, StatementKind::Order, |reader| known.order(reader))?;
@@ -136,6 +139,7 @@ pub(crate) fn payload(bytes: &[u8]) -> Result<([u8; 32], Tables), LoadError> {
         rules: Table::new(rules),
         limits: Table::new(limits),
         retries: Table::new(retries),
+        breakers: Table::new(breakers),
         requires: Table::new(requires),
         route,
         orders: Table::new(orders),

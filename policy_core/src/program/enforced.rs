@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::error::LoadError;
 use crate::facts::BuiltInFact;
+use crate::health::{BreakerTerms, ShareTerms};
 use crate::program::Comparison;
 use crate::program::reader::Reader;
 use crate::program::sections::{Known, PLACES};
@@ -12,6 +13,7 @@ use crate::program::statements::{
     Arm, Canaries, Loop, Need, Order, Require, Retry, Route, Rule, Selector, Verdict,
 };
 use crate::program::tables::{Source, ToolClass};
+use crate::program::watch::{Breaker, Providers, Watch};
 use crate::value::{Dimension, MILLION};
 
 type Reason = Option<Arc<str>>;
@@ -26,7 +28,7 @@ impl Known<'_> {
     pub(crate) fn selector(&self, reader: &mut Reader<'_>) -> Result<Selector, LoadError> {
         match reader.byte()? {
             0 => Ok(Selector::AnyModel),
-            1 => Ok(Selector::Model(reader.index(self.models)?)),
+            1 => Ok(Selector::Model(reader.index(self.models.len())?)),
             2 => Ok(Selector::AnyTool),
             3 => Ok(Selector::Tool(reader.index(self.tools)?)),
             4 => match reader.choice(&ToolClass::ALL)? {
@@ -110,6 +112,7 @@ impl Known<'_> {
             attempts: reader.quantity()?,
             within_ns: reader.option(Reader::quantity)?,
             backoff_ns: reader.option(|reader| Ok((reader.quantity()?, reader.quantity()?)))?,
+            share: reader.option(share)?,
             verdict: self.final_verdict(reader, selector.takes_models())?,
         };
         if retry.backoff_ns.is_some_and(|(least, most)| least > most) {
@@ -117,6 +120,35 @@ impl Known<'_> {
         }
         let reason = self.reason(reader)?;
         Ok((retry.statement, retry, reason))
+    }
+
+    pub(crate) fn breaker(&self, reader: &mut Reader<'_>) -> Read<Breaker> {
+        let statement = Self::statement(reader)?;
+        let watch = match reader.option(|reader| self.selector(reader))? {
+            Some(selector) => Watch::Calls(selector),
+            None => {
+                reader.option(|reader| self.provider(reader))?.map_or(Watch::AnyProvider, Watch::Provider)
+            }
+        };
+        let terms = BreakerTerms {
+            failures: percent(reader)?,
+            calls: above_zero(reader)?,
+            window_ns: above_zero(reader)?,
+            probes: above_zero(reader)?,
+            after_ns: above_zero(reader)?,
+        };
+        Ok((statement, Breaker { statement, watch, terms }, None))
+    }
+
+    /// A provider, as the first of its models.
+    fn provider(&self, reader: &mut Reader<'_>) -> Result<u32, LoadError> {
+        let named = reader.text(self.strings)?;
+        let providers = self.providers.get_or_init(|| Providers::new(self.models));
+        providers
+            .firsts
+            .get(&*named)
+            .copied()
+            .ok_or_else(|| reader.malformed("a breaker watches a provider of no model"))
     }
 
     pub(crate) fn require(&self, reader: &mut Reader<'_>) -> Read<Require> {
@@ -132,7 +164,7 @@ impl Known<'_> {
             1 => Need::Tier(reader.choice(&Comparison::ALL)?, reader.quantity()?),
             2 => {
                 let models = reader.ascending(|reader| {
-                    let model = reader.index(self.models)?;
+                    let model = reader.index(self.models.len())?;
                     Ok((model, model))
                 })?;
                 Need::Models(models.into_boxed_slice())
@@ -147,9 +179,11 @@ impl Known<'_> {
 
     pub(crate) fn route(&self, reader: &mut Reader<'_>) -> Read<Route> {
         let statement = Self::statement(reader)?;
-        let arms = reader
-            .list(|reader| Ok(Arm { model: reader.index(self.models)?, when: self.condition(reader)? }))?;
-        let fallbacks = reader.list(|reader| Ok((reader.index(self.models)?, reader.index(self.models)?)))?;
+        let arms = reader.list(|reader| {
+            Ok(Arm { model: reader.index(self.models.len())?, when: self.condition(reader)? })
+        })?;
+        let fallbacks =
+            reader.list(|reader| Ok((reader.index(self.models.len())?, reader.index(self.models.len())?)))?;
         let canaries = reader.option(|reader| self.canaries(reader))?;
         let (arms, fallbacks) = (arms.into_boxed_slice(), fallbacks.into_boxed_slice());
         Ok((statement, Route { statement, arms, fallbacks, canaries }, None))
@@ -161,7 +195,7 @@ impl Known<'_> {
             let is_known = matches!(fact.source, Source::Host | Source::BuiltIn(BuiltInFact::Id(_)));
             is_known && fact.dimension == Dimension::Text
         });
-        let shares = reader.list(|reader| Ok((reader.index(self.models)?, reader.quantity()?)))?;
+        let shares = reader.list(|reader| Ok((reader.index(self.models.len())?, reader.quantity()?)))?;
         let all = shares.iter().fold(0_u64, |all, (_, share)| all.saturating_add(*share));
         if is_drawn_by && !shares.is_empty() && all <= MILLION {
             Ok(Canaries { fact, shares: shares.into_boxed_slice() })
@@ -194,6 +228,22 @@ impl Known<'_> {
         let reason = self.reason(reader)?;
         Ok((repetition.statement, repetition, reason))
     }
+}
+
+/// What share of the calls may be retries.
+fn share(reader: &mut Reader<'_>) -> Result<ShareTerms, LoadError> {
+    Ok(ShareTerms { most: percent(reader)?, window_ns: above_zero(reader)?, least: reader.quantity()? })
+}
+
+/// A share above zero, in parts per million.
+fn percent(reader: &mut Reader<'_>) -> Result<u64, LoadError> {
+    let share = above_zero(reader)?;
+    if share <= MILLION { Ok(share) } else { Err(reader.malformed("a share is more than all")) }
+}
+
+fn above_zero(reader: &mut Reader<'_>) -> Result<u64, LoadError> {
+    let number = reader.quantity()?;
+    if number > 0 { Ok(number) } else { Err(reader.malformed("a number is 0")) }
 }
 
 /// Two numbers of a loop, neither of them 0.

@@ -5,12 +5,14 @@ use crate::facts::BuiltInFact;
 use crate::program::limits::{Measure, Scope, ThresholdKind};
 use crate::program::statements::{Selector, Verdict};
 use crate::program::tables::{Source, Tables, ToolClass};
+use crate::program::watch::Watched;
 
 /// What concerns which calls. Lists hold indexes of their tables.
 #[derive(Debug)]
 pub(crate) struct Index {
     pub(crate) rules: Selected,
     pub(crate) retries: Selected,
+    pub(crate) breakers: Watched,
     /// The orders, by what comes after.
     pub(crate) orders: Selected,
     /// For each statement: its condition.
@@ -43,6 +45,7 @@ impl Index {
         Self {
             rules: Selected::new(tables, rules),
             retries: Selected::new(tables, retries),
+            breakers: Watched::new(tables),
             orders: Selected::new(tables, orders),
             condition_of: conditions(tables),
             active_time: tightest(tables, Measure::ActiveTime),
@@ -71,6 +74,11 @@ pub(crate) struct Selected {
 
 impl Selected {
     fn new(tables: &Tables, selectors: impl Iterator<Item = Selector>) -> Self {
+        Self::of(tables, (0..=u32::MAX).zip(selectors))
+    }
+
+    /// Those with these numbers.
+    pub(crate) fn of(tables: &Tables, selectors: impl Iterator<Item = (u32, Selector)>) -> Self {
         let mut selected = Self {
             any_model: Vec::new(),
             models: vec![Vec::new(); tables.models.all().len()].into_boxed_slice(),
@@ -78,7 +86,7 @@ impl Selected {
             classes: ToolClass::ALL.map(|_| Vec::new()),
             tools: vec![Vec::new(); tables.tools.all().len()].into_boxed_slice(),
         };
-        for (index, selector) in (0..=u32::MAX).zip(selectors) {
+        for (index, selector) in selectors {
             let list = match selector {
                 Selector::AnyModel => Some(&mut selected.any_model),
                 Selector::Model(model) => selected.models.get_mut(model as usize),

@@ -14,6 +14,7 @@ mod statements;
 mod tables;
 mod template;
 mod verify;
+mod watch;
 
 use std::fmt;
 
@@ -156,6 +157,11 @@ impl Program {
         self.tables.limits.all()
     }
 
+    pub(crate) fn is_breaker(&self, statement: u32) -> bool {
+        let statement = self.statements().get(statement as usize);
+        statement.is_some_and(|statement| statement.kind == StatementKind::Breaker)
+    }
+
     /// The limit that a statement is, an index.
     pub(crate) fn limit_of(&self, statement: u32) -> Option<u32> {
         let found = self.limits().binary_search_by_key(&statement, |limit| limit.statement);
@@ -209,6 +215,13 @@ impl Program {
     #[must_use]
     pub fn judges(&self) -> bool {
         self.tools().iter().any(|tool| tool.succeeds.is_some())
+    }
+
+    /// Whether some statement watches how models and tools fare: the runs of a process then share that.
+    #[must_use]
+    pub fn watches(&self) -> bool {
+        let has_share = self.tables.retries.all().iter().any(|retry| retry.share.is_some());
+        has_share || !self.tables.breakers.all().is_empty()
     }
 
     /// The scopes wider than a run that limits are on, ascending.

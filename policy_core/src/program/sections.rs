@@ -1,5 +1,6 @@
 //! The items of each section of an artifact. Checks what one item can tell by itself.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use crate::books::Zone;
@@ -12,6 +13,7 @@ use crate::program::tables::{
     Arg, Fact, Grants, Model, MoneyUnit, Place, Presence, Queue, QueueDefault, Source, State, TimeZone, Tool,
     ToolClass,
 };
+use crate::program::watch::Providers;
 use crate::program::{Comparison, Condition, Const, Op};
 use crate::value::Dimension;
 
@@ -31,7 +33,9 @@ const FURTHEST: i64 = 86_400;
 pub(crate) struct Known<'a> {
     pub(crate) strings: &'a [Arc<str>],
     pub(crate) facts: &'a [Fact],
-    pub(crate) models: usize,
+    pub(crate) models: &'a [Model],
+    /// Looked for when a breaker names one.
+    pub(crate) providers: OnceCell<Providers<'a>>,
     pub(crate) tools: usize,
     pub(crate) states: usize,
     pub(crate) queues: &'a [Queue],

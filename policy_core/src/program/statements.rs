@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::decision::Outcome;
 use crate::fingerprint::xxh3_64;
+use crate::health::ShareTerms;
 use crate::program::{Comparison, Model, Place, ToolClass};
 use crate::value::MILLION;
 
@@ -14,6 +15,8 @@ pub enum StatementKind {
     Limit,
     /// `retry`
     Retry,
+    /// `breaker`
+    Breaker,
     /// `require`
     Require,
     /// `route`
@@ -28,8 +31,16 @@ pub enum StatementKind {
 
 impl StatementKind {
     /// All kinds, in the order of their codes in an artifact.
-    pub const ALL: [Self; 7] =
-        [Self::Limit, Self::Retry, Self::Require, Self::Route, Self::Order, Self::Loop, Self::Rule];
+    pub const ALL: [Self; 8] = [
+        Self::Limit,
+        Self::Retry,
+        Self::Breaker,
+        Self::Require,
+        Self::Route,
+        Self::Order,
+        Self::Loop,
+        Self::Rule,
+    ];
 
     /// The keyword.
     #[must_use]
@@ -37,6 +48,7 @@ impl StatementKind {
         match self {
             Self::Limit => "limit",
             Self::Retry => "retry",
+            Self::Breaker => "breaker",
             Self::Require => "require",
             Self::Route => "route",
             Self::Order => "order",
@@ -135,6 +147,7 @@ pub(crate) struct Retry {
     pub(crate) attempts: u64,
     pub(crate) within_ns: Option<u64>,
     pub(crate) backoff_ns: Option<(u64, u64)>,
+    pub(crate) share: Option<ShareTerms>,
     pub(crate) verdict: Verdict,
 }
 

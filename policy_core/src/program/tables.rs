@@ -7,6 +7,7 @@ use crate::facts::BuiltInFact;
 use crate::price::Price;
 use crate::program::limits::Limit;
 use crate::program::statements::{Loop, Order, Require, Retry, Route, Rule, Statement};
+use crate::program::watch::Breaker;
 use crate::program::{Condition, Const, Template};
 use crate::value::Dimension;
 
@@ -274,6 +275,7 @@ pub(crate) struct Tables {
     pub(crate) rules: Table<Rule>,
     pub(crate) limits: Table<Limit>,
     pub(crate) retries: Table<Retry>,
+    pub(crate) breakers: Table<Breaker>,
     pub(crate) requires: Table<Require>,
     pub(crate) route: Option<Route>,
     pub(crate) orders: Table<Order>,

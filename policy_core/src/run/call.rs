@@ -4,6 +4,7 @@ use super::amounts::Amounts;
 use crate::books::{AccountId, Window};
 use crate::event::Usage;
 use crate::fingerprint::Binding;
+use crate::health::Ticket;
 use crate::program::Basis;
 use crate::value::Value;
 
@@ -122,6 +123,8 @@ pub(crate) struct Attempt {
     pub(crate) reserved: Amounts,
     /// From which windows, if that can differ.
     pub(crate) taken: Option<Box<Taken>>,
+    /// The circuits of breakers that it passed in this process, until it ends.
+    pub(crate) tickets: Vec<Ticket>,
     /// When it began, by the wall clock.
     pub(crate) began: u64,
     pub(crate) cap: u64,

@@ -1,6 +1,8 @@
 //! The models that may serve a call: which ones, in which order, and why one is passed over.
 
+use super::amounts::Subject;
 use super::model::{Asked, Found};
+use super::watched::vote_tripped;
 use crate::decision::{Vote, Why};
 use crate::facts::View;
 use crate::program::{Route, Verdict};
@@ -90,7 +92,8 @@ impl Asked<'_> {
         canaries.draw(value, &self.program().tables.statements.at(route.statement).name)
     }
 
-    /// Whether a candidate meets what is required, and the input with its least output fits its window.
+    /// Whether a candidate meets what is required, the input with its least output fits its window, and no
+    /// breaker is in its way.
     pub(super) fn is_usable(&self, candidate: u32, candidates: &Candidates, found: &mut Found) -> bool {
         let model = self.program().tables.models.at(candidate);
         let known = found.passed.len();
@@ -102,7 +105,27 @@ impl Asked<'_> {
         if self.input.saturating_add(model.least_output) > model.window {
             found.pass_over(candidate, Why::Window);
         }
-        found.passed.len() == known
+        if found.passed.len() > known {
+            return false;
+        }
+        let tripped = self.question.tripped(Subject::Model(candidate));
+        for statement in &tripped.statements {
+            found.pass_over(candidate, Why::Statement(*statement));
+        }
+        found.again = [found.again, tripped.again].into_iter().flatten().min();
+        tripped.again.is_none()
+    }
+
+    /// The denials of the breakers that ruled some candidate out.
+    pub(super) fn vote_tripped(&self, found: &Found, votes: &mut Vec<Vote>) {
+        let statements = found.passed.iter().filter_map(|(_, why)| match why {
+            Why::Statement(statement) => Some(*statement),
+            Why::Window => None,
+        });
+        let mut tripped: Vec<u32> = statements.filter(|each| self.program().is_breaker(*each)).collect();
+        tripped.sort_unstable();
+        tripped.dedup();
+        vote_tripped(&tripped, votes);
     }
 
     /// The votes of the requirements that ruled some candidate out.

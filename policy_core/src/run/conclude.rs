@@ -5,6 +5,7 @@ use super::amounts::{Amounts, Subject};
 use super::call::{Attempt, Latch, Point, Taken};
 use super::escalate::{Granting, Standing};
 use super::question::{Clearance, Finding, HOLDS_WAIT, LEASE_WAIT, Ruling};
+use super::watched;
 use crate::books::Books;
 use crate::decision::{Asked, BuiltIn, By, Decision, Outcome, Vote};
 use crate::fingerprint::Binding;
@@ -56,7 +57,7 @@ impl Run {
                 decision.wait_ns = Some(if reason == BuiltIn::Lease { LEASE_WAIT } else { HOLDS_WAIT });
                 needs.into_iter().for_each(|(account, amount)| books.need(account, amount));
             }
-            Ruling::Clear(clearance) => self.allow(books, id, clearance, binding, decision),
+            Ruling::Clear(clearance) => self.allow((program, books), id, clearance, binding, decision),
         }
     }
 
@@ -80,6 +81,7 @@ impl Run {
         decision.rejected = first.rejected;
         decision.votes = finding.votes;
         decision.values = finding.values;
+        decision.wait_ns = finding.again.filter(|_| program.is_breaker(first.statement));
         match first.outcome {
             Outcome::Allow | Outcome::Wait => {}
             Outcome::Escalate => {
@@ -132,7 +134,7 @@ impl Run {
     /// Opens an attempt: its amounts are reserved and the call is in flight until it is settled.
     fn allow(
         &mut self,
-        books: &mut Books,
+        (program, books): (&Program, &mut Books),
         id: u64,
         clearance: Clearance,
         binding: Option<Binding>,
@@ -151,6 +153,7 @@ impl Run {
             call.steps = [true; 3];
         }
         self.fly(1, 0);
+        let tickets = watched::admit(program, amounts.subject, books, now.mono);
         let windows = self.accounts.take(&amounts, books, now);
         let wrap_up = |account| {
             let window = books.take(account, 1, now);
@@ -165,6 +168,7 @@ impl Run {
             number,
             reserved: amounts,
             taken,
+            tickets,
             began: now.wall,
             cap: clearance.cap,
             produced: 0,

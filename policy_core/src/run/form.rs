@@ -253,6 +253,7 @@ impl Attempt {
             number: reader.number()?,
             reserved: Amounts::read(reader, program)?,
             taken: None,
+            tickets: Vec::new(),
             began: reader.number()?,
             cap: reader.number()?,
             produced: reader.number()?,

@@ -22,6 +22,7 @@ mod settle;
 mod shared;
 mod suspend;
 mod tool;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -108,6 +108,8 @@ pub(super) struct Found {
     /// The models passed over.
     pub(super) passed: Vec<(u32, Why)>,
     obstacles: Obstacles,
+    /// After how long breakers let the first of the models pass that they alone are in the way of.
+    pub(super) again: Option<u64>,
 }
 
 /// A model call's question with its tokens.
@@ -249,12 +251,13 @@ impl Asked<'_> {
     fn none_taken(&self, view: &View<'_>, found: &mut Found) -> Ruling {
         let ways = mem::take(&mut found.obstacles.ways);
         let mut votes = Vec::new();
-        if ways.is_empty() {
-            self.vote_required(found, &mut votes);
-        } else {
+        self.vote_tripped(found, &mut votes);
+        if !ways.is_empty() {
             self.question.vote_limits(&ways, &mut votes);
+        } else if votes.is_empty() {
+            self.vote_required(found, &mut votes);
         }
         let ruling = self.question.rule(view, votes, ways);
-        ruling.unwrap_or(Ruling::BuiltIn(BuiltIn::NoUsableModel))
+        ruling.map(|ruling| ruling.again(found.again)).unwrap_or(Ruling::BuiltIn(BuiltIn::NoUsableModel))
     }
 }

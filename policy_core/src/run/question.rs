@@ -53,6 +53,16 @@ pub(crate) enum Ruling {
     Clear(Clearance),
 }
 
+impl Ruling {
+    /// The same, with when breakers in the way may let the call pass.
+    pub(crate) fn again(mut self, again: Option<u64>) -> Self {
+        if let Self::Votes(finding) = &mut self {
+            finding.again = again;
+        }
+        self
+    }
+}
+
 /// Votes in their order, what the condition of the first one read, and the entries of accounts in the way.
 #[derive(Debug)]
 pub(crate) struct Finding {
@@ -63,6 +73,8 @@ pub(crate) struct Finding {
     pub(crate) text: Option<Box<str>>,
     /// The attempt whose result it hands back, if it does.
     pub(crate) reused: Option<u64>,
+    /// After how long breakers in the way may let the call pass.
+    pub(crate) again: Option<u64>,
 }
 
 /// What a call may run on, and what it reserves.
@@ -298,7 +310,7 @@ impl<'a> Question<'a> {
         let values = self.values(view, first.statement);
         let text = self.text(view, first);
         let reused = if first.outcome == Outcome::Reuse { self.known() } else { None };
-        Some(Ruling::Votes(Finding { votes, values, ways, text, reused }))
+        Some(Ruling::Votes(Finding { votes, values, ways, text, reused, again: None }))
     }
 
     /// Whether this vote asks a person anew.

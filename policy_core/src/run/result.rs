@@ -122,6 +122,7 @@ impl Run {
             status: Slot::Missing,
             retry_after: Slot::Missing,
             billed: Slot::Missing,
+            own: false,
         };
         self.decide_error((program, books), call, attempt, &failure, decision);
         if decision.by == By::BuiltIn(BuiltIn::NotRetried) {

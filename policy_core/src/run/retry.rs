@@ -7,6 +7,7 @@ use super::amounts::Subject;
 use super::call::{Attempt, Call};
 use super::question::{Finding, Question, sort, vote_of};
 use super::settle::{Fate, check_usage};
+use super::watched;
 use crate::books::Books;
 use crate::decision::{BuiltIn, By, Decision, Event, Outcome, Vote};
 use crate::error::EngineError;
@@ -50,7 +51,8 @@ impl Run {
             return Err(EngineError::AlreadySettled(failure.attempt));
         };
         let subject = reserved.subject;
-        self.close_attempt((&program, books), place, failure.usage, Fate::Failed(failure.kind));
+        let fate = self.fate(failure);
+        self.close_attempt((&program, books), place, failure.usage, fate);
         let event = if matches!(subject, Subject::Model(_)) { Event::ModelError } else { Event::ToolError };
         let mut decision = self.begin_decision(event, Some(call));
         decision.attempt_number = Some(number);
@@ -65,6 +67,12 @@ impl Run {
             self.decide_error((&program, books), call, (subject, number), failure, &mut decision);
         }
         Ok(decision)
+    }
+
+    /// A timeout that the caller brought about, or the run's own time, is no fault of whom it called.
+    fn fate(&self, failure: &Failure<'_>) -> Fate {
+        let is_own = failure.own || !self.fits_time(0);
+        if is_own && failure.kind == ErrorKind::Timeout { Fate::CutShort } else { Fate::Failed(failure.kind) }
     }
 
     fn pass_on(&mut self, call: u64, decision: &mut Decision) {
@@ -99,6 +107,7 @@ impl Run {
             (None, Some(finding)) => {
                 self.conclude((program, books), id, finding, None, decision);
                 if let (Outcome::Wait, Some((wait, statement))) = (decision.outcome, advised.wait) {
+                    watched::count_retries(program, &decision.votes, books, self.latest.mono);
                     decision.wait_ns = Some(wait);
                     decision.by = By::Statement(statement);
                 }
@@ -181,7 +190,8 @@ impl Question<'_> {
             advised.may_fall_back &= self.is_within(retry, 0);
             let delay = self.delay(retry, made);
             let is_in_time = self.is_within(retry, delay) && self.run.fits_time(delay);
-            if truth == Truth::True && may_repeat && made < retry.attempts && is_in_time {
+            let has_room = made < retry.attempts && self.has_share(index, retry);
+            if truth == Truth::True && may_repeat && has_room && is_in_time {
                 votes.push(vote_of(retry.statement, Outcome::Wait));
                 if advised.wait.is_none_or(|(longest, _)| delay > longest) {
                     advised.wait = Some((delay, retry.statement));
@@ -208,7 +218,7 @@ impl Question<'_> {
         let view = self.view(number, model);
         let values = self.values(&view, decider);
         let text = self.text(&view, first);
-        Some(Finding { votes, values, ways: Vec::new(), text, reused: None })
+        Some(Finding { votes, values, ways: Vec::new(), text, reused: None, again: None })
     }
 
     fn is_within(&self, retry: &Retry, delay: u64) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::accounts::End;
 use super::amounts::{Charge, Subject};
 use super::call::Attempt;
-use super::{Run, check_tokens};
+use super::{Run, check_tokens, watched};
 use crate::books::Books;
 use crate::decision::Settlement;
 use crate::error::EngineError;
@@ -16,16 +16,20 @@ use crate::program::Program;
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// The host had an answer, or ended the run.
+    /// The host had an answer.
     Settled,
     Failed(ErrorKind),
+    /// A timeout by the caller's own doing.
+    CutShort,
+    /// The run ended or left, and nobody knows.
+    Left,
 }
 
 impl Fate {
     /// For each basis: whether the attempt counts. What nobody knows counts.
     const fn counts(self) -> [bool; 3] {
         match self {
-            Self::Settled => [true; 3],
+            Self::Settled | Self::CutShort | Self::Left => [true; 3],
             Self::Failed(kind) => [true, kind.may_have_run(), kind.may_have_succeeded()],
         }
     }
@@ -135,7 +139,7 @@ impl Run {
         self.has_ended = true;
         for place in 0..self.attempts.len() {
             if self.attempts.get(place).is_some_and(|attempt| attempt.settled.is_none()) {
-                self.close_attempt((&program, books), place, Usage::Unknown, Fate::Settled);
+                self.close_attempt((&program, books), place, Usage::Unknown, Fate::Left);
             }
         }
         self.calls.clear();
@@ -185,6 +189,7 @@ impl Run {
         let (charge, settlement) = price(program, attempt, usage);
         let is_unsent = usage == Usage::Unsent;
         attempt.settled = Some(usage);
+        watched::conclude(program, attempt, fate, books, now.mono);
         let counts = fate.counts();
         if let Some(call) = self.calls.get_mut(&attempt.call) {
             call.in_flight = false;

@@ -11,7 +11,7 @@ use super::call::{Attempt, Call, Latch};
 use super::escalate::Requests;
 use super::family::Family;
 use super::settle::Fate;
-use super::{Run, Successes};
+use super::{Run, Successes, watched};
 use crate::books::Books;
 use crate::code::{Reader, Writer};
 use crate::decision::{Decision, Event, Outcome};
@@ -114,9 +114,13 @@ impl Run {
             };
             if !keep.contains(&number) {
                 self.calls.remove(&attempt.call);
-                self.close_attempt((&program, books), place, Usage::Unknown, Fate::Settled);
+                self.close_attempt((&program, books), place, Usage::Unknown, Fate::Left);
             } else if place >= self.earlier {
                 self.accounts.spend_shared(&attempt.reserved, attempt.windows(), books, self.latest);
+            }
+            // Its end is told where it goes on, and there nobody knows these circuits.
+            if let Some(attempt) = self.attempts.get_mut(place) {
+                watched::conclude(&program, attempt, Fate::Left, books, self.latest.mono);
             }
         }
     }

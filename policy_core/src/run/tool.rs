@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::amounts::{Amounts, Subject};
 use super::call::{Call, Point};
 use super::question::{Clearance, Question, Ruling};
+use super::watched::vote_tripped;
 use super::{Run, check_facts};
 use crate::books::Books;
 use crate::decision::{BuiltIn, Decision, Event};
@@ -116,7 +117,10 @@ impl Question<'_> {
             self.vote(found.statement, found.verdict, false, &mut votes);
         }
         self.vote_time(&mut votes);
-        self.rule(&view, votes, Vec::new()).unwrap_or_else(|| self.charge_tool(tool, class, &view))
+        let tripped = self.tripped(Subject::Tool(tool, class));
+        vote_tripped(&tripped.statements, &mut votes);
+        let ruling = self.rule(&view, votes, Vec::new()).map(|ruling| ruling.again(tripped.again));
+        ruling.unwrap_or_else(|| self.charge_tool(tool, class, &view))
     }
 
     /// A tool call is one call; every bound of every limit has to hold with it.

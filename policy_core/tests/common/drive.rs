@@ -97,6 +97,7 @@ fn retries(policy: Policy) -> Policy {
         attempts: 2,
         within: Some(20 * SECOND),
         backoff: Some((SECOND / 5, 5 * SECOND)),
+        share: None,
         otherwise: Else::Fail("broken"),
     };
     let tools = Enforced::Retry {
@@ -105,6 +106,7 @@ fn retries(policy: Policy) -> Policy {
         attempts: 3,
         within: None,
         backoff: None,
+        share: None,
         otherwise: Else::Fail("broken"),
     };
     policy.with("flaky", flaky).with("tools", tools)
@@ -234,6 +236,7 @@ impl Player {
             status: Slot::Int(500),
             retry_after: if amount.is_multiple_of(5) { asked } else { Slot::Missing },
             billed: Slot::Ill,
+            own: amount.is_multiple_of(7),
         };
         format!("{:?}", run.error(self.now, &failure))
     }

@@ -53,6 +53,9 @@ pub enum Select {
     AnyTool,
     Tool(Name),
     Class(u8),
+    /// Of breakers only.
+    AnyProvider,
+    Provider(Name),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -156,7 +159,14 @@ pub enum Enforced {
         attempts: u64,
         within: Option<u64>,
         backoff: Option<(u64, u64)>,
+        /// Parts per million, window, least.
+        share: Option<[u64; 3]>,
         otherwise: Else,
+    },
+    /// Failures in parts per million, calls, window, probes, after.
+    Breaker {
+        on: Select,
+        terms: [u64; 5],
     },
     Require {
         place: u8,
@@ -183,11 +193,12 @@ impl Enforced {
         match self {
             Self::Limit(_) => 0,
             Self::Retry { .. } => 1,
-            Self::Require { .. } => 2,
-            Self::Route { .. } => 3,
-            Self::Order { .. } => 4,
-            Self::Loop { .. } => 5,
-            Self::Rule { .. } => 6,
+            Self::Breaker { .. } => 2,
+            Self::Require { .. } => 3,
+            Self::Route { .. } => 4,
+            Self::Order { .. } => 5,
+            Self::Loop { .. } => 6,
+            Self::Rule { .. } => 7,
         }
     }
 }
@@ -375,5 +386,6 @@ pub fn failure_of(attempt: u64, usage: Usage) -> Failure<'static> {
         status: Slot::Missing,
         retry_after: Slot::Missing,
         billed: Slot::Missing,
+        own: false,
     }
 }

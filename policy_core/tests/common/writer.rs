@@ -43,7 +43,7 @@ impl<'a> Plan<'a> {
         let mut statements: Vec<&(Name, Enforced)> = policy.statements.iter().collect();
         statements.sort_by_key(|(name, statement)| (*name, statement.kind()));
         let mut conditions = vec![];
-        for kind in [6, 1, 2, 3] {
+        for kind in [7, 1, 3, 4] {
             for (_, statement) in statements.iter().filter(|(_, statement)| statement.kind() == kind) {
                 conditions.extend(conditions_of(statement).into_iter().flatten());
             }
@@ -94,7 +94,7 @@ impl<'a> Plan<'a> {
             w.text("source");
         });
         let mut used = 0;
-        for kind in [6, 0, 1, 2, 3, 4, 5] {
+        for kind in [7, 0, 1, 2, 3, 4, 5, 6] {
             let numbered = self.statements.iter().enumerate();
             let of_kind: Vec<_> = numbered.filter(|(_, (_, statement))| statement.kind() == kind).collect();
             w.list(&of_kind, |w, (index, (_, statement))| {
@@ -245,6 +245,7 @@ impl<'a> Plan<'a> {
                 w.byte(4);
                 w.byte(class);
             }
+            Select::AnyProvider | Select::Provider(_) => panic!("only breakers watch providers"),
         }
     }
 
@@ -331,14 +332,33 @@ impl<'a> Plan<'a> {
                 w.text("because");
             }
             Enforced::Limit(limit) => self.limit(w, limit),
-            Enforced::Retry { on, when, attempts, within, backoff, otherwise } => {
+            Enforced::Retry { on, when, attempts, within, backoff, share, otherwise } => {
                 self.select(w, *on);
                 condition(w, when);
                 w.number(*attempts);
                 w.option(*within, Writer::number);
                 w.option(*backoff, pair);
+                w.option(*share, |w, share| share.into_iter().for_each(|number| w.number(number)));
                 self.outcome(w, *otherwise);
                 w.option(Some("gave up"), Writer::text);
+            }
+            Enforced::Breaker { on, terms } => {
+                match *on {
+                    Select::AnyProvider => {
+                        w.byte(0);
+                        w.byte(0);
+                    }
+                    Select::Provider(name) => {
+                        w.byte(0);
+                        w.byte(1);
+                        w.text(name);
+                    }
+                    on => {
+                        w.byte(1);
+                        self.select(w, on);
+                    }
+                }
+                terms.iter().for_each(|number| w.number(*number));
             }
             Enforced::Require { place, when } => {
                 w.byte(0);

@@ -32,13 +32,17 @@ _CAUSES_MAX = 8
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failed attempt. `retry_after` in seconds; `billed` None when it can't be known."""
+    """One failed attempt. `retry_after` in seconds; `billed` None when it can't be known.
+
+    `own`: the caller had less patience than the policy, so a timeout says nothing about whom it called.
+    """
 
     kind: str
     usage: Usage
     status: int | None = None
     retry_after: float | None = None
     billed: bool | None = None
+    own: bool = False
 
 
 def classify(error: BaseException, point: str) -> Failure:

@@ -206,7 +206,7 @@ class Door:
         return self._decided(
             lambda now, wall: self._core.error(
                 now, wall, decision.attempt, usage.kind, usage.input_tokens, usage.output_tokens,
-                failure.kind, failure.status, failure.retry_after, failure.billed,
+                failure.kind, failure.status, failure.retry_after, failure.billed, failure.own,
                 usage.cache_read_tokens, usage.cache_write_tokens, usage.reasoning_tokens,
             ),
             subject, failure,

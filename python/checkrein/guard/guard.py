@@ -76,7 +76,8 @@ class Guard:
     ) -> None:
         self.program = program
         # Without a store a process of its own adds up, never each run by itself.
-        self.ledger = _core.Ledger.memory() if ledger is None and program.wide else ledger
+        shares = program.wide or program.watches
+        self.ledger = _core.Ledger.memory() if ledger is None and shares else ledger
         self.sink = sink
         self.approver = approver
         self.clock: Clock = clock or SystemClock()

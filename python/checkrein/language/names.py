@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from checkrein.diagnostics import Related, quote, visible
 from checkrein.language.tree import (
+    Breaker,
     Define,
     Fact,
     Limit,
@@ -46,6 +47,7 @@ KIND_WORDS: dict[type, str] = {
     Define: "define",
     Limit: "limit",
     Retry: "retry",
+    Breaker: "breaker",
     Require: "require",
     Route: "route",
     Order: "order",
@@ -53,7 +55,7 @@ KIND_WORDS: dict[type, str] = {
     Rule: "rule",
     Test: "test",
 }
-ENFORCED: tuple[type, ...] = (Limit, Retry, Require, Route, Order, Loop, Rule)
+ENFORCED: tuple[type, ...] = (Limit, Retry, Breaker, Require, Route, Order, Loop, Rule)
 """In the order of the artifact's statement kinds."""
 
 Named = TypeVar("Named")
@@ -77,6 +79,7 @@ class Names:
         self.bounded = {
             b.dimension for limit in policy.of(Limit) if limit.scope.text == "run" for b in limit.bounds
         }
+        self.providers = dict.fromkeys(provider_of(m.target.text) for m in policy.of(Model))
         self.argument_names = sorted({a.name.text for t in self.tools.values() for a in t.args})
         self._suggestions_left = SUGGESTIONS_MAX
 
@@ -98,6 +101,11 @@ class Names:
                 "R0101", name.span, f"unknown {kind} {quote(name.text)}", help=help or _declare(kind, name)
             )
         return False
+
+
+def provider_of(target: str) -> str:
+    """Who serves a model: what its target begins with, up to the first `/`."""
+    return target.split("/", 1)[0]
 
 
 def _declare(kind: str, name: Name) -> str | None:

@@ -37,7 +37,7 @@ STATEMENTS = (
 )  # fmt: skip
 UNITS = ("ms", "s", "min", "h", "d")
 NOT_ENFORCED = frozenset(
-    "breaker truth observe assert include may succeeds list binds share again no "
+    "truth observe assert include may succeeds list binds again no "
     "repeated_context ignoring reuse answer".split()
 )
 """Words that are refused as not supported yet: a message never recommends them."""

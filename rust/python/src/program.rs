@@ -79,6 +79,11 @@ impl Program {
     }
 
     #[getter]
+    fn watches(&self) -> bool {
+        self.core.watches()
+    }
+
+    #[getter]
     fn shared(&self) -> bool {
         self.core.is_shared()
     }

@@ -274,10 +274,10 @@ impl Run {
     #[pyo3(
         signature = (
             now, wall, attempt, usage, input_tokens, output_tokens, kind, status=None, retry_after=None,
-            billed=None, cache_read=Tokens(0), cache_write=Tokens(0), reasoning=Tokens(0)
+            billed=None, own=false, cache_read=Tokens(0), cache_write=Tokens(0), reasoning=Tokens(0)
         ),
         text_signature = "($self, now, wall, attempt, usage, input_tokens, output_tokens, kind, status=None, \
-            retry_after=None, billed=None, cache_read=0, cache_write=0, reasoning=0)"
+            retry_after=None, billed=None, own=False, cache_read=0, cache_write=0, reasoning=0)"
     )]
     fn error(
         &self,
@@ -292,6 +292,7 @@ impl Run {
         status: Option<&Bound<'_, PyAny>>,
         retry_after: Option<&Bound<'_, PyAny>>,
         billed: Option<&Bound<'_, PyAny>>,
+        own: bool,
         cache_read: Tokens,
         cache_write: Tokens,
         reasoning: Tokens,
@@ -304,6 +305,7 @@ impl Run {
             status: slot(status, Dimension::Count),
             retry_after: slot(retry_after, Dimension::Duration),
             billed: slot(billed, Dimension::Flag),
+            own,
         };
         let now = at(now, wall);
         let fail = |run: &mut policy_core::Run, books: &mut Books| run.error(now, &failure, books);

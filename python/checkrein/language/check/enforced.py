@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from checkrein.diagnostics import quote
 from checkrein.language.check.answers import check_gift
+from checkrein.language.check.breakers import check_breaker, check_window
 from checkrein.language.check.conditions import NOTHING
 from checkrein.language.check.routes import RouteChecker
 from checkrein.language.facts import (
@@ -16,7 +17,7 @@ from checkrein.language.facts import (
     result_of,
     selected_tools,
 )
-from checkrein.language.tree import Loop, Order, Require, Retry, Route, Rule, Tool
+from checkrein.language.tree import Breaker, Loop, Order, Require, Retry, Route, Rule, Tool
 
 if TYPE_CHECKING:
     from typing import Any
@@ -48,6 +49,8 @@ class EnforcedChecker:
                 self._tool(statement)
             case Retry():
                 self._retry(statement)
+            case Breaker():
+                check_breaker(statement, self.targets)
             case Require():
                 self.routes.require(statement)
                 self._condition(statement.when, Context("model", "a requirement"))
@@ -106,6 +109,8 @@ class EnforcedChecker:
                 f"retry {quote(retry.name.text)} does not say how often",
                 help="write `attempts <= 3`: it counts the first attempt too",
             )
+        if retry.share is not None:
+            check_window(self.targets, retry.share.span, retry.share.window)
         if retry.otherwise.kind == "escalate":
             self.report.add(
                 "R0408",

@@ -13,7 +13,7 @@ from checkrein.language.emit.conditions import Conditions
 from checkrein.language.emit.limits import Limits
 from checkrein.language.emit.statements import Statements
 from checkrein.language.emit.vocabulary import Vocabulary
-from checkrein.language.tree import Limit, Loop, Order, Require, Retry, Route, Rule, Store
+from checkrein.language.tree import Breaker, Limit, Loop, Order, Require, Retry, Route, Rule, Store
 from checkrein.language.writer import Collector, Writer
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def _write(tables: Tables, w: Writer) -> None:
         (Rule, sections.rule),
         (Limit, Limits(tables, w).limit),
         (Retry, sections.retry),
+        (Breaker, sections.breaker),
         (Require, sections.require),
         (Route, sections.route),
         (Order, sections.order),

@@ -7,6 +7,7 @@ from typing import Any
 from checkrein.language.emit.sheet import Sheet
 from checkrein.language.lower.codes import DIMENSIONS, OPERATORS, PLACES
 from checkrein.language.tree import (
+    Breaker,
     Canary,
     Loop,
     NamesNeed,
@@ -15,6 +16,7 @@ from checkrein.language.tree import (
     Retry,
     Route,
     Rule,
+    Share,
     TierNeed,
 )
 
@@ -46,7 +48,23 @@ class Statements(Sheet):
         self.w.number(retry.attempts or 0)
         self.w.maybe(retry.within, self.w.number)
         self.w.maybe(retry.backoff, self.pair)
+        self.w.maybe(retry.share, self.share)
         self.otherwise(retry.otherwise)
+
+    def share(self, share: Share) -> None:
+        for number in (share.most, share.window, share.least):
+            self.w.number(number)
+
+    def breaker(self, row: tuple[int, Breaker]) -> None:
+        index, breaker = row
+        selector, opens, probes = breaker.selector, breaker.opens, breaker.probes
+        self.w.number(index)
+        self.w.maybe(selector if selector.point != "provider" else None, self.selector)
+        if selector.point == "provider":
+            self.w.maybe(None if selector.name is None else selector.name.text, self.w.text)
+        if opens is not None and probes is not None:
+            for number in (opens.failures, opens.calls, opens.window, probes.count, probes.after):
+                self.w.number(number)
 
     def require(self, row: tuple[int, Require]) -> None:
         index, require = row

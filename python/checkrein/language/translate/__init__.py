@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checkrein.language.translate import (  # noqa: F401 - for what they register
+    breakers,
     enforced,
     limits,
     texts,

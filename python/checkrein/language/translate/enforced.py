@@ -86,6 +86,7 @@ def retry(b: Builder, span: Span, parts: list[Any]) -> Any:
         items.get("attempts"),
         items.get("within"),
         items.get("backoff"),
+        items.get("share"),
         parts[-1],
         span,
     )

@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     from checkrein.language.tree import Span
 
 NAMES = {
-    "breaker": "`breaker`",
-    "opens": "",
-    "probes": "",
     "truth": "`truth`",
     "observe": "`observe until`",
     "assert_cost": "`assert`",
@@ -21,7 +18,6 @@ NAMES = {
     "include": "`include`",
     "list_type": "`list of`",
     "binds": "`binds`",
-    "share": "`share`",
     "cascade": "a cascade (`to ... then ...`)",
     "again": "`again after`",
     "same_error": "`same error`",

@@ -28,6 +28,7 @@ from checkrein.language.tree.statements import (
     Arg,
     Arm,
     Bound,
+    Breaker,
     Calendar,
     Canary,
     Define,
@@ -37,14 +38,17 @@ from checkrein.language.tree.statements import (
     Loop,
     Model,
     NamesNeed,
+    Opens,
     Order,
     Price,
+    Probes,
     Queue,
     Require,
     Retry,
     Rolling,
     Route,
     Rule,
+    Share,
     State,
     Store,
     Threshold,
@@ -72,6 +76,7 @@ __all__ = [
     "Arg",
     "Arm",
     "Bound",
+    "Breaker",
     "Calendar",
     "Call",
     "Canary",
@@ -95,11 +100,13 @@ __all__ = [
     "Name",
     "NamesNeed",
     "Not",
+    "Opens",
     "Or",
     "Order",
     "Outcome",
     "Policy",
     "Price",
+    "Probes",
     "Queue",
     "Repeat",
     "Require",
@@ -108,6 +115,7 @@ __all__ = [
     "Route",
     "Rule",
     "Selector",
+    "Share",
     "Span",
     "State",
     "Statement",
@@ -134,6 +142,7 @@ Statement = (
     | Store
     | Limit
     | Retry
+    | Breaker
     | Require
     | Route
     | Order

@@ -86,9 +86,12 @@ Condition = Compare | Member | Has | Affix | Defined | Not | And | Or
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Which calls: `point` is model or tool; by name, by class, or any (both `None`)."""
+    """Which calls: `point` is model or tool; by name, by class, or any (both `None`).
 
-    point: Choice["model", "tool"]
+    Breakers alone watch a `provider` too.
+    """
+
+    point: Choice["model", "tool", "provider"]
     span: Span
     name: Name | None = None
     tool_class: str | None = None

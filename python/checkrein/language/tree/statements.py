@@ -187,6 +187,16 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """`share P of calls in D, at least N`; `most` in parts per million, `window` in nanoseconds."""
+
+    most: int
+    window: int
+    least: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
     """`attempts` is the most attempts on one model or tool; times in nanoseconds."""
 
@@ -196,7 +206,38 @@ class Retry:
     attempts: int | None
     within: int | None
     backoff: tuple[int, int] | None
+    share: Share | None
     otherwise: Outcome
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Opens:
+    """`opens when failures >= P of N in D`; `failures` in parts per million, `window` in nanoseconds."""
+
+    failures: int
+    calls: int
+    window: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """`probes K after D`, in nanoseconds."""
+
+    count: int
+    after: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """No calls for a while to what fails; then counted probes."""
+
+    name: Name
+    selector: Selector
+    opens: Opens | None
+    probes: Probes | None
     span: Span
 
 
