@@ -17,6 +17,7 @@ import pytest
 
 import checkrein
 from checkrein import _core
+from checkrein.demo.server import LoopbackServer
 from checkrein.errors import Refusal
 from checkrein.language import compile_source
 
@@ -90,6 +91,20 @@ def load(compiled, clock, records):
     yield one
     for guard in guards:
         guard.close()
+
+
+@pytest.fixture
+def serve():
+    """Starts a server for a script; all of them end with the test."""
+    servers = []
+
+    def start(**script):
+        servers.append(LoopbackServer(script).__enter__())
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.__exit__(None, None, None)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from langchain_openai import ChatOpenAI
 
 from checkrein.adapters import langchain
 from checkrein.adapters.openai import guarded
-from checkrein.demo.server import LoopbackServer, cut, refuse, say
+from checkrein.demo.server import cut, refuse, say
 
 from .conftest import figures
 
@@ -19,20 +19,6 @@ FALLBACK = 'route "r" { to "large" fallback "large" -> "small" }'
 RETRY = 'retry "again" on model any { attempts <= 3 backoff 1 s .. 2 s } else fail "over"'
 WORDS = "one two three four"
 HOLD = 4096
-
-
-@pytest.fixture
-def serve():
-    """Starts a server for a script; all of them end with the test."""
-    servers = []
-
-    def start(**script):
-        servers.append(LoopbackServer(script).__enter__())
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.__exit__(None, None, None)
 
 
 def asked(client, **settings):

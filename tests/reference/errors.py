@@ -22,6 +22,7 @@ PASSING = ("timeout", "rate_limited", "unavailable", "unknown", "tool_failure")
 FALLS_BACK = ("timeout", "rate_limited", "unavailable", "quota_exhausted", "billing")
 UNCLEAR = ("timeout", "unavailable", "unknown")
 FINAL = ("cancelled", "denied")
+PATIENCE = 60 * 10**9
 
 
 def decide(run: Run, tried: Attempt, error: dict[str, Any]) -> dict:
@@ -88,7 +89,9 @@ def may_run_again(run: Run, tried: Attempt, error: dict[str, Any]) -> bool:
 
 
 def is_within(run: Run, retry: tree.Retry, call: Call, delay: int) -> bool:
-    return retry.within is None or run.now - call.first_asked + delay <= retry.within
+    if retry.within is None:
+        return delay <= max(PATIENCE, retry.backoff[1] if retry.backoff else 0)
+    return run.now - call.first_asked + delay <= retry.within
 
 
 def backoff(run: Run, retry: tree.Retry, call: Call, made: int) -> int:

@@ -17,6 +17,9 @@ use crate::fingerprint::xxh3_64;
 use crate::program::{Program, Retry};
 use crate::value::{Dimension, Slot, Truth};
 
+/// How long a server that asks for it is waited for where the policy gives no time: a minute.
+const MOST_PATIENCE: u64 = 60_000_000_000;
+
 /// What the retry statements say.
 #[derive(Debug, Default)]
 struct Advised {
@@ -223,7 +226,10 @@ impl Question<'_> {
 
     fn is_within(&self, retry: &Retry, delay: u64) -> bool {
         let end = self.run.age.now().saturating_sub(self.call.first_asked).saturating_add(delay);
-        retry.within_ns.is_none_or(|within| end <= within)
+        match retry.within_ns {
+            Some(within) => end <= within,
+            None => delay <= retry.backoff_ns.map_or(0, |(_, most)| most).max(MOST_PATIENCE),
+        }
     }
 
     /// How long to wait before the next attempt: within the backoff by the run's seed, and no less than the
