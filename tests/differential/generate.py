@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -195,6 +196,10 @@ class Maker:
         whose = Fact("session.id", "text", True, ("session1", "session2"))
         return [*self.chance.sample(counters, 2), *left[:1], whose, Fact("call.attempt", "count")]
 
+    def limit_facts(self) -> list[Fact]:
+        """What the answer of a limit may tell."""
+        return [*self.made.facts, *self._run_facts()]
+
     def model_facts(self, named: bool = False) -> list[Fact]:
         """What a condition about a model call may read."""
         model = Fact("call.model", "text", not named, tuple(MODELS))
@@ -256,15 +261,29 @@ class Maker:
 
     # -- what is enforced -------------------------------------------------------------------------
 
-    def _outcome(self, weights: dict[str, int]) -> str:
+    def _outcome(self, weights: dict[str, int], facts: Sequence[Fact] = ()) -> str:
         kind = self.chance.choices(list(weights), list(weights.values()))[0]
+        if kind == "answer":
+            return self.answer(facts)
+        if kind == "reuse":
+            return kind
         if kind == "escalate":
             return f'escalate to "{self._one(["boss", "desk"])}"'
         return kind if kind == "deny" else f'{kind} "{self._one(["over", "gone", "halt"])}"'
 
-    def otherwise(self, escalates: bool = False) -> str:
+    def answer(self, facts: Sequence[Fact]) -> str:
+        """A text with some of these facts in it."""
+        known = [fact.name for fact in facts if not fact.optional]
+        parts = [
+            self._one(["Yes. ", "{{", "é", "}}\\n", *(f"{{{name}}}" for name in known)]) for _ in range(3)
+        ]
+        return f'answer "{"".join(parts)}."'
+
+    def otherwise(self, escalates: bool = False, gift: str = "", facts: Sequence[Fact] = ()) -> str:
+        """What a statement says in the end; `gift` is `answer` or `reuse` where it may."""
         weights = {"stop": 5, "fail": 4, "deny": 4} | ({"escalate": 6} if escalates else {})
-        return f"else {self._outcome(weights)}" + self._maybe(0.3, ' because "So it is."')
+        weights |= {gift: 4} if gift else {}
+        return f"else {self._outcome(weights, facts)}" + self._maybe(0.3, ' because "So it is."')
 
     def _retry(self, name: str) -> None:
         selector, facts = self._selector(
@@ -282,7 +301,9 @@ class Maker:
         )
         share = f"share {self._one(['10%', '50%', '100%'])} of calls in {self._one(['5 s', '2 min'])}"
         parts.append(self._maybe(0.3, f"{share}, at least {self._one('0124')}"))
-        self.add(f'retry "{name}" on {selector} {{ {" ".join(parts)} }} {self.otherwise()}')
+        on_models = selector.startswith("model")
+        ends = self.otherwise(gift="answer" if on_models else "", facts=[*facts, *self._error_facts()])
+        self.add(f'retry "{name}" on {selector} {{ {" ".join(parts)} }} {ends}')
 
     def _breaker(self, name: str) -> None:
         kinds = ["model any", "model", "tool any", "tool any", "tool", "provider any", 'provider "x"']
@@ -327,11 +348,12 @@ class Maker:
         same = f"same call >= {self._one('2345')} within {self._one(['1', '3', '10'])} steps"
         cycle = f"cycle <= {self._one('123')} calls repeated >= {self._one('23')}"
         items = self._one([same, cycle, f"{same} {cycle}"])
-        self.add(f'loop "{name}" on run {{ {items} }} {self.otherwise(escalates=True)}')
+        self.add(f'loop "{name}" on run {{ {items} }} {self.otherwise(escalates=True, gift="reuse")}')
 
     def _rule(self, name: str) -> None:
         selector, facts = self._selector()
-        outcome = self._outcome({"stop": 2, "fail": 5, "deny": 4, "escalate": 11})
+        gift = "answer" if selector.startswith("model") else "reuse"
+        outcome = self._outcome({"stop": 2, "fail": 5, "deny": 4, "escalate": 11, gift: 6}, facts)
         self.add(f'rule "{name}" on {selector} {self.when(0.93, facts)} then {outcome} because "Because."')
 
     def _test(self, name: str) -> None:

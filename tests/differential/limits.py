@@ -65,7 +65,9 @@ def limit(maker: Maker, name: str) -> None:
     elif not window:
         items += wrap_up(maker, amounts)
     maker.made.kinds |= {f"bound {bound}" for bound in bounds}
-    otherwise = asking(maker, [item.split()[0] for item in items]) or maker.otherwise()
+    otherwise = asking(maker, [item.split()[0] for item in items]) or maker.otherwise(
+        gift="answer", facts=maker.limit_facts()
+    )
     maker.add(f'limit "{name}" on {scope} {window} {{ {" ".join(items)} }} {otherwise}')
 
 

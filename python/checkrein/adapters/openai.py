@@ -4,7 +4,9 @@
     with guard.run() as run:
         reply = client.chat.completions.create(model="gpt-5", messages=messages, max_tokens=500)
 
-The result is what the plain client gives. `describe={...}` in a call says what the host knows about it:
+The result is what the plain client gives, also where the policy answers itself.
+
+`describe={...}` in a call says what the host knows about it:
 `step`, `confidence`, `facts`, `key`, and `input_tokens` where the prompt has parts that its bytes do
 not measure (images, a conversation that the server keeps). What the client retries itself is switched
 off, the policy's `retry` does it. Streams are asked for their usage; closed early or cut, they keep
@@ -21,6 +23,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from checkrein.adapters import told
 from checkrein.adapters.names import policy_name, refuse_overrides
 from checkrein.errors import EngineError
 from checkrein.guard.context import ATTEMPT, claim_attempt, run_of
@@ -156,10 +159,26 @@ class _Calls:
 
         hides = endpoint is _CHAT and bool(settings.get("stream")) and not _asks_usage(settings)
         call = send_async if self.asynchronous else send
-        result = run.model(call, model=wanted, max_tokens=asked, usage=_used, **described)
+
+        def answered(text: str) -> Any:
+            return self._told(endpoint, method, settings, text)
+
+        result = run.model(
+            call, model=wanted, max_tokens=asked, usage=_used, **{"answered": answered, **described}
+        )
         if self.asynchronous:
             return _then_hide(result) if hides else result
         return _WithoutUsage(result) if hides and is_stream(result) else result
+
+    def _told(self, endpoint: _Endpoint, method: str, settings: Mapping[str, Any], text: str) -> Any:
+        """The policy's answer as this call would give one."""
+        model, created = str(settings.get("model") or told.ID), self.guard.clock.wall() // 10**9
+        is_chat = endpoint is _CHAT
+        if settings.get("stream"):
+            parts = (told.chunks if is_chat else told.events)(text, model, created)
+            return told.AsyncTold(parts) if self.asynchronous else told.Told(parts)
+        whole = told.completion if is_chat else told.response
+        return whole(text, model, created, parsed=method == "parse")
 
     def _send(
         self,

@@ -228,9 +228,10 @@ class Checkrein(AgentMiddleware[Any, Any, Any]):
                 return _checked(handler(request))
 
             try:
-                return run.call_tool(
+                result = run.call_tool(
                     call=call, approver=self._asker(run, questions), **self._tool_call(request, call)
                 )
+                return messages.known(request.tool_call, result)
             except _ToolFailed as failed:
                 return failed.message
             except Refusal as refusal:
@@ -249,7 +250,8 @@ class Checkrein(AgentMiddleware[Any, Any, Any]):
 
             asker = self._asker(run, questions, asynchronous=True)
             try:
-                return await run.call_tool(call=call, approver=asker, **self._tool_call(request, call))
+                result = await run.call_tool(call=call, approver=asker, **self._tool_call(request, call))
+                return messages.known(request.tool_call, result)
             except _ToolFailed as failed:
                 return failed.message
             except Refusal as refusal:

@@ -8,7 +8,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
 
 from checkrein import sentences
-from checkrein.errors import Refusal
+from checkrein.errors import Answered, Refusal
 from checkrein.guard.usage import Usage, add_usage, read_usage
 
 
@@ -24,15 +24,25 @@ def usage_of(result: Any) -> Usage | None:
 
 
 def last_word(refusal: Refusal) -> AIMessage:
-    """The message that ends an agent whose model may not be called."""
+    """The message that ends an agent whose model may not, or need not, be called."""
     decision = refusal.decision
-    text = decision.tell_user or sentences.for_agent(decision)
+    if isinstance(refusal, Answered):
+        text = refusal.text
+    else:
+        text = decision.tell_user or sentences.for_agent(decision)
     return AIMessage(content=text, response_metadata={"checkrein": _verdict(refusal)})
 
 
 def is_last_word(message: Any) -> bool:
     """Whether `message` is one that `last_word` wrote."""
     return isinstance(message, AIMessage) and "checkrein" in message.response_metadata
+
+
+def known(tool_call: Mapping[str, Any], result: Any) -> Any:
+    """A known result as the result of this call; a command to the graph is given as it is."""
+    if isinstance(result, ToolMessage):
+        return result.model_copy(update={"tool_call_id": tool_call["id"], "id": None})
+    return result
 
 
 def refused(tool_call: Mapping[str, Any], refusal: Refusal) -> ToolMessage:
