@@ -19,6 +19,7 @@ framework's adapter), the first call for that model uses that reservation; the n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -201,6 +202,8 @@ class _Calls:
             sent["stream_options"] = {**(sent.get("stream_options") or {}), "include_usage": True}
         if timeout is not None and not _sooner(sent.get("timeout", client.timeout), timeout / 1e9):
             sent["timeout"] = timeout / 1e9
+        elif "timeout" in settings and (attempt := ATTEMPT.get()) is not None:
+            attempt.is_hurried = not _sooner(client.timeout, _seconds(sent["timeout"]))
         return endpoint.method(client, method)(**sent)
 
     def _target(self, model: str, wanted_id: str | None) -> tuple[Any, str]:
@@ -260,9 +263,14 @@ def _cap_name(endpoint: _Endpoint, client: Any) -> str:
     return endpoint.caps[-1]
 
 
-def _sooner(timeout: Any, deadline: float) -> bool:
+def _seconds(timeout: Any) -> float:
+    """A timeout of the client's kinds in seconds; none is for ever."""
     seconds = getattr(timeout, "read", timeout)
-    return isinstance(seconds, (int, float)) and seconds <= deadline
+    return float(seconds) if isinstance(seconds, (int, float)) else math.inf
+
+
+def _sooner(timeout: Any, deadline: float) -> bool:
+    return _seconds(timeout) <= deadline
 
 
 def _asks_usage(settings: Mapping[str, Any]) -> bool:

@@ -11,11 +11,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar, Token
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from checkrein.errors import EngineError
 
 if TYPE_CHECKING:
+    from checkrein.guard.classify import Failure
     from checkrein.guard.guard import Guard
     from checkrein.guard.run import Run
 
@@ -32,6 +34,13 @@ class Attempt:
         self._outer: Attempt | None = None
         self._lock = threading.Lock()
         self._claimed = False
+        self.is_hurried = False
+        """The host gave it less time than its client has, and than the policy leaves."""
+
+    def blamed(self, failure: Failure) -> Failure:
+        """The failure, which is the host's own doing if it hurried and ran out of time."""
+        is_own = self.is_hurried and failure.kind == "timeout"
+        return replace(failure, own=True) if is_own else failure
 
     def claim(self) -> bool:
         """True for the first caller only: that call is paid by this attempt.

@@ -92,13 +92,16 @@ class _Ask:
 
 @dataclass(frozen=True, slots=True)
 class _Invoke:
-    run: Run
     request: Request
-    decision: Any
+    attempt: Attempt
+
+    @property
+    def decision(self) -> Any:
+        return self.attempt.decision
 
     def sync(self) -> Any:
         timeout = self.decision.timeout_ns
-        with Attempt(self.run, self.decision).underway():
+        with self.attempt.underway():
             if self.request.threaded and timeout is not None:
                 value = _in_thread(lambda: self.request.invoke(self.decision), timeout, self.request.subject)
             else:
@@ -116,7 +119,7 @@ class _Invoke:
         from asyncio import timeout
 
         limit = None if self.decision.timeout_ns is None else self.decision.timeout_ns / 1e9
-        with Attempt(self.run, self.decision).underway():
+        with self.attempt.underway():
             async with timeout(limit):
                 value = self.request.invoke(self.decision)
                 return await value if inspect.isawaitable(value) else value
@@ -187,15 +190,17 @@ def _answer(run: Run, request: int, approve: bool) -> None:
 
 def _attempt(run: Run, request: Request, decision: Any) -> Generator[Any, Any, tuple[bool, Any]]:
     """Run one allowed attempt: (True, its value), or (False, None) when it is to be asked again."""
+    attempt = Attempt(run, decision)
     try:
-        value = yield _Invoke(run, request, decision)
+        value = yield _Invoke(request, attempt)
     except BaseException as error:
         if request.key is not None and pauses(error):
             run.hold(request.key, decision, request.exact)
             raise
         after = None
         with unless_ended(run):
-            after = run.fail(decision, classify(error, request.point), request.subject)
+            failure = attempt.blamed(classify(error, request.point))
+            after = run.fail(decision, failure, request.subject)
         if after is None or after.outcome == "allow":
             raise
         if after.outcome != "wait":
