@@ -35,6 +35,8 @@ pub struct ToolCall<'a> {
     pub tool: &'a str,
     /// The arguments in canonical form (RFC 8785); the engine only hashes them.
     pub args: &'a [u8],
+    /// The same without those of each of [`crate::Program::ignored_args`], in that order.
+    pub forms: &'a [Vec<u8>],
     /// Other arguments have another form. If not (it leaves something out), then what a person answers is for
     /// this logical call alone.
     pub is_exact: bool,
@@ -266,6 +268,8 @@ pub struct Failure<'a> {
     /// The caller brought it about, with less patience than the policy has: a timeout that says nothing about
     /// whom it called.
     pub own: bool,
+    /// Of the error's message: errors of a tool with other ones are other errors.
+    pub fingerprint: Option<u64>,
 }
 
 impl Failure<'_> {

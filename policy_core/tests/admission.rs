@@ -193,8 +193,10 @@ fn an_order_wants_a_success_before_the_proposal() {
 
 #[test]
 fn loops_stop_the_same_call() {
-    let repeated = Enforced::Loop { same_call: Some((3, 2)), cycle: None, otherwise: Else::Stop("over") };
-    let mut run = vocabulary().with("stuck", repeated).run();
+    let repeated = Enforced::Loop(LoopSpec { same_call: Some((3, 2)), ..LoopSpec::new(Else::Stop("over")) });
+    let mut policy = vocabulary().with("stuck", repeated);
+    policy.tools.iter_mut().for_each(|tool| tool.may_repeat = false);
+    let mut run = policy.run();
     for _ in 0..2 {
         ask_model(&mut run, 0, None);
         assert_eq!(ask_tool(&mut run, 0, None, "look").outcome, Outcome::Allow);

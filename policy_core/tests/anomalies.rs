@@ -159,7 +159,8 @@ fn what_cannot_be_given_is_not_loaded() {
         |otherwise| Enforced::Order { before: Select::Tool("look"), after: Select::Tool("pay"), otherwise };
     assert_eq!(load(order(Else::Answer(0))), malformed);
     assert_eq!(load(order(Else::Reuse)), malformed);
-    let repeats = |otherwise| Enforced::Loop { same_call: Some((2, 2)), cycle: None, otherwise };
+    let repeats =
+        |otherwise| Enforced::Loop(LoopSpec { same_call: Some((2, 2)), ..LoopSpec::new(otherwise) });
     assert_eq!(load(repeats(Else::Answer(0))), malformed);
 }
 

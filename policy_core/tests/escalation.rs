@@ -126,8 +126,10 @@ fn active_time_stands_still_while_a_person_thinks() {
 #[test]
 fn a_loop_that_asks_cannot_be_passed_by_asking_again() {
     let repeated =
-        Enforced::Loop { same_call: Some((2, 5)), cycle: None, otherwise: Else::Escalate("leads") };
-    let mut run = vocabulary().with("stuck", repeated).run();
+        Enforced::Loop(LoopSpec { same_call: Some((2, 5)), ..LoopSpec::new(Else::Escalate("leads")) });
+    let mut policy = vocabulary().with("stuck", repeated);
+    policy.tools.iter_mut().for_each(|tool| tool.may_repeat = false);
+    let mut run = policy.run();
     ask_tool(&mut run, 0, None, "look");
     let asked = ask_tool(&mut run, 0, None, "look");
     assert_eq!(asked.outcome, Outcome::Escalate);
@@ -169,7 +171,7 @@ fn an_equal_fingerprint_does_not_carry_an_approval_to_other_arguments() {
 #[test]
 fn answers_about_inexact_arguments_are_for_one_call() {
     let ask = |run: &mut Run, call| {
-        let event = ToolCall { call, tool: "pay", args: b"{}", is_exact: false, facts: &[] };
+        let event = ToolCall { call, tool: "pay", args: b"{}", forms: &[], is_exact: false, facts: &[] };
         run.tool_call(0, &event).unwrap()
     };
     let mut run = policy().with("r", retries()).run();

@@ -192,8 +192,11 @@ class Run:
         cache_read: int = 0,
         cache_write: int = 0,
         reasoning: int = 0,
+        fingerprint: int | None = None,
     ) -> Decision:
         """Say that an attempt failed, settle it, and ask what to do.
+
+        `fingerprint` is of the error's message: a loop takes errors with other ones for other errors.
 
         `allow` means: pass the error on, it is not retried. `kind` is one of timeout, rate_limited,
         unavailable, quota_exhausted, billing, auth, invalid_request, content_policy,

@@ -18,6 +18,7 @@ PLAIN = (
     "number event outcome call attempt model state tell_agent tell_user by kind line column reason"
     " undecided latched text template reused request queue reserved_tokens skipped attempt_number"
 ).split()
+ERROR = ("kind", "status", "retry_after", "billed", "fingerprint")
 RENAMED = {"cap": "output_cap", "timeout": "timeout_ns", "wait": "wait_ns", "expires_at": "expires_at"}
 
 
@@ -81,7 +82,9 @@ def event_of(line: dict[str, Any], now: int, wall: int, later: int = 0) -> tuple
     if do == "adjust":
         return do, {**at, "attempt": line["attempt"], **tokens}
     if do == "error":
-        error = {field: line.get(field) for field in ("kind", "status", "retry_after", "billed")}
+        error = {
+            field: line.get(field) for field in ("kind", "status", "retry_after", "billed", "fingerprint")
+        }
         error["own"] = line.get("own", False)
         return do, {**at, "attempt": line["attempt"], "usage": line["usage"], **tokens, **error}
     if do == "answer":

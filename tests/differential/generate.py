@@ -161,7 +161,7 @@ class Maker:
         texts = [f'"{f.name[10:]}" {type_text(f)}{unit}{" optional" * f.optional}' for f, unit in args]
         self.made.tools[name] = [fact for fact, _ in args]
         self.made.classes[name] = kind or ""
-        again = self._one(["", "", "", "once", "may repeat", "may repeat"])
+        again = self._one(["", "", "", "", "once", "may repeat"])
         items = [f"class {kind}" if kind else "", again]
         items += [self._maybe(0.4, f"timeout {self._one(['500 ms', '3 s', '2 min'])}")]
         items += [f"args {{ {' '.join(texts)} }}" if texts else ""]
@@ -347,8 +347,15 @@ class Maker:
     def _loop(self, name: str) -> None:
         same = f"same call >= {self._one('2345')} within {self._one(['1', '3', '10'])} steps"
         cycle = f"cycle <= {self._one('123')} calls repeated >= {self._one('23')}"
-        items = self._one([same, cycle, f"{same} {cycle}"])
-        self.add(f'loop "{name}" on run {{ {items} }} {self.otherwise(escalates=True, gift="reuse")}')
+        error = f"same error >= {self._one('234')} within {self._one(['1', '3', '10'])} steps"
+        items = self._one([same, cycle, f"{same} {cycle}", error, f"{same} {error}"])
+        known = sorted({fact.name for facts in self.made.tools.values() for fact in facts})
+        if error != items and known and self.chance.random() < 0.4:
+            ignored = self.chance.sample(known, min(len(known), self._one([1, 1, 2])))
+            items += "".join(f" ignoring {fact}" for fact in ignored)
+        is_early = error not in items
+        otherwise = self.otherwise(escalates=is_early, gift="reuse" if is_early else "")
+        self.add(f'loop "{name}" on run {{ {items} }} {otherwise}')
 
     def _rule(self, name: str) -> None:
         selector, facts = self._selector()

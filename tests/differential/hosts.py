@@ -225,6 +225,7 @@ class Host:
             "retry_after": self.chance.choice([None, None, None, 0.5, 2, 0.1, 45]),
             "billed": self.chance.choice([None, None, True, False]),
             "own": self.chance.random() < 0.2,
+            "fingerprint": self.chance.choice([None, None, None, 1, 2]),
         }
         if self.chance.random() < self.carelessness:
             details[self.chance.choice(["status", "retry_after", "billed"])] = self.chance.choice(ILL_TYPED)

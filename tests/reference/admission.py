@@ -10,6 +10,7 @@ from checkrein.language import tree
 from . import health, limits
 from .accounts import FITS, FULL
 from .facts import explained, holds, source_of, written
+from .family import closed_by_call
 from .state import AMOUNTS, TIMES, Ask, Attempt, Call, Line, Request, Vote
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def tool_votes(run: Run, call: Call, new: bool) -> list[Vote | None]:
     votes += [vote(run, each, each.otherwise, call) for each in orders if not preceded(run, each, call)]
     votes += broken([health.bars(run, "tool", call.ask.tool)])
     if new:
-        stuck = [loop for loop in run.of["loop"] if is_stuck(run, loop)]
+        stuck = closed_by_call(run, call.ask.tool)
         votes += [vote(run, loop, loop.otherwise, call) for loop in stuck]
         # The question of a loop stays with the call: without this, asking again would pass it.
         call.loops = [loop for loop in stuck if loop.otherwise.kind == "escalate"]
@@ -221,19 +222,6 @@ def preceded(run: Run, order: tree.Order, call: Call) -> bool:
     before = call.last_step_clock
     earlier = [tool for tool, clock in run.successes if before is None or clock < before]
     return any(names_tool(run, order.before, tool) for tool in earlier)
-
-
-def is_stuck(run: Run, loop: tree.Loop) -> bool:
-    """Whether the newest tool call makes a loop with those before it."""
-    marks = [mark for mark, _ in run.family.ring]
-    if loop.same_call:
-        count, steps = loop.same_call
-        recent = [mark for mark, step in run.family.ring if step > run.family.steps - steps]
-        if recent.count(marks[-1]) >= count:
-            return True
-    longest, times = loop.cycle or (0, 0)
-    tails = [(period, marks[-period * times :]) for period in range(1, longest + 1)]
-    return any(len(tail) == period * times and tail == tail[:period] * times for period, tail in tails)
 
 
 # -- rooms ----------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from checkrein.language import tree
 from . import health
 from .admission import vote
 from .facts import explained, holds, host
+from .family import closed_by_error
 from .health import selected
 from .state import Attempt, Call, Vote
 
@@ -43,6 +44,10 @@ def decide(run: Run, tried: Attempt, error: dict[str, Any]) -> dict:
     longest = max((each.wait for each in votes if each.outcome == "wait"), default=0)
     deciding = [each for each in votes if each.outcome != "wait" or each.wait == longest]
     winner = min(deciding, key=Vote.rank, default=None)
+    if call.point == "tool" and (winner is None or winner.outcome != "wait"):
+        run.family.mistake((tried.target, error["kind"], error.get("fingerprint")))
+        votes += [vote(run, loop, loop.otherwise, call) for loop in closed_by_error(run)]
+        winner = min(votes, key=Vote.rank, default=None)
     given_up = winner and winner.outcome in ("fail", "answer") and not winner.undecided
     gives_way = given_up or (error["kind"] in FALLS_BACK and not matching)
     if model and gives_way and goes_on(run, tried, [each.statement for each in votes]):

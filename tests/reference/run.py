@@ -6,8 +6,6 @@ import hashlib
 from itertools import count
 from typing import Any
 
-import xxhash
-
 from checkrein.language import tree
 
 from . import admission, ends, errors, health, limits, models, suspend
@@ -113,7 +111,18 @@ class Run:
         return ends.result(self, now, wall, attempt, usage_of(usage, **tokens), facts, fields)
 
     def error(
-        self, now, wall, attempt, usage, kind, status, retry_after, billed, own=False, **tokens
+        self,
+        now,
+        wall,
+        attempt,
+        usage,
+        kind,
+        status,
+        retry_after,
+        billed,
+        own=False,
+        fingerprint=None,
+        **tokens,
     ) -> dict:
         reported = usage_of(usage, **tokens)
         if kind not in ERROR_KINDS:
@@ -123,6 +132,7 @@ class Run:
         good = health.verdict_of(self, tried, kind, own)
         ends.close(self, tried, normal(tried, reported), kind, good)
         details = {"kind": kind, "status": status, "retry_after": retry_after, "billed": billed}
+        details["fingerprint"] = fingerprint
         details["usage"] = usage
         return errors.decide(self, tried, details)
 
@@ -242,7 +252,9 @@ class Run:
             self.family.steps += 1
             self.step_clock = self.clock
         else:
-            self.family.note(xxhash.xxh3_64_intdigest(call_bytes(ask.tool, ask.args)))
+            tool = self.tools.get(ask.tool)
+            if not (tool and tool.may_repeat):
+                self.family.note(ask.tool, ask.args)
         binding = binding_of(ask, number)
         call = self.calls[number] = Call(number, ask.point, self.now, self.step_clock, binding, ask)
         return call

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::decision::Outcome;
 use crate::error::LoadError;
 use crate::facts::BuiltInFact;
 use crate::health::{BreakerTerms, ShareTerms};
@@ -221,10 +222,17 @@ impl Known<'_> {
     pub(crate) fn repetition(&self, reader: &mut Reader<'_>) -> Read<Loop> {
         let repetition = Loop {
             statement: Self::statement(reader)?,
+            ignoring: reader.ascending(|reader| reader.keyed_text(self.strings))?.into_boxed_slice(),
             same_call: reader.option(pair)?,
+            same_error: reader.option(pair)?,
             cycle: reader.option(pair)?,
             verdict: self.verdict(reader, false)?,
         };
+        let is_late = repetition.same_error.is_some();
+        let outcome = repetition.verdict.outcome();
+        if is_late && matches!(outcome, Outcome::Escalate | Outcome::Reuse) {
+            return Err(reader.malformed("a loop asks about a call that was made"));
+        }
         let reason = self.reason(reader)?;
         Ok((repetition.statement, repetition, reason))
     }

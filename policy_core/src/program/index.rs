@@ -1,9 +1,11 @@
 //! What the loader derives from the tables, so that an event only looks at what can concern it. It is never
 //! read from the artifact: a wrong index could hide a denial.
 
+use std::sync::Arc;
+
 use crate::facts::BuiltInFact;
 use crate::program::limits::{Measure, Scope, ThresholdKind};
-use crate::program::statements::{Selector, Verdict};
+use crate::program::statements::{Loop, Selector, Verdict};
 use crate::program::tables::{Source, Tables, ToolClass};
 use crate::program::watch::Watched;
 
@@ -15,6 +17,7 @@ pub(crate) struct Index {
     pub(crate) breakers: Watched,
     /// The orders, by what comes after.
     pub(crate) orders: Selected,
+    pub(crate) loops: Repetitions,
     /// For each statement: its condition.
     pub(crate) condition_of: Box<[Option<u32>]>,
     /// The tightest bounds of active time and of wall time.
@@ -47,6 +50,7 @@ impl Index {
             retries: Selected::new(tables, retries),
             breakers: Watched::new(tables),
             orders: Selected::new(tables, orders),
+            loops: Repetitions::new(tables),
             condition_of: conditions(tables),
             active_time: tightest(tables, Measure::ActiveTime),
             wall_time: tightest(tables, Measure::WallTime),
@@ -121,6 +125,48 @@ impl Selected {
         let named = self.tools.get(tool as usize).map_or(&[][..], Vec::as_slice);
         let class = self.classes.get(class as usize).map_or(&[][..], Vec::as_slice);
         [&self.any_tool, class, named].into_iter().flatten().copied()
+    }
+}
+
+/// The loops, by where they are found, and the forms of arguments that they compare.
+#[derive(Debug)]
+pub(crate) struct Repetitions {
+    /// The sets of arguments that some loop leaves out, ascending, each once; every other loop compares all.
+    pub(crate) forms: Box<[Box<[Arc<str>]>]>,
+    /// For each loop: the form that it compares, 0 for all arguments, else one more than the place of a set.
+    form_of: Box<[usize]>,
+    /// Those found at a tool call, and at a tool's error.
+    pub(crate) of_calls: Box<[u32]>,
+    pub(crate) of_errors: Box<[u32]>,
+}
+
+impl Repetitions {
+    fn new(tables: &Tables) -> Self {
+        let loops = tables.loops.all();
+        let forms = sorted(loops.iter().map(|each| each.ignoring.clone()).filter(|each| !each.is_empty()));
+        let form_of = |each: &Loop| match forms.binary_search(&each.ignoring) {
+            Ok(place) => place.saturating_add(1),
+            Err(_) => 0,
+        };
+        let found = |is_found: &dyn Fn(&Loop) -> bool| {
+            tables.loops.numbered().filter(|(_, each)| is_found(each)).map(|(index, _)| index).collect()
+        };
+        Self {
+            form_of: loops.iter().map(form_of).collect(),
+            of_calls: found(&|each| each.same_call.is_some() || each.cycle.is_some()),
+            of_errors: found(&|each| each.same_error.is_some()),
+            forms,
+        }
+    }
+
+    /// Which form of arguments a loop compares.
+    pub(crate) fn form(&self, index: u32) -> usize {
+        self.form_of.get(index as usize).copied().unwrap_or(0)
+    }
+
+    /// How many forms there are, with that of all arguments.
+    pub(crate) fn count(&self) -> usize {
+        self.forms.len().saturating_add(1)
     }
 }
 

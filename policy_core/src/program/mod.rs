@@ -187,6 +187,12 @@ impl Program {
         &self.index.ids
     }
 
+    /// Sets of arguments that some loop leaves out, each ascending by name.
+    #[must_use]
+    pub fn ignored_args(&self) -> &[Box<[std::sync::Arc<str>]>] {
+        &self.index.loops.forms
+    }
+
     /// The time zones of calendar windows, ascending by name.
     #[must_use]
     pub fn zones(&self) -> &[TimeZone] {

@@ -233,8 +233,12 @@ pub(crate) struct Order {
 #[derive(Debug)]
 pub(crate) struct Loop {
     pub(crate) statement: u32,
+    /// Arguments that make no difference, ascending.
+    pub(crate) ignoring: Box<[Arc<str>]>,
     /// (count, steps)
     pub(crate) same_call: Option<(u64, u64)>,
+    /// (count, steps)
+    pub(crate) same_error: Option<(u64, u64)>,
     /// (longest period, repetitions)
     pub(crate) cycle: Option<(u64, u64)>,
     pub(crate) verdict: Verdict,

@@ -4,18 +4,20 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::code::{Reader, Writer};
-use crate::loops::Ring;
+use crate::loops::{Mistake, Mistakes, Ring};
+use crate::program::Program;
 
 /// The memory of a family. It is held for moments only, and no other lock is taken meanwhile.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Family(Arc<Mutex<Memory>>);
 
 /// What is remembered.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Memory {
     /// Logical model calls of all of them so far.
     pub(crate) steps: u64,
-    pub(crate) ring: Ring,
+    ring: Ring,
+    mistakes: Mistakes,
 }
 
 impl Memory {
@@ -24,13 +26,36 @@ impl Memory {
         self.steps = self.steps.saturating_add(1);
     }
 
-    /// A logical tool call is asked.
-    pub(super) fn note(&mut self, fingerprint: u64) {
-        self.ring.push(fingerprint, self.steps);
+    /// A logical tool call is asked, known by this fingerprint in each form. Gives the loops that it closes.
+    pub(super) fn note(&mut self, program: &Program, fingerprints: &[u64]) -> Vec<u32> {
+        self.ring.push(fingerprints, self.steps);
+        let (loops, tables) = (&program.index.loops, &program.tables.loops);
+        let closed = |index: &u32| self.ring.repeats(tables.at(*index), loops.form(*index));
+        loops.of_calls.iter().copied().filter(closed).collect()
+    }
+
+    /// An error of a tool was given up. Gives the loops that it closes.
+    pub(super) fn mistake(&mut self, program: &Program, mistake: Mistake) -> Vec<u32> {
+        self.mistakes.push(mistake, self.steps);
+        let repeated = |index: &u32| {
+            let bound = program.tables.loops.at(*index).same_error;
+            bound.is_some_and(|bound| self.mistakes.repeat(bound))
+        };
+        program.index.loops.of_errors.iter().copied().filter(repeated).collect()
     }
 }
 
 impl Family {
+    /// That of a run which begins.
+    pub(super) fn new(program: &Program) -> Self {
+        let ring = Ring::new(program.index.loops.count());
+        Self::of(Memory { steps: 0, ring, mistakes: Mistakes::default() })
+    }
+
+    fn of(memory: Memory) -> Self {
+        Self(Arc::new(Mutex::new(memory)))
+    }
+
     pub(crate) fn memory(&self) -> MutexGuard<'_, Memory> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -39,12 +64,14 @@ impl Family {
         let memory = self.memory();
         writer.number(memory.steps);
         memory.ring.write(writer);
+        memory.mistakes.write(writer);
     }
 
     /// What was written, of a run that has made so many steps itself.
-    pub(super) fn read(reader: &mut Reader<'_>, own: u64) -> Option<Self> {
+    pub(super) fn read(reader: &mut Reader<'_>, program: &Program, own: u64) -> Option<Self> {
         let steps = reader.number().filter(|steps| *steps >= own)?;
-        let ring = Ring::read(reader, steps)?;
-        Some(Self(Arc::new(Mutex::new(Memory { steps, ring }))))
+        let ring = Ring::read(reader, program.index.loops.count(), steps)?;
+        let mistakes = Mistakes::read(reader, program.tools().len(), steps)?;
+        Some(Self::of(Memory { steps, ring, mistakes }))
     }
 }

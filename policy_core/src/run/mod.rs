@@ -112,6 +112,7 @@ impl Run {
         let successes = Successes::new(program.tools().len());
         let ids = Ids::of(&program, scopes, parent.map(|parent| &parent.ids));
         let thresholds = vec![true; program.index.thresholds].into_boxed_slice();
+        let family = parent.map_or_else(|| Family::new(&program), |parent| parent.family.clone());
         Self {
             program,
             ids,
@@ -119,7 +120,7 @@ impl Run {
             latest: now,
             age: Age::new(now.mono),
             lineage: Lineage::new(now.mono, parent.map(|parent| &parent.lineage)),
-            family: parent.map(|parent| parent.family.clone()).unwrap_or_default(),
+            family,
             clock: 0,
             decisions: 0,
             has_ended: false,

@@ -64,7 +64,7 @@ impl Ruling {
 }
 
 /// Votes in their order, what the condition of the first one read, and the entries of accounts in the way.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Finding {
     pub(crate) votes: Vec<Vote>,
     pub(crate) values: Vec<(u32, Value)>,

@@ -123,6 +123,7 @@ impl Run {
             retry_after: Slot::Missing,
             billed: Slot::Missing,
             own: false,
+            fingerprint: None,
         };
         self.decide_error((program, books), call, attempt, &failure, decision);
         if decision.by == By::BuiltIn(BuiltIn::NotRetried) {

@@ -14,6 +14,7 @@ use crate::error::EngineError;
 use crate::event::{ErrorKind, Failure, Now};
 use crate::facts::{ErrorFacts, Sent, typed};
 use crate::fingerprint::xxh3_64;
+use crate::loops::Mistake;
 use crate::program::{Program, Retry};
 use crate::value::{Dimension, Slot, Truth};
 
@@ -30,6 +31,14 @@ struct Advised {
     is_covered: bool,
     /// Asking another model at once is in time for every statement that applies.
     may_fall_back: bool,
+}
+
+impl Advised {
+    /// Whether no attempt follows on the same model or tool.
+    fn gives_up(&self) -> bool {
+        let first = self.finding.as_ref().and_then(|finding| finding.votes.first());
+        first.is_none_or(|first| first.outcome != Outcome::Wait)
+    }
 }
 
 impl Run {
@@ -102,7 +111,15 @@ impl Run {
         if let Subject::Tool(tool, _) = subject {
             question.tool = Some(&program.tables.tools.at(tool).name);
         }
-        let advised = question.advise_retry(subject, number, failure);
+        let mut advised = question.advise_retry(subject, number, failure);
+        if let Subject::Tool(tool, _) = subject
+            && advised.gives_up()
+            && !program.index.loops.of_errors.is_empty()
+        {
+            let mistake = Mistake { tool, kind: failure.kind, message: failure.fingerprint };
+            let found = self.family.memory().mistake(program, mistake);
+            question.vote_loops(&found, &mut advised.finding);
+        }
         let model = self.fallback_from(call, subject, &advised, failure.kind);
         match (model, advised.finding) {
             (Some(model), finding) => self.fall_back(program, id, model, finding, decision),
@@ -161,6 +178,20 @@ impl Run {
 }
 
 impl Question<'_> {
+    /// The loops that an error closed vote beside the retries.
+    fn vote_loops(&self, found: &[u32], finding: &mut Option<Finding>) {
+        for &index in found {
+            let found = self.program.tables.loops.at(index);
+            let finding = finding.get_or_insert_default();
+            let first = finding.votes.first().copied();
+            self.vote(found.statement, found.verdict, false, &mut finding.votes);
+            sort(&mut finding.votes);
+            if finding.votes.first().copied() != first {
+                finding.values = Vec::new();
+            }
+        }
+    }
+
     fn advise_retry(&self, subject: Subject, number: u64, failure: &Failure<'_>) -> Advised {
         let all = &self.program.index.retries;
         let (mut retries, may_repeat, key): (Vec<u32>, _, _) = match subject {

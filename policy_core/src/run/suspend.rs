@@ -189,7 +189,7 @@ impl Run {
         }
         self.attempts = reader.list(|reader| Attempt::read(reader, &program, &self.accounts))?;
         self.earlier = self.attempts.len();
-        self.family = Family::read(reader, self.steps)?;
+        self.family = Family::read(reader, &program, self.steps)?;
         let tools = program.tools().iter();
         self.successes = Successes::read(reader, tools.map(|tool| tool.class))?;
         self.requests = Requests::read(reader, &program, &self.accounts)?;

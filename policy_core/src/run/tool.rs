@@ -1,5 +1,6 @@
 //! Admission of tool calls: rules, orders, loops and limits on time vote, then one call is charged.
 
+use std::iter;
 use std::sync::Arc;
 
 use super::amounts::{Amounts, Subject};
@@ -23,7 +24,8 @@ impl Run {
     /// the others must be missing.
     ///
     /// # Errors
-    /// [`EngineError::BadValue`] if the facts are not as many as the program's; then nothing has happened.
+    /// [`EngineError::BadValue`] if the facts or the forms are not as many as the program's; then nothing has
+    /// happened.
     pub fn tool_call(
         &mut self,
         now: Now,
@@ -32,6 +34,11 @@ impl Run {
     ) -> Result<Decision, EngineError> {
         let program = Arc::clone(&self.program);
         check_facts(&program, event.facts)?;
+        if event.forms.len() != program.ignored_args().len() {
+            return Err(EngineError::BadValue(
+                "the forms of the arguments are not as many as the program's; pass one for each",
+            ));
+        }
         self.begin_event(now);
         let mut decision = self.begin_decision(Event::ToolCall, event.call);
         if self.is_over(&mut decision) {
@@ -70,15 +77,13 @@ impl Run {
             None => {
                 let id = self.next_call();
                 decision.call = Some(id);
-                if !program.tables.loops.all().is_empty() {
-                    self.family.memory().note(fingerprint);
-                }
+                let loops = self.note_call(program, event, tool, fingerprint);
                 let Some(point) = point else {
                     decision.refuse(BuiltIn::UndeclaredTool);
                     return None;
                 };
                 let mut call = Call::new(point, self.age.now(), self.step_clock);
-                call.loops = self.found_loops(program);
+                call.loops = loops;
                 self.calls.insert(id, call);
                 id
             }
@@ -91,10 +96,16 @@ impl Run {
         Some((id, tool?))
     }
 
-    /// The loops that the newest call of the ring closes.
-    fn found_loops(&self, program: &Program) -> Vec<u32> {
-        let (loops, memory) = (program.tables.loops.numbered(), self.family.memory());
-        loops.filter(|(_, statement)| memory.ring.repeats(statement)).map(|(index, _)| index).collect()
+    /// Remembers a new call, and gives the loops that it closes. Calls of tools that may repeat are none of
+    /// any.
+    fn note_call(&self, program: &Program, event: &ToolCall<'_>, tool: Option<u32>, whole: u64) -> Vec<u32> {
+        let may_repeat = tool.is_some_and(|tool| program.tables.tools.at(tool).may_repeat);
+        if program.index.loops.of_calls.is_empty() || may_repeat {
+            return Vec::new();
+        }
+        let forms = event.forms.iter().map(|args| fingerprint(event.tool, args));
+        let fingerprints: Vec<u64> = iter::once(whole).chain(forms).collect();
+        self.family.memory().note(program, &fingerprints)
     }
 }
 

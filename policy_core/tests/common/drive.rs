@@ -6,9 +6,9 @@ use policy_core::{
 use proptest::prelude::*;
 
 use super::{
-    ACTIVE_TIME, ATTEMPTS, COST, ESCALATIONS, Else, Enforced, FactSpec, INPUT, LimitSpec, Lit, MODEL_CALLS,
-    Measured, OUTPUT, Op, Policy, RETRIES, Run, SECOND, STEPS, Scoped, Select, TOKENS, TOOL_CALLS, USER,
-    When, Windowed, fact, limit, vocabulary,
+    ACTIVE_TIME, ATTEMPTS, COST, ESCALATIONS, Else, Enforced, FactSpec, INPUT, LimitSpec, Lit, LoopSpec,
+    MODEL_CALLS, Measured, OUTPUT, Op, Policy, RETRIES, Run, SECOND, STEPS, Scoped, Select, TOKENS,
+    TOOL_CALLS, USER, When, Windowed, fact, limit, vocabulary,
 };
 
 /// One event: what, who, how much, and how much later.
@@ -112,15 +112,25 @@ fn retries(policy: Policy) -> Policy {
     policy.with("flaky", flaky).with("tools", tools)
 }
 
-fn patterns(policy: Policy) -> Policy {
+fn patterns(mut policy: Policy) -> Policy {
+    for tool in policy.tools.iter_mut().filter(|tool| tool.name != "pay") {
+        tool.may_repeat = false;
+    }
     let look_first =
         Enforced::Order { before: Select::Tool("look"), after: Select::Tool("pay"), otherwise: Else::Deny };
     let stuck =
-        Enforced::Loop { same_call: Some((4, 3)), cycle: Some((3, 4)), otherwise: Else::Escalate("leads") };
+        LoopSpec { same_call: Some((4, 3)), cycle: Some((3, 4)), ..LoopSpec::new(Else::Escalate("leads")) };
+    let wrong = LoopSpec {
+        ignoring: vec!["amount"],
+        same_call: Some((6, 3)),
+        same_error: Some((3, 4)),
+        ..LoopSpec::new(Else::Deny)
+    };
     let big = Enforced::Rule { on: Select::Class(3), when: data(5, 6), then: Else::Escalate("strict") };
     let spent = vec![Op::Compare("run.cost.spent", 4, Lit::Number(3, 4000))];
     let odd = Enforced::Rule { on: Select::Model("small"), when: Some(spent), then: Else::Deny };
-    policy.with("look first", look_first).with("stuck", stuck).with("big", big).with("odd", odd)
+    let policy = policy.with("stuck", Enforced::Loop(stuck)).with("wrong", Enforced::Loop(wrong));
+    policy.with("look first", look_first).with("big", big).with("odd", odd)
 }
 
 fn usage(code: u64, amount: u64) -> Usage {
@@ -220,6 +230,7 @@ impl Player {
             call,
             tool: TOOLS[asked.0],
             args: &args,
+            forms: &[vec![asked.1 / 2]],
             is_exact: !who.is_multiple_of(4),
             facts: &facts(&program, who),
         };
@@ -237,6 +248,7 @@ impl Player {
             retry_after: if amount.is_multiple_of(5) { asked } else { Slot::Missing },
             billed: Slot::Ill,
             own: amount.is_multiple_of(7),
+            fingerprint: amount.is_multiple_of(3).then_some(amount % 2),
         };
         format!("{:?}", run.error(self.now, &failure))
     }

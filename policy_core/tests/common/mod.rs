@@ -181,11 +181,7 @@ pub enum Enforced {
         after: Select,
         otherwise: Else,
     },
-    Loop {
-        same_call: Option<(u64, u64)>,
-        cycle: Option<(u64, u64)>,
-        otherwise: Else,
-    },
+    Loop(LoopSpec),
 }
 
 impl Enforced {
@@ -197,9 +193,25 @@ impl Enforced {
             Self::Require { .. } => 3,
             Self::Route { .. } => 4,
             Self::Order { .. } => 5,
-            Self::Loop { .. } => 6,
+            Self::Loop(_) => 6,
             Self::Rule { .. } => 7,
         }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct LoopSpec {
+    pub ignoring: Vec<Name>,
+    pub same_call: Option<(u64, u64)>,
+    pub same_error: Option<(u64, u64)>,
+    pub cycle: Option<(u64, u64)>,
+    pub otherwise: Else,
+}
+
+impl LoopSpec {
+    /// One that watches nothing yet.
+    pub fn new(otherwise: Else) -> Self {
+        Self { ignoring: vec![], same_call: None, same_error: None, cycle: None, otherwise }
     }
 }
 
@@ -358,7 +370,8 @@ pub fn ask_tool_with(
 ) -> Decision {
     let program = Arc::clone(run.program());
     let facts = slots(&program, sent);
-    run.tool_call(now, &ToolCall { call, tool, args, is_exact: true, facts: &facts }).expect("good values")
+    run.tool_call(now, &ToolCall { call, tool, args, forms: &[], is_exact: true, facts: &facts })
+        .expect("good values")
 }
 
 /// A slot for each fact of the program: what was sent, or missing.
@@ -387,5 +400,6 @@ pub fn failure_of(attempt: u64, usage: Usage) -> Failure<'static> {
         retry_after: Slot::Missing,
         billed: Slot::Missing,
         own: false,
+        fingerprint: None,
     }
 }

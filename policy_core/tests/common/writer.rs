@@ -379,10 +379,12 @@ impl<'a> Plan<'a> {
                 self.outcome(w, *otherwise);
                 w.option(Some("look first"), Writer::text);
             }
-            Enforced::Loop { same_call, cycle, otherwise } => {
-                w.option(*same_call, pair);
-                w.option(*cycle, pair);
-                self.outcome(w, *otherwise);
+            Enforced::Loop(each) => {
+                w.list(&each.ignoring, |w, name| w.text(name));
+                w.option(each.same_call, pair);
+                w.option(each.same_error, pair);
+                w.option(each.cycle, pair);
+                self.outcome(w, each.otherwise);
                 w.option(None, Writer::text);
             }
         }

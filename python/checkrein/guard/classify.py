@@ -35,6 +35,7 @@ class Failure:
     """One failed attempt. `retry_after` in seconds; `billed` None when it can't be known.
 
     `own`: the caller had less patience than the policy, so a timeout says nothing about whom it called.
+    `fingerprint` is of the error's message: loops take errors with other ones for other errors.
     """
 
     kind: str
@@ -43,6 +44,7 @@ class Failure:
     retry_after: float | None = None
     billed: bool | None = None
     own: bool = False
+    fingerprint: int | None = None
 
 
 def classify(error: BaseException, point: str) -> Failure:

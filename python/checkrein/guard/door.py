@@ -208,6 +208,7 @@ class Door:
                 now, wall, decision.attempt, usage.kind, usage.input_tokens, usage.output_tokens,
                 failure.kind, failure.status, failure.retry_after, failure.billed, failure.own,
                 usage.cache_read_tokens, usage.cache_write_tokens, usage.reasoning_tokens,
+                fingerprint=failure.fingerprint,
             ),
             subject, failure,
         )  # fmt: skip

@@ -10,13 +10,14 @@ import contextvars
 import inspect
 import threading
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from checkrein.errors import EngineError
 from checkrein.guard.approval import Approval, Approver
 from checkrein.guard.classify import classify, pauses
 from checkrein.guard.context import Attempt
+from checkrein.guard.mistakes import message_fingerprint
 from checkrein.guard.signature import is_asynchronous
 from checkrein.guard.stream import guarded_stream, is_stream, unless_ended
 from checkrein.guard.usage import UNKNOWN, Usage
@@ -200,6 +201,8 @@ def _attempt(run: Run, request: Request, decision: Any) -> Generator[Any, Any, t
         after = None
         with unless_ended(run):
             failure = attempt.blamed(classify(error, request.point))
+            if request.point == "tool":
+                failure = replace(failure, fingerprint=message_fingerprint(error))
             after = run.fail(decision, failure, request.subject)
         if after is None or after.outcome == "allow":
             raise

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -47,6 +48,23 @@ pub(crate) fn canonical(value: &Bound<'_, PyAny>) -> PyResult<Canonical> {
     let mut out = Canonical::new(Vec::with_capacity(128));
     write(&mut out, value, 0)?;
     Ok(out)
+}
+
+/// The canonical JSON of a call's arguments without those of each of these sets.
+///
+/// # Errors
+/// As [`canonical`].
+pub(crate) fn forms(args: &Bound<'_, PyDict>, ignored: &[Box<[Arc<str>]>]) -> PyResult<Vec<Vec<u8>>> {
+    let form = |names: &[Arc<str>]| {
+        let left = args.copy()?;
+        for name in names {
+            if left.contains(&**name)? {
+                left.del_item(&**name)?;
+            }
+        }
+        Ok(canonical(left.as_any())?.text)
+    };
+    ignored.iter().map(|names| form(names)).collect()
 }
 
 fn write(written: &mut Canonical, value: &Bound<'_, PyAny>, level: usize) -> PyResult<()> {

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::approvals;
-use crate::canonical::{Canonical, canonical};
+use crate::canonical::{Canonical, canonical, forms};
 use crate::convert::{Fingerprint, Id, Instant, Seed, Tokens, Wall};
 use crate::decision::{Decision, Settlement};
 use crate::facts::Columns;
@@ -153,7 +153,8 @@ impl Run {
         let sent = self.columns.call(&self.program, &tool, args, facts)?;
         let slots = sent.slots();
         let call = call.map(|id| id.0);
-        let event = ToolCall { call, tool: &tool, args: &text, is_exact, facts: &slots };
+        let forms = forms(args, self.program.ignored_args())?;
+        let event = ToolCall { call, tool: &tool, args: &text, forms: &forms, is_exact, facts: &slots };
         let now = at(now, wall);
         let decision = self.admit(args.py(), now, |run, books| run.tool_call(now, &event, books))?;
         Ok(Decision::new(decision, &self.program))
@@ -274,10 +275,12 @@ impl Run {
     #[pyo3(
         signature = (
             now, wall, attempt, usage, input_tokens, output_tokens, kind, status=None, retry_after=None,
-            billed=None, own=false, cache_read=Tokens(0), cache_write=Tokens(0), reasoning=Tokens(0)
+            billed=None, own=false, cache_read=Tokens(0), cache_write=Tokens(0), reasoning=Tokens(0),
+            fingerprint=None
         ),
         text_signature = "($self, now, wall, attempt, usage, input_tokens, output_tokens, kind, status=None, \
-            retry_after=None, billed=None, own=False, cache_read=0, cache_write=0, reasoning=0)"
+            retry_after=None, billed=None, own=False, cache_read=0, cache_write=0, reasoning=0, \
+            fingerprint=None)"
     )]
     fn error(
         &self,
@@ -296,6 +299,7 @@ impl Run {
         cache_read: Tokens,
         cache_write: Tokens,
         reasoning: Tokens,
+        fingerprint: Option<Fingerprint>,
     ) -> PyResult<Decision> {
         let (input, output) = (input_tokens, output_tokens);
         let failure = Failure {
@@ -306,6 +310,7 @@ impl Run {
             retry_after: slot(retry_after, Dimension::Duration),
             billed: slot(billed, Dimension::Flag),
             own,
+            fingerprint: fingerprint.map(|fingerprint| fingerprint.0),
         };
         let now = at(now, wall);
         let fail = |run: &mut policy_core::Run, books: &mut Books| run.error(now, &failure, books);

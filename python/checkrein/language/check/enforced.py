@@ -8,6 +8,7 @@ from checkrein.diagnostics import quote
 from checkrein.language.check.answers import check_gift
 from checkrein.language.check.breakers import check_breaker, check_window
 from checkrein.language.check.conditions import NOTHING
+from checkrein.language.check.loops import check_loop
 from checkrein.language.check.routes import RouteChecker
 from checkrein.language.facts import (
     BUILT_IN,
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from checkrein.language.check.defines import Defines
     from checkrein.language.check.targets import Targets
     from checkrein.language.tree import Condition, Outcome, Selector
-
-RING = 256
-"""The calls that loops look back on."""
 
 
 class EnforcedChecker:
@@ -61,7 +59,7 @@ class EnforcedChecker:
             case Order():
                 self._order(statement)
             case Loop():
-                self._loop(statement)
+                check_loop(statement, self.targets)
             case Rule():
                 self.targets.selector(statement.selector)
                 context = context_of(self.names, statement.selector, "rule")
@@ -122,7 +120,7 @@ class EnforcedChecker:
             self.targets.outcome(retry.otherwise)
             self._gift(retry.otherwise, retry.selector, context, present)
 
-    # -- orders and loops ---------------------------------------------------------------------
+    # -- orders ----------------------------------------------------------------------------
 
     def _order(self, order: Order) -> None:
         self.targets.selector(order.before)
@@ -138,30 +136,3 @@ class EnforcedChecker:
             )
         self.targets.outcome(order.otherwise)
         check_gift(self.report, order.otherwise, "order")
-
-    def _loop(self, loop: Loop) -> None:
-        if loop.same_call is None and loop.cycle is None and not self.names.broken:
-            self.report.add(
-                "R0502",
-                loop.name.span,
-                f"loop {quote(loop.name.text)} watches nothing",
-                help="write `same call >= 3 within 10 steps` or `cycle <= 4 calls repeated >= 3`",
-            )
-        if loop.same_call is not None:
-            count, steps = loop.same_call
-            if not 2 <= count <= RING or steps < 1:
-                self._loop_number(loop, f"`same call` needs a count from 2 to {RING} within 1 step or more")
-        if loop.cycle is not None:
-            period, times = loop.cycle
-            if period < 1 or times < 2 or period * times > RING:
-                self._loop_number(
-                    loop,
-                    f"`cycle` needs at least 1 call repeated at least 2 times, {RING} calls in all at most",
-                )
-        self.targets.outcome(loop.otherwise)
-        check_gift(self.report, loop.otherwise, "loop")
-
-    def _loop_number(self, loop: Loop, message: str) -> None:
-        self.report.add(
-            "R0503", loop.name.span, message, help=f"a loop is looked for in the last {RING} tool calls"
-        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from checkrein.language.emit.sheet import Sheet
+from checkrein.language.facts import ARG_PREFIX
 from checkrein.language.lower.codes import DIMENSIONS, OPERATORS, PLACES
 from checkrein.language.tree import (
     Breaker,
@@ -120,6 +121,9 @@ class Statements(Sheet):
     def loop(self, row: tuple[int, Loop]) -> None:
         index, loop = row
         self.w.number(index)
+        ignored = (fact.text.removeprefix(ARG_PREFIX) for fact in loop.ignoring)
+        self.w.sequence(sorted(ignored, key=lambda name: name.encode()), self.w.text)
         self.w.maybe(loop.same_call, self.pair)
+        self.w.maybe(loop.same_error, self.pair)
         self.w.maybe(loop.cycle, self.pair)
         self.otherwise(loop.otherwise)

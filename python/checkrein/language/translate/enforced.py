@@ -158,6 +158,17 @@ def same_call(b: Builder, span: Span, parts: list[Any]) -> Any:
     return _pair(b, span, "same call", parts)
 
 
+@builds("same_error")
+def same_error(b: Builder, span: Span, parts: list[Any]) -> Any:
+    return _pair(b, span, "same error", parts)
+
+
+@builds("ignoring")
+def ignoring(b: Builder, span: Span, parts: list[Any]) -> Item:
+    name = b.name(parts[0])
+    return Item(f"ignoring {name.text}", name, span)
+
+
 @builds("cycle")
 def cycle(b: Builder, span: Span, parts: list[Any]) -> Any:
     return _pair(b, span, "cycle", parts)
@@ -171,7 +182,15 @@ def _pair(b: Builder, span: Span, word: str, parts: list[Any]) -> Any:
 @builds("loop")
 def loop(b: Builder, span: Span, parts: list[Any]) -> Loop:
     items = b.once(parts)
-    return Loop(b.name(parts[0]), items.get("same call"), items.get("cycle"), parts[-1], span)
+    return Loop(
+        b.name(parts[0]),
+        tuple(value for word, value in items.items() if word.startswith("ignoring ")),
+        items.get("same call"),
+        items.get("same error"),
+        items.get("cycle"),
+        parts[-1],
+        span,
+    )
 
 
 @builds("rule")

@@ -20,10 +20,8 @@ NAMES = {
     "binds": "`binds`",
     "cascade": "a cascade (`to ... then ...`)",
     "again": "`again after`",
-    "same_error": "`same error`",
     "no_progress": "`no progress`",
     "repeated_context": "`repeated_context`",
-    "ignoring": "`ignoring`",
     "ask": "`as question`",
     "quantified": "a condition over a list (`all of`, `any of`)",
 }

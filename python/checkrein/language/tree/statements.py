@@ -312,10 +312,15 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """`same_call` is (count, steps); `cycle` is (longest period, repetitions)."""
+    """`same_call` and `same_error` are (count, steps); `cycle` is (longest period, repetitions).
+
+    `ignoring` are facts `call.args.X`: calls are compared without these arguments.
+    """
 
     name: Name
+    ignoring: tuple[Name, ...]
     same_call: tuple[int, int] | None
+    same_error: tuple[int, int] | None
     cycle: tuple[int, int] | None
     otherwise: Outcome
     span: Span

@@ -1,0 +1,90 @@
+"""Loops through the guard: which errors are the same mistake, and who makes it."""
+
+import pytest
+
+import checkrein
+
+POLICY = """
+language 1
+policy "loops"
+state "stuck" tell user "It does not get on." tell agent "Stop and say so."
+tool "look" { class retrieve args { "order" text "request_id" text } }
+tool "poll" { may repeat }
+loop "failing" on run { same error >= 3 within 20 steps } else stop "stuck"
+loop "again" on run { same call >= 3 within 20 steps ignoring call.args.request_id } else stop "stuck"
+"""
+
+
+@pytest.fixture
+def guard(tmp_path):
+    path = tmp_path / "loops.rein"
+    path.write_text(POLICY)
+    return checkrein.load(path, log=None)
+
+
+def failing(message):
+    """A tool that always fails with what it says about its argument."""
+
+    def look(order):
+        raise LookupError(message.format(order=order))
+
+    return look
+
+
+@pytest.mark.parametrize(
+    "message", ["no order {order} is known", "no order '{order}' of 2026-01-02", 'no "{order}"']
+)
+def test_a_mistake_with_one_order_after_the_other_is_one_mistake(guard, message):
+    with guard.run() as run:
+        for order in ("A1", "B22"):
+            with pytest.raises(LookupError):
+                run.tool("look", failing(message), order=order)
+        run.tool("look", failing(message), order="C3")
+    assert str(run.outcome) == "stuck"
+
+
+def test_what_says_something_else_is_another_mistake(guard):
+    says = ["no order {order}", "the service is down", "no customer {order}", "no order {order} here"]
+    with guard.run() as run:
+        for number, message in enumerate(says * 2):
+            with pytest.raises(LookupError):
+                run.tool("look", failing(message), order=f"A{number}")
+    assert str(run.outcome) == "completed"
+
+
+def test_another_kind_of_exception_is_another_mistake(guard):
+    class Odd(LookupError):
+        pass
+
+    def odd(order):
+        raise Odd("no order")
+
+    with guard.run() as run:
+        for number, tool in enumerate((odd, failing("no order"), odd, failing("no order"))):
+            with pytest.raises(LookupError):
+                run.tool("look", tool, order=f"A{number}")
+            run.tool("poll", lambda: None)
+    assert str(run.outcome) == "completed"
+
+
+def test_a_request_id_does_not_hide_a_repetition(guard):
+    with guard.run() as run:
+        for number in range(2):
+            run.tool("look", lambda order, request_id: order, order="A1", request_id=str(number))
+        with pytest.raises(checkrein.Stopped) as stopped:
+            run.tool("look", lambda order, request_id: order, order="A1", request_id="last")
+    assert stopped.value.decision.by == "again"
+
+
+def test_agents_that_ask_each_other_go_round_together(guard):
+    with guard.run() as run:
+        for _ in range(2):
+            with run.child() as child:
+                child.tool("look", lambda order: order, order="A1")
+        with run.child() as child:
+            child.tool("look", lambda order: order, order="A1")
+        assert str(child.outcome) == "stuck"
+        with run.child() as child:
+            for _ in range(9):
+                child.tool("poll", lambda: None)
+        assert str(child.outcome) == "completed"
