@@ -11,6 +11,8 @@ from checkrein.nearest import closest
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+# A time to ask again is said to the tenth of a second, rather later than sooner.
+_TENTH = 100_000_000
 # As long as a declared name may be.
 _NAME_MAX = 128
 # Most names among which one that was meant is looked for: a denial must not take long.
@@ -90,7 +92,7 @@ def for_agent(decision: Any, reason: str | None = None) -> str:
 def reason_of(decision: Any) -> str | None:
     """Why it was decided so: the author's words, or of a breaker that it is open, and for how long."""
     if decision.kind == "breaker" and decision.outcome == "deny":
-        again = amounts.duration(decision.wait_ns or 0)
+        again = amounts.duration(-(-(decision.wait_ns or 0) // _TENTH) * _TENTH)
         return f"too many calls have failed; ask again in {again}, not sooner"
     return decision.reason  # type: ignore[no-any-return]
 

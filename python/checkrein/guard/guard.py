@@ -76,6 +76,7 @@ class Guard:
     ) -> None:
         self.program = program
         # Without a store a process of its own adds up, never each run by itself.
+        self._has_store = ledger is not None or program.wide
         shares = program.wide or program.watches
         self.ledger = _core.Ledger.memory() if ledger is None and shares else ledger
         self.sink = sink
@@ -157,7 +158,7 @@ class Guard:
         """The ledger whose store keeps suspended runs."""
         if self.closed:
             raise EngineError("this guard was closed; load the policy again", "closed")
-        if self.ledger is None:
+        if not self._has_store:
             raise EngineError(
                 "a suspended run waits in a store, and this guard has none; pass one to `checkrein.load`, "
                 'such as store=".checkrein/ledger.db"',

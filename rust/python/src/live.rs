@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use checkrein_stores::{Ledger, StoreError};
 use policy_core::books::Books;
-use policy_core::{Decision, EngineError, Now, Program, Reply, Run, Scopes};
+use policy_core::{Decision, EngineError, Now, Outcome, Program, Reply, Run, Scopes};
 
 use crate::records::Recorder;
 
@@ -75,7 +75,7 @@ impl Live {
     ) -> Result<Decision, EngineError> {
         self.latest = now;
         let decision = self.event(event)?;
-        if let Some(store) = self.store.as_ref().filter(|_| decision.wait_ns.is_some()) {
+        if let Some(store) = self.store.as_ref().filter(|_| decision.outcome == Outcome::Wait) {
             store.ledger.wake();
         }
         Ok(decision)
