@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -48,6 +49,25 @@ def all_cases() -> list[Case]:
             runs = case.get("runs", document.get("runs", {"run": {}}))
             found.append(Case(case["name"], path.stem, policy, seed, wall, runs, events))
     return found
+
+
+def steps(case: Case) -> Iterator[tuple[int, dict[str, Any], str, tuple[str, dict[str, Any]]]]:
+    """The lines of a case with their numbers, the runs that they are about, and the events that they are."""
+    now, first = 0, next(iter(case.runs))
+    # How far the monotonic clock of the process that a run is in is ahead of the case's time.
+    ahead = dict.fromkeys(case.runs, 0)
+    # When it was suspended last, by a clock that all processes see.
+    left = dict.fromkeys(case.runs, 0)
+    for place, line in enumerate(case.events, start=1):
+        now = nanoseconds(line["at"]) if "at" in line else now
+        wall = nanoseconds_since_1970(line["wall"]) if "wall" in line else case.wall + now
+        run = line.get("run", first)
+        if "clock" in line:
+            ahead[run] = nanoseconds(line["clock"]) - now
+        event = event_of(line, now + ahead[run], wall, now - left[run])
+        if line["do"] == "suspend":
+            left[run] = now
+        yield place, line, run, event
 
 
 def event_of(line: dict[str, Any], now: int, wall: int, later: int = 0) -> tuple[str, dict[str, Any]]:

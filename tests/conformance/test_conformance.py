@@ -9,7 +9,7 @@ import pytest
 
 from tests.both import Compiled, Hosted, Walked, load
 
-from .cases import Case, all_cases, differences, event_of, nanoseconds, nanoseconds_since_1970
+from .cases import Case, all_cases, differences, steps
 
 CASES = all_cases()
 
@@ -23,22 +23,9 @@ def loaded(policy: str):
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.file}/{case.name}" for case in CASES])
 def test_both_engines_answer_as_written(case: Case) -> None:
     policy, program = loaded(case.policy)
-    now, first = 0, next(iter(case.runs))
-    walked = Hosted(Walked, policy, case.runs, case.seed, now, case.wall)
-    compiled = Hosted(Compiled, program, case.runs, case.seed, now, case.wall)
-    # How far the monotonic clock of the process that a run is in is ahead of the case's time.
-    ahead = dict.fromkeys(case.runs, 0)
-    # When it was suspended last, by a clock that all processes see.
-    left = dict.fromkeys(case.runs, 0)
-    for place, line in enumerate(case.events, start=1):
-        now = nanoseconds(line["at"]) if "at" in line else now
-        wall = nanoseconds_since_1970(line["wall"]) if "wall" in line else case.wall + now
-        run = line.get("run", first)
-        if "clock" in line:
-            ahead[run] = nanoseconds(line["clock"]) - now
-        event = event_of(line, now + ahead[run], wall, now - left[run])
-        if line["do"] == "suspend":
-            left[run] = now
+    walked = Hosted(Walked, policy, case.runs, case.seed, 0, case.wall)
+    compiled = Hosted(Compiled, program, case.runs, case.seed, 0, case.wall)
+    for place, line, run, event in steps(case):
         answers = {"reference": walked.do(run, event), "engine": compiled.do(run, event)}
         for who, answer in answers.items():
             wrong = differences(line, answer)
