@@ -20,8 +20,9 @@ Event = tuple[str, dict[str, Any]]
 
 DECISION = (
     "number event outcome call attempt model output_cap timeout_ns wait_ns state tell_agent tell_user by"
-    " kind line column reason undecided latched request queue expires_at reserved_tokens reserved_cost"
-    " votes advice values skipped passed attempt_number wrap_up text template reused"
+    " kind line column reason undecided latched request queue wants answered expires_at"
+    " reserved_tokens reserved_cost votes advice values skipped passed attempt_number wrap_up text template"
+    " reused"
 ).split()
 SETTLEMENT = (
     "input_tokens output_tokens cache_read_tokens cache_write_tokens reasoning_tokens cost tokens"
@@ -80,6 +81,7 @@ class Compiled:
             "limits": self.do(("limits", {})),
             "in_flight": self.run.in_flight,
             "latched": self.run.latched,
+            "handed_over": self.run.handed_over,
         }
 
 
@@ -120,7 +122,8 @@ class Walked:
 
     def standing(self) -> dict[str, Any]:
         """What can be read of the run besides its answers."""
-        return {"limits": self.run.limits(), "in_flight": self.run.in_flight, "latched": self.run.latched}
+        kept = ("in_flight", "latched", "handed_over")
+        return {"limits": self.run.limits(), **{each: getattr(self.run, each) for each in kept}}
 
 
 def plain(value: Any) -> Any:

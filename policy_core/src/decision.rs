@@ -2,7 +2,7 @@
 //!
 //! Names are indexes into the program's tables ([`crate::Program`]); a plain allow allocates nothing.
 
-use crate::program::{Measure, Program};
+use crate::program::{AskFor, Measure, Program};
 use crate::store::Refusal;
 use crate::value::Value;
 
@@ -150,10 +150,14 @@ pub struct Vote {
     /// The text of an answer, or of a denial that gives it as its reason, an index into
     /// [`crate::Program::templates`].
     pub template: Option<u32>,
+    /// What the queue is asked for.
+    pub wants: AskFor,
     /// Its condition could not be decided, so it votes its own outcome.
     pub undecided: bool,
     /// A person has said no; the escalation became a denial.
     pub rejected: bool,
+    /// The request whose answer this is: a text, or that a person takes the task over.
+    pub request: Option<u64>,
 }
 
 /// Why a model that could serve a call was passed over.
@@ -173,6 +177,8 @@ pub struct Asked {
     pub request: u64,
     /// The queue, an index into [`crate::Program::queues`].
     pub queue: u32,
+    /// What the person is asked for.
+    pub wants: AskFor,
     /// The last moment at which it may be answered, in nanoseconds of the host's monotonic clock.
     pub expires_at: u64,
 }
@@ -230,6 +236,9 @@ pub struct Decision {
     pub wrap_up: bool,
     /// The request to answer; only for an escalation.
     pub asked: Option<Asked>,
+    /// The request whose text the call ends with, or whose person takes the task over: a stop without a
+    /// state.
+    pub answered: Option<u64>,
     /// Tokens held for the attempt.
     pub reserved_tokens: u64,
     /// Nano-units of the currency held for the attempt.
@@ -271,6 +280,7 @@ impl Decision {
             rejected: false,
             wrap_up: false,
             asked: None,
+            answered: None,
             reserved_tokens: 0,
             reserved_cost: 0,
             votes: Vec::new(),

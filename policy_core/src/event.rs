@@ -40,6 +40,9 @@ pub struct ToolCall<'a> {
     /// Other arguments have another form. If not (it leaves something out), then what a person answers is for
     /// this logical call alone.
     pub is_exact: bool,
+    /// They hold an integer beyond 2^53 - 1, which not every reader of JSON takes for the same number: nobody
+    /// is asked about them, and what would ask denies.
+    pub is_unsafe: bool,
     /// One slot for each fact of the program; see [`crate::Run::tool_call`].
     pub facts: &'a [Slot<'a>],
 }

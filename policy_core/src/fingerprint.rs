@@ -3,6 +3,7 @@
 
 use crate::code::{Reader, Writer};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
 /// The fingerprint of a tool call: xxh3 of the tool's name, a zero byte and the canonical arguments.
@@ -47,6 +48,20 @@ impl Binding {
         Self::Args(sha256(&[tool.as_bytes(), &[0], canonical_args]))
     }
 
+    /// A tool with these of its arguments, whatever the others are. `None`: the arguments are no object.
+    pub(crate) fn of_some(tool: &str, canonical_args: &[u8], names: &[Arc<str>]) -> Option<Self> {
+        let members = members(canonical_args)?;
+        let mut writer = Writer::default();
+        writer.text(tool);
+        for name in names {
+            let member = members.iter().find(|(key, _)| *key == quoted(name).as_bytes());
+            writer.text(name);
+            writer.flag(member.is_some());
+            writer.bytes(member.map_or(&[], |(_, value)| *value));
+        }
+        Some(Self::Args(sha256(&[b"some", &[0], &writer.bytes])))
+    }
+
     pub(crate) fn write(&self, writer: &mut Writer) {
         match self {
             Self::Call(call) => {
@@ -69,6 +84,44 @@ impl Binding {
     }
 }
 
+/// A name as canonical JSON has it.
+fn quoted(name: &str) -> String {
+    let escaped = name.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{escaped}\"")
+}
+
+/// The members of an object in canonical JSON: names and values as they are written.
+fn members(object: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
+    let inside = object.strip_prefix(b"{")?.strip_suffix(b"}")?;
+    if inside.is_empty() {
+        return Some(Vec::new());
+    }
+    parts(inside, b',')
+        .into_iter()
+        .map(|member| {
+            let mut halves = parts(member, b':').into_iter();
+            Some((halves.next()?, halves.next()?)).filter(|_| halves.next().is_none())
+        })
+        .collect()
+}
+
+/// What stands between separators that are neither in a text nor in a list or object.
+fn parts(json: &[u8], separator: u8) -> Vec<&[u8]> {
+    let (mut depth, mut in_text, mut is_escaped) = (0_u64, false, false);
+    let split = json.split(|byte| {
+        match (in_text, is_escaped, byte) {
+            (true, true, _) => is_escaped = false,
+            (true, false, b'\\') => is_escaped = true,
+            (_, false, b'"') => in_text = !in_text,
+            (false, _, b'{' | b'[') => depth = depth.saturating_add(1),
+            (false, _, b'}' | b']') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        !in_text && depth == 0 && *byte == separator
+    });
+    split.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +134,21 @@ mod tests {
         let mut bytes = b"tool\0".to_vec();
         bytes.extend_from_slice(&long);
         assert_eq!(fingerprint("tool", &long), xxh3_64(&bytes, 0));
+    }
+
+    #[test]
+    fn a_binding_may_be_about_some_arguments() {
+        let names: Vec<Arc<str>> = vec!["amount".into(), "a\"b".into()];
+        let of = |args: &str| Binding::of_some("t", args.as_bytes(), &names).expect("an object");
+        let args = r#"{"a\"b":[1,"],}",{"c":":"}],"amount":5,"note":"x,y:\\"}"#;
+        assert_eq!(of(args), of(&args.replace("x,y", "another")));
+        assert_eq!(of(args), of(r#"{"a\"b":[1,"],}",{"c":":"}],"amount":5}"#));
+        assert_ne!(of(args), of(&args.replace(":5", ":6")));
+        assert_ne!(of(args), of(&args.replace(r#""c""#, r#""d""#)));
+        assert_ne!(of(args), of(r#"{"amount":5}"#), "one that is missing is another");
+        assert_ne!(of(r#"{"a\"b":null}"#), of("{}"));
+        assert_ne!(Some(of("{}")), Binding::of_some("u", b"{}", &names));
+        assert_eq!(Binding::of_some("t", b"[]", &names), None);
     }
 
     #[test]

@@ -39,9 +39,9 @@ pub use facts::BuiltInFact;
 pub use fingerprint::{fingerprint, xxh3_64};
 pub use price::{Price, Tariff};
 pub use program::{
-    Arg, Basis, Bound, Const, FORMAT, Fact, Grants, Limit, Measure, Model, MoneyUnit, Place, Presence,
-    Program, Queue, QueueDefault, Scope, Selector, Source, State, Statement, StatementKind, Template,
-    Threshold, ThresholdKind, TimeZone, Tool, ToolClass,
+    Arg, AskFor, Basis, Bound, Const, FORMAT, Fact, Grants, Limit, Measure, Model, MoneyUnit, Place,
+    Presence, Program, Queue, QueueDefault, Scope, Selector, Source, State, Statement, StatementKind,
+    Template, Threshold, ThresholdKind, TimeZone, Tool, ToolClass,
 };
 pub use run::{OpenRequest, Reply, Run};
 pub use value::{Dimension, MAX_NUMBER, MAX_QUANTITY, MILLION, Slot, Truth, Value};

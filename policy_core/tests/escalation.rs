@@ -171,7 +171,9 @@ fn an_equal_fingerprint_does_not_carry_an_approval_to_other_arguments() {
 #[test]
 fn answers_about_inexact_arguments_are_for_one_call() {
     let ask = |run: &mut Run, call| {
-        let event = ToolCall { call, tool: "pay", args: b"{}", forms: &[], is_exact: false, facts: &[] };
+        let (args, forms) = (&b"{}"[..], &[][..]);
+        let event =
+            ToolCall { call, tool: "pay", args, forms, is_exact: false, is_unsafe: false, facts: &[] };
         run.tool_call(0, &event).unwrap()
     };
     let mut run = policy().with("r", retries()).run();

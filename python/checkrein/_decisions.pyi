@@ -90,6 +90,13 @@ class Decision:
     def queue(self) -> str | None:
         """The queue that the request is in."""
     @property
+    def wants(self) -> Literal["approval", "question", "handover"] | None:
+        """What a person is asked for."""
+    @property
+    def answered(self) -> int | None:
+        """The request whose text ends the call, or whose person takes the task over (a stop without a
+        state)."""
+    @property
     def expires_at(self) -> int | None:
         """When the request expires."""
     @property

@@ -153,7 +153,9 @@ class OpenRequest(TypedDict):
     request: int
     bound: bytes
     left: int
+    wants: Literal["approval", "question", "handover"]
     queue: str
+    binds: list[str]
     default: tuple[Literal["deny", "stop"], str | None]
     kind: str  # of the statement
     by: str

@@ -290,5 +290,8 @@ class Run:
     def in_flight(self) -> int:
         """How many attempts are open."""
     @property
+    def handed_over(self) -> bool:
+        """Whether a person has taken the task over."""
+    @property
     def latched(self) -> str | None:
         """The failure state that the run stopped in, if it did."""

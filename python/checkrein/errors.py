@@ -8,6 +8,7 @@
     |   +-- UnknownFact    the host sent a fact that the policy does not declare
     +-- Refusal            a decision other than allow, met by a guarded call
         +-- Stopped        the run is over (latched: every later call meets it again)
+        |   +-- HandedOver a person has taken the task over
         +-- Failed         this call is given up, after its retries
         +-- Denied         this call may not run; the run goes on
         +-- Escalated      a person has to answer first
@@ -98,6 +99,10 @@ class Refusal(CheckreinError, RuntimeError):
 
 class Stopped(Refusal):
     """The run is over; `state` says which declared failure state it ended in."""
+
+
+class HandedOver(Stopped):
+    """The run is over, since a person does the task now; there is no failure, and no `state`."""
 
 
 class Failed(Refusal):

@@ -170,6 +170,8 @@ def decision_record(
         **({"at": f"{program.file}:{decision.line}"} if decision.line else {}),
         **({"undecided": True} if decision.undecided else {}),
         **({"latched": True} if decision.latched else {}),
+        **({"wants": decision.wants} if decision.wants not in (None, "approval") else {}),
+        **_known(answered=decision.answered),
         **({"wrap_up": True} if decision.wrap_up else {}),
         "reserved": {"tokens": decision.reserved_tokens, "cost": decision.reserved_cost},
         "values": dict(decision.values),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from checkrein import amounts
-from checkrein.errors import Answered, Denied, Escalated, Failed, Refusal, Stopped
+from checkrein.errors import Answered, Denied, Escalated, Failed, HandedOver, Refusal, Stopped
 from checkrein.nearest import closest
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def printable(text: str) -> str:
 def for_developer(decision: Any, subject: str, file: str) -> str:
     """One line: what was decided about what, by which statement, where, and why."""
     verdict = {
-        "stop": f"stopped in state `{decision.state}`",
+        "stop": f"stopped in state `{decision.state}`" if decision.state else "taken over by a person",
         "fail": f"given up in state `{decision.state}`",
         "deny": "denied",
         "escalate": f"waits for a person in queue `{decision.queue}`",
@@ -74,9 +74,11 @@ def for_agent(decision: Any, reason: str | None = None) -> str:
     `reason` is given instead of the decision's own.
     """
     if decision.outcome == "answer":
-        return str(decision.text)
+        return "A person has answered this." if decision.text is None else str(decision.text)
     if decision.tell_agent:
         return str(decision.tell_agent)
+    if decision.outcome == "stop" and decision.state is None:
+        return "A person has taken this task over. Do not call anything else."
     if decision.outcome == "stop":
         return decision.tell_user or "This run was stopped by its policy. Do not call anything else."
     if decision.outcome == "fail":
@@ -147,7 +149,8 @@ def refusal(
     `declared` are the names that there are, if the decision is about one that there is not; `standing`
     says where the limit stands that decided.
     """
-    kind = _CLASSES[decision.outcome]
+    is_handover = decision.outcome == "stop" and decision.state is None
+    kind = HandedOver if is_handover else _CLASSES[decision.outcome]
     meant = _meant(subject, declared)
     stands = f" ({standing})" if standing else ""
     stands += ", which this process does not have" if decision.outcome == "reuse" else ""

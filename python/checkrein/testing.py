@@ -145,6 +145,7 @@ class _Rehearsal:
         self.run = self.guard.begin(id="test", seed=0, names=names, facts=facts)
         self.calls: list[_Call] = []
         self.misses: list[Miss] = []
+        self.said: dict[int, str] = {}
 
     def result(self) -> Result:
         self._play(self.items)
@@ -233,15 +234,20 @@ class _Rehearsal:
         return self.run.result(decision, NOTHING, fields=fields, subject=call.subject)
 
     def _answer(self, item: tree.Answer) -> None:
-        verb = "approve" if item.approve else "reject"
+        verb = "answer" if isinstance(item.approve, str) else "approve" if item.approve else "reject"
         waiting = next((c for c in reversed(self.calls) if c.final.outcome == "escalate"), None)
         if waiting is None:
             self._miss(item.span, f"a call that waits for a person, to {verb} it", "no call that waits")
             return
         try:
             self.run.answer(waiting.final.request, item.approve)
+            if isinstance(item.approve, str):
+                self.said[waiting.final.request] = item.approve
         except EngineError as error:
             # Too late is not a mistake of the test: asked again, the queue's default decides.
+            if error.kind == "other_kind":
+                self._miss(item.span, verb, str(error))
+                return
             if error.kind != "expired":
                 raise
         self._pursue(waiting, waiting.final.call)
@@ -256,11 +262,14 @@ class _Rehearsal:
             self._miss(item.span, expected, made)
             return
         call = self.calls[number - 1]
-        decision = call.decided(item.kind)
-        named = {"allow": decision.model, "escalate": decision.queue, "answer": decision.text}
+        outcome = "stop" if item.kind == "handover" else item.kind
+        decision = call.decided(outcome)
+        said = self.said.get(decision.answered or 0, decision.text)
+        named = {"allow": decision.model, "escalate": decision.queue, "answer": said}
         target = named.get(item.kind, decision.state)
         met = (
-            decision.outcome == item.kind
+            decision.outcome == outcome
+            and (item.kind == "handover") == (outcome == "stop" and decision.state is None)
             and (item.target is None or item.target.text == target)
             and (item.by is None or item.by.text == decision.by)
         )

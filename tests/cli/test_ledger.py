@@ -186,7 +186,7 @@ def suspended(used):
     """Two runs that were suspended, one of which was resumed."""
     guard = checkrein.load("shop.rein", log=None)
     for number, run in enumerate(("r1", "r2"), 1):
-        guard.ledger.park(run, guard.program, (number, number, 0), b"state", b"host")
+        guard.ledger.park(run, guard.program, (number, number, 0), b"state", b"host", [])
     guard.ledger.claim("r2", guard.program, 9)
     guard.close()
     return guard.program.meaning

@@ -173,3 +173,27 @@ def test_a_file_that_is_not_there(tmp_path):
 
     with pytest.raises(checkrein.LoadError, match="cannot read the policy"):
         testing.run_file(tmp_path / "none.rein")
+
+
+ASKING = """
+language 1 policy "asking"
+tool "book" { }
+tool "close" { }
+queue "user" { expires 10 min }
+rule "day" on tool "book" then escalate to "user" as question because "Which day?"
+rule "hard" on tool "close" then escalate to "user" as handover because "Not for an agent."
+test "a question" { tool "book" { } answer "Monday" expect answer "Monday" by "day" }
+test "another" { tool "book" { } answer "Monday" expect answer "Tuesday" }
+test "no question" { tool "close" { } answer "Monday" expect escalate to "user" }
+test "no yes" { tool "book" { } approve expect escalate to "user" }
+test "a handover" { tool "close" { } approve expect handover by "hard" tool "book" { } expect handover }
+test "no handover" { tool "close" { } reject expect handover }
+"""
+
+
+def test_questions_and_handovers_are_answered_in_tests(command, folder):
+    (folder / "asking.rein").write_text(ASKING)
+    printed = command("test", "asking.rein")
+    verdicts = [line.split()[0] for line in printed.stdout.splitlines() if line[:2] in ("ok", "FA")]
+    assert verdicts == ["ok", "FAIL", "FAIL", "FAIL", "ok", "FAIL"], printed.stdout
+    assert printed.stdout.count("a question is answered with a text") == 2

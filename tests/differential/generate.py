@@ -81,6 +81,7 @@ class Maker:
     def __init__(self, chance: Random) -> None:
         self.chance = chance
         self.made = Made()
+        self.binds = chance.random() < 0.4
 
     def policy(self) -> Made:
         """A new policy; the statements stand in any order."""
@@ -132,6 +133,8 @@ class Maker:
             default = self._one(["", "default deny", 'default stop "halt"', "default deny"])
             expires = self._one(["20 s", "2 min", "1 h"])
             self.add(f'queue "{name}" {{ expires {expires} {default} }}')
+        if self.binds:
+            self.add('queue "narrow" { expires 2 min binds "path" }')
         limits.queues(self)
         for number in range(self.chance.randint(1, 5)):
             self._fact(f"f{number}.value")
@@ -150,7 +153,8 @@ class Maker:
     def _tool(self, name: str) -> None:
         kind = self._one([*CLASSES, None])
         args = []
-        for arg in self.chance.sample(["size", "amount", "kind", "path"], self.chance.randint(0, 3)):
+        names = self.chance.sample(["size", "amount", "kind", "path"], self.chance.randint(0, 3))
+        for arg in names if "path" in names or not self.binds else [*names, "path"]:
             dimension = {"size": "count", "amount": "money", "path": "text"}.get(
                 arg, self._one(["text", "text", "count"])
             )
@@ -268,7 +272,9 @@ class Maker:
         if kind == "reuse":
             return kind
         if kind == "escalate":
-            return f'escalate to "{self._one(["boss", "desk"])}"'
+            queues = ["boss", "desk", *["narrow"] * (self.binds and "answer" not in weights)]
+            wants = self._one(["", "", "", " as question", " as handover"])
+            return f'escalate to "{self._one(queues)}"{wants}'
         return kind if kind == "deny" else f'{kind} "{self._one(["over", "gone", "halt"])}"'
 
     def answer(self, facts: Sequence[Fact]) -> str:

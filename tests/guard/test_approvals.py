@@ -49,7 +49,7 @@ def test_a_person_sees_what_would_run_and_why_it_is_asked(stored):
     request = suspended(stored)
     (waiting,) = stored.approvals().waiting()
     assert (waiting.id, waiting.run, waiting.request) == (f"r1/{request}", "r1", request)
-    assert (waiting.state, waiting.kind, waiting.queue) == ("open", "approve", "leads")
+    assert (waiting.state, waiting.kind, waiting.queue) == ("open", "approval", "leads")
     assert (waiting.subject, waiting.arguments) == ("tool `refund`", '{"amount":15000}')
     assert (waiting.by_kind, waiting.by, waiting.reason) == (
         "rule", "big refunds", "big refunds need a person",
@@ -276,3 +276,141 @@ def test_requests_of_another_version_say_so():
     assert approvals.damaged() == ["approval/r/2"]
     with pytest.raises(checkrein.CheckreinError, match="r/1 was written by another version"):
         approvals.waiting()
+
+
+# -- questions and handovers ---------------------------------------------------------------------------
+
+ASKING = (
+    'tool "book" { args { "day" text optional } }',
+    'rule "day" on tool "book" then escalate to "user" as question because "Which day?"',
+    'rule "hard" on tool "close" then escalate to "user" as handover because "Not for an agent."',
+    'rule "unsure" on model any when has step.confidence and step.confidence < 40%'
+    ' then escalate to "user" as question because "What do you mean?"',
+    'tool "close" { }',
+    'queue "user" { expires 10 min }',
+)
+
+
+@pytest.fixture
+def asking(make_guard):
+    """A policy that asks questions, with a store."""
+    return make_guard(*ASKING, store="memory:")
+
+
+def book(day=""):
+    raise AssertionError("a question ends the call")
+
+
+def test_a_questions_answer_ends_the_call(asking):
+    seen = []
+
+    def person(approval):
+        seen.append((approval.wants, approval.reason))
+        return "Monday"
+
+    with pytest.raises(checkrein.Answered) as answered, asking.run(approver=person) as run:
+        run.tool("book", book)
+    assert (answered.value.text, seen) == ("Monday", [("question", "Which day?")])
+    assert run.outcome.kind == "answered"
+
+
+def test_a_models_question_is_answered_without_a_call(asking):
+    def call(model, max_tokens):
+        raise AssertionError("nothing is sent")
+
+    with asking.run(approver=lambda _: "the blue one") as run:
+        said = run.model(call, model="large", input_tokens=5, confidence=0.1, answered=str.upper)
+    assert said == "THE BLUE ONE"
+
+
+def test_an_answer_in_the_store_is_given_to_the_call(asking):
+    with asking.run(id="r1") as run:
+        with pytest.raises(checkrein.Escalated):
+            run.tool("book", book)
+        run.suspend()
+    approvals = asking.approvals()
+    assert approvals.get("r1").kind == "question"
+    assert kind_of(approvals.approve, "r1", why="yes") == "other_kind"
+    approvals.answer("r1", "Monday", who="ann")
+    with asking.resume("r1") as run:  # the text goes along until its call has it
+        run.tool("search", search, query="x")
+        run.suspend()
+    with asking.resume("r1") as run, pytest.raises(checkrein.Answered) as answered:
+        run.tool("book", book)
+    assert answered.value.text == "Monday"
+
+
+def test_a_question_takes_no_yes(asking):
+    with asking.run() as run:
+        with pytest.raises(checkrein.Escalated) as asked:
+            run.tool("book", book)
+        assert kind_of(run.answer, asked.value.request, approve=True) == "other_kind"
+        run.answer(asked.value.request, approve="Monday")
+        decision = run.decide(tool="book", args={"day": ""})
+        assert (decision.outcome, run.text_of(decision)) == ("answer", "Monday")
+        with pytest.raises(checkrein.Escalated) as asked:
+            run.tool("close", book)
+        assert kind_of(run.answer, asked.value.request, approve="a text") == "other_kind"
+
+
+def test_a_person_takes_the_task_over(asking):
+    with asking.run(approver=lambda _: True) as run:
+        with pytest.raises(checkrein.HandedOver, match="taken over by a person") as over:
+            run.tool("close", book)
+        assert over.value.state is None
+        with pytest.raises(checkrein.HandedOver):
+            run.tool("search", search, query="x")
+    assert (run.outcome.kind, str(run.outcome)) == ("handed_over", "handed_over")
+
+
+def test_a_task_is_taken_over_while_it_waits(asking):
+    with asking.run(id="r1") as run:
+        with pytest.raises(checkrein.Escalated):
+            run.tool("close", book)
+        run.suspend()
+    asking.approvals().approve("r1", why="I do it")
+    with asking.resume("r1") as run:
+        run.tool("close", book)
+    assert run.outcome.kind == "handed_over"
+
+
+def test_the_log_keeps_no_text_of_a_person(make_guard, tmp_path):
+    log = tmp_path / "log.jsonl"
+    guard = make_guard(*ASKING, log=log)
+    with guard.run(approver=lambda _: "my secret day") as run, pytest.raises(checkrein.Answered):
+        run.tool("book", book)
+    assert "secret" not in log.read_text()
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [r.get("wants") for r in records if r.get("outcome") == "escalate"] == ["question"]
+    assert [r["answered"] for r in records if r.get("outcome") == "answer"] == [1]
+
+
+def test_only_what_the_queue_binds_has_to_be_equal(make_guard):
+    guard = make_guard(
+        'tool "pay" { args { "amount" money "note" text optional } }',
+        'rule "ask" on tool "pay" then escalate to "some" because "Ask."',
+        'queue "some" { expires 10 min binds "amount" }',
+        store="memory:",
+    )
+
+    def pay(amount, note):
+        return f"{amount} for {note}"
+
+    with guard.run(id="r1") as run:
+        with pytest.raises(checkrein.Escalated):
+            run.tool("pay", pay, amount=5, note="late")
+        run.suspend()
+    assert guard.approvals().get("r1").binds == ["amount"]
+    guard.approvals().approve("r1", why="fine")
+    with guard.resume("r1") as run:
+        with pytest.raises(checkrein.Escalated):
+            run.tool("pay", pay, amount=6, note="late")
+        assert run.tool("pay", pay, amount=5, note="very late") == "5 for very late"
+
+
+def test_nobody_is_asked_about_a_number_that_is_read_in_two_ways(guard):
+    with guard.run(approver=lambda _: True) as run:
+        run.tool("search", search, query="x")
+        with pytest.raises(checkrein.Denied, match="could not be decided"):
+            run.tool("refund", refund, amount=2**53)
+        assert run.tool("refund", refund, amount=2**53 - 1) == f"refunded {2**53 - 1}"

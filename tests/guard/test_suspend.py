@@ -336,11 +336,11 @@ def test_after_a_lost_answer_the_same_is_asked_again(stored, monkeypatch):
 def test_what_another_version_suspended_stays_in_the_store(stored, monkeypatch):
     run = stored.run(id="r1")
     with monkeypatch.context() as patched:
-        patched.setattr("checkrein.guard.luggage._FORM", 2)
+        patched.setattr("checkrein.guard.luggage._FORM", 3)
         run.suspend()
     for _ in range(2):
         assert kind_of(stored.resume, "r1") == "other_form"
-    monkeypatch.setattr("checkrein.guard.luggage._FORM", 2)
+    monkeypatch.setattr("checkrein.guard.luggage._FORM", 3)
     assert stored.resume("r1").id == "r1"
 
 

@@ -78,7 +78,7 @@ def test_the_bytes_of_wider_limits():
         b"\x01" + u(1) + u(0) + u(0) + u(1440) + own,
         u(1) + at["t"] + b"\x00\x00\x00\x00" + u(0) + u(0) + b"\x00",
         u(1) + at["s"] + b"\x00\x01" + at["S."],
-        u(1) + at["q"] + u(10**9) + b"\x01" + u(0) + b"\x01\x03" + u(5 * dollar) + u(2),
+        u(1) + at["q"] + u(10**9) + b"\x01" + u(0) + b"\x01\x03" + u(5 * dollar) + u(2) + u(0),
         u(2) + at["Asia/Pyongyang"] + at[version] + i(32_400),
         u(2) + u(1_439_564_400) + i(30_600) + u(1_525_446_000) + i(32_400),
         at["UTC"] + at[""] + i(0) + u(0),

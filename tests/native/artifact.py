@@ -130,7 +130,7 @@ class Writer:
                 several(
                     self.s(name) + b"\0" + self.optional("told", self.s) for name in sorted(self.a.states)
                 ),
-                several(self.s(name) + u(expires) + b"\0\0" for name, expires in sorted(self.a.queues)),
+                several(self.s(name) + u(expires) + b"\0\0\0" for name, expires in sorted(self.a.queues)),
                 several([]),
                 several(several(map(self.op, condition)) for condition in conditions),
                 several([]),  # templates

@@ -12,6 +12,7 @@ from .accounts import FITS, FULL
 from .facts import explained, holds, source_of, written
 from .family import closed_by_call
 from .state import AMOUNTS, TIMES, Ask, Attempt, Call, Line, Request, Vote
+from .values import call_bytes, is_exact
 
 if TYPE_CHECKING:
     from .run import Run
@@ -111,13 +112,42 @@ def vote(run: Run, statement: Any, outcome: tree.Outcome, call: Call, undecided=
     if outcome.kind != "escalate":
         cast.state = name
         return answer(run, cast, outcome, ask or call.ask)
-    request = run.requests.get((*cast.key, call.binding))
-    if cast.key in call.approvals or (request and is_approved(run, request)):
+    binds = [each.text for each in run.queues[name].binds]
+    cast.binding = bound(call, binds)
+    request = run.requests.get((*cast.key, cast.binding))
+    if (*cast.key, cast.binding) in call.approvals:
         return None
+    if call.point == "tool" and has_large(call.ask.args):
+        cast.outcome, cast.undecided = "deny", True
+        return cast
+    if request and is_approved(run, request):
+        if outcome.wants == "approval":
+            return None
+        cast.outcome = "answer" if outcome.wants == "question" else "stop"
+        cast.answered = request
+        return cast
+    cast.wants = outcome.wants
     if request and request.answer is True:
         request = None  # its approval is too old
     cast.queue, cast.request = name, request
     return answered(run, cast)
+
+
+def bound(call: Call, names: list[str]) -> Any:
+    """What an answer is for: the call's own binding, or only these of its arguments."""
+    if not names or call.point == "model" or not is_exact(call.ask.args):
+        return call.binding
+    some = {name: call.ask.args[name] for name in names if name in call.ask.args}
+    return "some", call_bytes(call.ask.tool, some)
+
+
+def has_large(value: Any) -> bool:
+    """Whether there is an integer that not every reader of JSON takes for the same number."""
+    if isinstance(value, dict):
+        return any(has_large(each) for each in (*value.keys(), *value.values()))
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return any(map(has_large, value))
+    return isinstance(value, int) and abs(value) >= 2**53
 
 
 def is_approved(run: Run, request: Request) -> bool:
@@ -263,8 +293,9 @@ def open_attempt(run: Run, attempt: Attempt, timeout: int | None, **fields) -> d
     run.total(attempt.charged, attempt.held)
     fields |= {f"reserved_{each}": attempt.held[each] for each in ("tokens", "cost")}
     for kind, name, binding in [key for key, request in run.requests.items() if is_approved(run, request)]:
-        if binding == call.binding and (kind, name) not in call.approvals:
-            call.approvals.add((kind, name))
+        narrow = [bound(call, [each.text for each in queue.binds]) for queue in run.queues.values()]
+        if binding in (call.binding, *narrow) and (kind, name, binding) not in call.approvals:
+            call.approvals.add((kind, name, binding))
             del run.requests[kind, name, binding]
     call.state, call.waiting = "in flight", None
     call.made[attempt.target] = attempt.number = call.made.get(attempt.target, 0) + 1

@@ -32,7 +32,7 @@ from .values import call_bytes, is_exact
 
 NOTHING = (
     "call attempt model output_cap timeout_ns wait_ns state tell_agent tell_user by kind line column"
-    " reason request queue expires_at attempt_number text template reused"
+    " reason request queue wants answered expires_at attempt_number text template reused"
 ).split()
 
 
@@ -196,7 +196,12 @@ class Run:
 
     @property
     def latched(self) -> str | None:
-        return self.latch["state"] if self.latch else None
+        return self.latch.get("state") if self.latch else None
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether a person does the task now."""
+        return self.latch is not None and "state" not in self.latch
 
     # -- what events share ------------------------------------------------------------------------
 
@@ -359,8 +364,12 @@ class Run:
             call.waiting = None
             request = top.request or self._open_request(top, call)
             fields |= {"request": request.number, "queue": request.queue, "expires_at": request.expires}
+            fields["wants"] = top.wants
         elif top.outcome != "wait":
             call.state = "closed"
+        if top.answered is not None:
+            fields["answered"] = top.answered.number
+            self.requests = {key: each for key, each in self.requests.items() if each is not top.answered}
         if top.outcome == "stop":
             self.latch = by_whom
         return self.decide(event, top.outcome, **fields)
@@ -368,10 +377,11 @@ class Run:
     def _open_request(self, vote: Vote, call: Call) -> Request:
         expires = self.now + self.queues[vote.queue].expires
         number = len(self.asked) + 1
-        request = self.asked[number] = Request(number, vote.queue, expires, accounts=vote.accounts)
+        request = Request(number, vote.queue, expires, vote.wants, accounts=vote.accounts)
+        self.asked[number] = request
         admission.count_question(self)
         # A limit is asked about one logical call, whatever its arguments.
-        binding = call.number if isinstance(vote.statement, tree.Limit) else call.binding
+        binding = call.number if isinstance(vote.statement, tree.Limit) else vote.binding
         self.requests[*vote.key, binding] = request
         return request
 

@@ -75,7 +75,7 @@ class Call:
     last_model: str | None = None
     step_charged: bool = False
     stepped: set[Any] = field(default_factory=set)
-    approvals: set[tuple[str, str]] = field(default_factory=set)
+    approvals: set[tuple] = field(default_factory=set)
     loops: list[tree.Loop] = field(default_factory=list)
 
 
@@ -139,6 +139,7 @@ class Request:
     number: int
     queue: str
     expires: int
+    wants: str = "approval"
     answer: bool | None = None
     accounts: list[Account] = field(default_factory=list)
 
@@ -159,6 +160,9 @@ class Vote:
     request: Request | None = None
     accounts: list[Account] = field(default_factory=list)
     values: list[tuple[str, str]] = field(default_factory=list)
+    binding: Any = None
+    wants: str = "approval"
+    answered: Request | None = None
 
     @property
     def key(self) -> tuple[str, str]:

@@ -11,7 +11,7 @@ use crate::program::Comparison;
 use crate::program::reader::Reader;
 use crate::program::sections::{Known, PLACES};
 use crate::program::statements::{
-    Arm, Canaries, Loop, Need, Order, Require, Retry, Route, Rule, Selector, Verdict,
+    Arm, AskFor, Canaries, Loop, Need, Order, Require, Retry, Route, Rule, Selector, Verdict,
 };
 use crate::program::tables::{Source, ToolClass};
 use crate::program::watch::{Breaker, Providers, Watch};
@@ -52,9 +52,11 @@ impl Known<'_> {
             0 => Ok(Verdict::Stop(reader.index(self.states)?)),
             1 => Ok(Verdict::Fail(reader.index(self.states)?)),
             2 => Ok(Verdict::Deny),
-            3 => Ok(Verdict::Escalate(reader.index(self.queues.len())?)),
+            3 => Ok(Verdict::Escalate(reader.index(self.queues.len())?, AskFor::Approval)),
             4 => Ok(Verdict::Answer(reader.index(self.templates)?)),
             5 => Ok(Verdict::Reuse),
+            6 => Ok(Verdict::Escalate(reader.index(self.queues.len())?, AskFor::Text)),
+            7 => Ok(Verdict::Escalate(reader.index(self.queues.len())?, AskFor::Handover)),
             _ => Err(reader.malformed("a code is unknown")),
         }
     }
@@ -63,7 +65,7 @@ impl Known<'_> {
     /// not given a known result, and a tool's not a text.
     fn verdict(&self, reader: &mut Reader<'_>, on_models: bool) -> Result<Verdict, LoadError> {
         match self.any_verdict(reader)? {
-            Verdict::Escalate(queue) if self.grants(queue) => {
+            Verdict::Escalate(queue, _) if self.grants(queue) => {
                 Err(reader.malformed("only limits ask a queue that grants"))
             }
             Verdict::Answer(_) if !on_models => Err(reader.malformed("a tool's call is answered")),
@@ -79,7 +81,7 @@ impl Known<'_> {
     /// The else of a retry, which asks nobody and comes after a call that gave nothing.
     fn final_verdict(&self, reader: &mut Reader<'_>, on_models: bool) -> Result<Verdict, LoadError> {
         match self.any_verdict(reader)? {
-            Verdict::Escalate(_) => Err(reader.malformed("a retry escalates")),
+            Verdict::Escalate(..) => Err(reader.malformed("a retry escalates")),
             Verdict::Answer(_) if !on_models => Err(reader.malformed("a tool's call is answered")),
             Verdict::Reuse => Err(reader.malformed("a retry gives a known result")),
             verdict => Ok(verdict),

@@ -6,7 +6,7 @@ use crate::program::enforced::Read;
 use crate::program::limits::{Basis, Bound, Limit, Measure, Scope, Threshold, ThresholdKind};
 use crate::program::reader::Reader;
 use crate::program::sections::Known;
-use crate::program::statements::Verdict;
+use crate::program::statements::{AskFor, Verdict};
 use crate::program::tables::{Presence, Source};
 use crate::value::{Dimension, MILLION};
 
@@ -118,9 +118,10 @@ impl Known<'_> {
         if limit.verdict == Verdict::Reuse {
             return Err("a limit gives a known result");
         }
-        if let Verdict::Escalate(queue) = limit.verdict {
+        if let Verdict::Escalate(queue, wants) = limit.verdict {
             let queue = self.queues.get(queue as usize);
-            if queue.is_none_or(|queue| limit.granted(queue).is_none()) {
+            let helps = queue.is_some_and(|queue| limit.granted(queue).is_some() && queue.binds.is_empty());
+            if !helps || wants != AskFor::Approval {
                 return Err("a limit asks for more of what it does not bound");
             }
         }

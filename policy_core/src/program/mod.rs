@@ -22,8 +22,8 @@ pub use condition::Const;
 pub(crate) use condition::{Comparison, Condition, Op};
 pub(crate) use index::Index;
 pub use limits::{Basis, Bound, Limit, Measure, Scope, Threshold, ThresholdKind};
+pub use statements::{AskFor, Selector, Statement, StatementKind};
 pub(crate) use statements::{Loop, Retry, Route, Verdict};
-pub use statements::{Selector, Statement, StatementKind};
 pub(crate) use tables::Tables;
 pub use tables::{
     Arg, Fact, Grants, Model, MoneyUnit, Place, Presence, Queue, QueueDefault, Source, State, TimeZone, Tool,
@@ -171,7 +171,7 @@ impl Program {
     /// By how much a person may raise the bound of the limit that a statement is.
     pub(crate) fn grants_of(&self, statement: u32) -> Option<Grants> {
         let limit = self.tables.limits.at(self.limit_of(statement)?);
-        let Verdict::Escalate(queue) = limit.verdict else { return None };
+        let Verdict::Escalate(queue, _) = limit.verdict else { return None };
         self.tables.queues.at(queue).grants
     }
 

@@ -242,7 +242,8 @@ pub(crate) fn queues(
             _ => return Err(reader.malformed("a code is unknown")),
         };
         let grants = reader.option(grants)?;
-        Ok((key, Queue { name, expires_ns, default, grants }))
+        let binds = reader.ascending(|reader| reader.keyed_text(strings))?.into();
+        Ok((key, Queue { name, expires_ns, default, grants, binds }))
     })
 }
 

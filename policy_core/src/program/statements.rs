@@ -108,9 +108,35 @@ pub(crate) enum Verdict {
     Stop(u32),
     Fail(u32),
     Deny,
-    Escalate(u32),
+    Escalate(u32, AskFor),
     Answer(u32),
     Reuse,
+}
+
+/// What a person is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskFor {
+    /// A yes: then the call is decided without this statement.
+    Approval,
+    /// A text, which ends the call.
+    Text,
+    /// To take the task over, which ends the run.
+    Handover,
+}
+
+impl AskFor {
+    /// All of them, in the order of their codes.
+    pub const ALL: [Self; 3] = [Self::Approval, Self::Text, Self::Handover];
+
+    /// The word for records and hosts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Approval => "approval",
+            Self::Text => "question",
+            Self::Handover => "handover",
+        }
+    }
 }
 
 impl Verdict {
@@ -124,7 +150,7 @@ impl Verdict {
             Self::Stop(_) => Outcome::Stop,
             Self::Fail(_) => Outcome::Fail,
             Self::Deny => Outcome::Deny,
-            Self::Escalate(_) => Outcome::Escalate,
+            Self::Escalate(..) => Outcome::Escalate,
             Self::Answer(_) => Outcome::Answer,
             Self::Reuse => Outcome::Reuse,
         }

@@ -232,6 +232,8 @@ pub struct Queue {
     pub default: QueueDefault,
     /// What an approval adds to the limit that asks; only limits ask where this is given.
     pub grants: Option<Grants>,
+    /// The arguments that an answer is for, ascending; all of them, if it names none.
+    pub binds: Box<[Arc<str>]>,
 }
 
 /// By how much a person may raise a bound.

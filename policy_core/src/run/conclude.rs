@@ -38,12 +38,12 @@ impl Run {
         (program, books): (&Program, &mut Books),
         id: u64,
         ruling: Ruling,
-        binding: Option<Binding>,
+        bindings: &[Binding],
         decision: &mut Decision,
     ) {
         decision.call = Some(id);
         match ruling {
-            Ruling::Votes(finding) => self.conclude((program, books), id, finding, binding, decision),
+            Ruling::Votes(finding) => self.conclude((program, books), id, finding, decision),
             Ruling::BuiltIn(reason) => {
                 decision.refuse(reason);
                 self.calls.remove(&id);
@@ -57,7 +57,7 @@ impl Run {
                 decision.wait_ns = Some(if reason == BuiltIn::Lease { LEASE_WAIT } else { HOLDS_WAIT });
                 needs.into_iter().for_each(|(account, amount)| books.need(account, amount));
             }
-            Ruling::Clear(clearance) => self.allow((program, books), id, clearance, binding, decision),
+            Ruling::Clear(clearance) => self.allow((program, books), id, clearance, bindings, decision),
         }
     }
 
@@ -67,7 +67,6 @@ impl Run {
         (program, books): (&Program, &mut Books),
         id: u64,
         finding: Finding,
-        binding: Option<Binding>,
         decision: &mut Decision,
     ) {
         let Some(first) = finding.votes.first().copied() else { return };
@@ -82,10 +81,14 @@ impl Run {
         decision.votes = finding.votes;
         decision.values = finding.values;
         decision.wait_ns = finding.again.filter(|_| program.is_breaker(first.statement));
+        let binding = finding.binding.unwrap_or(Binding::Call(id));
+        decision.answered = first.request;
+        if first.request.is_some() {
+            self.requests.use_up(first.statement, binding);
+        }
         match first.outcome {
             Outcome::Allow | Outcome::Wait => {}
             Outcome::Escalate => {
-                let binding = binding.unwrap_or(Binding::Call(id));
                 decision.asked = self.ask((program, books), id, first, binding, &finding.ways);
                 if let Some(call) = self.calls.get_mut(&id) {
                     call.waiting = None;
@@ -126,9 +129,13 @@ impl Run {
         if self.requests.standing(vote.statement, binding, now) != Standing::Pending {
             self.accounts.take(&Amounts::REQUEST, books, self.latest);
         }
-        let (request, expires_at) =
-            self.requests.ask((vote.statement, binding), now, (queue, table.expires_ns), granting);
-        Some(Asked { request, queue, expires_at: self.age.on_host(expires_at) })
+        let (request, expires_at) = self.requests.ask(
+            (vote.statement, binding),
+            now,
+            (queue, table.expires_ns),
+            (vote.wants, granting),
+        );
+        Some(Asked { request, queue, wants: vote.wants, expires_at: self.age.on_host(expires_at) })
     }
 
     /// Opens an attempt: its amounts are reserved and the call is in flight until it is settled.
@@ -137,12 +144,12 @@ impl Run {
         (program, books): (&Program, &mut Books),
         id: u64,
         clearance: Clearance,
-        binding: Option<Binding>,
+        bindings: &[Binding],
         decision: &mut Decision,
     ) {
         let (now, amounts) = (self.latest, clearance.amounts);
         let Some(call) = self.calls.get_mut(&id) else { return };
-        if let Some(binding) = binding {
+        for &binding in bindings {
             self.requests.consume(binding, self.age.now(), &mut call.grants);
         }
         let number = call.tries.add(clearance.subject);

@@ -7,7 +7,7 @@ use crate::books::AccountId;
 use crate::code::{Reader, Writer};
 use crate::error::EngineError;
 use crate::fingerprint::{Binding, sha256};
-use crate::program::{Grants, Program};
+use crate::program::{AskFor, Grants, Program};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
@@ -36,6 +36,8 @@ pub struct OpenRequest {
     pub statement: u32,
     /// The queue, an index into [`Program::queues`].
     pub queue: u32,
+    /// What the person is asked for.
+    pub wants: AskFor,
     /// What an answer is for: the program's meaning, the statement, the call and the number, as a digest.
     pub bound: [u8; 32],
     /// For how long it may still be answered, in nanoseconds.
@@ -60,6 +62,7 @@ pub struct Reply {
 struct Request {
     about: (u32, Binding),
     queue: u32,
+    wants: AskFor,
     /// The last moment to answer it, or to use its approval.
     expires_at: u64,
     answer: Answer,
@@ -113,6 +116,18 @@ impl Requests {
         }
     }
 
+    /// The request that stands for a statement and a call.
+    pub(crate) fn of(&self, statement: u32, binding: Binding) -> Option<u64> {
+        self.standing.get(&(binding, statement)).copied()
+    }
+
+    /// An answer has served: the next equal call asks anew.
+    pub(crate) fn use_up(&mut self, statement: u32, binding: Binding) {
+        if self.standing.remove(&(binding, statement)).is_some() {
+            self.unused = self.unused.saturating_sub(1);
+        }
+    }
+
     /// What people may still answer.
     pub(crate) fn open(&self, now: u64, program: &Program) -> Vec<OpenRequest> {
         let numbered = self.all.iter().zip(1..);
@@ -122,6 +137,7 @@ impl Requests {
             request: id,
             statement: request.about.0,
             queue: request.queue,
+            wants: request.wants,
             bound: request.bound(id, program),
             left_ns: request.expires_at.saturating_sub(now),
         });
@@ -134,7 +150,7 @@ impl Requests {
         (statement, binding): (u32, Binding),
         now: u64,
         (queue, expires): (u32, u64),
-        granting: Option<Granting>,
+        (wants, granting): (AskFor, Option<Granting>),
     ) -> (u64, u64) {
         if self.standing(statement, binding, now) == Standing::Pending
             && let Some(&id) = self.standing.get(&(binding, statement))
@@ -144,7 +160,7 @@ impl Requests {
         }
         let expires_at = now.saturating_add(expires);
         let (about, answer) = ((statement, binding), Answer::Open);
-        self.all.push(Request { about, queue, expires_at, answer, granting });
+        self.all.push(Request { about, queue, wants, expires_at, answer, granting });
         let id = u64::try_from(self.all.len()).unwrap_or(u64::MAX);
         let before = self.standing.insert((binding, statement), id);
         if before.and_then(|id| self.get(id)).is_some_and(|request| request.answer == Answer::Approved) {
@@ -219,6 +235,7 @@ impl Requests {
             writer.number(u64::from(statement));
             binding.write(writer);
             writer.number(u64::from(request.queue));
+            writer.number(request.wants as u64);
             writer.number(request.expires_at);
             writer.number(request.answer as u64);
             writer.flag(request.granting.is_some());
@@ -235,6 +252,7 @@ impl Requests {
             let statement = reader.index(program.statements().len())?;
             let about = (statement, Binding::read(reader)?);
             let queue = reader.index(program.queues().len())?;
+            let wants = *AskFor::ALL.get(reader.index(AskFor::ALL.len())? as usize)?;
             let expires_at = reader.number()?;
             let answer = *Answer::ALL.get(reader.index(Answer::ALL.len())? as usize)?;
             let granting = if reader.flag()? {
@@ -246,7 +264,7 @@ impl Requests {
             } else {
                 None
             };
-            Some(Request { about, queue, expires_at, answer, granting })
+            Some(Request { about, queue, wants, expires_at, answer, granting })
         })?;
         let mut requests = Self { all, ..Self::default() };
         for id in reader.list(Reader::number)? {

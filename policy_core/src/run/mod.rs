@@ -3,6 +3,7 @@
 mod accounts;
 mod age;
 mod amounts;
+mod asking;
 mod call;
 mod candidates;
 mod conclude;
@@ -192,6 +193,12 @@ impl Run {
     #[must_use]
     pub fn latched(&self) -> Option<&State> {
         self.latch.and_then(|latch| latch.state).map(|state| self.program.tables.states.at(state))
+    }
+
+    /// Whether a person has taken the task over.
+    #[must_use]
+    pub fn is_handed_over(&self) -> bool {
+        self.latch.is_some_and(|latch| latch.state.is_none())
     }
 
     /// Moves the clocks. An event that the engine answers with an error moves them too.

@@ -93,11 +93,11 @@ impl Run {
         let ruled = self.calls.get(&id).map(|call| {
             let question = Question::new((self, books), program, id, call, Sent::Now(event.facts));
             let asked = Asked { question: &question, input: event.input_tokens, most: event.max_output };
-            (asked.rule(&mut candidates, decision), question.needed_binding())
+            (asked.rule(&mut candidates, decision), question.bindings())
         });
         self.candidates = candidates;
-        if let Some((ruling, binding)) = ruled {
-            self.apply((program, books), id, ruling, binding, decision);
+        if let Some((ruling, bindings)) = ruled {
+            self.apply((program, books), id, ruling, &bindings, decision);
         }
     }
 }

@@ -5,13 +5,14 @@ use std::cell::OnceCell;
 use super::Run;
 use super::accounts::{Asking, Obstacles};
 use super::amounts::Amounts;
+use super::asking::reject;
 use super::call::Call;
 use super::escalate::Standing;
 use crate::books::{AccountId, Books};
 use crate::decision::{BuiltIn, Outcome, Vote};
 use crate::facts::{CallFacts, ErrorFacts, Sent, View};
 use crate::fingerprint::Binding;
-use crate::program::{Program, QueueDefault, Verdict};
+use crate::program::{AskFor, Program, Verdict};
 use crate::value::{Truth, Value};
 use crate::vm::evaluate;
 
@@ -35,8 +36,10 @@ pub(crate) struct Question<'a> {
     pub(crate) tool: Option<&'a str>,
     /// The tool's canonical arguments, if an answer about them is for every equal call.
     pub(crate) args: Option<&'a [u8]>,
+    /// They hold a number that not everybody reads alike, so nobody is asked about them.
+    pub(crate) is_unsafe: bool,
     /// Hashed only if somebody may have to be asked.
-    binding: OnceCell<Binding>,
+    pub(super) binding: OnceCell<Binding>,
 }
 
 /// What the policy says to a question.
@@ -75,6 +78,8 @@ pub(crate) struct Finding {
     pub(crate) reused: Option<u64>,
     /// After how long breakers in the way may let the call pass.
     pub(crate) again: Option<u64>,
+    /// What an answer to the first vote is for.
+    pub(crate) binding: Option<Binding>,
 }
 
 /// What a call may run on, and what it reserves.
@@ -97,7 +102,19 @@ impl<'a> Question<'a> {
         sent: Sent<'a>,
     ) -> Self {
         let binding = OnceCell::new();
-        Self { run, program, books, id, call, sent, error: None, tool: None, args: None, binding }
+        Self {
+            run,
+            program,
+            books,
+            id,
+            call,
+            sent,
+            error: None,
+            tool: None,
+            args: None,
+            is_unsafe: false,
+            binding,
+        }
     }
 
     /// How accounts are looked at now, with the wrapping up of these given up.
@@ -121,20 +138,6 @@ impl<'a> Question<'a> {
             call: CallFacts { attempt, model, tool: self.tool, input_tokens: self.call.input_tokens },
             error: self.error,
         }
-    }
-
-    /// What approvals of this call are bound to.
-    fn binding(&self) -> Binding {
-        *self.binding.get_or_init(|| match (self.call.exact, self.tool, self.args) {
-            (Some(exact), ..) => exact,
-            (None, Some(tool), Some(args)) => Binding::of_tool(tool, args),
-            _ => Binding::Call(self.id),
-        })
-    }
-
-    /// The binding, if somebody is to be asked, or has approved of a call that has not come yet.
-    pub(crate) fn needed_binding(&self) -> Option<Binding> {
-        if self.run.requests.has_unused() { Some(self.binding()) } else { self.binding.get().copied() }
     }
 
     /// The truth of a condition; none is always true.
@@ -189,7 +192,7 @@ impl<'a> Question<'a> {
         let limit = self.program.tables.limits.at(index);
         let entries = || ways.iter().filter_map(|place| self.run.accounts.entry(*place));
         let is_missing = entries().any(|entry| entry.account.is_none());
-        let Verdict::Escalate(queue) = limit.verdict else {
+        let Verdict::Escalate(queue, _) = limit.verdict else {
             return self.vote(limit.statement, limit.verdict, is_missing, votes);
         };
         if is_missing {
@@ -226,8 +229,8 @@ impl<'a> Question<'a> {
             }
             Verdict::Reuse if self.known().is_none() => vote.outcome = Outcome::Deny,
             Verdict::Reuse => {}
-            Verdict::Escalate(queue) => {
-                if !self.escalate(queue, &mut vote) {
+            Verdict::Escalate(queue, wants) => {
+                if !self.escalate(queue, wants, &mut vote) {
                     return;
                 }
             }
@@ -252,32 +255,6 @@ impl<'a> Question<'a> {
     /// What a vote says, if it gives an answer.
     pub(crate) fn text(&self, view: &View<'_>, vote: &Vote) -> Option<Box<str>> {
         self.program.tables.templates.at(vote.template?).text(view)
-    }
-
-    /// Turns an escalation into what its request has come to; false if it was approved.
-    fn escalate(&self, queue: u32, vote: &mut Vote) -> bool {
-        // Compared by their binding, since equal fingerprints do not prove that the arguments are equal.
-        if !self.call.grants.is_empty() && self.call.grants.contains(&(vote.statement, self.binding())) {
-            return false;
-        }
-        match self.run.requests.standing(vote.statement, self.binding(), self.run.age.now()) {
-            Standing::Approved => return false,
-            Standing::Unasked | Standing::Pending => vote.queue = Some(queue),
-            Standing::Rejected => reject(vote),
-            Standing::Expired => self.take_default(queue, vote),
-        }
-        true
-    }
-
-    /// What holds when nobody has answered, or could.
-    fn take_default(&self, queue: u32, vote: &mut Vote) {
-        match self.program.tables.queues.at(queue).default {
-            QueueDefault::Deny => vote.outcome = Outcome::Deny,
-            QueueDefault::Stop(state) => {
-                vote.outcome = Outcome::Stop;
-                vote.state = Some(state);
-            }
-        }
     }
 
     /// What follows from votes; nothing if nobody voted. `ways` are the entries of accounts that votes are
@@ -310,18 +287,8 @@ impl<'a> Question<'a> {
         let values = self.values(view, first.statement);
         let text = self.text(view, first);
         let reused = if first.outcome == Outcome::Reuse { self.known() } else { None };
-        Some(Ruling::Votes(Finding { votes, values, ways, text, reused, again: None }))
-    }
-
-    /// Whether this vote asks a person anew.
-    fn opens_request(&self, vote: &Vote) -> bool {
-        let binding = self.binding_of(vote.statement);
-        self.run.requests.standing(vote.statement, binding, self.run.age.now()) == Standing::Unasked
-    }
-
-    /// What a request of this statement is about: of a limit, the logical call.
-    fn binding_of(&self, statement: u32) -> Binding {
-        if self.program.limit_of(statement).is_some() { Binding::Call(self.id) } else { self.binding() }
+        let binding = Some(self.binding_of(first));
+        Some(Ruling::Votes(Finding { votes, values, ways, text, reused, again: None, binding }))
     }
 
     /// Patience, if that is what the obstacles need and the call still may have it.
@@ -345,12 +312,17 @@ impl<'a> Question<'a> {
 }
 
 pub(crate) const fn vote_of(statement: u32, outcome: Outcome) -> Vote {
-    Vote { statement, outcome, state: None, queue: None, template: None, undecided: false, rejected: false }
-}
-
-const fn reject(vote: &mut Vote) {
-    vote.outcome = Outcome::Deny;
-    vote.rejected = true;
+    Vote {
+        statement,
+        outcome,
+        state: None,
+        queue: None,
+        wants: AskFor::Approval,
+        template: None,
+        undecided: false,
+        rejected: false,
+        request: None,
+    }
 }
 
 /// The most restrictive vote first, then by statement.

@@ -125,7 +125,7 @@ impl Run {
             (Some(model), finding) => self.fall_back(program, id, model, finding, decision),
             (None, None) => self.pass_on(id, decision),
             (None, Some(finding)) => {
-                self.conclude((program, books), id, finding, None, decision);
+                self.conclude((program, books), id, finding, decision);
                 if let (Outcome::Wait, Some((wait, statement))) = (decision.outcome, advised.wait) {
                     watched::count_retries(program, &decision.votes, books, self.latest.mono);
                     decision.wait_ns = Some(wait);
@@ -252,7 +252,7 @@ impl Question<'_> {
         let view = self.view(number, model);
         let values = self.values(&view, decider);
         let text = self.text(&view, first);
-        Some(Finding { votes, values, ways: Vec::new(), text, reused: None, again: None })
+        Some(Finding { votes, values, ways: Vec::new(), text, reused: None, again: None, binding: None })
     }
 
     fn is_within(&self, retry: &Retry, delay: u64) -> bool {

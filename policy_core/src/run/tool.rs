@@ -50,10 +50,11 @@ impl Run {
                 let mut question = Question::new((self, books), &program, id, call, Sent::Now(event.facts));
                 question.tool = Some(event.tool);
                 question.args = event.is_exact.then_some(event.args);
-                (question.rule_tool(tool), question.needed_binding())
+                question.is_unsafe = event.is_unsafe;
+                (question.rule_tool(tool), question.bindings())
             });
-            if let Some((ruling, binding)) = ruled {
-                self.apply((&program, books), id, ruling, binding, &mut decision);
+            if let Some((ruling, bindings)) = ruled {
+                self.apply((&program, books), id, ruling, &bindings, &mut decision);
             }
         }
         Ok(decision)

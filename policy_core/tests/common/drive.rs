@@ -232,6 +232,7 @@ impl Player {
             args: &args,
             forms: &[vec![asked.1 / 2]],
             is_exact: !who.is_multiple_of(4),
+            is_unsafe: false,
             facts: &facts(&program, who),
         };
         let decision = run.tool_call(self.now, &event);

@@ -370,8 +370,8 @@ pub fn ask_tool_with(
 ) -> Decision {
     let program = Arc::clone(run.program());
     let facts = slots(&program, sent);
-    run.tool_call(now, &ToolCall { call, tool, args, forms: &[], is_exact: true, facts: &facts })
-        .expect("good values")
+    let event = ToolCall { call, tool, args, forms: &[], is_exact: true, is_unsafe: false, facts: &facts };
+    run.tool_call(now, &event).expect("good values")
 }
 
 /// A slot for each fact of the program: what was sent, or missing.

@@ -177,6 +177,7 @@ impl<'a> Plan<'a> {
                 w.number(*amount);
                 w.number(*times);
             });
+            w.number(0);
         });
         w.list(&self.zones, |w, name| {
             let (_, before, transitions) =

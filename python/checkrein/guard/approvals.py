@@ -36,17 +36,19 @@ class Answer:
 class Waiting:
     """A request to a person that waits in a store.
 
-    `arguments` are the exact ones, as canonical JSON: what runs if the answer is yes. `limits` say what was
+    `arguments` are the exact ones, as canonical JSON: what runs if the answer is yes. If there are `binds`,
+    the answer is for every call in which only these arguments are the same. `limits` say what was
     spent and what was left when the run was suspended. Instants are nanoseconds since 1970 by the store's
     clock, which `now` is the present of.
     """
 
     run: str
     request: int
-    kind: Literal["approve", "question", "handover"]
+    kind: Literal["approval", "question", "handover"]
     queue: str
     subject: str
     arguments: str
+    binds: list[str]
     by: str
     by_kind: str
     place: str
@@ -133,6 +135,9 @@ class Approvals:
         return self.get(waiting.id)
 
 
+OTHER_KIND = "a question is answered with a text, any other request with yes or no"
+
+
 def own_answer(run: str) -> str:
     """What is told to an agent that wants to answer for a person."""
     return (
@@ -163,10 +168,11 @@ def written(run: Any, open: Mapping[str, Any], asked: Asked, limits: list[dict[s
     outcome, state = open["default"]
     shown = {
         "form": _FORM,
-        "kind": open.get("as", "approve"),
+        "kind": open["wants"],
         "queue": open["queue"],
         "subject": asked.subject,
         "arguments": asked.arguments.decode(),
+        "binds": open["binds"],
         "by": open["by"],
         "by_kind": open["kind"],
         "place": f"{program.file}:{open['line']}",

@@ -15,7 +15,8 @@ class Outcome:
     """How a run ended. `str()` is `completed`, the name of a failure state, or the kind."""
 
     kind: Literal[
-        "running", "completed", "stopped", "suspended", "failed", "denied", "escalated", "answered", "error"
+        "running", "completed", "stopped", "handed_over", "suspended", "failed", "denied", "escalated",
+        "answered", "error",
     ]  # fmt: skip
     state: str | None = None
     decision: str | None = None
@@ -63,7 +64,7 @@ class Block(Door):
         """End the run: open attempts keep their holds as spent. Ending twice changes nothing."""
         if self.outcome.kind != "running":
             return self.outcome
-        state = None
+        state, is_handed_over = None, False
         if self._is_forked():  # what a run spends is the business of the process that began it
             self.ended = True
         else:
@@ -71,8 +72,10 @@ class Block(Door):
             with self._lock:
                 self.ended = True
                 self._core.end(*self._instant())
-            state = self._core.latched
-        if state is not None:
+            state, is_handed_over = self._core.latched, self._core.handed_over
+        if is_handed_over:
+            self.outcome = Outcome("handed_over", None, error.id if isinstance(error, Refusal) else None)
+        elif state is not None:
             self.outcome = Outcome("stopped", state, error.id if isinstance(error, Refusal) else None)
         elif isinstance(error, Refusal):
             kind: Any = {

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from checkrein import _core, sentences
-from checkrein.errors import EngineError, Refusal
+from checkrein.errors import Answered, EngineError, Refusal
 from checkrein.guard.approval import Approval, Approver
-from checkrein.guard.approvals import Asked, own_answer
+from checkrein.guard.approvals import OTHER_KIND, Asked, own_answer
 from checkrein.guard.classify import Failure
 from checkrein.guard.context import is_inside
 from checkrein.guard.luggage import Resumed
@@ -59,6 +59,7 @@ class Door:
         self._wrapped_up = False
         self._dropped: deque[tuple[Any, Usage]] = deque()
         self._asked: dict[int, Asked] = {}
+        self._texts: dict[int, str] = {}
         common: dict[str, Any] = {
             "now": self.clock.now(), "wall": self.clock.wall(), "ledger": guard.ledger, "id": self.id,
             "keys": dict(self._scopes.keys), **{word: getattr(self._scopes, word) for word in WORDS},
@@ -213,8 +214,8 @@ class Door:
             subject, failure,
         )  # fmt: skip
 
-    def answer(self, request: int, approve: bool) -> None:
-        """A person's answer to an escalation; then ask about the same call again.
+    def answer(self, request: int, approve: bool | str) -> None:
+        """A person's answer to an escalation; then ask about the same call again. A question takes a text.
 
         Raises `EngineError` of kind `self_answer` inside a call of this run: an agent does not answer for
         people. Others are `unknown_request`, `expired` and `already_answered`.
@@ -223,11 +224,18 @@ class Door:
             raise EngineError(own_answer(self.id), "self_answer")
         self.take_answer(request, approve)
 
-    def take_answer(self, request: int, approve: bool) -> None:
+    def take_answer(self, request: int, approve: bool | str) -> None:
         """What an approver has said, who may be asked anywhere."""
         with self._lock:
-            self._core.answer(*self._instant(), request, approve)
+            now = self._instant()
+            asked = (open for open in self._core.open_requests() if open["request"] == request)
+            is_right = all(isinstance(approve, str) == (open["wants"] == "question") for open in asked)
+            if approve is not False and not is_right:
+                raise EngineError(OTHER_KIND, "other_kind")
+            self._core.answer(*now, request, approve is not False)
             self._asked.pop(request, None)
+            if isinstance(approve, str):
+                self._texts[request] = approve
 
     def count(self, decision: Any, tokens: int = 1) -> int:
         """Count generated tokens of an attempt; gives how many more are paid for. 0 means stop."""
@@ -248,7 +256,7 @@ class Door:
         """What a person is asked for an `escalate` decision."""
         return Approval(
             decision.request, decision.queue, subject, dict(arguments), decision.by,
-            decision.reason or "", decision.expires_at, self.limits(),
+            decision.reason or "", decision.expires_at, self.limits(), decision.wants,
         )  # fmt: skip
 
     def refusal(self, decision: Any, subject: str) -> Refusal:
@@ -260,14 +268,28 @@ class Door:
             health = ledger.health() if ledger is not None else {"error": None, "refused": None}
             trouble = health["error"] if health["error"] != health["refused"] else None
             standing = sentences.standing(decision, self._core.limits(), program.currency, trouble)
-        return sentences.refusal(
+        refusal = sentences.refusal(
             decision, subject, program.file, self.decision_id(decision),
             self.guard.instead_of(decision), standing,
         )  # fmt: skip
+        if isinstance(refusal, Answered):
+            refusal.text = self.text_of(decision)
+        return refusal
+
+    def text_of(self, decision: Any) -> str:
+        """What an `answer` says: the policy's text, or once what a person answered."""
+        if decision.answered is None:
+            return str(decision.text)
+        return self._texts.pop(decision.answered, "")
 
     def decision_id(self, decision: Any) -> str:
         """The id under which the log keeps this decision."""
         return f"{self.id}.{decision.number}"
+
+    @property
+    def _is_stopped(self) -> bool:
+        """Whether every later call meets the same stop."""
+        return self._core.latched is not None or self._core.handed_over
 
     # -- inside ---------------------------------------------------------------------------------------
 

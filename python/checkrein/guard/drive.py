@@ -68,7 +68,7 @@ class _Ask:
     approver: Approver | None
     approval: Approval
 
-    def sync(self) -> bool | None:
+    def sync(self) -> bool | str | None:
         if self.approver is None:
             return None
         answer = self.approver(self.approval)
@@ -78,7 +78,7 @@ class _Ask:
             raise TypeError("the approver is asynchronous; use it with asynchronous calls")
         return answer
 
-    async def asynchronous(self) -> bool | None:
+    async def asynchronous(self) -> bool | str | None:
         if self.approver is None:
             return None
         answer: Any
@@ -169,7 +169,7 @@ def steps(run: Run, request: Request) -> Steps:
                 raise run.refusal(decision, request.subject)
             _answer(run, decision.request, verdict)
         elif decision.outcome == "answer" and request.answered is not None:
-            return request.answered(decision.text)
+            return request.answered(run.text_of(decision))
         elif decision.outcome == "reuse" and decision.reused in run.results:
             return run.results[decision.reused]
         elif decision.outcome != "allow":
@@ -180,7 +180,7 @@ def steps(run: Run, request: Request) -> Steps:
                 return value
 
 
-def _answer(run: Run, request: int, approve: bool) -> None:
+def _answer(run: Run, request: int, approve: bool | str) -> None:
     """Pass a person's answer on; one that comes too late changes nothing, the queue's default holds."""
     try:
         run.take_answer(request, approve)

@@ -26,7 +26,7 @@ LONGEST_ID = 512
 LARGEST = 12 << 20
 """As many bytes as the host's part may have: a store takes 16 MiB, and the engine's state needs some."""
 
-_FORM = 1
+_FORM = 2
 
 
 def nonce() -> int:
@@ -74,6 +74,8 @@ class Luggage:
     notes: dict[str, Any] = field(default_factory=dict)
     advice: list[str] = field(default_factory=list)
     wrapped_up: bool = False
+    texts: dict[str, str] = field(default_factory=dict)
+    """What questions were answered with, by request, until their calls have got it."""
 
     def packed(self) -> bytes:
         """As the store keeps it.

@@ -60,7 +60,7 @@ class Memory(Block):
             call = self._calls.get(key)
             decision, was = self._held.pop(key, (None, None))
         is_same = decision is None or was == fingerprint(exact)
-        if decision is None or (is_same and self._core.latched is None and not self.ended):
+        if decision is None or (is_same and not self._is_stopped and not self.ended):
             return call, decision
         with unless_ended(self):
             self.fail(decision, Failure("cancelled", UNKNOWN))
@@ -130,7 +130,7 @@ class Memory(Block):
         }
         luggage = Luggage(
             self.names, self._scopes, self.facts, self._calls, held, self.notes, self._advice,
-            self._wrapped_up,
+            self._wrapped_up, {str(request): text for request, text in self._texts.items()},
         ).packed()  # fmt: skip
         shown = self._shown()
         require_storable(self.id, luggage, sum(map(len, shown.values())))
@@ -139,7 +139,13 @@ class Memory(Block):
         self._advice = []
         origin = nonce()
         asking = [
-            (open["request"], open["bound"], False, open["left"], shown.get(open["request"], b""))
+            (
+                open["request"],
+                open["bound"],
+                open["wants"] == "question",
+                open["left"],
+                shown.get(open["request"], b""),
+            )
             for open in self._core.open_requests()
         ]
         return self._life or (origin, origin, 0), state, luggage, asking
@@ -156,9 +162,11 @@ class Memory(Block):
     def _instant(self) -> tuple[int, int]:
         now, wall = super()._instant()
         while self._answers:  # only a run that does something takes them, since one that does not waits again
-            request, bound, word, _text, _who, ago = self._answers.pop(0)
+            request, bound, word, text, _who, ago = self._answers.pop(0)
             try:
                 self._core.answer(now, wall, request, word != "reject", ago + now - self._came, bound)
+                if text is not None:
+                    self._texts[request] = text
             except EngineError as error:  # answered here before, or not asked any more
                 if error.kind not in {"expired", "already_answered", "unknown_request"}:
                     raise
@@ -166,6 +174,7 @@ class Memory(Block):
 
     def _unpack(self, resumed: Resumed) -> None:
         luggage = resumed.luggage
+        self._texts = {int(request): text for request, text in luggage.texts.items()}
         self.notes, self._calls, self._advice = luggage.notes, luggage.calls, luggage.advice
         self._wrapped_up = luggage.wrapped_up
         for key, (attempt, number, exact) in luggage.held.items():

@@ -37,12 +37,9 @@ STATEMENTS = (
 )  # fmt: skip
 UNITS = ("ms", "s", "min", "h", "d")
 NOT_ENFORCED = frozenset(
-    "truth observe assert include may succeeds list binds again no "
-    "repeated_context ignoring reuse answer".split()
+    "truth observe assert include may succeeds list again no repeated_context ignoring reuse answer".split()
 )
 """Words that are refused as not supported yet: a message never recommends them."""
-NOT_ENFORCED_BESIDE = {"BECAUSE": frozenset({"as"})}
-"""The same for words that are enforced elsewhere: by a terminal that is acceptable at the same place."""
 
 GROUPS = (
     (frozenset({"model", "limit", "rule"}), frozenset(STATEMENTS), "a statement such as `limit` or `rule`"),
@@ -87,9 +84,7 @@ def table(lark: Lark) -> dict[str, str]:
 
 def offered(words: dict[str, str], accepted: Collection[str]) -> list[str]:
     """The words for the terminals, in the order of the grammar, without what is not enforced."""
-    beside = [hidden for name, hidden in NOT_ENFORCED_BESIDE.items() if name in accepted]
-    hidden = NOT_ENFORCED.union(*beside)
-    return [w for name, w in words.items() if name in accepted and name != "WORD" and w not in hidden]
+    return [w for name, w in words.items() if name in accepted and name != "WORD" and w not in NOT_ENFORCED]
 
 
 def expected(words: dict[str, str], accepted: Collection[str]) -> tuple[str, ...]:

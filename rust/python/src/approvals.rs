@@ -48,8 +48,10 @@ pub(crate) fn open<'py>(
         dict.set_item("request", asked.request)?;
         dict.set_item("bound", PyBytes::new(py, &asked.bound))?;
         dict.set_item("left", asked.left_ns)?;
+        dict.set_item("wants", asked.wants.name())?;
         if let Some(queue) = program.queues().get(asked.queue as usize) {
             dict.set_item("queue", &*queue.name)?;
+            dict.set_item("binds", queue.binds.iter().map(|name| &**name).collect::<Vec<_>>())?;
             let state = |state: u32| program.states().get(state as usize).map(|state| &*state.name);
             dict.set_item(
                 "default",

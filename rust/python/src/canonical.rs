@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use policy_core::MAX_QUANTITY;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -31,11 +32,13 @@ pub(crate) struct Canonical {
     pub(crate) text: Vec<u8>,
     /// It leaves nothing out: no value is written by its type alone, no two members have one name.
     pub(crate) is_exact: bool,
+    /// It holds an integer beyond 2^53 - 1, which not every reader takes for the same number.
+    pub(crate) is_unsafe: bool,
 }
 
 impl Canonical {
     const fn new(text: Vec<u8>) -> Self {
-        Self { text, is_exact: true }
+        Self { text, is_exact: true, is_unsafe: false }
     }
 }
 
@@ -84,7 +87,7 @@ fn write(written: &mut Canonical, value: &Bound<'_, PyAny>, level: usize) -> PyR
     } else if let Ok(object) = value.cast_exact::<PyDict>() {
         write_object(written, object, level)
     } else if let Ok(number) = value.cast_exact::<PyInt>() {
-        write_integer(out, number)
+        write_integer(written, number)
     } else if value.is_none() {
         out.extend_from_slice(b"null");
         Ok(())
@@ -107,7 +110,7 @@ fn write(written: &mut Canonical, value: &Bound<'_, PyAny>, level: usize) -> PyR
 /// Subclasses of the JSON types, tuples and sets; anything else leaves only its type.
 fn write_other(written: &mut Canonical, value: &Bound<'_, PyAny>, level: usize) -> PyResult<()> {
     if let Ok(number) = value.cast::<PyInt>() {
-        write_integer(&mut written.text, number)
+        write_integer(written, number)
     } else if let Ok(number) = value.cast::<PyFloat>() {
         write_float(&mut written.text, number.value());
         Ok(())
@@ -183,6 +186,7 @@ fn write_set(out: &mut Canonical, set: &Bound<'_, PyAny>, level: usize) -> PyRes
         let mut inner = Canonical::new(Vec::new());
         write(&mut inner, &item, level.saturating_add(1))?;
         out.is_exact &= inner.is_exact;
+        out.is_unsafe |= inner.is_unsafe;
         texts.push(inner.text);
     }
     texts.sort_unstable();
@@ -237,14 +241,18 @@ fn member_name<'a>(object: &mut Canonical, key: &'a Bound<'_, PyAny>, level: usi
     let mut name = Canonical::new(Vec::new());
     write(&mut name, key, level.saturating_add(1))?;
     object.is_exact &= name.is_exact;
+    object.is_unsafe |= name.is_unsafe;
     Ok(Text::Utf8(String::from_utf8_lossy(&name.text).into_owned().into()))
 }
 
-fn write_integer(out: &mut Vec<u8>, number: &Bound<'_, PyInt>) -> PyResult<()> {
+fn write_integer(written: &mut Canonical, number: &Bound<'_, PyInt>) -> PyResult<()> {
+    let out = &mut written.text;
     if let Ok(small) = number.extract::<i64>() {
         out.extend_from_slice(small.to_string().as_bytes());
+        written.is_unsafe |= small.unsigned_abs() > MAX_QUANTITY;
         return Ok(());
     }
+    written.is_unsafe = true;
     // The base class's own text: a subclass may print itself in another way.
     let py = number.py();
     let digits = py.get_type::<PyInt>().call_method1(intern!(py, "__repr__"), (number,)).map_err(|_| {

@@ -177,6 +177,16 @@ impl Decision {
     }
 
     #[getter]
+    fn wants(&self) -> Option<&'static str> {
+        self.core.asked.map(|asked| asked.wants.name())
+    }
+
+    #[getter]
+    fn answered(&self) -> Option<u64> {
+        self.core.answered
+    }
+
+    #[getter]
     fn expires_at(&self) -> Option<u64> {
         self.core.asked.map(|asked| asked.expires_at)
     }

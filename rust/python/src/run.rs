@@ -149,12 +149,13 @@ impl Run {
         facts: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Decision> {
         let tool = tool.to_string_lossy();
-        let Canonical { text, is_exact } = canonical(args)?;
+        let Canonical { text, is_exact, is_unsafe } = canonical(args)?;
         let sent = self.columns.call(&self.program, &tool, args, facts)?;
         let slots = sent.slots();
         let call = call.map(|id| id.0);
         let forms = forms(args, self.program.ignored_args())?;
-        let event = ToolCall { call, tool: &tool, args: &text, forms: &forms, is_exact, facts: &slots };
+        let event =
+            ToolCall { call, tool: &tool, args: &text, forms: &forms, is_exact, is_unsafe, facts: &slots };
         let now = at(now, wall);
         let decision = self.admit(args.py(), now, |run, books| run.tool_call(now, &event, books))?;
         Ok(Decision::new(decision, &self.program))
@@ -376,6 +377,11 @@ impl Run {
     #[getter]
     fn in_flight(&self, py: Python<'_>) -> PyResult<u64> {
         self.ask(py, |live| Ok(live.run.in_flight()))
+    }
+
+    #[getter]
+    fn handed_over(&self, py: Python<'_>) -> PyResult<bool> {
+        self.ask(py, |live| Ok(live.run.is_handed_over()))
     }
 
     #[getter]

@@ -66,6 +66,7 @@ class EnforcedChecker:
                 present = self._condition(statement.when, context)
                 self.targets.outcome(statement.outcome)
                 self._gift(statement.outcome, statement.selector, context, present)
+                self.targets.asks(statement.outcome, statement.selector)
                 if not (statement.outcome.reason or "").strip():
                     who = f"rule {quote(statement.name.text)}"
                     help = "say in a few words what the agent or a person should know"
@@ -136,3 +137,4 @@ class EnforcedChecker:
             )
         self.targets.outcome(order.otherwise)
         check_gift(self.report, order.otherwise, "order")
+        self.targets.asks(order.otherwise, order.after)

@@ -258,6 +258,9 @@ class LimitChecker:
         """An approval must be able to help: the queue grants what one bound of the limit is about."""
         span = limit.otherwise.span
         who = f"queue {quote(queue.name.text)}"
+        if limit.otherwise.wants != "approval":
+            message = f"a limit asks for more room, and a {limit.otherwise.wants} gives none"
+            self.report.add("R0521", span, message, help="leave it out, or ask in a rule")
         grants = queue.grants
         if grants is None:
             help = f"write what an approval adds in {who}, such as `grants $5 at most 2 times`"

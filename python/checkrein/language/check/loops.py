@@ -47,6 +47,7 @@ def check_loop(loop: Loop, targets: Targets) -> None:
         )
     targets.outcome(loop.otherwise)
     check_gift(report, loop.otherwise, "loop")
+    targets.asks(loop.otherwise, None)
 
 
 def _number(loop: Loop, targets: Targets, message: str) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from checkrein.diagnostics import Report
     from checkrein.language.names import Names
-    from checkrein.language.tree import Name, Outcome, Queue, Selector
+    from checkrein.language.tree import Name, Outcome, Queue, Selector, Tool
 
 
 class Targets:
@@ -56,6 +56,35 @@ class Targets:
                     help="ask another queue, one without `grants`",
                 )
 
+    def asks(self, outcome: Outcome, selector: Selector | None) -> None:
+        """Report a queue that binds arguments which a call that asks it does not have; None is any tool."""
+        queue = self.names.queues.get(outcome.target.text) if outcome.target is not None else None
+        if outcome.kind != "escalate" or queue is None:
+            return
+        if selector is not None and selector.point == "model":
+            for name in queue.binds[:1]:
+                self._unbound(
+                    outcome, name, "a model call has no arguments", "ask about models in another queue"
+                )
+            return
+        for tool in self.names.tools.values():
+            if not _takes(selector, tool):
+                continue
+            declared = {arg.name.text for arg in tool.args}
+            for name in queue.binds:
+                if name.text not in declared:
+                    why = f"tool {quote(tool.name.text)} does not declare it"
+                    self._unbound(outcome, name, why, "declare the argument, or ask another queue")
+
+    def _unbound(self, outcome: Outcome, name: Name, why: str, help: str) -> None:
+        self.report.add(
+            "R0520",
+            outcome.span,
+            f"the queue binds {quote(name.text)}, and {why}",
+            related=(Related("it is bound here", name.span),),
+            help=help,
+        )
+
     def limit_outcome(self, outcome: Outcome) -> Queue | None:
         """The same for a limit; the queue that it asks, if there is one."""
         if outcome.kind != "escalate" or outcome.target is None:
@@ -69,3 +98,12 @@ class Targets:
         if known:
             used.add(name.text)
         return known
+
+
+def _takes(selector: Selector | None, tool: Tool) -> bool:
+    """Whether a selector of tools, or none, takes calls of a tool."""
+    if selector is None:
+        return True
+    if selector.name is not None:
+        return selector.name.text == tool.name.text
+    return selector.tool_class in (None, tool.tool_class)

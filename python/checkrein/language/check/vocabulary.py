@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from checkrein.diagnostics import Report
     from checkrein.language.names import Names
-    from checkrein.language.tree import Condition, Literal, Policy, Span, TestItem
+    from checkrein.language.tree import Condition, Literal, Name, Policy, Span, TestItem
 
 GRANTS_MAX = 1_000
 
@@ -118,6 +118,20 @@ def _queue(queue: Queue, names: Names, report: Report) -> None:
         names.resolve(report, "state", queue.default_stop, names.states)
     if queue.grants is not None:
         _grants(queue.grants, names, report)
+    first: dict[str, Name] = {}
+    for name in queue.binds:
+        if name.text in first:
+            related = (Related("it is named first here", first[name.text].span),)
+            message = f"argument {quote(name.text)} is bound twice"
+            report.add("R0522", name.span, message, help="name it once", related=related)
+        first.setdefault(name.text, name)
+    if queue.grants is not None and queue.binds:
+        report.add(
+            "R0522",
+            queue.binds[0].span,
+            f"queue {quote(queue.name.text)} grants room in limits, which has no arguments to bind",
+            help="leave `binds` out, or make another queue for rules",
+        )
 
 
 def _grants(grants: Grants, names: Names, report: Report) -> None:

@@ -98,6 +98,7 @@ class Vocabulary(Sheet):
         if queue.default_stop is not None:
             self.w.number(ordered(self.t.names.states).index(queue.default_stop.text))
         self.w.maybe(queue.grants, self.grants)
+        self.w.sequence(sorted({b.text for b in queue.binds}, key=lambda b: b.encode()), self.w.text)
 
     def grants(self, grants: Grants) -> None:
         self.w.byte(DIMENSIONS.index(grants.amount.dimension))

@@ -19,3 +19,4 @@ FAILURES = ("spend", "deny", "allow")
 AMOUNTS = ("cost", "tokens", "input_tokens", "output_tokens")
 MONEY_UNITS = (None, "units", "cents")
 OUTCOMES = ("stop", "fail", "deny", "escalate", "answer", "reuse")
+WANTS = {"approval": OUTCOMES.index("escalate"), "question": 6, "handover": 7}

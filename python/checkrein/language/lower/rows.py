@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from checkrein.language.lower.codes import AMOUNTS, BASES, CLASSES, FAILURES, MEASURES, OUTCOMES
+from checkrein.language.lower.codes import AMOUNTS, BASES, CLASSES, FAILURES, MEASURES, OUTCOMES, WANTS
 from checkrein.language.lower.tables import BoundRow
 from checkrein.language.zones import UTC_NAME
 
@@ -28,7 +28,7 @@ def selector_row(names: Names, selector: Selector) -> tuple[int, int | None]:
 
 def outcome_row(names: Names, outcome: Outcome) -> tuple[int, int | None]:
     """(kind, index of the state or queue)"""
-    kind = OUTCOMES.index(outcome.kind)
+    kind = WANTS[outcome.wants] if outcome.kind == "escalate" else OUTCOMES.index(outcome.kind)
     if outcome.target is None:
         return (kind, None)
     table: Any = names.queues if outcome.kind == "escalate" else names.states

@@ -232,6 +232,11 @@ def answer_step(_b: Builder, span: Span, parts: list[Any]) -> Answer:
     return Answer(str(parts[0]) == "approve", span)
 
 
+@builds("answered_step")
+def answered_step(b: Builder, span: Span, parts: list[Any]) -> Answer:
+    return Answer(b.name(parts[0]).text, span)
+
+
 @builds("by")
 def by(b: Builder, span: Span, parts: list[Any]) -> Item:
     return Item("by", b.name(parts[0]), span)
@@ -250,7 +255,7 @@ def _expects(kind: str) -> Any:
     return expected
 
 
-for _kind in ("allow", "deny", "wait", "stop", "fail", "escalate", "reuse", "answer"):
+for _kind in ("allow", "deny", "wait", "stop", "fail", "escalate", "reuse", "answer", "handover"):
     builds(f"expect_{_kind}")(_expects(_kind))
 
 

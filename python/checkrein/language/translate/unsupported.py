@@ -17,12 +17,10 @@ NAMES = {
     "assert_never": "`assert`",
     "include": "`include`",
     "list_type": "`list of`",
-    "binds": "`binds`",
     "cascade": "a cascade (`to ... then ...`)",
     "again": "`again after`",
     "no_progress": "`no progress`",
     "repeated_context": "`repeated_context`",
-    "ask": "`as question`",
     "quantified": "a condition over a list (`all of`, `any of`)",
 }
 """Grammar rule to what a message calls it; an empty name is a part of something that is named."""

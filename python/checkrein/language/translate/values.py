@@ -254,6 +254,16 @@ def escalate(b: Builder, span: Span, parts: list[Any]) -> Outcome:
     return Outcome("escalate", span, target=b.name(parts[0]))
 
 
+@builds("ask")
+def ask(b: Builder, span: Span, parts: list[Any]) -> Outcome:
+    return Outcome("escalate", span, target=b.name(parts[0]), wants="question")
+
+
+@builds("hand_over")
+def hand_over(b: Builder, span: Span, parts: list[Any]) -> Outcome:
+    return Outcome("escalate", span, target=b.name(parts[0]), wants="handover")
+
+
 @builds("deny")
 def deny(_b: Builder, span: Span, _parts: list[Any]) -> Outcome:
     return Outcome("deny", span)

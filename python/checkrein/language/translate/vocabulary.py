@@ -209,10 +209,18 @@ def grants(b: Builder, span: Span, parts: list[Any]) -> Any:
     return times if times is DROPPED else Item("grants", Grants(parts[0], times, span), span)
 
 
+@builds("binds")
+def binds(b: Builder, span: Span, parts: list[Any]) -> Item:
+    return Item("binds", tuple(b.name(part) for part in parts), span)
+
+
 @builds("queue")
 def queue(b: Builder, span: Span, parts: list[Any]) -> Queue:
     items = b.once(parts)
-    return Queue(b.name(parts[0]), span, items.get("expires"), items.get("default"), items.get("grants"))
+    return Queue(
+        b.name(parts[0]), span, items.get("expires"), items.get("default"), items.get("grants"),
+        items.get("binds", ()),
+    )  # fmt: skip
 
 
 @builds("tell")

@@ -101,7 +101,8 @@ class Selector:
 class Outcome:
     """What is voted: `target` names the state of stop and fail, the queue of escalate.
 
-    `text` is what an answer says: literals, and the names of facts that stand between them.
+    `wants` says what the queue is asked for, `text` what an answer says: literals, and the names of facts
+    that stand between them.
     """
 
     kind: Choice["stop", "fail", "deny", "escalate", "answer", "reuse"]
@@ -109,3 +110,4 @@ class Outcome:
     target: Name | None = None
     reason: str | None = None
     text: tuple[str | Name, ...] = ()
+    wants: Choice["approval", "question", "handover"] = "approval"

@@ -74,13 +74,15 @@ class Grants:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """`expires` in nanoseconds; `default_stop` None means the default is to deny."""
+    """`expires` in nanoseconds; `default_stop` None means the default is to deny. An answer is for calls in
+    which the arguments in `binds` are equal; all of them, if it names none."""
 
     name: Name
     span: Span
     expires: int | None
     default_stop: Name | None
     grants: Grants | None = None
+    binds: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

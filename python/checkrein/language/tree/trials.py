@@ -72,9 +72,9 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`approve` or `reject`: the open request is answered."""
+    """`approve`, `reject` or the text of `answer`: the open request is answered."""
 
-    approve: bool
+    approve: bool | str
     span: Span
 
 
@@ -83,7 +83,7 @@ class Expect:
     """`at_call` is 1-based over the calls so far; None is the last one.
 
     `target` is the model of `allow on`, the state of `stop` and `fail`, the queue of `escalate`,
-    the text of `answer`.
+    the text of `answer`. `handover` is the stop of a run that a person takes over.
     """
 
     kind: str
