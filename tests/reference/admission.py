@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from checkrein.language import tree
 
-from . import health, limits
+from . import deadlines, health, limits
 from .accounts import FITS, FULL
 from .facts import explained, holds, source_of, written
 from .family import closed_by_call
@@ -53,6 +53,8 @@ def objections(run: Run, call: Call, advice: list, new: bool) -> dict | None:
     ask.attempt = 1 if named in call.failed else 1 + call.made.get(named, 0)
     votes = tool_votes(run, call, new) if ask.point == "tool" else model_votes(run, call)
     votes += limit_votes(run, [line for line, left in run.time_left() if left <= 0], call)
+    late = [(each, explained(run, each.when, ask)) for each in deadlines.over(run, call)]
+    votes += [vote(run, each, each.otherwise, call, values=values) for each, values in late]
     votes = [each for each in votes if each is not None]
     return run.conclude(event, call, votes, advice=advice) if votes else None
 
@@ -298,11 +300,12 @@ def open_attempt(run: Run, attempt: Attempt, timeout: int | None, **fields) -> d
             call.approvals.add((kind, name, binding))
             del run.requests[kind, name, binding]
     call.state, call.waiting = "in flight", None
+    call.begun = call.begun if call.made else run.now
     call.made[attempt.target] = attempt.number = call.made.get(attempt.target, 0) + 1
     number = len(run.attempts) + 1
     run.attempts[number] = attempt
     health.begins(run, attempt)
-    times = [left for _, left in run.time_left()]
+    times = [left for _, left in [*run.time_left(), *deadlines.time_left(run, attempt)]]
     fields["timeout_ns"] = min([*times, *([] if timeout is None else [timeout])], default=None)
     fields |= {"call": call.number, "attempt": number, "attempt_number": attempt.number}
     return run.decide(f"{call.point} call", "allow", **fields)

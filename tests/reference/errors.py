@@ -96,7 +96,7 @@ def may_run_again(run: Run, tried: Attempt, error: dict[str, Any]) -> bool:
 def is_within(run: Run, retry: tree.Retry, call: Call, delay: int) -> bool:
     if retry.within is None:
         return delay <= max(PATIENCE, retry.backoff[1] if retry.backoff else 0)
-    return run.now - call.first_asked + delay <= retry.within
+    return run.now - call.begun + delay < retry.within
 
 
 def backoff(run: Run, retry: tree.Retry, call: Call, made: int) -> int:

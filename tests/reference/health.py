@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from checkrein.language import tree
 
+from . import deadlines
+
 if TYPE_CHECKING:
     from .run import Run
     from .state import Attempt
@@ -128,11 +130,15 @@ def opened(run: Run, breaker: tree.Breaker, era: Era) -> Era:
     return Era("open", era.ended, era.failed, max(era.until, run.now + breaker.probes.after))
 
 
+def is_late(run: Run, attempt: Attempt) -> bool:
+    return any(left == 0 for _, left in deadlines.time_left(run, attempt))
+
+
 def verdict_of(run: Run, attempt: Attempt, error: str | None, own: bool) -> bool | None:
     """What an end with this error (None: without one) says about what was called."""
     if error is None:
         return True
-    if error == "timeout" and (own or not run.fits_time(0)):
+    if error == "timeout" and (own or not run.fits_time(0) or is_late(run, attempt)):
         return None
     blamed = [*FAILURES, "tool_failure"] if attempt.call.point == "tool" else FAILURES
     return False if error in blamed else None

@@ -66,7 +66,7 @@ class Run:
         self.vocabulary = Vocabulary.of(policy)
         self.charged = dict.fromkeys(DIMENSIONS, 0)
         self.holding = dict.fromkeys(DIMENSIONS, 0)
-        self.now = self.begun = now
+        self.now = self.told = self.begun = now
         self.wall = wall
         self.paused = 0
         self.paused_at: int | None = None
@@ -226,7 +226,7 @@ class Run:
 
     def tick(self, now: int, wall: int) -> None:
         now = max(self.now, now)
-        self.wall = wall
+        self.wall, self.told = wall, now
         self.clock += 1
         for run in self.upwards():
             run.now = max(run.now, now)

@@ -63,7 +63,7 @@ class Call:
 
     number: int
     point: str
-    first_asked: int
+    begun: int
     last_step_clock: int | None
     binding: Any
     ask: Ask

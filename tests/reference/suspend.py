@@ -6,7 +6,7 @@ import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from . import ends, health
+from . import deadlines, ends, health
 from .accounts import Account
 from .limits import basis
 from .prices import Used
@@ -106,14 +106,14 @@ def resume(left: Run, now: int, wall: int, later: int) -> Run:
     left.paused += later
     left.paused_at = None if left.paused_at is None else now
     for call in left.calls.values():
-        call.first_asked += shift
+        call.begun += shift
         call.waiting = None
     for request in left.asked.values():
         request.expires += shift
     for line in left.lines:
         if line.is_own:
             line.account.ahead -= shift
-    left.now, left.wall = now, wall
+    left.now, left.told, left.wall = now, now, wall
     return left
 
 
@@ -122,7 +122,8 @@ def held(run: Run, number: int) -> dict | None:
     tried = run.attempts.get(number)
     if tried is None or tried.usage or run.left:
         return None
-    call, times = tried.call, [max(0, left) for _, left in run.time_left()]
+    call = tried.call
+    times = [max(0, left) for _, left in [*run.time_left(), *deadlines.time_left(run, tried)]]
     fields = {f"reserved_{each}": tried.held[each] for each in ("tokens", "cost")}
     if call.point == "model":
         fields |= {"model": tried.target, "output_cap": tried.cap}

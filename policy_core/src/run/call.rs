@@ -19,7 +19,8 @@ pub(crate) enum Point {
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) point: Point,
-    pub(crate) first_asked: u64,
+    /// When its first attempt began; before that, when it was asked.
+    pub(crate) begun: u64,
     /// Since when it has been waiting for holds or for the store, if it is.
     pub(crate) waiting: Option<u64>,
     /// The event clock of the latest model call before a tool call's first ask.
@@ -49,7 +50,7 @@ impl Call {
     pub(crate) fn new(point: Point, now: u64, proposed: Option<u64>) -> Self {
         Self {
             point,
-            first_asked: now,
+            begun: now,
             waiting: None,
             proposed,
             in_flight: false,

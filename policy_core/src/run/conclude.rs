@@ -147,10 +147,13 @@ impl Run {
         bindings: &[Binding],
         decision: &mut Decision,
     ) {
-        let (now, amounts) = (self.latest, clearance.amounts);
+        let (now, begun, amounts) = (self.latest, self.age.now(), clearance.amounts);
         let Some(call) = self.calls.get_mut(&id) else { return };
         for &binding in bindings {
             self.requests.consume(binding, self.age.now(), &mut call.grants);
+        }
+        if !call.tries.is_begun() {
+            call.begun = begun;
         }
         let number = call.tries.add(clearance.subject);
         call.in_flight = true;
@@ -205,6 +208,7 @@ impl Run {
             Subject::Tool(tool, _) => self.program.tables.tools.at(tool).timeout_ns,
             Subject::Person => None,
         };
-        decision.timeout_ns = [timeout, self.time_left()].into_iter().flatten().min();
+        let own = self.calls.get(&attempt.call).and_then(|call| self.call_time_left(call, amounts.subject));
+        decision.timeout_ns = [timeout, own, self.time_left()].into_iter().flatten().min();
     }
 }

@@ -99,7 +99,7 @@ impl Call {
                 writer.number(fingerprint);
             }
         }
-        writer.number(self.first_asked);
+        writer.number(self.begun);
         writer.optional(self.proposed);
         self.steps.iter().for_each(|is_counted| writer.flag(*is_counted));
         self.tries.write(writer);
@@ -128,7 +128,7 @@ impl Call {
         let (loops, statements) = (program.tables.loops.all().len(), program.statements().len());
         let call = Self {
             point,
-            first_asked: reader.number()?,
+            begun: reader.number()?,
             // Another process has other holds in its way, and leases anew.
             waiting: None,
             proposed: reader.optional()?,

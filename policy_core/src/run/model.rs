@@ -131,6 +131,7 @@ impl Asked<'_> {
         let mut votes = Vec::new();
         question.vote_rules(self.program().index.rules.on_any_model().iter().copied(), &view, &mut votes);
         question.vote_time(&mut votes);
+        question.vote_within(&mut votes);
         self.ask_requirements(&view, candidates, &mut votes);
         if let Some(ruling) = question.rule(&view, votes, Vec::new()) {
             return ruling;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Run;
 use super::amounts::Subject;
-use super::call::{Attempt, Call};
+use super::call::{Attempt, Call, Point};
 use super::question::{Finding, Question, sort, vote_of};
 use super::settle::{Fate, check_usage};
 use super::watched;
@@ -63,7 +63,7 @@ impl Run {
             return Err(EngineError::AlreadySettled(failure.attempt));
         };
         let subject = reserved.subject;
-        let fate = self.fate(failure);
+        let fate = self.fate(failure, call, subject);
         self.close_attempt((&program, books), place, failure.usage, fate);
         let event = if matches!(subject, Subject::Model(_)) { Event::ModelError } else { Event::ToolError };
         let mut decision = self.begin_decision(event, Some(call));
@@ -81,9 +81,22 @@ impl Run {
         Ok(decision)
     }
 
-    /// A timeout that the caller brought about, or the run's own time, is no fault of whom it called.
-    fn fate(&self, failure: &Failure<'_>) -> Fate {
-        let is_own = failure.own || !self.fits_time(0);
+    /// What is left of the tightest `within` that a call has on this model or tool.
+    pub(super) fn call_time_left(&self, call: &Call, subject: Subject) -> Option<u64> {
+        let (tables, all) = (&self.program.tables, &self.program.index.retries);
+        let within = |index: u32| tables.retries.at(index).within_ns;
+        let tightest = match subject {
+            Subject::Model(model) => all.of_model(model).filter_map(within).min(),
+            Subject::Tool(tool, class) => all.of_tool(tool, class).filter_map(within).min(),
+            Subject::Person => None,
+        };
+        Some(tightest?.saturating_sub(self.age.now().saturating_sub(call.begun)))
+    }
+
+    /// A timeout that the caller brought about, or its own deadline, is no fault of whom it called.
+    fn fate(&self, failure: &Failure<'_>, call: u64, subject: Subject) -> Fate {
+        let left = self.calls.get(&call).and_then(|call| self.call_time_left(call, subject));
+        let is_own = failure.own || !self.fits_time(0) || left == Some(0);
         if is_own && failure.kind == ErrorKind::Timeout { Fate::CutShort } else { Fate::Failed(failure.kind) }
     }
 
@@ -192,6 +205,21 @@ impl Question<'_> {
         }
     }
 
+    /// The votes of the retries whose time is over when a call is asked once more.
+    pub(super) fn vote_within(&self, votes: &mut Vec<Vote>) {
+        let (tables, all) = (&self.program.tables, &self.program.index.retries);
+        let Some((tried, _)) = self.call.tries.latest else { return };
+        let retries: Vec<u32> = match self.call.point {
+            Point::Model => all.of_model(tried).collect(),
+            Point::Tool { tool, .. } => all.of_tool(tool, tables.tools.at(tool).class).collect(),
+        };
+        for retry in retries.into_iter().map(|index| tables.retries.at(index)) {
+            if retry.within_ns.is_some() && !self.is_within(retry, 0) {
+                self.vote(retry.statement, retry.verdict, false, votes);
+            }
+        }
+    }
+
     fn advise_retry(&self, subject: Subject, number: u64, failure: &Failure<'_>) -> Advised {
         let all = &self.program.index.retries;
         let (mut retries, may_repeat, key): (Vec<u32>, _, _) = match subject {
@@ -256,9 +284,9 @@ impl Question<'_> {
     }
 
     fn is_within(&self, retry: &Retry, delay: u64) -> bool {
-        let end = self.run.age.now().saturating_sub(self.call.first_asked).saturating_add(delay);
+        let end = self.run.age.now().saturating_sub(self.call.begun).saturating_add(delay);
         match retry.within_ns {
-            Some(within) => end <= within,
+            Some(within) => end < within,
             None => delay <= retry.backoff_ns.map_or(0, |(_, most)| most).max(MOST_PATIENCE),
         }
     }

@@ -129,6 +129,7 @@ impl Question<'_> {
             self.vote(found.statement, found.verdict, false, &mut votes);
         }
         self.vote_time(&mut votes);
+        self.vote_within(&mut votes);
         let tripped = self.tripped(Subject::Tool(tool, class));
         vote_tripped(&tripped.statements, &mut votes);
         let ruling = self.rule(&view, votes, Vec::new()).map(|ruling| ruling.again(tripped.again));
