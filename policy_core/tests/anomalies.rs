@@ -222,6 +222,41 @@ fn models_limits_and_retries_have_sane_numbers() {
 }
 
 #[test]
+fn breakers_and_shares_have_sane_numbers() {
+    let load = |statement| {
+        let loaded = Program::load(&artifact(&vocabulary().with("s", statement)));
+        loaded.map(|program| program.watches()).map_err(|error| error.kind())
+    };
+    let malformed = Err(LoadErrorKind::Malformed);
+    let breaker = |on, terms| load(Enforced::Breaker { on, terms });
+    assert_eq!(breaker(Select::AnyTool, [1, 1, 1, 1, 1]), Ok(true));
+    assert_eq!(breaker(Select::AnyTool, [1_000_001, 1, 1, 1, 1]), malformed);
+    for zero in 0..5 {
+        let mut terms = [1; 5];
+        terms[zero] = 0;
+        assert_eq!(breaker(Select::AnyTool, terms), malformed);
+    }
+    assert_eq!(breaker(Select::AnyProvider, [1; 5]), Ok(true));
+    assert_eq!(breaker(Select::Provider("nobody"), [1; 5]), malformed);
+    let retry = |share| {
+        load(Enforced::Retry {
+            on: Select::AnyTool,
+            when: None,
+            attempts: 2,
+            within: None,
+            backoff: None,
+            share,
+            otherwise: Else::Deny,
+        })
+    };
+    assert_eq!(retry(None), Ok(false));
+    assert_eq!(retry(Some([1_000_000, 1, 0])), Ok(true));
+    assert_eq!(retry(Some([0, 1, 1])), malformed);
+    assert_eq!(retry(Some([1_000_001, 1, 1])), malformed);
+    assert_eq!(retry(Some([1, 0, 1])), malformed);
+}
+
+#[test]
 fn a_limit_says_nothing_that_it_cannot_mean() {
     let plain = || LimitSpec::new(vec![(TOKENS, 9)], Else::Deny);
     let mut policy = vocabulary();

@@ -108,8 +108,8 @@ fn a_run_goes_on_under_its_own_policy_and_for_its_own_people() {
     assert_eq!(resume(&vocabulary().program(), &state, &SCOPES), Err(EngineError::OtherPolicy));
 }
 
-/// The busy policy, with windows, without limits that are wider than a run, and with none on active time:
-/// that stands still while a run is away.
+/// The busy policy, with windows; without limits that are wider than a run, with none on active time, which
+/// stands still while a run is away, and without what a process knows of tools and models, which stays there.
 fn alone() -> Policy {
     let mut policy = busy();
     for (_, statement) in &mut policy.statements {
@@ -117,8 +117,12 @@ fn alone() -> Policy {
             let bounds = limit.bounds.iter_mut().filter(|bound| matches!(bound.0, Measured::Simple(10)));
             bounds.for_each(|bound| bound.0 = WALL_TIME);
         }
+        if let Enforced::Retry { share, .. } = statement {
+            *share = None;
+        }
     }
-    policy.statements.retain(|(name, _)| !["user", "burst", "tenant"].contains(name));
+    let stays = ["user", "burst", "tenant", "served", "target", "used"];
+    policy.statements.retain(|(name, _)| !stays.contains(name));
     let rolling = LimitSpec { window: Windowed::Rolling(30 * SECOND), ..LimitSpec::new(vec![], Else::Deny) };
     let hourly = LimitSpec { window: Windowed::Each(0, "East"), ..rolling.clone() };
     let calls = vec![(COST, 900, 0), (Measured::CallsOf(Select::AnyTool), 6, 0)];

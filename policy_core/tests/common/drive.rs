@@ -106,10 +106,16 @@ fn retries(policy: Policy) -> Policy {
         attempts: 3,
         within: None,
         backoff: None,
-        share: None,
+        share: Some([200_000, 60 * SECOND, 3]),
         otherwise: Else::Fail("broken"),
     };
-    policy.with("flaky", flaky).with("tools", tools)
+    let terms = [500_000, 4, 30 * SECOND, 1, 5 * SECOND];
+    let breaker = |on| Enforced::Breaker { on, terms };
+    let policy = policy.with("flaky", flaky).with("tools", tools);
+    policy
+        .with("served", breaker(Select::AnyProvider))
+        .with("target", breaker(Select::Provider("target")))
+        .with("used", breaker(Select::AnyTool))
 }
 
 fn patterns(mut policy: Policy) -> Policy {
