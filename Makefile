@@ -11,7 +11,7 @@ STORE ?= sqlite
 CALLS ?= 2000000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-ledger sim crash evidence evidence-airline evidence-differential evidence-sim evidence-crash lock clean tools
+.PHONY: help demo test bench bench-ledger sim crash evidence evidence-airline evidence-differential evidence-sim evidence-crash evidence-race lock clean tools
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
@@ -35,7 +35,7 @@ sim: | tools  ## SEEDS simulated runs of many nodes on a store, with crashes and
 crash: | tools  ## CALLS calls by processes that are killed again and again, on STORE (sqlite or redis)
 	@$(PYTHON) scripts/crash.py $(STORE) $(CALLS)
 
-evidence: evidence-airline evidence-differential evidence-sim evidence-crash  ## every expensive check at its full figure; writes docs/evidence.md
+evidence: evidence-airline evidence-differential evidence-sim evidence-crash evidence-race  ## every expensive check at its full figure; writes docs/evidence.md
 
 evidence-differential: $(VENV)/.tested-with $(VENV)/.built  ## N random runs through both engines
 	@$(BIN)/python scripts/evidence.py differential --count $(N)
@@ -46,6 +46,9 @@ evidence-sim: $(VENV)/.tested-with  ## SEEDS simulated runs, and the seed that c
 evidence-crash: $(VENV)/.tested-with  ## CALLS calls on each store, by processes that are killed
 	@$(BIN)/python scripts/evidence.py crash-sqlite --count $(CALLS)
 	@$(BIN)/python scripts/evidence.py crash-redis --count $(CALLS)
+
+evidence-race: $(VENV)/.tested-with $(VENV)/.built  ## N approvals that two processes race for
+	@$(BIN)/python scripts/evidence.py race --count $(N)
 
 evidence-airline: $(VENV)/.tested-with $(VENV)/.built  ## the recorded airline runs under their policy
 	@$(BIN)/python scripts/evidence.py airline --count 100

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -97,11 +98,24 @@ def crash(store: str) -> Callable[[int, int, Path], str]:
     return check
 
 
+def race(count: int, seed: int, state: Path) -> str:  # noqa: ARG001 -- one shape for all
+    """Two real processes that race for each approval, on an SQLite file."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "tests.stores.race", str(count), f"{folder}/ledger.db"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    sys.stdout.write(done.stdout)
+    sys.stderr.write(done.stderr)
+    if done.returncode != 0:
+        raise SystemExit(done.returncode)
+    return " ".join(done.stdout.split())
+
+
 CHECKS = {
     "airline": airline,
     "crash-redis": crash("redis"),
     "crash-sqlite": crash("sqlite"),
     "differential": differential,
+    "race": race,
     "sim": sim,
 }
 
@@ -109,6 +123,7 @@ COUNTED_BY = {
     "crash-redis": " CALLS={}",
     "crash-sqlite": " CALLS={}",
     "differential": " N={}",
+    "race": " N={}",
     "sim": " SEEDS={}",
 }
 """How the figure is passed to `make`."""

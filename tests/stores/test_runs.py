@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.failures.conftest import Redis
+from tests.stores.race import race
 
 import checkrein
 from checkrein import _core
@@ -101,6 +102,11 @@ def test_of_processes_that_race_for_a_run_one_goes_on(policy, store, number):
         for process in processes:
             process.kill()
         guard.close()
+
+
+def test_of_two_who_answer_one_stands_and_of_two_who_go_on_one_does(store):
+    stood = race(12, store)
+    assert sum(stood.values()) == 12
 
 
 def test_killed_processes_overspend_nothing_and_no_run_goes_on_twice(policy, store, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import time
@@ -14,13 +13,14 @@ import click
 from checkrein.cli.ledger_words import amount_of, is_meant, parse_amount, place_of, when
 from checkrein.cli.output import count, table
 from checkrein.errors import CheckreinError, StoreError
+from checkrein.guard.approvals import user
 from checkrein.guard.store import DEFAULT_STORE
 from checkrein.sentences import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_store = click.option(
+store_option = click.option(
     "--store", metavar="URL", default=str(DEFAULT_STORE), show_default=True,
     help="Where the ledger is: a file, or redis://HOST:PORT/DB.",
 )  # fmt: skip
@@ -54,7 +54,7 @@ def ledger() -> None:
 
 @ledger.command()
 @click.argument("account", metavar="[ACCOUNT]", required=False)
-@_store
+@store_option
 def show(account: str | None, store: str) -> None:
     """Show what is spent, leased and left."""
     operator = _open(store)
@@ -85,7 +85,7 @@ def show(account: str | None, store: str) -> None:
 @_why
 @_who
 @_id
-@_store
+@store_option
 def adjust(
     account: str, amount: str | None, write_off: bool, why: str, who: str | None, act: str | None, store: str
 ) -> None:
@@ -108,7 +108,7 @@ def adjust(
 
 
 @ledger.group(invoke_without_command=True)
-@_store
+@store_option
 @click.pass_context
 def limits(ctx: click.Context, store: str) -> None:
     """List the limit of every account, with what an operator has pinned; or pin one."""
@@ -155,7 +155,7 @@ def pin(
 
 
 @ledger.command()
-@_store
+@store_option
 def runs(store: str) -> None:
     """List the runs that were suspended: those that wait, and those that were resumed and have not ended."""
     operator = _open(store)
@@ -175,7 +175,7 @@ def runs(store: str) -> None:
 @_why
 @_who
 @_id
-@_store
+@store_option
 def drop_run(run: str, why: str, who: str | None, act: str | None, store: str) -> None:
     """Let nobody go on with a suspended run.
 
@@ -196,7 +196,7 @@ def drop_run(run: str, why: str, who: str | None, act: str | None, store: str) -
 )  # fmt: skip
 @_why
 @_who
-@_store
+@store_option
 def prune(days: int, why: str, who: str | None, store: str) -> None:
     """Forget processes, their leases and ended accounts that were not heard of for long.
 
@@ -217,13 +217,14 @@ def prune(days: int, why: str, who: str | None, store: str) -> None:
 
 
 @ledger.command()
-@_store
+@store_option
 def export(store: str) -> None:
     """Print everything as JSON lines: accounts, runs, audit, processes, and the record of every attempt."""
     operator = _open(store)
     for kind, rows in (
         ("account", operator.accounts()),
         ("run", operator.runs()),
+        ("approval", [{**row, "shown": row.get("shown", b"").decode()} for row in operator.approvals()]),
         ("audit", operator.audit()),
         ("node", operator.nodes()),
     ):
@@ -232,7 +233,7 @@ def export(store: str) -> None:
 
 
 @ledger.command()
-@_store
+@store_option
 def init(store: str) -> None:
     """Make a ledger where there is none. A file is also made by the first run that needs it."""
     from checkrein import _core
@@ -279,19 +280,12 @@ def _one(operator: Any, wanted: str) -> dict[str, Any]:
 def _do(operator: Any, order: Callable[[str, str], bool], who: str | None, act: str | None) -> None:
     """Do an operator's act, and print its entry in the audit."""
     id = act or os.urandom(6).hex()
-    done = order(id, who or _user())
+    done = order(id, who or user())
     entry = next((e for e in operator.audit() if e["order"] == id), None)
     if not done:
         click.echo(f"act {id} was done before; nothing has changed", err=True)
     if entry is not None:
         click.echo("\n".join(_entry(entry)))
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return f"user {os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
 def _entry(entry: dict[str, Any]) -> list[str]:
@@ -311,7 +305,8 @@ def _entry(entry: dict[str, Any]) -> list[str]:
 
 def _about(entry: dict[str, Any]) -> str:
     if "run" in entry:
-        return f"  run      {printable(entry['run'])}"
+        request = f"/{entry['request']}" if "request" in entry else ""
+        return f"  run      {printable(entry['run'])}{request}"
     if "before" in entry:
         return f"  before   {_when(entry['before'])}"
     return f"  account  {place_of(entry)}"

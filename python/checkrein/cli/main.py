@@ -35,7 +35,7 @@ TRACEBACK = "CHECKREIN_TRACEBACK"
 """Set this variable to see the traceback of an internal error."""
 
 # The order in which people meet them, which is the order of the help.
-_COMMANDS = ("check", "test", "compile", "replay", "explain", "ledger", "rule", "prices", "demo")
+_COMMANDS = ("check", "test", "compile", "replay", "explain", "ledger", "approvals", "rule", "prices", "demo")
 
 
 class _Commands(click.Group):

@@ -6,6 +6,7 @@ The engine knows what an answer is for, the store that one answer stands; what p
 from __future__ import annotations
 
 import getpass
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -68,6 +69,11 @@ class Waiting:
     def id(self) -> str:
         """How people name it: the run's id and the request's number in it."""
         return f"{self.run}/{self.request}"
+
+    @property
+    def sha256(self) -> str:
+        """Of the arguments, to compare them elsewhere."""
+        return hashlib.sha256(self.arguments.encode("utf-8", "backslashreplace")).hexdigest()
 
     @property
     def state(self) -> Literal["open", "answered", "expired"]:
