@@ -65,10 +65,10 @@ fn retry_after_and_within_bound_a_wait() {
         retry_after: Slot::Int((seconds * SECOND) as i64),
         ..failure_of(1, Usage::Unknown)
     };
-    let decision = run.error(4 * SECOND, &asks(6)).unwrap();
-    assert_eq!(decision.wait_ns, Some(6 * SECOND));
+    let decision = run.error(4 * SECOND, &asks(5)).unwrap();
+    assert_eq!(decision.wait_ns, Some(5 * SECOND));
     ask_tool(&mut run, 4 * SECOND, Some(1), "look");
-    let decision = run.error(5 * SECOND, &Failure { attempt: 2, ..asks(6) }).unwrap();
+    let decision = run.error(5 * SECOND, &Failure { attempt: 2, ..asks(5) }).unwrap();
     assert_eq!(decision.outcome, Outcome::Fail);
 }
 
