@@ -12,7 +12,7 @@ pub struct Now {
 }
 
 /// A model call that the host wants to make.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct ModelCall<'a> {
     /// The logical call asked again, or `None` for a new one.
     pub call: Option<u64>,
@@ -24,6 +24,8 @@ pub struct ModelCall<'a> {
     pub max_output: Option<u64>,
     /// One slot for each fact of the program; see [`crate::Run::model_call`].
     pub facts: &'a [Slot<'a>],
+    /// The fingerprints of the tool results in the conversation, if the host says which there are.
+    pub results: Option<&'a [u64]>,
 }
 
 /// A tool call that the agent proposes.

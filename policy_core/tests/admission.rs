@@ -129,8 +129,13 @@ fn the_route_goes_by_its_arms_then_by_its_fallbacks() {
     assert_eq!(ask(2, 120).model, Some(0));
     let undecided = ask_model_with(&mut run, 0, None, 10, &[]);
     assert_eq!((undecided.outcome, undecided.skipped.as_slice()), (Outcome::Deny, &[1][..]));
-    let event =
-        ModelCall { call: None, model: None, input_tokens: 1, max_output: None, facts: &[Slot::Int(5)] };
+    let event = ModelCall {
+        call: None,
+        model: None,
+        input_tokens: 1,
+        facts: &[Slot::Int(5)],
+        ..ModelCall::default()
+    };
     let nobody = run.model_call(0, &event).unwrap();
     assert_eq!(by(&nobody, &run), "no candidate");
 }
@@ -158,7 +163,8 @@ fn nothing_undeclared_runs() {
     let mut run = vocabulary().run();
     let decision = ask_tool(&mut run, 0, None, "ghost");
     assert_eq!((by(&decision, &run).as_str(), decision.call), ("undeclared tool", Some(1)));
-    let event = ModelCall { call: None, model: Some("ghost"), input_tokens: 1, max_output: None, facts: &[] };
+    let event =
+        ModelCall { call: None, model: Some("ghost"), input_tokens: 1, facts: &[], ..ModelCall::default() };
     let decision = run.model_call(0, &event).unwrap();
     assert_eq!((by(&decision, &run).as_str(), decision.call), ("undeclared model", Some(2)));
 }
@@ -283,10 +289,11 @@ fn clocks_never_go_back_and_numbers_are_checked() {
     ask_tool(&mut run, 3 * SECOND, None, "look");
     ask_tool(&mut run, SECOND, None, "look");
     assert_eq!(run.limits()[0].spent, 3 * SECOND);
-    let event = ModelCall { call: None, model: None, input_tokens: u64::MAX, max_output: None, facts: &[] };
+    let event =
+        ModelCall { call: None, model: None, input_tokens: u64::MAX, facts: &[], ..ModelCall::default() };
     assert_eq!(run.model_call(9 * SECOND, &event).unwrap_err().kind(), "bad_value");
     assert_eq!(run.limits()[0].spent, 3 * SECOND);
     let facts = [Slot::Missing];
-    let event = ModelCall { call: None, model: None, input_tokens: 1, max_output: None, facts: &facts };
+    let event = ModelCall { call: None, model: None, input_tokens: 1, facts: &facts, ..ModelCall::default() };
     assert_eq!(run.model_call(0, &event).unwrap_err().kind(), "bad_value");
 }

@@ -126,6 +126,9 @@ class Program:
     def reuses(self) -> bool:
         """Whether a statement hands known results back, so that the host has to keep them."""
     @property
+    def checks_truth(self) -> bool:
+        """Whether a model call has to come with the tool results of its conversation."""
+    @property
     def judges(self) -> bool:
         """Whether results are decided about, so that `Run.result` says more than `Run.settle`."""
     @property

@@ -76,8 +76,9 @@ class Run:
         input_tokens: int,
         max_output: int | None,
         facts: dict[str, object] | None = None,
+        results: list[int] | None = None,
     ) -> Decision:
-        """Ask for a model call.
+        """Ask for a model call, with the fingerprints of the tool results in its conversation.
 
         `call` is `None` for a new logical call, else the `Decision.call` that is asked again. `model` is the
         host's own choice, which the policy may override.
@@ -171,6 +172,13 @@ class Run:
         Raises:
             EngineError: kind `unknown_attempt`, `already_settled` (a late result: drop it) or `bad_value`.
             UnknownFact: a fact that the policy does not declare.
+        """
+
+    def tell_agent(self, fingerprint: int) -> None:
+        """The agent was told this in place of a tool's result, so that no `truth` takes it for invented.
+
+        Raises:
+            EngineError: kind `suspended`.
         """
 
     def settled(self, attempt: int) -> Settlement | None:

@@ -81,6 +81,7 @@ def event_of(line: dict[str, Any], now: int, wall: int, later: int = 0) -> tuple
     tokens |= {part: line.get(part, 0) for part in ("cache_read", "cache_write", "reasoning")}
     if do == "model":
         asked = {"model": line.get("model"), "input_tokens": line["input"], "max_output": line.get("max")}
+        asked["results"] = line.get("results")
         return "model_call", {**at, "call": line.get("call"), "facts": facts, **asked}
     if do == "tool":
         asked = {"tool": line["tool"], "args": line.get("args", {}), "facts": facts}
@@ -114,6 +115,8 @@ def event_of(line: dict[str, Any], now: int, wall: int, later: int = 0) -> tuple
         return do, {**at, "attempt": line["attempt"], "n": line["n"]}
     if do == "suspend":
         return do, {**at, "keep": line.get("keep", [])}
+    if do == "told":
+        return "tell_agent", {"fingerprint": line["fingerprint"]}
     if do == "held":
         return do, {"attempt": line["attempt"]}
     if do == "resume":

@@ -95,6 +95,7 @@ class Maker:
         self._many(self._breaker, [55, 30, 15])
         self._many(self._order, [65, 27, 8])
         self._many(self._loop, [50, 40, 10])
+        self._many(self._truth, [92, 8])
         self._many(self._rule, [4, 20, 26, 26, 14, 10])
         self._many(self._test, [85, 15])
         self.chance.shuffle(self.made.statements)
@@ -362,6 +363,9 @@ class Maker:
         is_early = error not in items
         otherwise = self.otherwise(escalates=is_early, gift="reuse" if is_early else "")
         self.add(f'loop "{name}" on run {{ {items} }} {otherwise}')
+
+    def _truth(self, _name: str) -> None:
+        self.add(f"truth {{ tool results }} {self.otherwise(escalates=True)}")
 
     def _rule(self, name: str) -> None:
         selector, facts = self._selector()

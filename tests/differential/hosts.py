@@ -130,7 +130,9 @@ class Host:
             return self._error()
         if draw < 0.54 and self.flights:
             return self._count()
-        if draw < 0.59 and self.requests:
+        if draw < 0.56:
+            return "tell_agent", {"fingerprint": self.chance.choice([1, 3, 5])}
+        if draw < 0.60 and self.requests:
             return self._answer()
         if draw < 0.83 and self.waiting:
             return self._ask_again()
@@ -155,6 +157,7 @@ class Host:
             **asked,
             "max_output": limit,
             "facts": self._facts(),
+            "results": self.chance.choice([None, [], [], [1], [1, 2], [5]]),
         }
 
     def _tool(self) -> Event:

@@ -50,7 +50,7 @@ class Party:
             self.last = next(name for name, host in self.hosts.items() if not host.is_over)
         self.clock.move()
         method, arguments = self.hosts[self.last].next()
-        if method != "held":
+        if method not in ("held", "tell_agent"):
             arguments = {**arguments, "wall": self.clock.wall}
         return self.last, (method, arguments)
 

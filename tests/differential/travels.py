@@ -74,5 +74,5 @@ class Traveller(Host):
                 usage = {"usage": "unknown", "input_tokens": ask.get("input_tokens", 0), "output_tokens": 0}
                 self.settled.append((attempt, usage))
                 self.closed.append(self.flights.pop(attempt))
-        elif not self.is_away and method not in ("suspend", "held"):
+        elif not self.is_away and method not in ("suspend", "held", "tell_agent"):
             super().saw(event, answer)

@@ -85,7 +85,7 @@ def test_the_bytes_of_wider_limits():
         u(0) + u(0),  # conditions, templates
         u(4) + b"".join(b"\x00" + place for place in places),
         u(0) + u(4) + b"".join(limits),
-        u(0) * 6,
+        u(0) * 7,
     )
     assert compile_source(source, "f") == expected
 
@@ -104,6 +104,6 @@ def test_the_bytes_of_a_price_from_the_snapshot():
         u(0),
         u(1) + at["m"] + at["openai/gpt-5"] + u(0) + b"\x00\x00" + u(9) + u(2) + u(1),
         b"\x01" + u(len(tariffs)) + b"".join(u(n) for tariff in tariffs for n in tariff),
-        u(0) * 15,
+        u(0) * 16,
     )
     assert compile_source(source, "f") == expected

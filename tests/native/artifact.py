@@ -20,7 +20,7 @@ MEASURES = (
     "retries", "escalations", "active_time", "wall_time",
 )  # fmt: skip
 SCOPES = ("run", "session", "user", "team", "org")
-KINDS = ("limit", "retry", "breaker", "require", "route", "order", "loop", "rule")
+KINDS = ("limit", "retry", "breaker", "require", "route", "order", "loop", "truth", "rule")
 OPERATORS = ("==", "!=", "<", "<=", ">", ">=")
 UNITS = {None: 0, "units": 1, "cents": 2}
 
@@ -137,7 +137,7 @@ class Writer:
                 several(map(self.statement, self.statements)),
                 several(map(self.rule, self.rules)),
                 several(self.limit(name, *limit) for name, limit in sorted(self.a.limits.items())),
-                *[several([])] * 6,
+                *[several([])] * 7,
             ]
         )
 

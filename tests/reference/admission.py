@@ -91,6 +91,10 @@ def model_votes(run: Run, call: Call, name: str | None = None) -> list[Vote | No
     on_models = [rule for rule in run.of["rule"] if rule.selector.point == "model"]
     rules = [rule for rule in on_models if (rule.selector.name.text if rule.selector.name else None) == name]
     votes = [by_condition(run, rule, rule.outcome, call, ask) for rule in rules]
+    for truth in run.of["truth"] if name is None else []:
+        told = call.ask.results
+        if told is None or not set(told) <= set(run.family.given):
+            votes.append(vote(run, truth, truth.otherwise, call, told is None))
     requires = run.of["require"] if name is None else []
     undecided = [require for require in requires if holds(run, require.when, ask) is None]
     return votes + [by_condition(run, require, NO, call, ask) for require in undecided]

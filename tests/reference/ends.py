@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import errors, health, limits
 from .facts import explained, holds
@@ -32,7 +32,9 @@ def settle(run: Run, now: int, wall: int, attempt: int, reported: Used) -> dict:
     return tried.settlement
 
 
-def result(run, now, wall, attempt, reported: Used, facts: dict[str, Any], fields: dict[str, Any]) -> dict:
+def result(
+    run, now, wall, attempt, reported: Used, facts: dict, fields: dict, fingerprint: int | None
+) -> dict:
     """The attempt is over, and it is decided whether what it gave is taken."""
     if reported.kind == "unsent":
         raise Misuse("bad_value")
@@ -50,6 +52,8 @@ def result(run, now, wall, attempt, reported: Used, facts: dict[str, Any], field
     close(run, tried, normal(tried, reported), good=True)
     call.state = "closed"
     succeeded(run, tried)
+    if call.point == "tool" and fingerprint is not None:
+        run.family.give(fingerprint)
     model = tried.target if call.point == "model" else None
     extra = {"call": call.number, "attempt_number": tried.number, "model": model}
     return run.decide(f"{call.point} result", "allow", **extra)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .run import Run
 
 LONGEST = 256
+MOST = 4096
 
 
 @dataclass
@@ -41,11 +42,18 @@ class Family:
     steps: int = 0
     ring: list[Noted] = field(default_factory=list)
     mistakes: list[tuple[tuple, int]] = field(default_factory=list)
+    given: list[int] = field(default_factory=list)
 
     def note(self, tool: str, args: dict[str, Any]) -> None:
         """A logical tool call was asked."""
         self.ring.append(Noted(tool, args, self.steps))
         del self.ring[:-LONGEST]
+
+    def give(self, fingerprint: int) -> None:
+        """A tool gave this, or the agent was told it in place of what a tool gives."""
+        if fingerprint not in self.given:
+            self.given.append(fingerprint)
+        del self.given[:-MOST]
 
     def mistake(self, mistake: tuple) -> None:
         """A tool's error was given up."""

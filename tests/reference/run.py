@@ -91,12 +91,12 @@ class Run:
 
     # -- events -----------------------------------------------------------------------------------
 
-    def model_call(self, now, wall, call, model, input_tokens, max_output, facts) -> dict:
+    def model_call(self, now, wall, call, model, input_tokens, max_output, facts, results=None) -> dict:
         whole(input_tokens)
         whole(max_output or 0)
         self.vocabulary.accept(facts)
         self.tick(now, wall)
-        return self._asked(Ask("model", dict(facts), model, input_tokens, max_output), call)
+        return self._asked(Ask("model", dict(facts), model, input_tokens, max_output, results=results), call)
 
     def tool_call(self, now, wall, call, tool, args, facts) -> dict:
         self.vocabulary.accept(facts)
@@ -108,7 +108,12 @@ class Run:
 
     def result(self, now, wall, attempt, usage, facts, fields, fingerprint, committed, **tokens) -> dict:
         self.vocabulary.accept(facts, is_result=True)
-        return ends.result(self, now, wall, attempt, usage_of(usage, **tokens), facts, fields)
+        return ends.result(self, now, wall, attempt, usage_of(usage, **tokens), facts, fields, fingerprint)
+
+    def tell_agent(self, fingerprint) -> None:
+        if self.left:
+            raise Misuse("suspended")
+        self.family.give(fingerprint)
 
     def error(
         self,

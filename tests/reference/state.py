@@ -12,7 +12,7 @@ from .prices import Used
 from .values import LARGEST
 
 RESTRICTIVE = ["stop", "fail", "deny", "escalate", "wait", "answer", "reuse"]
-KINDS = ["limit", "retry", "breaker", "require", "route", "order", "loop", "rule"]
+KINDS = ["limit", "retry", "breaker", "require", "route", "order", "loop", "truth", "rule"]
 AMOUNTS = ["cost", "tokens", "input_tokens", "output_tokens"]
 COUNTS = ["steps", "model_calls", "tool_calls", "attempts", "retries", "escalations"]
 TIMES = ["active_time", "wall_time"]
@@ -52,6 +52,7 @@ class Ask:
     attempt: int = 1
     error: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
+    results: list[int] | None = None
 
 
 @dataclass

@@ -116,10 +116,12 @@ pub(crate) fn payload(bytes: &[u8]) -> Result<([u8; 32], Tables), LoadError> {
     let mut routes = section(reader, &mut statements, StatementKind::Route, |reader| known.route(reader))?;
     let orders = section(reader, &mut statements, StatementKind::Order, |reader| known.order(reader))?;
     let loops = section(reader, &mut statements, StatementKind::Loop, |reader| known.repetition(reader))?;
+    let mut truths = section(reader, &mut statements, StatementKind::Truth, |reader| known.truth(reader))?;
     reader.finish()?;
-    let route = routes.pop();
-    if !routes.is_empty() {
-        return Err(LoadError::invalid("the artifact has more than one route; compile the policy again"));
+    let (route, truth) = (routes.pop(), truths.pop());
+    if !routes.is_empty() || !truths.is_empty() {
+        let message = "the artifact has more than one route, or one truth; compile the policy again";
+        return Err(LoadError::invalid(message));
     }
     let tables = Tables {
         policy,
@@ -144,6 +146,7 @@ pub(crate) fn payload(bytes: &[u8]) -> Result<([u8; 32], Tables), LoadError> {
         route,
         orders: Table::new(orders),
         loops: Table::new(loops),
+        truth,
         strings,
     };
     Ok((reader.meaning(), tables))

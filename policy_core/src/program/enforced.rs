@@ -11,7 +11,7 @@ use crate::program::Comparison;
 use crate::program::reader::Reader;
 use crate::program::sections::{Known, PLACES};
 use crate::program::statements::{
-    Arm, AskFor, Canaries, Loop, Need, Order, Require, Retry, Route, Rule, Selector, Verdict,
+    Arm, AskFor, Canaries, Loop, Need, Order, Require, Retry, Route, Rule, Selector, TruthOf, Verdict,
 };
 use crate::program::tables::{Source, ToolClass};
 use crate::program::watch::{Breaker, Providers, Watch};
@@ -237,6 +237,17 @@ impl Known<'_> {
         }
         let reason = self.reason(reader)?;
         Ok((repetition.statement, repetition, reason))
+    }
+}
+
+impl Known<'_> {
+    pub(crate) fn truth(&self, reader: &mut Reader<'_>) -> Read<TruthOf> {
+        let statement = Self::statement(reader)?;
+        let verdict = self.verdict(reader, false)?;
+        if verdict == Verdict::Reuse {
+            return Err(reader.malformed("an invented result is given again"));
+        }
+        Ok((statement, TruthOf { statement, verdict }, self.reason(reader)?))
     }
 }
 

@@ -220,7 +220,13 @@ impl Program {
     /// Whether results are decided about: if not, [`Run::settle`](crate::Run::settle) says all.
     #[must_use]
     pub fn judges(&self) -> bool {
-        self.tools().iter().any(|tool| tool.succeeds.is_some())
+        self.checks_truth() || self.tools().iter().any(|tool| tool.succeeds.is_some())
+    }
+
+    /// Whether a model call has to come with the tool results of its conversation.
+    #[must_use]
+    pub const fn checks_truth(&self) -> bool {
+        self.tables.truth.is_some()
     }
 
     /// Whether some statement watches how models and tools fare: the runs of a process then share that.

@@ -25,13 +25,15 @@ pub enum StatementKind {
     Order,
     /// `loop`
     Loop,
+    /// `truth`
+    Truth,
     /// `rule`
     Rule,
 }
 
 impl StatementKind {
     /// All kinds, in the order of their codes in an artifact.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Limit,
         Self::Retry,
         Self::Breaker,
@@ -39,6 +41,7 @@ impl StatementKind {
         Self::Route,
         Self::Order,
         Self::Loop,
+        Self::Truth,
         Self::Rule,
     ];
 
@@ -53,6 +56,7 @@ impl StatementKind {
             Self::Route => "route",
             Self::Order => "order",
             Self::Loop => "loop",
+            Self::Truth => "truth",
             Self::Rule => "rule",
         }
     }
@@ -267,5 +271,12 @@ pub(crate) struct Loop {
     pub(crate) same_error: Option<(u64, u64)>,
     /// (longest period, repetitions)
     pub(crate) cycle: Option<(u64, u64)>,
+    pub(crate) verdict: Verdict,
+}
+
+/// What a conversation says that tools gave, they gave.
+#[derive(Debug)]
+pub(crate) struct TruthOf {
+    pub(crate) statement: u32,
     pub(crate) verdict: Verdict,
 }

@@ -6,7 +6,7 @@ use crate::books::Zone;
 use crate::facts::BuiltInFact;
 use crate::price::Price;
 use crate::program::limits::Limit;
-use crate::program::statements::{Loop, Order, Require, Retry, Route, Rule, Statement};
+use crate::program::statements::{Loop, Order, Require, Retry, Route, Rule, Statement, TruthOf};
 use crate::program::watch::Breaker;
 use crate::program::{Condition, Const, Template};
 use crate::value::Dimension;
@@ -282,6 +282,7 @@ pub(crate) struct Tables {
     pub(crate) route: Option<Route>,
     pub(crate) orders: Table<Order>,
     pub(crate) loops: Table<Loop>,
+    pub(crate) truth: Option<TruthOf>,
 }
 
 impl Tables {

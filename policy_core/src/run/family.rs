@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::given::Given;
 use crate::code::{Reader, Writer};
 use crate::loops::{Mistake, Mistakes, Ring};
 use crate::program::Program;
@@ -18,6 +19,7 @@ pub(crate) struct Memory {
     pub(crate) steps: u64,
     ring: Ring,
     mistakes: Mistakes,
+    pub(crate) given: Given,
 }
 
 impl Memory {
@@ -49,7 +51,7 @@ impl Family {
     /// That of a run which begins.
     pub(super) fn new(program: &Program) -> Self {
         let ring = Ring::new(program.index.loops.count());
-        Self::of(Memory { steps: 0, ring, mistakes: Mistakes::default() })
+        Self::of(Memory { steps: 0, ring, mistakes: Mistakes::default(), given: Given::default() })
     }
 
     fn of(memory: Memory) -> Self {
@@ -65,6 +67,7 @@ impl Family {
         writer.number(memory.steps);
         memory.ring.write(writer);
         memory.mistakes.write(writer);
+        memory.given.write(writer);
     }
 
     /// What was written, of a run that has made so many steps itself.
@@ -72,6 +75,7 @@ impl Family {
         let steps = reader.number().filter(|steps| *steps >= own)?;
         let ring = Ring::read(reader, program.index.loops.count(), steps)?;
         let mistakes = Mistakes::read(reader, program.tools().len(), steps)?;
-        Some(Self::of(Memory { steps, ring, mistakes }))
+        let given = Given::read(reader)?;
+        Some(Self::of(Memory { steps, ring, mistakes, given }))
     }
 }

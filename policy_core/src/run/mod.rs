@@ -10,6 +10,7 @@ mod conclude;
 mod escalate;
 mod family;
 mod form;
+mod given;
 mod ids;
 mod known;
 mod lineage;

@@ -92,7 +92,12 @@ impl Run {
         let mut candidates = mem::take(&mut self.candidates);
         let ruled = self.calls.get(&id).map(|call| {
             let question = Question::new((self, books), program, id, call, Sent::Now(event.facts));
-            let asked = Asked { question: &question, input: event.input_tokens, most: event.max_output };
+            let asked = Asked {
+                question: &question,
+                input: event.input_tokens,
+                most: event.max_output,
+                results: event.results,
+            };
             (asked.rule(&mut candidates, decision), question.bindings())
         });
         self.candidates = candidates;
@@ -118,6 +123,7 @@ pub(super) struct Asked<'a> {
     pub(super) question: &'a Question<'a>,
     pub(super) input: u64,
     pub(super) most: Option<u64>,
+    results: Option<&'a [u64]>,
 }
 
 impl Asked<'_> {
@@ -132,6 +138,7 @@ impl Asked<'_> {
         question.vote_rules(self.program().index.rules.on_any_model().iter().copied(), &view, &mut votes);
         question.vote_time(&mut votes);
         question.vote_within(&mut votes);
+        question.vote_truth(self.results, &mut votes);
         self.ask_requirements(&view, candidates, &mut votes);
         if let Some(ruling) = question.rule(&view, votes, Vec::new()) {
             return ruling;

@@ -175,6 +175,18 @@ impl<'a> Question<'a> {
         }
     }
 
+    /// The vote of the truth about a conversation with these tool results.
+    pub(crate) fn vote_truth(&self, results: Option<&[u64]>, votes: &mut Vec<Vote>) {
+        let Some(truth) = &self.program.tables.truth else { return };
+        let is_true = results.is_some_and(|results| {
+            let memory = self.run.family.memory();
+            results.iter().all(|fingerprint| memory.given.knows(*fingerprint))
+        });
+        if !is_true {
+            self.vote(truth.statement, truth.verdict, results.is_none(), votes);
+        }
+    }
+
     /// The votes of the limits that these entries are of.
     pub(crate) fn vote_limits(&self, ways: &[u32], votes: &mut Vec<Vote>) {
         let limit = |place: &u32| self.run.accounts.entry(*place).and_then(|entry| entry.limit);

@@ -71,6 +71,9 @@ impl Run {
         }
         if is_good {
             self.take(call, returned.attempt, subject);
+            if let (Subject::Tool(..), Some(fingerprint)) = (subject, returned.fingerprint) {
+                self.tell(fingerprint)?;
+            }
             decision.outcome = Outcome::Allow;
         } else if self.is_over(&mut decision) {
             self.calls.remove(&call);
@@ -80,6 +83,19 @@ impl Run {
             decision.values.splice(..0, worth.values);
         }
         Ok(decision)
+    }
+
+    /// The agent was told this, by its fingerprint, in place of a tool's result: a refusal or an answer.
+    /// It is no event: nothing else changes.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the run was suspended.
+    pub fn tell(&self, fingerprint: u64) -> Result<(), EngineError> {
+        self.is_here()?;
+        if self.program.checks_truth() {
+            self.family.memory().given.add(fingerprint);
+        }
+        Ok(())
     }
 
     /// Whether an attempt gave what its tool succeeds by.

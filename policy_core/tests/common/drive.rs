@@ -135,6 +135,7 @@ fn patterns(mut policy: Policy) -> Policy {
     let big = Enforced::Rule { on: Select::Class(3), when: data(5, 6), then: Else::Escalate("strict") };
     let spent = vec![Op::Compare("run.cost.spent", 4, Lit::Number(3, 4000))];
     let odd = Enforced::Rule { on: Select::Model("small"), when: Some(spent), then: Else::Deny };
+    let policy = policy.with("tool results", Enforced::Truth { otherwise: Else::Fail("broken") });
     let policy = policy.with("stuck", Enforced::Loop(stuck)).with("wrong", Enforced::Loop(wrong));
     policy.with("look first", look_first).with("big", big).with("odd", odd)
 }
@@ -224,6 +225,7 @@ impl Player {
             input_tokens: amount,
             max_output: (amount.is_multiple_of(3)).then_some(amount / 10),
             facts: &facts(&program, who),
+            results: (who != 5).then_some(if amount.is_multiple_of(11) { &[0, 1] } else { &[] }),
         };
         let decision = run.model_call(self.now, &event);
         self.remember(decision, None)

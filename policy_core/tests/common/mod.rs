@@ -181,6 +181,9 @@ pub enum Enforced {
         after: Select,
         otherwise: Else,
     },
+    Truth {
+        otherwise: Else,
+    },
     Loop(LoopSpec),
 }
 
@@ -194,7 +197,8 @@ impl Enforced {
             Self::Route { .. } => 4,
             Self::Order { .. } => 5,
             Self::Loop(_) => 6,
-            Self::Rule { .. } => 7,
+            Self::Truth { .. } => 7,
+            Self::Rule { .. } => 8,
         }
     }
 }
@@ -352,7 +356,7 @@ pub fn ask_model_with(
     let program = Arc::clone(run.program());
     let facts = slots(&program, sent);
     let event =
-        ModelCall { call, model: Some("large"), input_tokens: input, max_output: None, facts: &facts };
+        ModelCall { call, model: Some("large"), input_tokens: input, facts: &facts, ..ModelCall::default() };
     run.model_call(now, &event).expect("good values")
 }
 

@@ -43,7 +43,7 @@ impl<'a> Plan<'a> {
         let mut statements: Vec<&(Name, Enforced)> = policy.statements.iter().collect();
         statements.sort_by_key(|(name, statement)| (*name, statement.kind()));
         let mut conditions = vec![];
-        for kind in [7, 1, 3, 4] {
+        for kind in [8, 1, 3, 4] {
             for (_, statement) in statements.iter().filter(|(_, statement)| statement.kind() == kind) {
                 conditions.extend(conditions_of(statement).into_iter().flatten());
             }
@@ -94,7 +94,7 @@ impl<'a> Plan<'a> {
             w.text("source");
         });
         let mut used = 0;
-        for kind in [7, 0, 1, 2, 3, 4, 5, 6] {
+        for kind in [8, 0, 1, 2, 3, 4, 5, 6, 7] {
             let numbered = self.statements.iter().enumerate();
             let of_kind: Vec<_> = numbered.filter(|(_, (_, statement))| statement.kind() == kind).collect();
             w.list(&of_kind, |w, (index, (_, statement))| {
@@ -379,6 +379,10 @@ impl<'a> Plan<'a> {
                 self.select(w, *after);
                 self.outcome(w, *otherwise);
                 w.option(Some("look first"), Writer::text);
+            }
+            Enforced::Truth { otherwise } => {
+                self.outcome(w, *otherwise);
+                w.option(None, Writer::text);
             }
             Enforced::Loop(each) => {
                 w.list(&each.ignoring, |w, name| w.text(name));

@@ -160,6 +160,8 @@ class _Calls:
 
         hides = endpoint is _CHAT and bool(settings.get("stream")) and not _asks_usage(settings)
         call = send_async if self.asynchronous else send
+        if self.guard.program.checks_truth:
+            described.setdefault("results", _tool_results(settings))
 
         def answered(text: str) -> Any:
             return self._told(endpoint, method, settings, text)
@@ -217,6 +219,14 @@ class _Calls:
             f"the policy chose model `{model}`; say where it is: targets={{'{model}': (client, 'model id')}}",
             "no_target",
         )
+
+
+def _tool_results(settings: Mapping[str, Any]) -> list[Any]:
+    """What the conversation says that tools gave."""
+    said = settings.get("messages") or settings.get("input")
+    parts = [part for part in said if isinstance(part, Mapping)] if isinstance(said, list | tuple) else []
+    given = [part.get("content") for part in parts if part.get("role") == "tool"]
+    return given + [part.get("output") for part in parts if part.get("type") == "function_call_output"]
 
 
 def _asked_output(endpoint: _Endpoint, settings: Mapping[str, Any]) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from checkrein import _core, sentences
@@ -15,6 +15,7 @@ from checkrein.guard.approvals import OTHER_KIND, Asked, own_answer
 from checkrein.guard.classify import Failure
 from checkrein.guard.context import is_inside
 from checkrein.guard.luggage import Resumed
+from checkrein.guard.result import fingerprint, marks_of
 from checkrein.guard.scopes import WORDS, Scopes, text_of
 from checkrein.guard.stream import unless_ended
 from checkrein.guard.usage import NOTHING, UNKNOWN, Usage
@@ -105,16 +106,18 @@ class Door:
         confidence: Any = None,
         facts: Mapping[str, Any] | None = None,
         call: int | None = None,
+        results: Iterable[Any] | None = None,
     ) -> Any:
         """One decision, for hosts that run the call themselves.
 
-        With `tool` a tool call, else a model call. An `allow` opens `decision.attempt`: end it with
-        `settle` or `fail`. On `wait`, wait `decision.wait_ns` and ask again with `decision.call`.
+        With `tool` a tool call, else a model call, with the tool `results` that its conversation has. An
+        `allow` opens `decision.attempt`: end it with `settle` or `fail`. On `wait`, wait
+        `decision.wait_ns` and ask again with `decision.call`.
         """
         sent = self._facts(facts, step, confidence)
         if tool is not None:
             return self.ask_tool(call, tool, dict(args or {}), sent)
-        return self.ask_model(call, model, input_tokens, max_tokens, sent)
+        return self.ask_model(call, model, input_tokens, max_tokens, sent, results)
 
     def ask_model(
         self,
@@ -123,11 +126,15 @@ class Door:
         input_tokens: int,
         max_tokens: int | None,
         facts: dict[str, Any],
+        results: Iterable[Any] | None = None,
     ) -> Any:
         """Ask about a model call; `call` is the logical call when it is asked again."""
         subject = sentences.subject("model", model)
+        marks = marks_of(results) if results is not None and self.guard.program.checks_truth else None
         decision = self._decided(
-            lambda now, wall: self._core.model_call(now, wall, call, model, input_tokens, max_tokens, facts),
+            lambda now, wall: self._core.model_call(
+                now, wall, call, model, input_tokens, max_tokens, facts, marks
+            ),
             subject,
         )
         return self._remembered(decision, subject, {})
@@ -262,6 +269,7 @@ class Door:
     def refusal(self, decision: Any, subject: str) -> Refusal:
         """The exception for a decision that does not let a call run."""
         program = self.guard.program
+        self.tell_agent(sentences.for_agent(decision))
         standing = ""
         if decision.kind == "limit" and not decision.latched:
             ledger = self.guard.ledger
@@ -281,6 +289,17 @@ class Door:
         if decision.answered is None:
             return str(decision.text)
         return self._texts.pop(decision.answered, "")
+
+    def tell_agent(self, text: Any) -> None:
+        """The agent gets `text` in place of a tool's result, so a `truth` does not take it for an invention.
+
+        For what a host writes itself: an error that was passed on, what was said before this run. What the
+        policy tells the agent is known.
+        """
+        mark = fingerprint(text) if self.guard.program.checks_truth else None
+        if mark is not None:
+            with unless_ended(self):
+                self._core.tell_agent(mark)
 
     def decision_id(self, decision: Any) -> str:
         """The id under which the log keeps this decision."""

@@ -18,6 +18,7 @@ from checkrein.guard.approval import Approval, Approver
 from checkrein.guard.classify import classify, pauses
 from checkrein.guard.context import Attempt
 from checkrein.guard.mistakes import message_fingerprint
+from checkrein.guard.result import fingerprint
 from checkrein.guard.signature import is_asynchronous
 from checkrein.guard.stream import guarded_stream, is_stream, unless_ended
 from checkrein.guard.usage import UNKNOWN, Usage
@@ -33,7 +34,7 @@ class Request:
     `threaded` says that a synchronous call may run in a thread of its own, to be given up at its
     deadline. `key` is the host's id of the call, `exact` what the call is known by when the host comes
     back to it with this key, `approver` the person for this call. `fields` reads what the policy wants to
-    know of a result.
+    know of a result, `content` what the agent reads of it.
     """
 
     point: str
@@ -49,6 +50,7 @@ class Request:
     answered: Callable[[str], Any] | None = None
     """What the host makes of a text that the policy gives instead of a result; without it, `Answered`."""
     fields: Callable[[Any], dict[str, Any]] = lambda _value: {}
+    content: Callable[[Any], Any] = lambda value: value
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,14 +228,16 @@ def _attempt(run: Run, request: Request, decision: Any) -> Generator[Any, Any, t
 
 def _judged(run: Run, request: Request, decision: Any, value: Any) -> Generator[Any, Any, tuple[bool, Any]]:
     """What becomes of what came back: (True, the value), or (False, None) when it is to be asked again."""
-    usage, fields, after = UNKNOWN, {}, None
+    usage, fields, mark, after = UNKNOWN, {}, None, None
     try:  # what goes wrong from here on is no failure of the call, which is not made again for it
         usage = request.read(value) or UNKNOWN
         fields = request.fields(value)
+        mark = fingerprint(request.content(value)) if request.point == "tool" else None
     finally:
         with unless_ended(run):
-            after = run.result(decision, usage, fields=fields, subject=request.subject)
+            after = run.result(decision, usage, fields=fields, fingerprint=mark, subject=request.subject)
     if after is None or after.outcome == "allow":
+        run.keep_result(decision, value)
         return True, value
     if after.outcome != "wait":
         raise run.refusal(after, request.subject)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from checkrein import _core, sentences
@@ -92,6 +92,7 @@ class Run(Memory):
         approver: Approver | None = None,
         usage: Callable[[Any], Usage | None] = read_usage,
         answered: Callable[[str], Any] | None = None,
+        results: Iterable[Any] | None = None,
         **kwargs: Any,
     ) -> Any:
         """Run `call(model=..., max_tokens=..., **kwargs)` under the policy; its result is returned.
@@ -99,17 +100,19 @@ class Run(Memory):
         `model` is the policy's name of the wanted model (a route may choose another); `max_tokens`
         the most output wanted (the policy may cap it lower). `input_tokens` must be an upper bound
         of the prompt; left out, a token per byte of the arguments is taken. `key` and `approver` are
-        as for `call_tool`. A coroutine function gives a coroutine. Where the policy answers instead of a
+        as for `call_tool`; `results` are the tool results in the conversation, for a `truth`. A coroutine
+        function gives a coroutine. Where the policy answers instead of a
         model, `answered(text)` is the result. Raises `Stopped`, `Failed`, `Denied`, `Escalated` or,
         without `answered`, `Answered`; an exception of `call` that no retry takes is passed on unchanged.
         """
         sent = self._facts(facts, step, confidence)
+        given = None if results is None else list(results)
 
         def prompt() -> int:  # counted at every ask: a host may add to its messages before a retry
             return upper_bound(kwargs) if input_tokens is None else input_tokens
 
         def ask(again: int | None) -> Any:
-            return self.ask_model(again, model, prompt(), max_tokens, sent)
+            return self.ask_model(again, model, prompt(), max_tokens, sent, given)
 
         def invoke(decision: Any) -> Any:
             for name in ("max_tokens", "model"):
@@ -147,11 +150,13 @@ class Run(Memory):
         key: str | None = None,
         approver: Approver | None = None,
         invoke: Callable[[], Any] | None = None,
+        content: Callable[[Any], Any] = lambda value: value,
     ) -> Any:
         """Like `tool`, with the arguments as a mapping and the call's own facts.
 
         `key` is the host's id of the call: asked again with the same key, it is the same call.
-        `approver` is asked for this call instead of the run's.
+        `approver` is asked for this call instead of the run's. `content` gives what the agent reads of a
+        result, if that is not the result itself.
         """
         sent = self._facts(facts, step, confidence)
         arguments = dict(arguments)
@@ -166,7 +171,8 @@ class Run(Memory):
             "tool", sentences.subject("tool", name), ask, run_it, lambda _value: NOTHING, arguments,
             threaded=self.guard.tool_timeouts.get(name) is not None,
             key=_key(key), exact=key and (name, _core.canonical(arguments)), approver=approver,
-            fields=lambda value: fields_of(value, self.guard.tool_fields.get(name, [])),
+            fields=lambda value: fields_of(content(value), self.guard.tool_fields.get(name, [])),
+            content=content,
         )  # fmt: skip
         return carry_out(steps(self, request), is_asynchronous(call))
 

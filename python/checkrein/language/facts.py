@@ -210,7 +210,7 @@ def _of_result(names: Names, name: str, context: Context) -> Known | Unknown:
         return Known(name, known.type.dimension, "result", known.optional, known.type.choices)
     help = names.did_you_mean(field, [f.name.text for t in context.tools for f in t.results], RESULT_PREFIX)
     message = f"tool {quote(context.tools[0].name.text)} declares no field {quote(field)} of its result"
-    return Unknown("R0320", message, help or f'declare it: `result {{ "{field}" ... }}`')
+    return Unknown("R0323", message, help or f'declare it: `result {{ "{field}" ... }}`')
 
 
 def result_of(tool: Tool) -> Context:

@@ -23,6 +23,7 @@ from checkrein.language.tree import (
     Store,
     Test,
     Tool,
+    Truth,
 )
 from checkrein.nearest import closest
 
@@ -52,10 +53,11 @@ KIND_WORDS: dict[type, str] = {
     Route: "route",
     Order: "order",
     Loop: "loop",
+    Truth: "truth",
     Rule: "rule",
     Test: "test",
 }
-ENFORCED: tuple[type, ...] = (Limit, Retry, Breaker, Require, Route, Order, Loop, Rule)
+ENFORCED: tuple[type, ...] = (Limit, Retry, Breaker, Require, Route, Order, Loop, Truth, Rule)
 """In the order of the artifact's statement kinds."""
 
 Named = TypeVar("Named")

@@ -36,9 +36,7 @@ STATEMENTS = (
     "route", "order", "loop", "truth", "rule", "observe", "assert", "include", "test",
 )  # fmt: skip
 UNITS = ("ms", "s", "min", "h", "d")
-NOT_ENFORCED = frozenset(
-    "truth observe assert include may succeeds list again no repeated_context ignoring reuse answer".split()
-)
+NOT_ENFORCED = frozenset("observe assert include list again no repeated_context ignoring".split())
 """Words that are refused as not supported yet: a message never recommends them."""
 
 GROUPS = (

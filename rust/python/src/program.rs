@@ -99,6 +99,11 @@ impl Program {
     }
 
     #[getter]
+    fn checks_truth(&self) -> bool {
+        self.core.checks_truth()
+    }
+
+    #[getter]
     fn judges(&self) -> bool {
         self.core.judges()
     }

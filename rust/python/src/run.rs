@@ -110,7 +110,7 @@ impl Run {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the host passes them by name")]
-    #[pyo3(signature = (now, wall, call, model, input_tokens, max_output, facts=None))]
+    #[pyo3(signature = (now, wall, call, model, input_tokens, max_output, facts=None, results=None))]
     fn model_call(
         &self,
         py: Python<'_>,
@@ -121,7 +121,9 @@ impl Run {
         input_tokens: Tokens,
         max_output: Option<Tokens>,
         facts: Option<&Bound<'_, PyDict>>,
+        results: Option<Vec<Fingerprint>>,
     ) -> PyResult<Decision> {
+        let results: Option<Vec<u64>> = results.map(|all| all.into_iter().map(|each| each.0).collect());
         // A name without UTF-8 becomes one that no policy declares: the call is denied, not dropped.
         let model = model.map(|name| name.to_string_lossy());
         let sent = self.columns.facts(py, &self.program, facts)?;
@@ -132,6 +134,7 @@ impl Run {
             input_tokens: input_tokens.0,
             max_output: max_output.map(|tokens| tokens.0),
             facts: &slots,
+            results: results.as_deref(),
         };
         let now = at(now, wall);
         let decision = self.admit(py, now, |run, books| run.model_call(now, &event, books))?;
@@ -237,6 +240,10 @@ impl Run {
         let come = |run: &mut policy_core::Run, books: &mut Books| run.result(now, &returned, books);
         let decision = self.tell(py, |live| live.conclude(now, returned.attempt, come))?;
         Ok(Decision::new(decision, &self.program))
+    }
+
+    fn tell_agent(&self, py: Python<'_>, fingerprint: Fingerprint) -> PyResult<()> {
+        self.tell(py, |live| live.run.tell(fingerprint.0))
     }
 
     fn settled(&self, py: Python<'_>, attempt: Id) -> PyResult<Option<Settlement>> {

@@ -77,9 +77,12 @@ class Checkrein(AgentMiddleware[Any, Any, Any]):
 
     def before_agent(self, state: Any, runtime: Runtime[Any]) -> dict[str, Any]:  # noqa: ARG002
         """Begin a run, unless the host has opened one."""
-        if self._hosts_run() is not None:
+        hosts = self._hosts_run()
+        if hosts is not None:
+            messages.told_before(hosts, state)
             return {"checkrein_run": None, "checkrein_outcome": None}
         run = self.guard.begin(names=whose())
+        messages.told_before(run, state)
         if not has_checkpointer():
             return {"checkrein_run": run, "checkrein_outcome": "running"}
         thread_id, node = place()
@@ -181,6 +184,7 @@ class Checkrein(AgentMiddleware[Any, Any, Any]):
             "model": chat.wanted_name(self.guard, self.models, request.model),
             "max_tokens": chat.output_limit(request.model, request.model_settings),
             "usage": messages.usage_of,
+            "results": messages.results_of(run, request.messages),
             **described,
         }
 
@@ -233,9 +237,9 @@ class Checkrein(AgentMiddleware[Any, Any, Any]):
                 )
                 return messages.known(request.tool_call, result)
             except _ToolFailed as failed:
-                return failed.message
+                return messages.told(run, failed.message)
             except Refusal as refusal:
-                return messages.refused(request.tool_call, refusal)
+                return messages.told(run, messages.refused(request.tool_call, refusal))
 
     async def awrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[Any], Awaitable[Any]]
@@ -253,9 +257,9 @@ class Checkrein(AgentMiddleware[Any, Any, Any]):
                 result = await run.call_tool(call=call, approver=asker, **self._tool_call(request, call))
                 return messages.known(request.tool_call, result)
             except _ToolFailed as failed:
-                return failed.message
+                return messages.told(run, failed.message)
             except Refusal as refusal:
-                return messages.refused(request.tool_call, refusal)
+                return messages.told(run, messages.refused(request.tool_call, refusal))
 
     def _tool_call(self, request: ToolCallRequest, call: Callable[[], Any]) -> dict[str, Any]:
         """How `run.call_tool` is asked about `request`."""
@@ -266,6 +270,7 @@ class Checkrein(AgentMiddleware[Any, Any, Any]):
             "arguments": request.tool_call["args"],
             "key": _tool_key(request),
             "invoke": call,
+            "content": messages.content_of,
             **described,
         }
 

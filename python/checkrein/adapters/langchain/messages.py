@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
 
 from checkrein import sentences
 from checkrein.errors import Answered, Refusal
 from checkrein.guard.usage import Usage, add_usage, read_usage
+
+if TYPE_CHECKING:
+    from checkrein.guard.run import Run
 
 
 def usage_of(result: Any) -> Usage | None:
@@ -70,3 +73,30 @@ def with_advice(system: SystemMessage | None, advice: str) -> SystemMessage | No
 def _verdict(refusal: Refusal) -> dict[str, Any]:
     decision = refusal.decision
     return {"outcome": decision.outcome, "state": decision.state, "by": decision.by, "decision": refusal.id}
+
+
+def content_of(result: Any) -> Any:
+    """What the agent reads of a tool's result."""
+    return result.content if isinstance(result, ToolMessage) else result
+
+
+def told(run: Run, message: ToolMessage) -> ToolMessage:
+    """The message, which the agent gets in place of a tool's result."""
+    run.tell_agent(message.content)
+    return message
+
+
+def told_before(run: Run, state: Any) -> None:
+    """What the conversation brings from before the run, seen for the first time, is no invention."""
+    if run.notes.setdefault("langchain.seen", False):
+        return
+    run.notes["langchain.seen"] = True
+    for content in results_of(run, state.get("messages", ())):
+        run.tell_agent(content)
+
+
+def results_of(run: Run, said: Iterable[Any]) -> list[Any]:
+    """The tool results in a conversation, if the policy wants to know."""
+    if not run.guard.program.checks_truth:
+        return []
+    return [message.content for message in said if isinstance(message, ToolMessage)]

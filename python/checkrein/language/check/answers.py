@@ -13,6 +13,7 @@ NO_ANSWER = {
     "retry": ("a failed tool call", 'else fail "state"'),
     "order": ("a tool call", "else deny"),
     "loop": ("a tool call", "else deny"),
+    "truth": ("an invented result", "else deny"),
 }
 """Statement on tools: what has no answer, and what to write instead."""
 NO_REUSE = {
@@ -20,6 +21,7 @@ NO_REUSE = {
     "retry": ("a call that has failed", 'else fail "state"'),
     "order": ("a call that comes too early", "else deny"),
     "limit": ("a limit", "else deny"),
+    "truth": ("an invented result", "else deny"),
 }
 
 

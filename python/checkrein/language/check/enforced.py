@@ -18,7 +18,7 @@ from checkrein.language.facts import (
     result_of,
     selected_tools,
 )
-from checkrein.language.tree import Breaker, Loop, Order, Require, Retry, Route, Rule, Tool
+from checkrein.language.tree import Breaker, Loop, Order, Require, Retry, Route, Rule, Tool, Truth
 
 if TYPE_CHECKING:
     from typing import Any
@@ -60,6 +60,9 @@ class EnforcedChecker:
                 self._order(statement)
             case Loop():
                 check_loop(statement, self.targets)
+            case Truth():
+                self.targets.outcome(statement.otherwise)
+                check_gift(self.report, statement.otherwise, "truth")
             case Rule():
                 self.targets.selector(statement.selector)
                 context = context_of(self.names, statement.selector, "rule")
@@ -92,7 +95,7 @@ class EnforcedChecker:
         for field in tool.results:
             if RESULT_PREFIX + field.name.text in BUILT_IN:
                 message = f"{quote(RESULT_PREFIX + field.name.text)} is what a model's result has"
-                self.report.add("R0321", field.name.span, message, help="give the field another name")
+                self.report.add("R0324", field.name.span, message, help="give the field another name")
         self._condition(tool.succeeds, result_of(tool))
 
     # -- retries -------------------------------------------------------------------------------

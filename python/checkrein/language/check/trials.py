@@ -188,7 +188,7 @@ class TrialChecker:
                 help = self.names.did_you_mean(name.text, [f.name.text for f in tool.results])
                 message = f"tool {quote(tool.name.text)} declares no field {quote(name.text)} of its result"
                 help = help or f"declare it: `result {{ {quote(name.text)[1:-1]!r} ... }}`".replace("'", '"')
-                self.report.add("R0320", name.span, message, help=help)
+                self.report.add("R0323", name.span, message, help=help)
         if gives.times == 0 and gives.fields:
             self.report.add(
                 "R0607", gives.fields[0][0].span, "`gives ... 0 times` gives nothing", help="leave it out"

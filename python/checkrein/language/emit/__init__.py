@@ -13,7 +13,7 @@ from checkrein.language.emit.conditions import Conditions
 from checkrein.language.emit.limits import Limits
 from checkrein.language.emit.statements import Statements
 from checkrein.language.emit.vocabulary import Vocabulary
-from checkrein.language.tree import Breaker, Limit, Loop, Order, Require, Retry, Route, Rule, Store
+from checkrein.language.tree import Breaker, Limit, Loop, Order, Require, Retry, Route, Rule, Store, Truth
 from checkrein.language.writer import Collector, Writer
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def _write(tables: Tables, w: Writer) -> None:
         (Route, sections.route),
         (Order, sections.order),
         (Loop, sections.loop),
+        (Truth, sections.truth),
     ):
         rows = [(i, s) for i, (_, s) in enumerate(tables.statements) if isinstance(s, kind)]
         w.sequence(rows, write)

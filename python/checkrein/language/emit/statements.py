@@ -19,6 +19,7 @@ from checkrein.language.tree import (
     Rule,
     Share,
     TierNeed,
+    Truth,
 )
 
 
@@ -127,3 +128,8 @@ class Statements(Sheet):
         self.w.maybe(loop.same_error, self.pair)
         self.w.maybe(loop.cycle, self.pair)
         self.otherwise(loop.otherwise)
+
+    def truth(self, row: tuple[int, Truth]) -> None:
+        index, truth = row
+        self.w.number(index)
+        self.otherwise(truth.otherwise)

@@ -11,6 +11,7 @@ from checkrein.language.tree import (
     Bound,
     Canary,
     Loop,
+    Name,
     NamesNeed,
     Order,
     Outcome,
@@ -20,6 +21,7 @@ from checkrein.language.tree import (
     Rule,
     Selector,
     TierNeed,
+    Truth,
 )
 
 if TYPE_CHECKING:
@@ -191,6 +193,11 @@ def loop(b: Builder, span: Span, parts: list[Any]) -> Loop:
         parts[-1],
         span,
     )
+
+
+@builds("truth")
+def truth(_b: Builder, span: Span, parts: list[Any]) -> Truth:
+    return Truth(Name("tool results", span), parts[-1], span)
 
 
 @builds("rule")

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from checkrein.language.tree import Span
 
 NAMES = {
-    "truth": "`truth`",
     "observe": "`observe until`",
     "assert_cost": "`assert`",
     "assert_never": "`assert`",

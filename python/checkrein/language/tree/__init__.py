@@ -54,6 +54,7 @@ from checkrein.language.tree.statements import (
     Threshold,
     TierNeed,
     Tool,
+    Truth,
     WrapUp,
 )
 from checkrein.language.tree.trials import (
@@ -125,6 +126,7 @@ __all__ = [
     "Threshold",
     "TierNeed",
     "Tool",
+    "Truth",
     "Type",
     "Wait",
     "WrapUp",
@@ -147,6 +149,7 @@ Statement = (
     | Route
     | Order
     | Loop
+    | Truth
     | Rule
     | Test
 )

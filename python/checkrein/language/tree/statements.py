@@ -313,6 +313,15 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Truth:
+    """`truth { tool results }`: what a conversation says that tools gave, they gave."""
+
+    name: Name
+    otherwise: Outcome
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Loop:
     """`same_call` and `same_error` are (count, steps); `cycle` is (longest period, repetitions).
 

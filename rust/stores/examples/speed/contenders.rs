@@ -234,6 +234,7 @@ impl Engine {
             input_tokens: 1_000,
             max_output: Some(900),
             facts: &self.facts,
+            ..ModelCall::default()
         };
         let decided = self.run.model_call(now, &call, &mut books.lock().expect("no panic"));
         let decided = black_box(decided.expect("a decision"));
