@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 import checkrein
 from checkrein.adapters.openai import guarded
-from checkrein.demo.server import call_tool, say
+from checkrein.demo.server import call_tool, refuse, say
 
 from .agents import Shop, agent_of, question, tool_messages
 from .conftest import asked, used
@@ -156,3 +156,39 @@ def test_a_known_result_is_given_while_it_is_there(tmp_path):
 
 def search(query):
     raise AssertionError("the result is known")
+
+
+GONE = """retry "models" on model any { when error.kind == "unavailable" attempts <= 2 }
+  else answer "Later ({error.kind})." """
+
+
+def test_an_answer_after_the_last_attempt_is_given_in_the_same_shape(serve, client_of, make_guard):
+    server, guard = serve({"large-1": refuse(503)}), make_guard(GONE)
+    client = guarded(client_of(server), guard)
+    with guard.run() as run:
+        reply = client.chat.completions.create(model="large-1", messages=asked())
+        assert reply.choices[0].message.content == "Later (unavailable)."
+        stream = client.chat.completions.create(model="large-1", messages=asked(), stream=True)
+        assert "".join(chunk.choices[0].delta.content or "" for chunk in stream) == "Later (unavailable)."
+    assert (len(server.requests), str(run.outcome)) == (4, "completed")
+    result = agent_of(make_guard(GONE), server).invoke(question())
+    assert result["messages"][-1].content == "Later (unavailable)."
+
+
+def test_half_a_result_is_not_known(tmp_path):
+    policy = tmp_path / "half.rein"
+    policy.write_text("""language 1 policy "half"
+        tool "search" { class retrieve args { "query" text } result { "rows" count }
+          succeeds when result.rows >= 1 }
+        retry "again" on tool any { when error.kind == "tool_failure" attempts <= 2 }
+          else deny because "No rows."
+        rule "same" on tool "search" then reuse because "Known." """)
+    guard, rows = checkrein.load(policy, log=None), iter([0, 0, 0, 1])
+    with guard.run() as run:
+        with pytest.raises(checkrein.Denied, match="No rows"):
+            run.tool("search", lambda query: {"rows": next(rows)}, query="a")
+        assert run.results == {}
+        first = run.tool("search", lambda query: {"rows": next(rows)}, query="a")
+        assert first == {"rows": 1}
+        assert run.tool("search", search, query="a") is first
+    assert str(run.outcome) == "completed"

@@ -45,6 +45,24 @@ def test_as_text(folder, lines, snapshot):
     snapshot("replay_text", done.stdout)
 
 
+def test_known_results_and_answers_have_their_columns(folder):
+    (folder / "gives.rein").write_text("""language 1 policy "gives"
+        model "m" is "x/m" { place edge window 100k tokens output 10k tokens price free }
+        tool "look" { class retrieve }
+        rule "same" on tool "look" then reuse because "Known."
+        rule "late" on model any when step.index >= 4 then answer "Enough." because "Enough." """)
+    trace = Trace(task_id="looks", trial=0).user()
+    for _ in range(5):
+        trace.model(("look", {"q": 1})).result()
+    done = command("-", "--policy", "gives.rein", stdin=trace.line())
+    assert done.exit_code == 0, done.output
+    rows = [line.split() for line in done.stdout.splitlines()]
+    head = next(row for row in rows if "met" in row)
+    same, late = (next(row for row in rows if row[:2] == ["rule", name]) for name in ("`same`", "`late`"))
+    assert head[-2:] == ["answer", "reuse"]
+    assert (same[-2:], late[-2:]) == (["-", "1"], ["1", "-"])
+
+
 def test_as_json(folder, lines, snapshot):
     (folder / "trace.jsonl").write_bytes(b"\n".join(lines))
     done = command("trace.jsonl", "--policy", "small.rein", "--format", "json", "--limit", "2")

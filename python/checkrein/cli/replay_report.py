@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from checkrein import amounts
 from checkrein.cli.output import count, table
+from checkrein.record import REFUSED
 from checkrein.replay import BYTES_PER_TOKEN
 from checkrein.sentences import printable
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     _Runs = Sequence[Replayed]
 
-_OUTCOMES = ("stop", "fail", "deny", "escalate")
+_OUTCOMES = ("stop", "fail", "deny", "escalate", "answer", "reuse")
 
 
 def as_json(program: Any, runs: _Runs, problems: Sequence[Problem]) -> dict[str, Any]:
@@ -90,12 +91,14 @@ def _statement_table(runs: _Runs) -> Iterator[str]:
         yield "no statement kept a call from running"
         yield ""
         return
+    # What refuses nothing has a column where there is one to show.
+    shown = [o for o in _OUTCOMES if o in REFUSED or any(o in met for met in by_statement.values())]
     rows = [
-        (f"{kind} `{name}`", at or "-", *(str(len(by_outcome.get(o, ())) or "-") for o in _OUTCOMES))
+        (f"{kind} `{name}`", at or "-", *(str(len(by_outcome.get(o, ())) or "-") for o in shown))
         for (kind, name, at), by_outcome in by_statement.items()
     ]
-    head = ("runs that met", "at", *_OUTCOMES)
-    yield from table([head, *rows], right=frozenset(range(2, 2 + len(_OUTCOMES))))
+    head = ("runs that met", "at", *shown)
+    yield from table([head, *rows], right=frozenset(range(2, 2 + len(shown))))
     yield ""
 
 

@@ -208,12 +208,15 @@ def _attempt(run: Run, request: Request, decision: Any) -> Generator[Any, Any, t
             after = run.fail(decision, failure, request.subject)
         if after is None or after.outcome == "allow":
             raise
+        if after.outcome == "answer" and request.answered is not None:
+            return True, request.answered(after.text)
         if after.outcome != "wait":
             raise run.refusal(after, request.subject) from error
         yield _Sleep(run, after.wait_ns)
         return False, None
     if is_stream(value):
         return True, guarded_stream(run, decision, request, value)
+    run.keep_result(decision, value)
     if run.guard.program.judges:
         return (yield from _judged(run, request, decision, value))
     usage = UNKNOWN
@@ -222,7 +225,6 @@ def _attempt(run: Run, request: Request, decision: Any) -> Generator[Any, Any, t
     finally:
         with unless_ended(run):
             run.settle(decision, usage)
-    run.keep_result(decision, value)
     return True, value
 
 
@@ -239,6 +241,7 @@ def _judged(run: Run, request: Request, decision: Any, value: Any) -> Generator[
     if after is None or after.outcome == "allow":
         run.keep_result(decision, value)
         return True, value
+    run.results.pop(decision.attempt, None)
     if after.outcome != "wait":
         raise run.refusal(after, request.subject)
     yield _Sleep(run, after.wait_ns)

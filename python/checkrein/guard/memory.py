@@ -86,13 +86,13 @@ class Memory(Block):
             self._held.pop(key, None)
 
     def keep_result(self, decision: Any, value: Any) -> None:
-        """Keep what an attempt at a tool gave, as long as a decision may hand it back."""
+        """Keep what an attempt at a tool gave, before anybody can be told of it, while somebody may be."""
         if decision.model is not None or not self.guard.program.reuses:
             return
         with self._lock:
             self.results[decision.attempt] = value
             if len(self.results) > RESULTS_MAX:
-                known = set(self._core.known())
+                known = {decision.attempt, *self._core.known()}
                 self.results = {each: kept for each, kept in self.results.items() if each in known}
 
     # -- leaving this process -------------------------------------------------------------------------

@@ -229,7 +229,7 @@ def selector(m: Mistake) -> Slip | None:
 
 def order_of_words(m: Mistake) -> Slip | None:
     """A rule whose parts stand in another order, or whose outcome lacks its `then`."""
-    if "THEN" in m.accepts and m.chunk in ("deny", "stop", "fail", "escalate"):
+    if "THEN" in m.accepts and m.chunk in ("deny", "stop", "fail", "escalate", "answer", "reuse"):
         return Slip("R0010", "`then` comes before the outcome", f"write `then {m.chunk} ...`")
     if ("THEN" in m.accepts and m.chunk == "because") or ("BECAUSE" in m.accepts and m.chunk == "when"):
         if "$END" in m.accepts:
