@@ -209,7 +209,7 @@ def _attempt(run: Run, request: Request, decision: Any) -> Generator[Any, Any, t
         if after is None or after.outcome == "allow":
             raise
         if after.outcome == "answer" and request.answered is not None:
-            return True, request.answered(after.text)
+            return True, request.answered(run.text_of(after))
         if after.outcome != "wait":
             raise run.refusal(after, request.subject) from error
         yield _Sleep(run, after.wait_ns)
