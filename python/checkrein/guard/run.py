@@ -105,6 +105,7 @@ class Run(Memory):
         model, `answered(text)` is the result. Raises `Stopped`, `Failed`, `Denied`, `Escalated` or,
         without `answered`, `Answered`; an exception of `call` that no retry takes is passed on unchanged.
         """
+        _refuse_own_retries(call)
         sent = self._facts(facts, step, confidence)
         given = None if results is None else list(results)
 
@@ -180,3 +181,14 @@ class Run(Memory):
 def _key(key: Any) -> str | None:
     """A host's key as text, as which it is kept when the run is suspended."""
     return None if key is None else text_of("the key of the call", key)
+
+
+def _refuse_own_retries(call: Callable[..., Any]) -> None:
+    """A method of an SDK's client (openai, anthropic) that would send more requests than are admitted."""
+    client = getattr(getattr(call, "__self__", None), "_client", None)
+    if getattr(client, "max_retries", 0):
+        raise EngineError(
+            f"`{getattr(call, '__qualname__', 'this method')}` retries on its own, uncounted; give the method "
+            "of `client.with_options(max_retries=0)`, the policy's `retry` does it",
+            "retries",
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.runnables.retry import RunnableRetry
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from checkrein.adapters.names import policy_name, refuse_overrides
@@ -99,6 +100,12 @@ def _output_field(model: BaseChatModel) -> str:
     for name in _OUTPUT_FIELDS:
         if name in fields:
             return name
+    if isinstance(model, RunnableRetry):
+        raise EngineError(
+            "a model made by `with_retry` retries on its own, uncounted; give the model itself, the policy's "
+            "`retry` does it",
+            "retries",
+        )
     raise EngineError(
         f"{type(model).__name__} has none of {', '.join(_OUTPUT_FIELDS)}, so its output cannot be capped",
         "uncapped",
