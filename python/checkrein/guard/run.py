@@ -188,7 +188,7 @@ def _refuse_own_retries(call: Callable[..., Any]) -> None:
     client = getattr(getattr(call, "__self__", None), "_client", None)
     if getattr(client, "max_retries", 0):
         raise EngineError(
-            f"`{getattr(call, '__qualname__', 'this method')}` retries on its own, uncounted; give the method "
-            "of `client.with_options(max_retries=0)`, the policy's `retry` does it",
+            f"`{getattr(call, '__qualname__', 'this method')}` retries on its own, uncounted; give the "
+            "method of `client.with_options(max_retries=0)`, the policy's `retry` does it",
             "retries",
         )
