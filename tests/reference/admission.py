@@ -72,8 +72,8 @@ def tool_votes(run: Run, call: Call, new: bool) -> list[Vote | None]:
     if new:
         stuck = closed_by_call(run, call.ask.tool)
         votes += [vote(run, loop, loop.otherwise, call) for loop in stuck]
-        # The question of a loop stays with the call: without this, asking again would pass it.
-        call.loops = [loop for loop in stuck if loop.otherwise.kind == "escalate"]
+        # What a loop found stays with the call: without this, asking again would pass it.
+        call.loops = stuck
         return votes
     return votes + [vote(run, loop, loop.otherwise, call) for loop in call.loops]
 
