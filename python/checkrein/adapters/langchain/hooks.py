@@ -235,7 +235,7 @@ class Checkrein(AgentMiddleware[Any, Any, Any]):
                 result = run.call_tool(
                     call=call, approver=self._asker(run, questions), **self._tool_call(request, call)
                 )
-                return messages.known(request.tool_call, result)
+                return messages.told(run, messages.known(request.tool_call, result))
             except _ToolFailed as failed:
                 return messages.told(run, failed.message)
             except Refusal as refusal:
@@ -255,7 +255,7 @@ class Checkrein(AgentMiddleware[Any, Any, Any]):
             asker = self._asker(run, questions, asynchronous=True)
             try:
                 result = await run.call_tool(call=call, approver=asker, **self._tool_call(request, call))
-                return messages.known(request.tool_call, result)
+                return messages.told(run, messages.known(request.tool_call, result))
             except _ToolFailed as failed:
                 return messages.told(run, failed.message)
             except Refusal as refusal:

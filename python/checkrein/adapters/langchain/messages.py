@@ -80,10 +80,11 @@ def content_of(result: Any) -> Any:
     return result.content if isinstance(result, ToolMessage) else result
 
 
-def told(run: Run, message: ToolMessage) -> ToolMessage:
-    """The message, which the agent gets in place of a tool's result."""
-    run.tell_agent(message.content)
-    return message
+def told(run: Run, result: Any) -> Any:
+    """The result, which is what the agent gets: of a tool, or in place of one."""
+    if isinstance(result, ToolMessage):
+        run.tell_agent(result.content)
+    return result
 
 
 def told_before(run: Run, state: Any) -> None:
