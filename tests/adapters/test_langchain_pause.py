@@ -61,6 +61,30 @@ def test_an_interrupted_agent_is_resumed_by_the_answer(paused, shop, approve):
     assert result["checkrein_outcome"] == "completed"
 
 
+ASKS = 'rule "ask" on tool "refund" then escalate to "leads" as question because "How much?"'
+OVER = 'rule "over" on tool "refund" then escalate to "leads" as handover because "Not for an agent."'
+
+
+def test_a_question_is_answered_with_a_text(paused, shop):
+    agent, _server, result = paused(ASKS)
+    (asked,) = payloads(result)
+    assert (asked["checkrein"], "the answer" in asked["answer_with"]) == ("question", True)
+    result = agent.invoke(Command(resume=True), thread())  # a yes is no answer to it
+    assert len(payloads(result)) == 1
+    result = agent.invoke(Command(resume="Half of it."), thread())
+    (told,) = tool_messages(result)
+    assert (told.content, told.status, shop.ran) == ("Half of it.", "success", [])
+    assert result["messages"][-1].content == "done"
+
+
+def test_a_person_takes_the_task_over(paused, shop):
+    agent, server, result = paused(OVER)
+    assert payloads(result)[0]["checkrein"] == "handover"
+    result = agent.invoke(Command(resume=True), thread())
+    assert (shop.ran, result["checkrein_outcome"]) == ([], "handed_over")
+    assert len(server.requests) == 1, "the model is not asked again"
+
+
 def test_a_resumed_call_is_the_same_call(paused, records):
     agent, _server, _result = paused(BIG)
     agent.invoke(Command(resume=True), thread())

@@ -50,11 +50,12 @@ def known(tool_call: Mapping[str, Any], result: Any) -> Any:
 
 def refused(tool_call: Mapping[str, Any], refusal: Refusal) -> ToolMessage:
     """What the agent gets instead of a tool's result."""
+    answer = refusal.text if isinstance(refusal, Answered) else None
     return ToolMessage(
-        content=sentences.for_agent(refusal.decision),
+        content=sentences.for_agent(refusal.decision) if answer is None else answer,
         name=tool_call["name"],
         tool_call_id=tool_call["id"],
-        status="error",
+        status="error" if answer is None else "success",
         response_metadata={"checkrein": _verdict(refusal)},
     )
 

@@ -43,21 +43,22 @@ class Questions:
         self._asked = asked
         self._made = 0
 
-    def ask(self, approval: Approval) -> bool:
+    def ask(self, approval: Approval) -> bool | str:
         """The person's answer; interrupts the graph while there is none.
 
-        Only True and False are answers: anything else is asked again.
+        Only True and False are answers, and to a question a text or False: anything else is asked again.
         """
+        yes = str if approval.wants == "question" else bool
         while True:
             if self._made == len(self._asked):
                 self._asked.append(approval.request)
             request = self._asked[self._made]
             answer = interrupt(self._payload(approval))
             self._made += 1
-            if request == approval.request and isinstance(answer, bool):
+            if request == approval.request and (answer is False or isinstance(answer, yes)):
                 return answer
 
-    async def ask_async(self, approval: Approval) -> bool:
+    async def ask_async(self, approval: Approval) -> bool | str:
         """As `ask`."""
         return self.ask(approval)
 
@@ -69,7 +70,7 @@ class Questions:
 
     def _payload(self, approval: Approval) -> dict[str, Any]:
         return {
-            "checkrein": "approval",
+            "checkrein": approval.wants,
             "run": self._run.id,
             "request": approval.request,
             "queue": approval.queue,
@@ -77,5 +78,7 @@ class Questions:
             "arguments": dict(approval.arguments),
             "rule": approval.rule,
             "reason": approval.reason,
-            "answer_with": "Command(resume=True) or Command(resume=False)",
+            "answer_with": 'Command(resume="the answer") or Command(resume=False)'
+            if approval.wants == "question"
+            else "Command(resume=True) or Command(resume=False)",
         }
