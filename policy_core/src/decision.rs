@@ -234,6 +234,9 @@ pub struct Decision {
     pub rejected: bool,
     /// The attempt takes what limits keep for wrapping up: it is among the last.
     pub wrap_up: bool,
+    /// The model is the one that served before, not the route's first: a switch would not pay, or the first
+    /// had failed then.
+    pub stayed: bool,
     /// The request to answer; only for an escalation.
     pub asked: Option<Asked>,
     /// The request whose text the call ends with, or whose person takes the task over: a stop without a
@@ -279,6 +282,7 @@ impl Decision {
             latched: false,
             rejected: false,
             wrap_up: false,
+            stayed: false,
             asked: None,
             answered: None,
             reserved_tokens: 0,

@@ -97,6 +97,19 @@ impl Price {
         })
     }
 
+    /// What a request may cost at most of whose input so many tokens are read from the cache.
+    pub(crate) fn cached(&self, input: u64, cached: u64, output: u64) -> u64 {
+        let rates = self.worst(input);
+        let within = self.tariffs.iter().take_while(|tariff| tariff.above == 0 || tariff.above < input);
+        let read = within.map(|tariff| tariff.cache_read).max().unwrap_or(0);
+        let parts = [
+            product(cached, read),
+            product(input.saturating_sub(cached), rates.input),
+            product(output, rates.output),
+        ];
+        round(parts.into_iter().fold(0, u128::saturating_add))
+    }
+
     /// What a request that began at this instant cost.
     pub(crate) fn cost(&self, tokens: &Tokens, wall: u64) -> u64 {
         let minute = wall.checked_div(MINUTE).and_then(|minutes| minutes.checked_rem(DAY)).unwrap_or(0);
@@ -180,6 +193,15 @@ mod tests {
         assert_eq!(price.worst(1), Rates { input: 5_000_000, output: 7_000_000 });
         let cached = Tokens { input: 10, output: 4, cache_read: 3, cache_write: 2, reasoning: 1 };
         assert_eq!(price.cost(&cached, 0), 5 + 3 + 10 + 3 + 1);
+    }
+
+    #[test]
+    fn what_is_read_from_the_cache_costs_its_own_rate() {
+        let night = Tariff { to: 60, cache_read: 100_000, ..flat(1_000_000, 1_000_000) };
+        let day = Tariff { from: 60, cache_read: 200_000, ..flat(1_000_000, 3_000_000) };
+        let price = Price::new([night, day].into());
+        assert_eq!(price.cached(100, 90, 2), 18 + 10 + 6);
+        assert_eq!(price.cached(100, 0, 2), price.worst(100).cost(100, 2));
     }
 
     #[test]

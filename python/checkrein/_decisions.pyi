@@ -84,6 +84,10 @@ class Decision:
     def wrap_up(self) -> bool:
         """Whether the call is made with what a limit keeps for closing the work."""
     @property
+    def stayed(self) -> bool:
+        """The model is the one that served before, not the route's first: a switch would not pay for the
+        prompt cache that it loses, or the first had failed then."""
+    @property
     def request(self) -> int | None:
         """The request that a person has to answer."""
     @property

@@ -167,6 +167,8 @@ def _verdict(record: dict[str, Any]) -> Iterator[str]:
         yield f"  {_WAITS[str(record['by'])]}"
     if record.get("wrap_up"):
         yield "  with what the limit keeps for closing the work"
+    if record.get("stayed"):
+        yield "  with the model that served before: a switch would not pay, or the route's first had failed"
     yield ""
 
 

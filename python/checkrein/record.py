@@ -173,6 +173,7 @@ def decision_record(
         **({"wants": decision.wants} if decision.wants not in (None, "approval") else {}),
         **_known(answered=decision.answered),
         **({"wrap_up": True} if decision.wrap_up else {}),
+        **({"stayed": True} if decision.stayed else {}),
         "reserved": {"tokens": decision.reserved_tokens, "cost": decision.reserved_cost},
         "values": dict(decision.values),
         "votes": [list(vote) for vote in decision.votes],

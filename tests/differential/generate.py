@@ -229,6 +229,7 @@ class Maker:
         return [Fact("error.kind", "text", False, tuple(KINDS))] * 4 + [Fact(n, d, True) for n, d in optional]
 
     def condition(self, facts: list[Fact], depth: int) -> str:
+        """A condition over these facts."""
         shape = self.chance.random()
         if depth == 0 or shape < 0.45:
             return self._atom(self._one(facts))

@@ -31,7 +31,7 @@ FEATURES = (
     [f"on {scope}" for scope in [*SCOPES, *KEYS]]
     + ["window of the calendar", "window that rolls", "wrap up", "grants", "on failure", "calls of", "counts"]
     + [f"bound {measure}" for measure in SIZES]
-    + ["require tier", "require model", "require region", "canary", "prefer lower tier"]
+    + ["require tier", "require model", "require region", "canary", "cascade", "prefer lower tier"]
     + ["price of parts", "price of the snapshot", "store"]
 )
 

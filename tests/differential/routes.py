@@ -57,13 +57,28 @@ def route(maker: Maker, name: str) -> None:
         f'to "{chance.choice(models)}" {maker.when(1, maker.model_facts())}'
         for _ in range(chance.choice([0, 1, 2]))
     ]
-    items += [f'to "{chance.choice(models)}"'] * (chance.random() < 0.3)
+    last = chance.random()
+    if last < 0.3:
+        items.append(f'to "{chance.choice(models)}"')
+    elif last < 0.6 and len(models) > 1:
+        items.append(cascade(maker))
     pairs = [(a, b) for place, a in enumerate(models) for b in models[place + 1 :]]
     chosen = chance.sample(pairs, min(len(pairs), chance.choice([1, 2, 3])))
     items += [f'fallback "{before}" -> "{after}"' for before, after in chosen]
     items += canaries(maker)
     if items:
         maker.add(f'route "{name}" {{ {" ".join(items)} }}')
+
+
+def cascade(maker: Maker) -> str:
+    """An arm that asks a second model, if the first one's result is so."""
+    first, second = maker.chance.sample(maker.made.models, 2)
+    conditions = ["result.confidence < 50%", "result.confidence < 100%", "has result.confidence"]
+    sure = maker.chance.choice(conditions)
+    if maker.chance.random() < 0.4:
+        sure = f"({sure}) or ({maker.condition(maker.model_facts(), 1)})"
+    maker.made.kinds.add("cascade")
+    return f'to "{first}" then "{second}" when {sure}'
 
 
 def canaries(maker: Maker) -> list[str]:

@@ -169,6 +169,7 @@ class World:
     def __init__(self) -> None:
         self.accounts: dict[tuple, Account] = {}
         self.health = Health()
+        self.stays: dict[str, Any] = {}
 
     def open(self, key: tuple, most: int, window: Any, now: Now) -> Account:
         """The account with this key."""

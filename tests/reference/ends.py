@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from . import errors, health, limits
+from . import cascade, errors, health, limits, stays
 from .facts import explained, holds
 from .prices import Used, cost, worst
 from .state import AMOUNTS, Attempt, Misuse, normal
@@ -24,6 +24,7 @@ def settle(run: Run, now: int, wall: int, attempt: int, reported: Used) -> dict:
     reported = normal(tried, reported)
     if tried.usage is None:
         close(run, tried, reported, good=None if reported.kind == "unsent" else True)
+        stays.serve(run, tried)
         tried.call.state = "closed"
         if reported.kind != "unsent":
             succeeded(run, tried)
@@ -33,8 +34,8 @@ def settle(run: Run, now: int, wall: int, attempt: int, reported: Used) -> dict:
 
 
 def result(
-    run, now, wall, attempt, reported: Used, facts: dict, fields: dict, fingerprint: int | None
-) -> dict:
+    run, now, wall, attempt, reported: Used, facts: dict, fields: dict, mark: int | None, committed: bool
+) -> dict:  # fmt: skip
     """The attempt is over, and it is decided whether what it gave is taken."""
     if reported.kind == "unsent":
         raise Misuse("bad_value")
@@ -50,12 +51,18 @@ def result(
         close(run, tried, normal(tried, reported), "tool_failure", good=False)
         return fell_short(run, tried, held is None, values)
     close(run, tried, normal(tried, reported), good=True)
+    stays.serve(run, tried)
+    model = tried.target if call.point == "model" else None
+    extra = {"attempt_number": tried.number, "model": model}
+    larger = cascade.climbs(run, tried, facts, committed)
+    if larger:
+        call.state = "open"
+        return run.conclude(f"{call.point} result", call, [larger], larger, **extra)
     call.state = "closed"
     succeeded(run, tried)
-    if call.point == "tool" and fingerprint is not None:
-        run.family.give(fingerprint)
-    model = tried.target if call.point == "model" else None
-    extra = {"call": call.number, "attempt_number": tried.number, "model": model}
+    if call.point == "tool" and mark is not None:
+        run.family.give(mark)
+    extra["call"] = call.number
     return run.decide(f"{call.point} result", "allow", **extra)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import xxhash
 
 from checkrein.language import tree
 
-from . import health, limits
+from . import health, limits, stays
 from .accounts import FITS, FULL
 from .admission import (
     NO,
@@ -32,20 +33,45 @@ if TYPE_CHECKING:
     from .run import Run
 
 
-def candidates(run: Run, call: Call) -> tuple[list[str], list[str]]:
-    """The models to try, in order, and the arms passed over because they could not be decided."""
+@dataclass
+class Choice:
+    """The models to try, in order; the arms passed over because they could not be decided.
+
+    `cascades` has the arms of cascades by the models that they brought; `stayed` says that the first model is
+    the one that served before.
+    """
+
+    names: list[str]
+    skipped: list[str]
+    cascades: dict[str, tree.Arm]
+    stayed: bool = False
+
+
+def candidates(run: Run, call: Call) -> Choice:
+    """The models to try, by the route and by what is known of them."""
     arms = [arm for route in run.of["route"] for arm in route.arms]
     edges = [(before.text, after.text) for route in run.of["route"] for before, after in route.fallbacks]
-    truths = [(arm.model.text, holds(run, arm.when, call.ask)) for arm in arms]
-    chosen = [model for model, held in truths if held] or [call.ask.model] * (call.ask.model is not None)
+    truths = [(arm, holds(run, arm.when, call.ask)) for arm in arms]
     canary, undrawn = drawn(run, call)
-    found = list(dict.fromkeys([*canary, *chosen]))
+    chosen, cascades = [], {}
+    for arm in [arm for arm, held in truths if held]:
+        if arm.then and arm.model.text not in [*canary, *chosen]:
+            cascades[arm.model.text] = arm
+        chosen += [each.model.text for each in (arm, arm.then) if each]
+    wanted = chosen or [call.ask.model] * (call.ask.model is not None)
+    found = list(dict.fromkeys([*canary, *wanted]))
     for model in found:  # The list grows while it is walked: that is breadth first.
         found += [after for before, after in edges if before == model and after not in found]
+    skipped = undrawn + [arm.model.text for arm, held in truths if held is None]
+    choice = Choice([model for model in found if model not in call.failed], skipped, cascades)
     if prefers_lower(run):
-        found.sort(key=lambda model: run.models[model].tier or 0)
-    skipped = undrawn + [model for model, held in truths if held is None]
-    return [model for model in found if model not in call.failed], skipped
+        choice.names.sort(key=lambda model: run.models[model].tier or 0)
+    elif stays.stays(run, call, choice.names, bool(canary or chosen)):
+        kept = stays.latest(run).model
+        choice.names.remove(kept)
+        choice.names.insert(0, kept)
+        choice.stayed = True
+    return choice
 
 
 def drawn(run: Run, call: Call) -> tuple[list[str], list[str]]:
@@ -79,7 +105,8 @@ def prefers_lower(run: Run) -> bool:
 def admit_model(run: Run, call: Call, advice: list) -> dict:
     """Find the first candidate that may run and fits, with the most output that fits."""
     ask = call.ask
-    names, skipped = candidates(run, call)
+    choice = candidates(run, call)
+    names, skipped = choice.names, choice.skipped
     required = [each for each in run.of["require"] if holds(run, each.when, ask)]
     usable, passed, bars = [], [], []
     extra = {"advice": advice, "skipped": skipped, "passed": passed}
@@ -100,10 +127,9 @@ def admit_model(run: Run, call: Call, advice: list) -> dict:
         usable.append((model, min(model.least_output, cap), cap))
         output = most_output(run, call, *usable[-1], set())
         if output is not None:
-            call.candidates = names
-            return allow_model(run, call, model, output, extra)
+            return allow_model(run, call, model, output, choice, extra)
         passed += too_dear(run, call, model, usable[-1][1], set())
-    return without_room(run, call, names, usable, (required, broken(bars)), extra)
+    return without_room(run, call, choice, usable, (required, broken(bars)), extra)
 
 
 def unfit(required: list[tree.Require], model: tree.Model, used_in: int) -> list[tuple[str, str, str]]:
@@ -130,8 +156,9 @@ def too_dear(run: Run, call: Call, model: tree.Model, least: int, relaxed: set) 
     return [(model.name.text, "limit", name) for name in names]
 
 
-def without_room(run: Run, call: Call, names: list, usable: list, others: tuple, extra: dict) -> dict:
+def without_room(run: Run, call: Call, choice: Choice, usable: list, others: tuple, extra: dict) -> dict:
     """No candidate fits: wait for what is held, wrap up, or the `else` of the limits in the way."""
+    names = choice.names
     found = [limits.in_the_way(run, wanted(run, call, model, least), set()) for model, least, _ in usable]
     blocking = list(dict.fromkeys(line for lines, _ in found for line in lines))
     if any(worst_room < FULL for _, worst_room in found) and may_wait(run, call):
@@ -143,8 +170,7 @@ def without_room(run: Run, call: Call, names: list, usable: list, others: tuple,
         output = most_output(run, call, model, least, cap, relaxed)
         if output is not None:
             last["passed"] = before(names, model.name.text, last["passed"])
-            call.candidates = names
-            return allow_model(run, call, model, output, last | {"wrap_up": True}, wrapped)
+            return allow_model(run, call, model, output, choice, last | {"wrap_up": True}, wrapped)
         last["passed"] += too_dear(run, call, model, least, relaxed)
     again = [limits.in_the_way(run, wanted(run, call, model, least), relaxed) for model, least, _ in usable]
     if relaxed and any(worst_room < FULL for _, worst_room in again) and may_wait(run, call):
@@ -187,9 +213,14 @@ def most_output(run: Run, call: Call, model: tree.Model, least: int, cap: int, r
     return least
 
 
-def allow_model(run: Run, call: Call, model: tree.Model, output: int, extra: dict, wrapped=()) -> dict:
+def allow_model(
+    run: Run, call: Call, model: tree.Model, output: int, choice: Choice, extra: dict, wrapped=()
+) -> dict:  # fmt: skip
     """Reserve the worst case and open an attempt."""
     name = model.name.text
+    call.candidates = choice.names
+    call.cascade = choice.cascades.get(name)
+    extra |= {"stayed": choice.stayed and name == choice.names[0]}
     held = amounts_of(run, call, model, output)
     charged = {"steps": int(not call.step_charged), "model_calls": 1} | attempts_of(call)
     attempt = Attempt(call, name, held, charged, run.at, cap=output, wrapped=list(wrapped))

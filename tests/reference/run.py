@@ -57,6 +57,7 @@ class Run:
         self.scopes = parent.scopes if parent else {each: scopes.get(each) for each in SCOPES}
         self.keys = parent.keys if parent else keys or {}
         self.id = id
+        self.stay: Any = None
         kinds = [tree.Model, tree.Tool, tree.Queue, tree.State, tree.Define]
         tables = [{each.name.text: each for each in policy.of(kind)} for kind in kinds]
         self.models, self.tools, self.queues, self.states, self.defines = tables
@@ -108,7 +109,9 @@ class Run:
 
     def result(self, now, wall, attempt, usage, facts, fields, fingerprint, committed, **tokens) -> dict:
         self.vocabulary.accept(facts, is_result=True)
-        return ends.result(self, now, wall, attempt, usage_of(usage, **tokens), facts, fields, fingerprint)
+        return ends.result(
+            self, now, wall, attempt, usage_of(usage, **tokens), facts, fields, fingerprint, committed
+        )
 
     def tell_agent(self, fingerprint) -> None:
         if self.left:
@@ -338,6 +341,7 @@ class Run:
             "undecided": False,
             "latched": False,
             "wrap_up": False,
+            "stayed": False,
             "reserved_tokens": 0,
             "reserved_cost": 0,
         }

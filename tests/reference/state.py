@@ -74,6 +74,8 @@ class Call:
     failed: set[str] = field(default_factory=set)
     candidates: list[str] = field(default_factory=list)
     last_model: str | None = None
+    cascade: tree.Arm | None = None
+    climbed: str | None = None
     step_charged: bool = False
     stepped: set[Any] = field(default_factory=set)
     approvals: set[tuple] = field(default_factory=set)

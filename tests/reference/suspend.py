@@ -74,7 +74,7 @@ def moved(run: Run) -> Run:
     accounts = {id(line.account): new.account for line, new in lines.items()}
     other.lines = list(lines.values())
     other.family, other.children = copy.deepcopy(run.family), []
-    other.known = {}
+    other.known, other.stay = {}, run.stay and replace(run.stay)
     for table in ("charged", "holding", "wrap_ups"):
         setattr(other, table, dict(getattr(run, table)))
     for call in run.calls.values():
@@ -110,6 +110,8 @@ def resume(left: Run, now: int, wall: int, later: int) -> Run:
         call.waiting = None
     for request in left.asked.values():
         request.expires += shift
+    if left.stay:
+        left.stay.until += shift
     for line in left.lines:
         if line.is_own:
             line.account.ahead -= shift

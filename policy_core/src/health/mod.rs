@@ -3,11 +3,13 @@
 
 mod breaker;
 mod share;
+mod sticky;
 
 use std::collections::BTreeMap;
 
 pub(crate) use breaker::BreakerTerms;
 pub(crate) use share::ShareTerms;
+pub(crate) use sticky::{KEPT as STAY, Stay, Stays};
 
 use breaker::Circuit;
 use share::Tally;
@@ -47,6 +49,8 @@ struct Known {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Health {
     programs: BTreeMap<[u8; 32], Known>,
+    /// What served each session last.
+    pub(crate) stays: Stays,
     /// The latest epoch of all circuits: none is given twice.
     epochs: u64,
 }

@@ -182,14 +182,23 @@ impl Known<'_> {
 
     pub(crate) fn route(&self, reader: &mut Reader<'_>) -> Read<Route> {
         let statement = Self::statement(reader)?;
-        let arms = reader.list(|reader| {
-            Ok(Arm { model: reader.index(self.models.len())?, when: self.condition(reader)? })
-        })?;
+        let arms = reader.list(|reader| self.arm(reader))?;
         let fallbacks =
             reader.list(|reader| Ok((reader.index(self.models.len())?, reader.index(self.models.len())?)))?;
         let canaries = reader.option(|reader| self.canaries(reader))?;
         let (arms, fallbacks) = (arms.into_boxed_slice(), fallbacks.into_boxed_slice());
         Ok((statement, Route { statement, arms, fallbacks, canaries }, None))
+    }
+
+    fn arm(&self, reader: &mut Reader<'_>) -> Result<Arm, LoadError> {
+        let model = reader.index(self.models.len())?;
+        let when = self.condition(reader)?;
+        let then =
+            reader.option(|reader| Ok((reader.index(self.models.len())?, reader.index(self.conditions)?)))?;
+        if when.is_some() && then.is_some() || then.is_some_and(|(then, _)| then == model) {
+            return Err(reader.malformed("a cascade has a condition of its own, or leads to itself"));
+        }
+        Ok(Arm { model, when, then })
     }
 
     fn canaries(&self, reader: &mut Reader<'_>) -> Result<Canaries, LoadError> {

@@ -34,6 +34,8 @@ pub(crate) struct Index {
     pub(crate) ids: Box<[Scope]>,
     /// The thresholds, counted over all limits, that prefer a lower tier.
     pub(crate) lowering: Box<[usize]>,
+    /// Whether it can matter which model served last.
+    pub(crate) sticks: bool,
     /// How many thresholds all limits have together.
     pub(crate) thresholds: usize,
     /// Whether a statement hands known results back.
@@ -58,6 +60,7 @@ impl Index {
             key_facts: key_facts(tables),
             kept_facts: kept_facts(tables),
             ids: ids(tables),
+            sticks: sticks(tables),
             lowering: lowering(tables),
             thresholds: tables.limits.all().iter().map(|limit| limit.thresholds.len()).sum(),
             reuses: reuses(tables),
@@ -185,10 +188,16 @@ fn meters(tables: &Tables) -> Box<[Measure]> {
 }
 
 fn ids(tables: &Tables) -> Box<[Scope]> {
-    sorted(tables.facts.all().iter().filter_map(|fact| match fact.source {
+    let read = tables.facts.all().iter().filter_map(|fact| match fact.source {
         Source::BuiltIn(BuiltInFact::Id(scope)) => Some(scope),
         _ => None,
-    }))
+    });
+    sorted(read.chain(sticks(tables).then_some(Scope::Session)))
+}
+
+/// Only a route brings more than one candidate.
+fn sticks(tables: &Tables) -> bool {
+    tables.route.is_some() && tables.models.all().len() > 1
 }
 
 fn lowering(tables: &Tables) -> Box<[usize]> {
@@ -230,10 +239,23 @@ fn reuses(tables: &Tables) -> bool {
     rules.chain(loops).any(|verdict| verdict == Verdict::Reuse)
 }
 
+/// Where there is a cascade: the conditions that admit a model, since a result asks whether another one may
+/// run.
+fn rehearsed(tables: &Tables) -> Vec<u32> {
+    let arms = || tables.route.iter().flat_map(|route| &route.arms);
+    if arms().all(|arm| arm.then.is_none()) {
+        return Vec::new();
+    }
+    let arms = arms().flat_map(|arm| [arm.when, arm.then.map(|(_, when)| when)]);
+    let rules = tables.rules.all().iter().filter(|rule| rule.selector.takes_models());
+    let requires = tables.requires.all().iter().map(|require| require.when);
+    arms.chain(rules.map(|rule| rule.when)).chain(requires).flatten().collect()
+}
+
 fn kept_facts(tables: &Tables) -> Box<[u32]> {
     let retries = || tables.retries.all().iter();
     let succeeds = tables.tools.all().iter().filter_map(|tool| tool.succeeds);
-    let conditions = retries().filter_map(|retry| retry.when).chain(succeeds);
+    let conditions = retries().filter_map(|retry| retry.when).chain(succeeds).chain(rehearsed(tables));
     let tested = conditions.flat_map(|when| tables.conditions.at(when).facts.iter().copied());
     let answers = retries().filter_map(|retry| retry.verdict.template());
     let told = answers.flat_map(|template| tables.templates.at(template).facts());

@@ -220,7 +220,10 @@ impl Program {
     /// Whether results are decided about: if not, [`Run::settle`](crate::Run::settle) says all.
     #[must_use]
     pub fn judges(&self) -> bool {
-        self.checks_truth() || self.tools().iter().any(|tool| tool.succeeds.is_some())
+        let mut arms = self.tables.route.iter().flat_map(|route| &route.arms);
+        self.checks_truth()
+            || self.tools().iter().any(|tool| tool.succeeds.is_some())
+            || arms.any(|arm| arm.then.is_some())
     }
 
     /// Whether a model call has to come with the tool results of its conversation.
@@ -229,11 +232,12 @@ impl Program {
         self.tables.truth.is_some()
     }
 
-    /// Whether some statement watches how models and tools fare: the runs of a process then share that.
+    /// Whether some statement watches how models and tools fare, or it matters which model served last: the
+    /// runs of a process then share that.
     #[must_use]
     pub fn watches(&self) -> bool {
         let has_share = self.tables.retries.all().iter().any(|retry| retry.share.is_some());
-        has_share || !self.tables.breakers.all().is_empty()
+        has_share || !self.tables.breakers.all().is_empty() || self.index.sticks
     }
 
     /// The scopes wider than a run that limits are on, ascending.

@@ -217,6 +217,8 @@ pub(crate) struct Require {
 pub(crate) struct Arm {
     pub(crate) model: u32,
     pub(crate) when: Option<u32>,
+    /// The model that is asked too, if the result is so.
+    pub(crate) then: Option<(u32, u32)>,
 }
 
 #[derive(Debug)]
@@ -279,4 +281,48 @@ pub(crate) struct Loop {
 pub(crate) struct TruthOf {
     pub(crate) statement: u32,
     pub(crate) verdict: Verdict,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(shares: &[(u32, u64)], salt: &str) -> Vec<Option<u32>> {
+        let canaries = Canaries { fact: 0, shares: shares.into() };
+        (0..100_000).map(|id| canaries.draw(&format!("session-{id}"), salt)).collect()
+    }
+
+    #[test]
+    fn a_share_is_a_share_and_only_grows() {
+        let mut before = drawn(&[(1, 0)], "route");
+        assert!(before.iter().all(Option::is_none));
+        for percent in [1, 5, 20, 50, 99, 100] {
+            let after = drawn(&[(1, percent * 10_000)], "route");
+            let taken = u64::try_from(after.iter().flatten().count()).unwrap();
+            assert!(taken.abs_diff(percent * 1_000) <= 1_000, "{taken} of {percent}%");
+            assert!(before.iter().zip(&after).all(|(before, after)| before.is_none() || after.is_some()));
+            before = after;
+        }
+        assert!(before.iter().all(Option::is_some));
+    }
+
+    #[test]
+    fn shares_lie_side_by_side() {
+        let both = drawn(&[(1, 300_000), (2, 200_000)], "route");
+        let first = drawn(&[(1, 300_000)], "route");
+        let whole = drawn(&[(1, 500_000)], "route");
+        for ((both, first), whole) in both.iter().zip(&first).zip(&whole) {
+            assert_eq!(*both == Some(1), first.is_some());
+            assert_eq!(both.is_some(), whole.is_some());
+        }
+        let second = u64::try_from(both.iter().filter(|drawn| **drawn == Some(2)).count()).unwrap();
+        assert!(second.abs_diff(20_000) <= 1_000);
+    }
+
+    #[test]
+    fn routes_draw_differently() {
+        let (one, other) = (drawn(&[(1, 500_000)], "one"), drawn(&[(1, 500_000)], "other"));
+        let same = u64::try_from(one.iter().zip(&other).filter(|(one, other)| one == other).count()).unwrap();
+        assert!(same.abs_diff(50_000) <= 1_000);
+    }
 }

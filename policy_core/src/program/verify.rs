@@ -61,7 +61,8 @@ fn used_once(tables: &Tables) -> Result<(), LoadError> {
     let rules = tables.rules.all().iter().map(|rule| rule.when);
     let retries = tables.retries.all().iter().map(|retry| retry.when);
     let requires = tables.requires.all().iter().map(|require| require.when);
-    let arms = tables.route.iter().flat_map(|route| route.arms.iter().map(|arm| arm.when));
+    let arms = tables.route.iter().flat_map(|route| &route.arms);
+    let arms = arms.flat_map(|arm| [arm.when, arm.then.map(|(_, when)| when)]);
     let succeeds = tables.tools.all().iter().map(|tool| tool.succeeds);
     let used: Vec<u32> = rules.chain(retries).chain(requires).chain(arms).chain(succeeds).flatten().collect();
     let numbered = (0..=u32::MAX).zip(&used).all(|(expected, &index)| expected == index);

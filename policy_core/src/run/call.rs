@@ -33,6 +33,10 @@ pub(crate) struct Call {
     pub(crate) failed: Vec<u32>,
     /// The last ask had another candidate after the allowed one.
     pub(crate) has_next: bool,
+    /// The cascade that the result of its attempt is asked about, by its place among the route's arms.
+    pub(crate) cascade: Option<u32>,
+    /// The model whose result led on to a larger one.
+    pub(crate) climbed: Option<u32>,
     /// Loops that escalated at the first ask; they stand until a person has answered.
     pub(crate) loops: Vec<u32>,
     /// The tool with its exact arguments, if results are handed back. It is not suspended: nothing is known
@@ -58,6 +62,8 @@ impl Call {
             tries: Tries::default(),
             failed: Vec::new(),
             has_next: false,
+            cascade: None,
+            climbed: None,
             loops: Vec::new(),
             exact: None,
             grants: Vec::new(),

@@ -15,6 +15,24 @@ pub(crate) struct Candidates {
     pub(super) models: Vec<u32>,
     /// The requirements that hold, indexes.
     required: Vec<u32>,
+    /// Those that came by the arm of a cascade, with its place in the route.
+    cascades: Vec<(u32, u32)>,
+}
+
+impl Candidates {
+    /// The cascade by whose arm a model became a candidate.
+    pub(super) fn cascade(&self, model: u32) -> Option<u32> {
+        self.cascades.iter().find(|(known, _)| *known == model).map(|(_, arm)| *arm)
+    }
+
+    /// One more candidate, unless it is one.
+    fn add(&mut self, model: u32) -> bool {
+        let is_new = !self.models.contains(&model);
+        if is_new {
+            self.models.push(model);
+        }
+        is_new
+    }
 }
 
 impl Found {
@@ -46,26 +64,36 @@ impl Asked<'_> {
 
     /// The candidates in order: the canary that is drawn; arms that hold, or else the model asked for; then
     /// fallbacks, breadth first; without the models that this call has given up. Lower tiers first, once a
-    /// limit prefers them.
-    pub(super) fn list(&self, view: &View<'_>, candidates: &mut Candidates, skipped: &mut Vec<u32>) {
-        let models = &mut candidates.models;
-        models.clear();
+    /// limit prefers them; else first the model that served last, where a switch does not pay. Whether that.
+    pub(super) fn list(&self, view: &View<'_>, candidates: &mut Candidates, skipped: &mut Vec<u32>) -> bool {
+        candidates.models.clear();
+        candidates.cascades.clear();
         let route = self.program().tables.route.as_ref();
         let canary = route.and_then(|route| self.draw(route, view, skipped));
-        for arm in route.iter().flat_map(|route| &route.arms) {
+        for (place, arm) in (0..=u32::MAX).zip(route.iter().flat_map(|route| &route.arms)) {
             match self.question.truth(arm.when, view) {
                 Truth::False => {}
                 Truth::Unknown => skipped.push(arm.model),
-                Truth::True if models.contains(&arm.model) => {}
-                Truth::True => models.push(arm.model),
+                Truth::True => {
+                    let is_new = candidates.add(arm.model);
+                    if let Some((then, _)) = arm.then {
+                        if is_new {
+                            candidates.cascades.push((arm.model, place));
+                        }
+                        candidates.add(then);
+                    }
+                }
             }
         }
+        let Candidates { models, cascades, .. } = candidates;
+        let is_chosen = canary.is_some() || !models.is_empty();
         if models.is_empty() {
             models.extend(self.question.call.requested);
         }
         if let Some(canary) = canary {
             models.retain(|model| *model != canary);
             models.insert(0, canary);
+            cascades.retain(|(model, _)| *model != canary);
         }
         let mut visited = 0_usize;
         while let Some(&model) = models.get(visited) {
@@ -79,7 +107,9 @@ impl Asked<'_> {
         models.retain(|model| !self.question.call.failed.contains(model));
         if self.question.run.prefers_lower() {
             models.sort_by_key(|model| self.program().tables.models.at(*model).tier);
+            return false;
         }
+        self.stay(models, is_chosen)
     }
 
     /// The canary's model; if the fact cannot be told, none, and those that might have been are named.

@@ -159,6 +159,7 @@ impl Run {
         call.in_flight = true;
         call.waiting = None;
         call.has_next = clearance.has_next;
+        call.cascade = clearance.cascade;
         if call.point == Point::Model {
             call.steps = [true; 3];
         }

@@ -9,6 +9,7 @@ use crate::books::Window;
 use crate::code::{Reader, Writer};
 use crate::event::Usage;
 use crate::fingerprint::Binding;
+use crate::health::Stay;
 use crate::program::Program;
 use crate::value::Value;
 
@@ -105,6 +106,8 @@ impl Call {
         self.tries.write(writer);
         writer.list(&self.failed, |writer, model| writer.number(u64::from(*model)));
         writer.flag(self.has_next);
+        write_index(self.cascade, writer);
+        write_index(self.climbed, writer);
         writer.list(&self.loops, |writer, index| writer.number(u64::from(*index)));
         writer.list(&self.grants, |writer, (statement, binding)| {
             writer.number(u64::from(*statement));
@@ -126,6 +129,7 @@ impl Call {
             (Point::Model, models)
         };
         let (loops, statements) = (program.tables.loops.all().len(), program.statements().len());
+        let arms = program.tables.route.as_ref().map_or(0, |route| route.arms.len());
         let call = Self {
             point,
             begun: reader.number()?,
@@ -137,6 +141,8 @@ impl Call {
             tries: Tries::read(reader, subjects)?,
             failed: reader.list(|reader| reader.index(models))?,
             has_next: reader.flag()?,
+            cascade: read_index(reader, arms)?,
+            climbed: read_index(reader, models)?,
             loops: reader.list(|reader| reader.index(loops))?,
             exact: None,
             grants: reader.list(|reader| Some((reader.index(statements)?, Binding::read(reader)?)))?,
@@ -147,6 +153,24 @@ impl Call {
         let kept = program.index.kept_facts.len();
         // A call without an open attempt has none.
         (call.kept.len() == kept || call.kept.is_empty()).then_some(call)
+    }
+}
+
+impl Stay {
+    pub(super) fn write(&self, writer: &mut Writer) {
+        writer.number(u64::from(self.model));
+        writer.number(self.input);
+        writer.list(&self.left, |writer, model| writer.number(u64::from(*model)));
+        writer.number(self.until);
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>, models: usize) -> Option<Self> {
+        Some(Self {
+            model: reader.index(models)?,
+            input: reader.number()?,
+            left: reader.list(|reader| reader.index(models))?,
+            until: reader.number()?,
+        })
     }
 }
 

@@ -6,6 +6,7 @@ mod amounts;
 mod asking;
 mod call;
 mod candidates;
+mod cascade;
 mod conclude;
 mod escalate;
 mod family;
@@ -22,6 +23,7 @@ mod result;
 mod retry;
 mod settle;
 mod shared;
+mod stay;
 mod suspend;
 mod tool;
 mod watched;
@@ -44,6 +46,7 @@ use crate::books::Books;
 use crate::decision::{BuiltIn, By, Decision, Event, Outcome};
 use crate::error::EngineError;
 use crate::event::{Now, Scopes};
+use crate::health::Stay;
 use crate::order::Successes;
 use crate::program::{Measure, Program, State};
 use crate::value::{MAX_QUANTITY, Slot};
@@ -93,6 +96,8 @@ pub struct Run {
     /// For each threshold of each limit: not given yet.
     thresholds: Box<[bool]>,
     candidates: Candidates,
+    /// What served last, if the run has no session.
+    stay: Option<Stay>,
 }
 
 impl Run {
@@ -142,6 +147,7 @@ impl Run {
             known: Known::default(),
             requests: Requests::default(),
             thresholds,
+            stay: None,
             candidates: Candidates::default(),
         }
     }

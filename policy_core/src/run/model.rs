@@ -131,7 +131,7 @@ impl Asked<'_> {
         self.question.program
     }
 
-    fn rule(&self, candidates: &mut Candidates, decision: &mut Decision) -> Ruling {
+    pub(super) fn rule(&self, candidates: &mut Candidates, decision: &mut Decision) -> Ruling {
         let question = self.question;
         let view = question.view(question.call.next_attempt_anywhere(), None);
         let mut votes = Vec::new();
@@ -143,12 +143,15 @@ impl Asked<'_> {
         if let Some(ruling) = question.rule(&view, votes, Vec::new()) {
             return ruling;
         }
-        self.list(&view, candidates, &mut decision.skipped);
+        let stays = self.list(&view, candidates, &mut decision.skipped);
         if candidates.models.is_empty() {
             return Ruling::BuiltIn(BuiltIn::NoCandidate);
         }
         let (ruling, found) = self.choose(&view, candidates);
         decision.passed = found.passed;
+        let first = candidates.models.first().copied();
+        decision.stayed =
+            stays && matches!(&ruling, Ruling::Clear(clearance) if Some(clearance.subject) == first);
         ruling
     }
 
@@ -179,8 +182,12 @@ impl Asked<'_> {
         while let [candidate, later @ ..] = rest {
             rest = later;
             if self.is_usable(*candidate, candidates, found)
-                && let Some(ruling) = self.consider(*candidate, !rest.is_empty(), lifted, found)
+                && let Some(mut ruling) = self.consider(*candidate, lifted, found)
             {
+                if let Ruling::Clear(clearance) = &mut ruling {
+                    clearance.has_next = !rest.is_empty();
+                    clearance.cascade = candidates.cascade(*candidate);
+                }
                 return Some(ruling);
             }
         }
@@ -188,13 +195,7 @@ impl Asked<'_> {
     }
 
     /// A ruling, if this candidate brings one; otherwise it adds to what was found.
-    fn consider(
-        &self,
-        candidate: u32,
-        has_next: bool,
-        lifted: &[AccountId],
-        found: &mut Found,
-    ) -> Option<Ruling> {
+    fn consider(&self, candidate: u32, lifted: &[AccountId], found: &mut Found) -> Option<Ruling> {
         let question = self.question;
         let rules = self.program().index.rules.on_model(candidate);
         if !rules.is_empty() {
@@ -208,7 +209,9 @@ impl Asked<'_> {
         match self.fit(candidate, self.program().tables.models.at(candidate), lifted) {
             Ok((cap, amounts)) => {
                 let wrap_ups = lifted.to_vec();
-                Some(Ruling::Clear(Clearance { subject: candidate, cap, amounts, has_next, wrap_ups }))
+                let (has_next, cascade) = (false, None);
+                let clearance = Clearance { subject: candidate, cap, amounts, has_next, cascade, wrap_ups };
+                Some(Ruling::Clear(clearance))
             }
             Err(amounts) => {
                 self.obstruct(candidate, &amounts, lifted, found);

@@ -89,6 +89,8 @@ pub(crate) struct Clearance {
     pub(crate) cap: u64,
     pub(crate) amounts: Amounts,
     pub(crate) has_next: bool,
+    /// The cascade that its result is asked about, by its place among the route's arms.
+    pub(crate) cascade: Option<u32>,
     /// The wrapping up that it counts as.
     pub(crate) wrap_ups: Vec<AccountId>,
 }

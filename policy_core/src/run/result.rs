@@ -70,6 +70,11 @@ impl Run {
             decision.model = Some(model);
         }
         if is_good {
+            if let Subject::Model(model) = subject
+                && self.climbs((&program, books), (call, model), returned, &mut decision)
+            {
+                return Ok(decision);
+            }
             self.take(call, returned.attempt, subject);
             if let (Subject::Tool(..), Some(fingerprint)) = (subject, returned.fingerprint) {
                 self.tell(fingerprint)?;

@@ -208,6 +208,9 @@ impl Run {
             }
         }
         self.fly(0, 1);
+        if fate == Fate::Settled && program.index.sticks {
+            self.serve((program, books), place, usage);
+        }
         settlement
     }
 }

@@ -17,6 +17,7 @@ use crate::code::{Reader, Writer};
 use crate::decision::{Decision, Event, Outcome};
 use crate::error::EngineError;
 use crate::event::{Now, Scopes, Usage};
+use crate::health::Stay;
 use crate::program::Program;
 
 /// The form of suspended runs. A run of another form is not resumed.
@@ -140,6 +141,10 @@ impl Run {
         if let Some(latch) = &self.latch {
             latch.write(&mut writer);
         }
+        writer.flag(self.stay.is_some());
+        if let Some(stay) = &self.stay {
+            stay.write(&mut writer);
+        }
         let calls: Vec<_> = self.calls.iter().collect();
         writer.list(&calls, |writer, (id, call)| {
             writer.number(**id);
@@ -182,6 +187,7 @@ impl Run {
         self.steps = reader.number()?;
         self.step_clock = reader.optional()?;
         self.latch = if reader.flag()? { Some(Latch::read(reader, &program)?) } else { None };
+        self.stay = if reader.flag()? { Some(Stay::read(reader, program.models().len())?) } else { None };
         for (id, call) in reader.list(|reader| Some((reader.number()?, Call::read(reader, &program)?)))? {
             if self.calls.insert(id, call).is_some() {
                 return None;

@@ -152,6 +152,13 @@ impl Question<'_> {
                 return ruling;
             }
         }
-        Ruling::Clear(Clearance { subject: tool, cap: 0, amounts, has_next: false, wrap_ups: Vec::new() })
+        Ruling::Clear(Clearance {
+            subject: tool,
+            cap: 0,
+            amounts,
+            has_next: false,
+            cascade: None,
+            wrap_ups: Vec::new(),
+        })
     }
 }

@@ -370,6 +370,7 @@ impl<'a> Plan<'a> {
                 w.list(arms, |w, (model, when)| {
                     w.number(at(&self.models, model));
                     condition(w, when);
+                    w.byte(0);
                 });
                 w.list(fallbacks, |w, (from, to)| pair(w, (at(&self.models, from), at(&self.models, to))));
                 w.byte(0);

@@ -34,7 +34,7 @@ class Request:
     `threaded` says that a synchronous call may run in a thread of its own, to be given up at its
     deadline. `key` is the host's id of the call, `exact` what the call is known by when the host comes
     back to it with this key, `approver` the person for this call. `fields` reads what the policy wants to
-    know of a result, `content` what the agent reads of it.
+    know of a result, `content` what the agent reads of it, `confidence` how sure a model was of its own.
     """
 
     point: str
@@ -51,6 +51,7 @@ class Request:
     """What the host makes of a text that the policy gives instead of a result; without it, `Answered`."""
     fields: Callable[[Any], dict[str, Any]] = lambda _value: {}
     content: Callable[[Any], Any] = lambda value: value
+    confidence: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,21 @@ Steps = Generator[Any, Any, Any]
 
 
 def steps(run: Run, request: Request) -> Steps:
-    """Everything between a host's wish to make a call and its result."""
+    """Everything between a host's wish to make a call and its result.
+
+    Where a larger model was to be asked as well, and then could not or failed, the first one's result stands.
+    """
+    doubted: list[Any] = []
+    try:
+        return (yield from _until_done(run, request, doubted))
+    except Exception as error:
+        if not doubted or (request.key is not None and pauses(error)):
+            raise
+        return doubted[-1]
+
+
+def _until_done(run: Run, request: Request, doubted: list[Any]) -> Steps:
+    """The steps themselves; a result that a larger model is to better goes into `doubted`."""
     call, resumed = run.known(request.key, request.exact)
     while True:
         decision, resumed = resumed or request.ask(call), None
@@ -180,6 +195,7 @@ def steps(run: Run, request: Request) -> Steps:
             done, value = yield from _attempt(run, request, decision)
             if done:
                 return value
+            doubted += value
 
 
 def _answer(run: Run, request: int, approve: bool | str) -> None:
@@ -192,7 +208,7 @@ def _answer(run: Run, request: int, approve: bool | str) -> None:
 
 
 def _attempt(run: Run, request: Request, decision: Any) -> Generator[Any, Any, tuple[bool, Any]]:
-    """Run one allowed attempt: (True, its value), or (False, None) when it is to be asked again."""
+    """Run one allowed attempt: (True, its value), or (False, what may stand) where it is made again."""
     attempt = Attempt(run, decision)
     try:
         value = yield _Invoke(request, attempt)
@@ -213,7 +229,7 @@ def _attempt(run: Run, request: Request, decision: Any) -> Generator[Any, Any, t
         if after.outcome != "wait":
             raise run.refusal(after, request.subject) from error
         yield _Sleep(run, after.wait_ns)
-        return False, None
+        return False, []
     if is_stream(value):
         return True, guarded_stream(run, decision, request, value)
     run.keep_result(decision, value)
@@ -229,15 +245,21 @@ def _attempt(run: Run, request: Request, decision: Any) -> Generator[Any, Any, t
 
 
 def _judged(run: Run, request: Request, decision: Any, value: Any) -> Generator[Any, Any, tuple[bool, Any]]:
-    """What becomes of what came back: (True, the value), or (False, None) when it is to be asked again."""
-    usage, fields, mark, after = UNKNOWN, {}, None, None
+    """What is done with what came back: (True, it), or (False, what may stand) where it is made again."""
+    usage, mark, after = UNKNOWN, None, None
+    fields: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
     try:  # what goes wrong from here on is no failure of the call, which is not made again for it
         usage = request.read(value) or UNKNOWN
         fields = request.fields(value)
+        if request.confidence is not None:
+            facts = {"result.confidence": request.confidence(value)}
         mark = fingerprint(request.content(value)) if request.point == "tool" else None
     finally:
         with unless_ended(run):
-            after = run.result(decision, usage, fields=fields, fingerprint=mark, subject=request.subject)
+            after = run.result(
+                decision, usage, fields=fields, facts=facts, fingerprint=mark, subject=request.subject
+            )
     if after is None or after.outcome == "allow":
         run.keep_result(decision, value)
         return True, value
@@ -245,7 +267,7 @@ def _judged(run: Run, request: Request, decision: Any, value: Any) -> Generator[
     if after.outcome != "wait":
         raise run.refusal(after, request.subject)
     yield _Sleep(run, after.wait_ns)
-    return False, None
+    return False, [value] if after.kind == "route" else []
 
 
 def run_sync(plan: Steps) -> Any:

@@ -9,6 +9,7 @@ from checkrein import _core, sentences
 from checkrein.errors import EngineError
 from checkrein.guard.approval import Approver
 from checkrein.guard.block import Outcome
+from checkrein.guard.confidence import read_confidence
 from checkrein.guard.drive import Request, carry_out, steps
 from checkrein.guard.luggage import Resumed
 from checkrein.guard.memory import Memory
@@ -91,6 +92,7 @@ class Run(Memory):
         key: str | None = None,
         approver: Approver | None = None,
         usage: Callable[[Any], Usage | None] = read_usage,
+        judge: Callable[[Any], Any] = read_confidence,
         answered: Callable[[str], Any] | None = None,
         results: Iterable[Any] | None = None,
         **kwargs: Any,
@@ -101,7 +103,9 @@ class Run(Memory):
         the most output wanted (the policy may cap it lower). `input_tokens` must be an upper bound
         of the prompt; left out, a token per byte of the arguments is taken. `key` and `approver` are
         as for `call_tool`; `results` are the tool results in the conversation, for a `truth`. A coroutine
-        function gives a coroutine. Where the policy answers instead of a
+        function gives a coroutine. `judge` tells how sure a result is,
+        from 0 to 1 or None, for a policy whose route asks a larger model then; left out, the mean probability
+        of its tokens is read where the reply has them. Where the policy answers instead of a
         model, `answered(text)` is the result. Raises `Stopped`, `Failed`, `Denied`, `Escalated` or,
         without `answered`, `Answered`; an exception of `call` that no retry takes is passed on unchanged.
         """
@@ -126,7 +130,7 @@ class Run(Memory):
         request = Request(
             "model", sentences.subject("model", model), ask, invoke, usage,
             key=_key(key), exact=key and (model, prompt(), max_tokens), approver=approver,
-            answered=answered,
+            answered=answered, confidence=judge,
         )  # fmt: skip
         return carry_out(steps(self, request), is_asynchronous(call))
 

@@ -92,6 +92,10 @@ class Context:
     """The selector itself is wrong, so nothing is said about arguments."""
 
 
+CASCADE = Context("model", "a cascade", result=True)
+"""The context of what a cascade asks of a result."""
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """A fact as one condition sees it."""
@@ -174,7 +178,9 @@ def _built_in(names: Names, name: str, context: Context) -> Known | Unknown:
                 f"no limit on a run bounds `{dimension}`, so `{name}` has no value",
                 f"write a bound `{dimension} <= ...` in a limit on `run`",
             )
-    optional = fact.optional and not (name == "call.model" and context.named_model)
+    # A cascade that cannot be told asks the larger model, so what its result lacks needs no guard.
+    is_there = (name == "call.model" and context.named_model) or fact.where == "result"
+    optional = fact.optional and not is_there
     return Known(name, fact.dimension, "builtin", optional, fact.choices)
 
 

@@ -167,6 +167,11 @@ impl Decision {
     }
 
     #[getter]
+    fn stayed(&self) -> bool {
+        self.core.stayed
+    }
+
+    #[getter]
     fn request(&self) -> Option<u64> {
         self.core.asked.map(|asked| asked.request)
     }

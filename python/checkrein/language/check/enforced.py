@@ -12,6 +12,7 @@ from checkrein.language.check.loops import check_loop
 from checkrein.language.check.routes import RouteChecker
 from checkrein.language.facts import (
     BUILT_IN,
+    CASCADE,
     RESULT_PREFIX,
     Context,
     context_of,
@@ -56,6 +57,8 @@ class EnforcedChecker:
                 self.routes.route(statement)
                 for arm in statement.arms:
                     self._condition(arm.when, Context("model", "a route"))
+                    if arm.then is not None:
+                        self._condition(arm.then.when, CASCADE)
             case Order():
                 self._order(statement)
             case Loop():

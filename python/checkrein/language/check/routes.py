@@ -105,6 +105,8 @@ class RouteChecker:
         catch_all = None
         for arm in route.arms:
             self.names.resolve(self.report, "model", arm.model, self.names.models)
+            if arm.then is not None:
+                self._then(arm.model, arm.then.model)
             if catch_all is not None:
                 self.report.add(
                     "R0407",
@@ -139,6 +141,12 @@ class RouteChecker:
             else:
                 edges.setdefault(start.text, []).append(end.text)
             seen.add(edge)
+
+    def _then(self, first: Name, then: Name) -> None:
+        known = self.names.resolve(self.report, "model", then, self.names.models)
+        if known and then.text == first.text:
+            message = f"a cascade from {quote(first.text)} to itself"
+            self.report.add("R0418", then.span, message, help="name a larger model after `then`")
 
     def _canaries(self, route: Route) -> None:
         total = 0

@@ -224,7 +224,7 @@ def currencies(statements: tuple[Any, ...]) -> Iterator[tuple[str, Span]]:
 
 def conditions_of(statement: Any) -> list[Condition]:
     """The conditions that a statement holds, in source order."""
-    arms = [arm.when for arm in getattr(statement, "arms", ())]
+    arms = [when for arm in getattr(statement, "arms", ()) for when in (arm.when, arm.then and arm.then.when)]
     own = (getattr(statement, "when", None), getattr(statement, "succeeds", None))
     return [c for c in (*own, *arms) if c is not None]
 

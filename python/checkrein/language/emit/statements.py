@@ -18,6 +18,7 @@ from checkrein.language.tree import (
     Route,
     Rule,
     Share,
+    Then,
     TierNeed,
     Truth,
 )
@@ -111,6 +112,11 @@ class Statements(Sheet):
     def arm(self, arm: Any) -> None:
         self.w.number(self.model_names.index(arm.model.text))
         self.condition(arm.when)
+        self.w.maybe(arm.then, self.then)
+
+    def then(self, then: Then) -> None:
+        self.w.number(self.model_names.index(then.model.text))
+        self.w.number(self.t.condition_of[id(then.when)])
 
     def order(self, row: tuple[int, Order]) -> None:
         index, order = row

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from checkrein.language.facts import (
     ARG_PREFIX,
     BUILT_IN,
+    CASCADE,
     RESULT_PREFIX,
     BuiltIn,
     Context,
@@ -72,6 +73,8 @@ class Conditions:
                     case Route() if kind is Route:
                         for arm in statement.arms:
                             self._lower(arm.when, Context("model", "a route"))
+                            if arm.then is not None:
+                                self._lower(arm.then.when, CASCADE)
                         for canary in statement.canaries:
                             self._key(canary.fact.text, Context("model", "a route"))
                     case _:

@@ -20,6 +20,7 @@ from checkrein.language.tree import (
     Route,
     Rule,
     Selector,
+    Then,
     TierNeed,
     Truth,
 )
@@ -126,6 +127,11 @@ def require(b: Builder, span: Span, parts: list[Any]) -> Any:
 @builds("arm")
 def arm(b: Builder, span: Span, parts: list[Any]) -> Arm:
     return Arm(b.name(parts[0]), parts[1].value if len(parts) > 1 else None, span)
+
+
+@builds("cascade")
+def cascade(b: Builder, span: Span, parts: list[Any]) -> Arm:
+    return Arm(b.name(parts[0]), None, span, Then(b.name(parts[1]), parts[2].value))
 
 
 @builds("fallback")

@@ -16,7 +16,6 @@ NAMES = {
     "assert_never": "`assert`",
     "include": "`include`",
     "list_type": "`list of`",
-    "cascade": "a cascade (`to ... then ...`)",
     "again": "`again after`",
     "no_progress": "`no progress`",
     "repeated_context": "`repeated_context`",

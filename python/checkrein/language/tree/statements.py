@@ -272,12 +272,21 @@ class Require:
 
 
 @dataclass(frozen=True, slots=True)
+class Then:
+    """`then "model" when C`: asked as well, if the result is so."""
+
+    model: Name
+    when: Condition
+
+
+@dataclass(frozen=True, slots=True)
 class Arm:
-    """`to "model" when C`."""
+    """`to "model" when C`, or a cascade, which has no `when` of its own."""
 
     model: Name
     when: Condition | None
     span: Span
+    then: Then | None = None
 
 
 @dataclass(frozen=True, slots=True)

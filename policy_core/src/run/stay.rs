@@ -1,0 +1,77 @@
+//! Staying with the model that served last, where a switch would not pay for the prompt cache that it loses.
+
+use super::Run;
+use super::amounts::Subject;
+use super::call::Attempt;
+use super::model::Asked;
+use crate::books::Books;
+use crate::event::Usage;
+use crate::fingerprint::xxh3_64;
+use crate::health::{STAY, Stay};
+use crate::program::{Program, Scope};
+
+impl Run {
+    /// What names the session, if the run has one.
+    fn session(&self, program: &Program) -> Option<u64> {
+        let session = self.ids.of_scope(Scope::Session)?;
+        Some(xxh3_64(session.as_bytes(), xxh3_64(program.meaning(), 0)))
+    }
+
+    /// What served the session, or the run if it has none, if that still matters.
+    fn stay<'a>(&'a self, program: &Program, books: &'a Books) -> Option<&'a Stay> {
+        match self.session(program) {
+            Some(session) => books.health.stays.of(session, self.latest.mono),
+            None => self.stay.as_ref().filter(|stay| self.age.now() <= stay.until),
+        }
+    }
+
+    /// An attempt has served: the next calls may stay with its model.
+    pub(super) fn serve(&mut self, (program, books): (&Program, &mut Books), place: usize, usage: Usage) {
+        let (Usage::Exact { input, .. } | Usage::AtLeast { input, .. }) = usage else { return };
+        let Some(&Attempt { call, ref reserved, .. }) = self.attempts.get(place) else { return };
+        let (Subject::Model(model), Some(call)) = (reserved.subject, self.calls.get(&call)) else { return };
+        let left = call.failed.iter().copied().filter(|failed| Some(*failed) != call.climbed);
+        let left = left.filter(|failed| *failed != model).collect();
+        let stay = |now: u64| Stay { model, input, left, until: now.saturating_add(STAY) };
+        match self.session(program) {
+            Some(session) => books.health.stays.serve(session, stay(self.latest.mono)),
+            None => self.stay = Some(stay(self.age.now())),
+        }
+    }
+}
+
+impl Asked<'_> {
+    /// Puts the model that served last first, unless a switch to the first candidate pays. Whether it did.
+    /// `is_chosen`: the route chose that one, not the host.
+    pub(super) fn stay(&self, models: &mut [u32], is_chosen: bool) -> bool {
+        let question = self.question;
+        if !self.program().index.sticks {
+            return false;
+        }
+        let (Some(stay), Some(&first)) = (question.run.stay(self.program(), question.books), models.first())
+        else {
+            return false;
+        };
+        let Some(place) = models.iter().position(|model| *model == stay.model).filter(|place| *place > 0)
+        else {
+            return false;
+        };
+        let stays = stay.left.contains(&first) || (is_chosen && self.is_dearer(first, stay));
+        if stays && let Some(before) = models.get_mut(..=place) {
+            before.rotate_right(1);
+        }
+        stays
+    }
+
+    /// Whether a candidate costs more at worst than to stay, where the prompt so far is cached. A higher tier
+    /// is worth it.
+    fn is_dearer(&self, candidate: u32, stay: &Stay) -> bool {
+        let models = &self.program().tables.models;
+        let (next, last) = (models.at(candidate), models.at(stay.model));
+        let cached = if self.input >= stay.input { stay.input } else { 0 };
+        let output = self.most.unwrap_or(u64::MAX).min(next.output).min(last.output);
+        let moved = next.price.as_ref().map_or(0, |price| price.worst(self.input).cost(self.input, output));
+        let stayed = last.price.as_ref().map_or(0, |price| price.cached(self.input, cached, output));
+        next.tier <= last.tier && moved > stayed
+    }
+}

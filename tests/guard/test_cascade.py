@@ -1,0 +1,134 @@
+"""A cascade through the guard: a larger model is asked as well, and the first result still may stand."""
+
+import asyncio
+import math
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+
+import checkrein
+from checkrein.guard.confidence import read_confidence
+from checkrein.guard.usage import Usage
+
+POLICY = """
+language 1
+policy "cascade"
+state "over" tell user "Over."
+model "small" is "x/s" { tier 1 place edge window 1k tokens output 20 tokens price free }
+model "large" is "x/l" { tier 3 place cloud window 1k tokens output 50 tokens price free }
+limit "calls" on run { model_calls <= 3 } else stop "over"
+route "tiers" { to "small" then "large" when result.confidence < 70% }
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    (tmp_path / "cascade.rein").write_text(POLICY)
+    guard = checkrein.load(tmp_path / "cascade.rein", log=None, clock=checkrein.VirtualClock())
+    with guard.run() as run:
+        yield run
+    guard.close()
+
+
+class Models:
+    """What each model says, and how sure it is; an exception is raised."""
+
+    def __init__(self, **said):
+        self.said, self.asked = said, []
+
+    def __call__(self, model, max_tokens):
+        assert max_tokens > 0
+        self.asked.append(model)
+        said = self.said[model]
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+
+def ask(run, models, **more):
+    return run.model(models, usage=lambda _: Usage("exact", 5, 2), judge=lambda said: said[1], **more)
+
+
+def test_a_confident_answer_is_one_call(run):
+    models = Models(small=("yes", 0.9), large=("no", 0.9))
+    assert ask(run, models) == ("yes", 0.9)
+    assert models.asked == ["small"]
+
+
+def test_a_doubtful_answer_is_asked_of_the_larger_model_and_both_are_counted(run):
+    models = Models(small=("yes", 0.3), large=("no", 0.2))
+    assert ask(run, models) == ("no", 0.2)
+    assert models.asked == ["small", "large"]
+    calls = {each["dimension"]: each["spent"] for each in run.limits()}
+    assert calls["model_calls"] == 2
+
+
+def test_an_answer_of_unknown_confidence_is_doubtful(run):
+    models = Models(small=("yes", None), large=("no", None))
+    assert ask(run, models) == ("no", None)
+
+
+def test_the_first_answer_stands_where_the_larger_model_may_not_run(run):
+    models = Models(small=("yes", 0.3), large=("no", 0.2))
+    assert ask(run, models) == ("no", 0.2)
+    assert ask(run, models) == ("yes", 0.3)
+    assert models.asked == ["small", "large", "small"]
+
+
+def test_the_first_answer_stands_where_the_larger_model_fails(run):
+    models = Models(small=("yes", 0.3), large=ConnectionError("no route to host"))
+    assert ask(run, models) == ("yes", 0.3)
+    assert models.asked == ["small", "large"]
+
+
+def test_an_asynchronous_call_goes_alike(run):
+    models = Models(small=("yes", 0.3), large=("no", 0.2))
+
+    async def call(model, max_tokens):
+        return models(model, max_tokens)
+
+    answer = run.model(call, usage=lambda _: Usage("exact", 5, 2), judge=lambda said: said[1])
+    assert asyncio.run(answer) == ("no", 0.2)
+
+
+def test_a_judge_that_breaks_is_the_hosts_and_the_attempt_is_charged(run):
+    models = Models(small=("yes", 0.3), large=("no", 0.2))
+
+    def judge(_said):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run.model(models, usage=lambda _: Usage("exact", 5, 2), judge=judge)
+    assert models.asked == ["small"]
+    assert next(each["spent"] for each in run.limits()) == 1
+
+
+def completion(*probabilities):
+    content = [{"token": "x", "logprob": math.log(each)} for each in probabilities]
+    return {"choices": [{"message": {"content": "x"}, "logprobs": {"content": content}}]}
+
+
+def test_the_confidence_of_a_reply_is_the_mean_probability_of_its_tokens():
+    assert read_confidence(completion(0.25, 0.25)) == Decimal("0.25")
+    assert abs(read_confidence(completion(0.9, 0.4)) - Decimal("0.6")) < Decimal("0.000002")
+    assert read_confidence(completion(1.0)) == 1
+    message = SimpleNamespace(response_metadata={"logprobs": completion(0.5)["choices"][0]["logprobs"]})
+    assert read_confidence(SimpleNamespace(result=[message])) == Decimal("0.5")
+    assert read_confidence(message) == Decimal("0.5")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        None,
+        "text",
+        {"choices": []},
+        {"choices": [{"logprobs": None}]},
+        {"choices": [{"logprobs": {"content": []}}]},
+        {"choices": [{"logprobs": {"content": [{"logprob": None}]}}]},
+        {"choices": [{"logprobs": {"content": [{"logprob": float("nan")}]}}]},
+    ],
+)
+def test_a_reply_without_probabilities_is_of_unknown_confidence(reply):
+    assert read_confidence(reply) is None
