@@ -38,6 +38,6 @@ def test_the_bytes_of_requirements_and_of_a_route():
         u(4) + u(0) + b"\x01\x05" + u(2) + b"\x00" + u(1) + b"\x02" + u(2) + u(0) + u(1) + b"\x00",
         u(2) + b"\x03" + u(2) + at["eu"] + at["us"] + b"\x00" + u(3) + b"\x00\x00\x00",
         u(1) + u(4) + u(1) + u(1) + b"\x00\x00" + u(1) + u(0) + u(1) + b"\x01" + u(0) + u(2) + share,
-        u(0) * 2,  # orders, loops
+        u(0) * 3,  # orders, loops, truth
     )
     assert compile_source(source, "f") == expected

@@ -70,7 +70,9 @@ impl Run {
             if truth == Truth::False {
                 return None;
             }
-            let asked = Asked { question: &question, input: call.input_tokens?, most: None };
+            // The conversation was looked at when the first model was asked.
+            let (input, results) = (call.input_tokens?, Some(&[][..]));
+            let asked = Asked { question: &question, input, most: None, results };
             let mut rehearsal = Decision::new(0, Event::ModelCall, Some(id));
             match asked.rule(&mut candidates, &mut rehearsal) {
                 Ruling::Clear(clearance) if clearance.subject == then => Some(Climb {
