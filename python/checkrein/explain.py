@@ -176,6 +176,10 @@ def _source(record: dict[str, Any], program: dict[str, Any]) -> Iterator[str]:
     for statement in program["statements"]:
         if (statement["kind"], statement["name"]) == (record.get("by_kind"), record.get("by")):
             lines = statement["source"].splitlines()
+            if not statement["line"]:
+                yield from (f"built in | {line}" for line in lines)
+                yield ""
+                continue
             width = len(str(statement["line"] + len(lines) - 1))
             for number, line in enumerate(lines, start=statement["line"]):
                 yield f"{number:>{width}} | {line}".rstrip()

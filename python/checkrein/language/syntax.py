@@ -15,6 +15,7 @@ from lark.utils import TextSlice
 
 from checkrein.diagnostics import Report, quote
 from checkrein.language import words
+from checkrein.language.defaults import with_loop
 from checkrein.language.mistakes import explain
 from checkrein.language.recovery import statement_starts
 from checkrein.language.source import Source, read
@@ -85,6 +86,7 @@ def parse(source: str | bytes, file: str) -> tuple[Policy | None, list[Diagnosti
         return None, report.diagnostics
     version, name = header or (LANGUAGE, Name("", Span(1, 1, 0, 0)))
     broken = broken or builder.broken or header is None
+    statements = with_loop(statements, report)
     policy = Policy(name, version, file, text.text, tuple(statements), broken)
     return policy, report.diagnostics
 

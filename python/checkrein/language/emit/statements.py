@@ -33,7 +33,8 @@ class Statements(Sheet):
         self.w.text(node.name.text)
         self.w.number(node.span.line)
         self.w.number(node.span.column)
-        self.w.text(self.t.policy.source[node.span.start : node.span.end])
+        built_in = getattr(node, "built_in", None)
+        self.w.text(built_in or self.t.policy.source[node.span.start : node.span.end])
 
     def rule(self, row: tuple[int, Rule]) -> None:
         index, rule = row

@@ -11,6 +11,7 @@ from checkrein.language.tree import (
     Bound,
     Canary,
     Loop,
+    LoopOff,
     Name,
     NamesNeed,
     Order,
@@ -185,6 +186,11 @@ def cycle(b: Builder, span: Span, parts: list[Any]) -> Any:
 def _pair(b: Builder, span: Span, word: str, parts: list[Any]) -> Any:
     numbers = [b.number(p) for p in parts]
     return DROPPED if DROPPED in numbers else Item(word, tuple(numbers), span)
+
+
+@builds("loop_off")
+def loop_off(_b: Builder, span: Span, _parts: list[Any]) -> LoopOff:
+    return LoopOff(span)
 
 
 @builds("loop")

@@ -334,7 +334,8 @@ class Truth:
 class Loop:
     """`same_call` and `same_error` are (count, steps); `cycle` is (longest period, repetitions).
 
-    `ignoring` are facts `call.args.X`: calls are compared without these arguments.
+    `ignoring` are facts `call.args.X`: calls are compared without these arguments. `built_in` is the text of
+    the one that stands in no file.
     """
 
     name: Name
@@ -343,6 +344,14 @@ class Loop:
     same_error: tuple[int, int] | None
     cycle: tuple[int, int] | None
     otherwise: Outcome
+    span: Span
+    built_in: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoopOff:
+    """`loop off`: without the built-in loop. No policy has it after it was read."""
+
     span: Span
 
 
