@@ -189,7 +189,7 @@ def test_the_thread_is_the_session_and_the_config_may_name_the_user(serve, make_
 def test_the_last_call_is_told_that_it_is_the_last(serve, make_guard, shop):
     wrapping = 'limit "words" on run { tokens <= 4k tokens wrap up 1 call 2k tokens } else stop "over_limit"'
     server = serve({"large-1": call_tool("search", query="more")})
-    result = agent_of(make_guard(wrapping), server, shop.tools).invoke(question())
+    result = agent_of(make_guard(wrapping, "loop off"), server, shop.tools).invoke(question())
     assert result["checkrein_outcome"] == "over_limit"
     told = ["This is the last call that the limit leaves: close now." in str(r.body) for r in server.requests]
     assert told[-1]

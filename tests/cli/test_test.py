@@ -38,7 +38,7 @@ def test_no_test_is_no_success(command, folder):
 
 
 POLICY = """
-language 1 policy "semantics"
+language 1 policy "semantics" loop off
 model "large" is "t/large" { tier 2 place cloud window 10k tokens output 1k tokens
   price input $1 output $1 per 1M tokens }
 model "small" is "t/small" { tier 1 place edge window 10k tokens output 500 tokens price free }

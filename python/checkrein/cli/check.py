@@ -39,8 +39,8 @@ def check(ctx: click.Context, paths: tuple[str, ...], style: str) -> None:
                 click.echo(paint(render_all(findings, source.text)) + "\n")
         verdict = f"{count(found, 'finding')} in" if found else "no mistakes in"
         click.echo(f"{verdict} {count(len(checked), 'file')}")
-        for source, _findings_of, is_default in checked:
-            if is_default:
+        for source, findings, is_default in checked:
+            if is_default and not findings:
                 click.echo(f"{source.name}: no loop of its own, so the built-in one holds; see `loop off`")
     ctx.exit(1 if found else 0)
 
