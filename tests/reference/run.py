@@ -356,7 +356,10 @@ class Run:
         votes = sorted(votes, key=Vote.rank)
         top = winner or votes[0]
         if top.outcome == "escalate" and top.request is None:
-            votes = sorted([*votes, *admission.too_many_questions(self, call)], key=Vote.rank)
+            instead = admission.too_many_questions(self, call)
+            votes = sorted([*votes, *instead], key=Vote.rank)
+            if instead and votes[0].outcome == "escalate" and votes[0].request is None:
+                votes = [each for each in votes if each.outcome != "escalate" or each.request]
             top = votes[0]
         kind, by = top.key
         span = top.statement.span

@@ -286,7 +286,7 @@ impl<'a> Question<'a> {
             let limits = obstacles.ways.iter().filter_map(|place| self.run.accounts.entry(*place)?.limit);
             let mut limits: Vec<u32> = limits.collect();
             limits.dedup();
-            for index in limits {
+            for &index in &limits {
                 let is_missing = |place: &&u32| {
                     let entry = self.run.accounts.entry(**place);
                     entry.is_some_and(|entry| entry.limit == Some(index) && entry.account.is_none())
@@ -296,6 +296,11 @@ impl<'a> Question<'a> {
             }
             self.fill(view, &mut votes);
             sort(&mut votes);
+            // What they say stands in the place of the question, also where it restricts less.
+            let asks = |vote: &Vote| vote.outcome == Outcome::Escalate && self.opens_request(vote);
+            if !limits.is_empty() && votes.first().is_some_and(asks) {
+                votes.retain(|vote| !asks(vote));
+            }
         }
         let first = votes.first()?;
         let values = self.values(view, first.statement);
