@@ -40,6 +40,8 @@ def test_an_example_loads(path):
     assert program.digest in (hashlib.sha256(data).hexdigest(), hashlib.sha256(data[52:]).hexdigest())
     source = path.read_text(encoding="utf-8")
     for statement in program.statements:
+        if statement["line"] == 0:  # the language's own loop
+            continue
         line = source.splitlines()[statement["line"] - 1]
         assert line[statement["column"] - 1 :].startswith(f'{statement["kind"]} "{statement["name"]}"')
         assert statement["source"] in source
@@ -118,7 +120,7 @@ def test_a_define_is_put_in_where_it_is_used():
 
 def test_the_bytes_of_a_small_policy():
     source = (
-        'language 1 policy "p"\n'
+        'language 1 policy "p" loop off\n'
         'tool "t" { class act  once  timeout 1 s  args { "a" money in cents optional  "b" text }'
         ' result { "n" count } succeeds when has result.n }\n'
         'rule "r" on tool "t" when has call.args.a and call.args.a > $0.01 then stop "s" because "No."\n'

@@ -17,7 +17,7 @@ def test_the_bytes_of_breakers_and_of_a_share():
     ]
     source = (
         'language 1 policy "p" model "m" is "x/m" { place edge window 9 tokens output 2 tokens price free } '
-        'tool "t" { class act }\n' + "\n".join(lines)
+        'tool "t" { class act } loop off\n' + "\n".join(lines)
     )
     table, at = strings("p", "f", "$", "", "m", "x/m", "t", "x", *"abcd", *lines)
     places = [
@@ -32,5 +32,5 @@ def test_the_bytes_of_breakers_and_of_a_share():
     breakers += u(2) + b"\x00\x01" + at["x"] + opens
     assert table in written
     assert b"".join([u(4), *places]) in written
-    assert written.endswith(b"\x00\x00" + retries + breakers + u(0) * 4)
+    assert written.endswith(b"\x00\x00" + retries + breakers + u(0) * 5)
     assert artifact(written[52:]) == written

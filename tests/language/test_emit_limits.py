@@ -41,7 +41,7 @@ def test_the_bytes_of_wider_limits():
         'limit "d" on org each month { attempts <= 7 on failure allow counts executed } else fail "s"',
     ]
     source = (
-        'language 1 policy "p" store shared fact tenant.id one of "y", "x"\n'
+        'language 1 policy "p" loop off store shared fact tenant.id one of "y", "x"\n'
         'model "m" is "x/m" { place cloud window 9 tokens output 2 tokens '
         "price input $1 output $2 cache write $3 per 1M tokens }\n"
         'tool "t" { } state "s" tell user "S."\n'
@@ -95,6 +95,7 @@ def test_the_bytes_of_a_price_from_the_snapshot():
 
     source = (
         'language 1 policy "p" model "m" is "openai/gpt-5" { place edge window 9 tokens output 2 tokens }'
+        " loop off"
     )
     table, at = strings("p", "f", "$", prices.SNAPSHOT_ID, "m", "openai/gpt-5")
     tariffs = prices.tariffs("openai/gpt-5", "$")

@@ -17,7 +17,7 @@ def test_the_bytes_of_requirements_and_of_a_route():
     source = (
         'language 1 policy "p" model "m" is "x/m" { tier 2 place edge region "eu" window 9 tokens '
         'output 2 tokens price free } model "n" is "x/n" { place cloud region "us" window 9 tokens '
-        "output 2 tokens price free }\n" + "\n".join(lines)
+        "output 2 tokens price free } loop off\n" + "\n".join(lines)
     )
     table, at = strings("p", "f", "$", "", "m", "x/m", "eu", "n", "x/n", "us", "session.id", *"abcdr", *lines)
     kinds = [b"\x03"] * 4 + [b"\x04"]
