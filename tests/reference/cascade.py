@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import health
+from . import deadlines, health
 from .accounts import FITS, FULL
 from .admission import limit_votes, may_wait, model_votes
 from .facts import explained, holds
@@ -41,7 +41,7 @@ def admitted(run: Run, call: Call) -> str | None:
     run_out = [line for line, left in run.time_left() if left <= 0]
     ask = call.ask
     ask.attempt = 1 if call.last_model in call.failed else 1 + call.made.get(call.last_model, 0)
-    if any(model_votes(run, call)) or limit_votes(run, run_out, call):
+    if any(model_votes(run, call)) or limit_votes(run, run_out, call) or deadlines.over(run, call):
         return None
     required = [each for each in run.of["require"] if holds(run, each.when, ask)]
     usable = []

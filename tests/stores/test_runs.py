@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 POLICY = """
 language 1 policy "suspended"
 tool "spend" { class act }
+loop off
 limit "own" on run { tool_calls <= 8 } else stop "over"
 limit "shared" on session { tool_calls <= 1000 } else stop "over"
 state "over" tell user "over"
