@@ -39,6 +39,11 @@ EXPECTED = {
         "answered, $240.00 refunded",
         "rule `big refunds`",
     ),
+    "an approval that survives a restart": (
+        "2 answers, $720.00 refunded",
+        "answered, $240.00 refunded",
+        "rule `big refunds`",
+    ),
     "a generation that never ends": ("2012 tokens: context full", "48 tokens", "output of `edge`"),
 }
 
@@ -73,8 +78,8 @@ class Demo:
         self.rows = table(self.done.stdout)
         self.log = self.folder / ".checkrein" / "decisions.jsonl"
 
-    def records(self, kind):
-        return [r for r in map(json.loads, self.log.read_text().splitlines()) if r["kind"] == kind]
+    def records(self, *kinds):
+        return [r for r in map(json.loads, self.log.read_text().splitlines()) if r["kind"] in kinds]
 
 
 def table(printed):
@@ -153,6 +158,28 @@ def test_no_run_passes_its_limits(demo):
     stands = [r["limits_after"] for kind in ("decision", "settlement") for r in demo.records(kind)]
     assert stands
     assert not [stand for stand in stands for bound, spent, held in stand.values() if spent + held > bound]
+
+
+def test_an_approval_survives_a_restart(demo):
+    scene = " ".join(
+        demo.done.stdout.split("an approval that survives a restart\n")[1].split("\n\n")[0].split()
+    )
+    without, _, guarded = scene.partition(" with ")
+    assert without.count("refund ran 1x") == 3
+    told = [
+        r"process 1: find_order ran 1x; the refund needs a person; .* the process ends",
+        r"\$ checkrein approvals list: (restart-\w+/1) leads approval tool `refund` \d+ s left",
+        r"\$ checkrein approvals approve \1: approve by lead at ",
+        r"process 2: refund ran 1x; answers",
+        r"process 3: refused: run `restart-\w+` .* has ended",
+    ]
+    assert re.search(".*".join(told), guarded), guarded
+    # Each process logged what it did, and the refund was let through once, by the second.
+    run = re.search(r"restart-\w+", guarded)[0]
+    about = [r for r in demo.records("decision") if r["run"] == run and r["subject"] == "tool `refund`"]
+    assert [r["outcome"] for r in about] == ["escalate", "allow"]
+    moves = [r["kind"] for r in demo.records("suspension", "resumption") if r["run"] == run]
+    assert moves == ["suspension", "resumption"]
 
 
 def test_the_explained_decision_is_in_the_log(demo):

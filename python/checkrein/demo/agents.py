@@ -98,10 +98,14 @@ def converse(scene: Scene, price: tuple[int, int], guard: Guard | None) -> tuple
     if len(answered) < len(answers):
         half.happened = f"cut off at turn {TURNS_MAX}"
     else:
-        half.happened = "answered" if len(answers) == 1 else f"{len(answers)} answers"
-    if shop.refunds:
-        half.happened += f", ${shop.refunded:,.2f} refunded"
+        half.happened = happened(answers, shop.refunded)
     return half, answered
+
+
+def happened(answers: Sequence[object], refunded: float) -> str:
+    """How a half ended that was not cut off, and what money left the shop."""
+    ended = "answered" if len(answers) == 1 else f"{len(answers)} answers"
+    return ended + (f", ${refunded:,.2f} refunded" if refunded else "")
 
 
 def _agent(scene: Scene, url: str, shop: Shop, guard: Guard | None) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import checkrein
 from checkrein import amounts
-from checkrein.demo import agents, edge, verdicts
+from checkrein.demo import agents, edge, restart, verdicts
 from checkrein.demo.report import Played, Report
 from checkrein.demo.scenes import SCENES, Scene
 from checkrein.explain import find
@@ -45,6 +45,10 @@ class Journal:
     def decisions(self, run: str) -> list[dict[str, Any]]:
         """The decisions of one run, oldest first."""
         return [record for record in self.records if record["run"] == run and record["kind"] == "decision"]
+
+    def read(self, run: str) -> None:
+        """Take over what other processes wrote of `run`."""
+        self.records += [record for record in read_log(self.path) if record.get("run") == run]
 
     def close(self) -> None:
         """Close the file."""
@@ -85,17 +89,18 @@ def _opening(price: tuple[int, int]) -> list[tuple[str, str]]:
         (
             "real",
             "The agent (LangChain's create_agent), its HTTP calls, its tools, a carrier whose port refuses "
-            "the connection, every decision of the policy, and the edge model, in this process.",
+            "the connection, every decision of the policy, the processes that end, and the edge model.",
         ),
         (
             "with",
-            "The same agent with one more middleware, the guard's. Nothing else differs between the halves.",
+            "The same agent with one more middleware, the guard's; where processes end, an agent without a "
+            "framework, whose calls go through the guard's run. Nothing else differs between the halves.",
         ),
         (
             "scripted",
             "What the `large` model says: a server on 127.0.0.1 plays it, misbehaving as real models do, by "
             "the same script in both halves. And the person who is asked: yes up to "
-            f"${APPROVED_MAX}, else no.",
+            f"${APPROVED_MAX}, else no; once by the command `checkrein approvals`.",
         ),
         (
             "random",
@@ -119,29 +124,41 @@ def _without(scene: Scene, price: tuple[int, int]) -> Half:
     if scene.kind == "generate":
         written = edge.write_unguarded(scene.asks[0])
         return agents.Half(happened=f"{written} tokens: context full")
-    half, answers = agents.converse(scene, price, None)
+    play = restart.converse if scene.kind == "restart" else agents.converse
+    half, answers = play(scene, price, None)
     half.notes += _said(answers)
     return half
 
 
 def _with(scene: Scene, price: tuple[int, int], guard: Guard, journal: Journal) -> Half:
+    id = f"{scene.slug}-{secrets.token_hex(2)}"
+    if scene.kind == "restart":
+        half, answers = restart.converse(scene, price, (POLICY, journal.path, id))
+        journal.read(id)
+    else:
+        half, answers = _in_this_process(scene, price, guard, id)
+    decisions = journal.decisions(id)
+    half.by = verdicts.statements(decisions, guard.program.statements)
+    half.notes += [*verdicts.sentences(decisions), *_said(answers)]
+    if scene.kind == "generate":
+        half.notes.append(
+            f"every token is counted as it comes: the policy pays for {decisions[0]['output_cap']}"
+        )
+    return half
+
+
+def _in_this_process(scene: Scene, price: tuple[int, int], guard: Guard, id: str) -> tuple[Half, list[str]]:
     person = Person()
     answers: list[str] = []
-    with guard.run(id=f"{scene.slug}-{secrets.token_hex(2)}", approver=person) as run:
+    with guard.run(id=id, approver=person) as run:
         if scene.kind == "generate":
             half = agents.Half(happened=f"{edge.write(run, scene.asks[0])} tokens")
         else:
             half, answers = agents.converse(scene, price, guard)
     if run.outcome.kind == "stopped":
         half.happened = f"stopped: {run.outcome.state}"
-    decisions = journal.decisions(run.id)
-    half.by = verdicts.statements(decisions, guard.program.statements)
-    half.notes += [*sorted(person.answers), *verdicts.sentences(decisions), *_said(answers)]
-    if scene.kind == "generate":
-        half.notes.append(
-            f"every token is counted as it comes: the policy pays for {decisions[0]['output_cap']}"
-        )
-    return half
+    half.notes += sorted(person.answers)
+    return half, answers
 
 
 def _said(answers: list[str]) -> list[str]:

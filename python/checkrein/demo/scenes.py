@@ -62,8 +62,8 @@ Script = Callable[[Talk], Say]
 class Scene:
     """One failure: its name in the table and in the log, what goes wrong, and who says what.
 
-    `kind` is `agent` for an agent with tools, `classify` for one that names topics and has none, and
-    `generate` for a bare generation on the edge model.
+    `kind` is `agent` for an agent with tools, `classify` for one that names topics and has none,
+    `restart` for one whose process ends, and `generate` for a bare generation on the edge model.
     """
 
     title: str
@@ -102,15 +102,20 @@ def _acts_on_a_guess(talk: Talk) -> Say:
     return Say(calls=(("refund", {"order": "A-1", "amount": json.loads(seen[-1])["paid"]}),), thinks=60)
 
 
-def _pays_what_is_asked(talk: Talk) -> Say:
-    """Looks both orders up, then refunds both in full, however old the goods are."""
-    seen = [json.loads(result) for result in talk.results("find_order")]
-    if not seen:
-        return Say(calls=(("find_order", {"order": "B-2"}), ("find_order", {"order": "C-3"})), thinks=60)
-    done = talk.results("refund")
-    if done:
-        return Say("About your refunds: " + "; ".join(done), thinks=60)
-    return Say(calls=tuple(("refund", {"order": o["order"], "amount": o["paid"]}) for o in seen), thinks=60)
+def _refunds(*orders: str) -> Script:
+    """Looks the orders up, then refunds them in full, however old the goods are."""
+
+    def script(talk: Talk) -> Say:
+        seen = [json.loads(result) for result in talk.results("find_order")]
+        if not seen:
+            return Say(calls=tuple(("find_order", {"order": order}) for order in orders), thinks=60)
+        done = talk.results("refund")
+        if done:
+            return Say("About your refunds: " + "; ".join(done), thinks=60)
+        paid = (("refund", {"order": order["order"], "amount": order["paid"]}) for order in seen)
+        return Say(calls=tuple(paid), thinks=60)
+
+    return script
 
 
 TOPICS = {
@@ -180,7 +185,15 @@ SCENES = (
         "refund",
         "A customer wants $240 and $950 back. Somebody should look at that first.",
         ("B-2 arrived broken, and I am tired of C-3. Refund both.",),
-        _pays_what_is_asked,
+        _refunds("B-2", "C-3"),
+    ),
+    Scene(
+        "an approval that survives a restart",
+        "restart",
+        "The process ends at the refund. It is started again, and by mistake once more, from the same notes.",
+        ("B-2 arrived broken. Refund it.",),
+        _refunds("B-2"),
+        kind="restart",
     ),
     Scene(
         "a generation that never ends",
