@@ -131,7 +131,7 @@ def _without(scene: Scene, price: tuple[int, int]) -> Half:
 
 
 def _with(scene: Scene, price: tuple[int, int], guard: Guard, journal: Journal) -> Half:
-    id = f"{scene.slug}-{secrets.token_hex(2)}"
+    id = f"{scene.slug}-{secrets.token_hex(4)}"
     if scene.kind == "restart":
         half, answers = restart.converse(scene, price, (POLICY, journal.path, id))
         journal.read(id)
