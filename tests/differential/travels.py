@@ -11,7 +11,7 @@ from tests.both import Event
 from .generate import Made
 from .hosts import SECOND, Clock, Host
 
-WIDE_ROLLING = re.compile(r'limit "[^"]*" on (?!run )\S+ rolling')
+SHARED_CLOCK = re.compile(r'limit "[^"]*" on (?!run )\S+ rolling|breaker |route |retry .* share ')
 
 
 class Traveller(Host):
@@ -23,8 +23,9 @@ class Traveller(Host):
         self.is_away = False
         self.left = 0
         self.restless = chance.choice([0, 0.01, 0.06])
-        # Processes share a rolling account through a store, not through one ledger with two clocks.
-        self.keeps_clock = any(WIDE_ROLLING.match(each) for each in made.statements)
+        # Processes share a rolling account through a store, not through one ledger with two clocks; and what
+        # is known of models and tools they do not share at all.
+        self.keeps_clock = any(SHARED_CLOCK.match(each) for each in made.statements)
 
     @property
     def now(self) -> int:
