@@ -128,6 +128,7 @@ class Approvals:
         self, id: str, text: str, *, why: str = "an answer", who: str | None = None, act: str | None = None
     ) -> Waiting:
         """Answer a question: the call ends with this text."""
+        require_text(text)
         return self._give(id, "answer", text, why, who, act)
 
     def _give(
@@ -142,6 +143,16 @@ class Approvals:
 
 
 OTHER_KIND = "a question is answered with a text, any other request with yes or no"
+
+
+def require_text(said: Any) -> None:
+    """A text that a person says; what is true or false in some other sense is nobody's yes or no."""
+    if not isinstance(said, str) or not said:
+        raise EngineError(
+            "a person answers `True`, `False`, or a question with a text that is not empty; an approver may "
+            f"give `None` to leave it open; this was a value of type `{type(said).__name__}`",
+            "other_kind",
+        )
 
 
 def own_answer(run: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from checkrein import _core, sentences
 from checkrein.errors import Answered, EngineError, Refusal
 from checkrein.guard.approval import Approval, Approver
-from checkrein.guard.approvals import OTHER_KIND, Asked, own_answer
+from checkrein.guard.approvals import OTHER_KIND, Asked, own_answer, require_text
 from checkrein.guard.classify import Failure
 from checkrein.guard.context import is_inside
 from checkrein.guard.luggage import Resumed
@@ -225,7 +225,8 @@ class Door:
         """A person's answer to an escalation; then ask about the same call again. A question takes a text.
 
         Raises `EngineError` of kind `self_answer` inside a call of this run: an agent does not answer for
-        people. Others are `unknown_request`, `expired` and `already_answered`.
+        people. Others are `other_kind` (no `True`, `False` or text, which is not empty),
+        `unknown_request`, `expired` and `already_answered`.
         """
         if is_inside(self.id):
             raise EngineError(own_answer(self.id), "self_answer")
@@ -233,13 +234,15 @@ class Door:
 
     def take_answer(self, request: int, approve: bool | str) -> None:
         """What an approver has said, who may be asked anywhere."""
+        if not isinstance(approve, bool):
+            require_text(approve)
         with self._lock:
             now = self._instant()
             asked = (open for open in self._core.open_requests() if open["request"] == request)
             is_right = all(isinstance(approve, str) == (open["wants"] == "question") for open in asked)
             if approve is not False and not is_right:
                 raise EngineError(OTHER_KIND, "other_kind")
-            self._core.answer(*now, request, approve is not False)
+            self._core.answer(*now, request, approve is not False)  # a text answers its question
             self._asked.pop(request, None)
             if isinstance(approve, str):
                 self._texts[request] = approve

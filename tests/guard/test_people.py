@@ -1,0 +1,86 @@
+"""What is an answer of a person, and what is none."""
+
+import asyncio
+
+import pytest
+
+import checkrein
+
+POLICY = """
+language 1
+policy "people" loop off
+tool "refund" { class act }
+tool "book" { class act }
+tool "close" { class act }
+rule "refunds" on tool "refund" then escalate to "leads" because "x"
+rule "which day" on tool "book" then escalate to "leads" as question because "Which day?"
+rule "closing" on tool "close" then escalate to "leads" as handover because "x"
+queue "leads" { expires 10 min default deny }
+"""
+
+
+class Flag:
+    """Another library's truth value, as NumPy has one."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __bool__(self):
+        return self.value
+
+
+NO_ANSWERS = [0, 1, 0.0, "", [], {}, object(), Flag(False), Flag(True), b"yes"]
+
+
+@pytest.fixture
+def guard(tmp_path):
+    (tmp_path / "people.rein").write_text(POLICY)
+    guard = checkrein.load(
+        tmp_path / "people.rein", log=None, store="memory:", clock=checkrein.VirtualClock()
+    )
+    yield guard
+    guard.close()
+
+
+def kind_of(call, *arguments, **named):
+    with pytest.raises(checkrein.EngineError) as raised:
+        call(*arguments, **named)
+    return raised.value.kind
+
+
+def test_only_true_approves(guard):
+    assert guard.run(approver=lambda _: True).tool("refund", lambda: "ran") == "ran"
+    with pytest.raises(checkrein.Denied):
+        guard.run(approver=lambda _: False).tool("refund", lambda: "ran")
+
+
+@pytest.mark.parametrize("tool", ["refund", "book", "close"])
+@pytest.mark.parametrize("said", NO_ANSWERS, ids=lambda said: type(said).__name__)
+def test_what_is_no_answer_approves_nothing(guard, tool, said):
+    ran = []
+    run = guard.run(approver=lambda _: said)
+    assert kind_of(run.tool, tool, ran.append, 1) == "other_kind"
+
+    async def call():
+        ran.append(1)
+
+    async def play():
+        await run.tool(tool, call)
+
+    assert kind_of(asyncio.run, play()) == "other_kind"
+    assert kind_of(run.answer, 1, said) == "other_kind"
+    assert ran == []
+    run.approver = None
+    with pytest.raises(checkrein.Escalated) as asked:
+        run.tool(tool, ran.append, 1)
+    assert asked.value.request == 1, "it is still open"
+
+
+@pytest.mark.parametrize("said", ["", None, 7, True], ids=repr)
+def test_a_waiting_question_takes_a_text(guard, said):
+    with guard.run(id="r") as run:
+        with pytest.raises(checkrein.Escalated):
+            run.tool("book", lambda: "ran")
+        run.suspend()
+    assert kind_of(guard.approvals().answer, "r/1", said) == "other_kind"
+    assert guard.approvals().get("r/1").state == "open"
