@@ -44,7 +44,8 @@ def watch_the_servers(halves):
 
     def watched_send(self, status, body, headers):
         usage = body.get("usage", {})
-        self.server.owner.sent.append([status, usage.get("prompt_tokens"), usage.get("completion_tokens")])
+        used = usage.get("prompt_tokens"), usage.get("completion_tokens")
+        self.server.owner.sent.append([status, body.get("model"), *used])
         send(self, status, body, headers)
 
     server.LoopbackServer = Watched

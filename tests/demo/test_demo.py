@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 
 from checkrein import demo as package
+from checkrein.amounts import money
 from checkrein.testing import run_file
 
 COUNTED = Path(__file__).with_name("counted_demo.py")
-POLICY = Path(package.__file__).with_name("support.rein")
+POLICIES = [Path(package.__file__).with_name(name) for name in ("support.rein", "routes.rein")]
 
-# Nano-dollars for a million tokens in and out, as the policy says.
-PRICE = (2_000_000_000, 10_000_000_000)
+# Nano-dollars for a million tokens in and out, as the policies say.
+PRICES = {"large": (2_000_000_000, 10_000_000_000), "small": (200_000_000, 1_000_000_000)}
+# Scenes in which no server answers.
+UNSERVED = "a cloud that is away", "a generation that never ends"
 
 # Scene: what happens without the guard, what with it, and what saw to that.
 EXPECTED = {
@@ -44,6 +47,8 @@ EXPECTED = {
         "answered, $240.00 refunded",
         "rule `big refunds`",
     ),
+    "an easy question on a large model": ("2 answers", "2 answers", "route `small first`"),
+    "a cloud that is away": ("no answer", "3 answers", "route `small first`"),
     "a generation that never ends": ("2012 tokens: context full", "48 tokens", "output of `edge`"),
 }
 
@@ -104,8 +109,8 @@ def table(printed):
 
 def bill(sent):
     """The requests and the money, in nano-dollars, of the usage that one server sent."""
-    assert all(status == 200 for status, _input, _output in sent)
-    costs = (input * PRICE[0] + output * PRICE[1] for _status, input, output in sent)
+    assert all(status == 200 for status, _model, _input, _output in sent)
+    costs = (input * PRICES[model][0] + output * PRICES[model][1] for _status, model, input, output in sent)
     return len(sent), sum(-(-cost // 1_000_000) for cost in costs)
 
 
@@ -128,11 +133,11 @@ def test_every_failure_comes_out_as_told(demo):
 
 
 def test_the_table_says_what_went_over_the_wire(demo):
-    # A server for each half of a scene with a paid model, in order; the last scene has none.
+    # A server for each half of a scene with a paid model, in order.
     servers = iter(demo.halves)
     for scene, row in demo.rows.items():
         for half in ("without", "with"):
-            sent = [] if scene == "a generation that never ends" else next(servers)
+            sent = [] if scene in UNSERVED else next(servers)
             calls, cost = bill(sent)
             assert row[half] == (calls, f"{cost / 1e9:.4f}"), (scene, half)
     assert next(servers, None) is None
@@ -182,6 +187,42 @@ def test_an_approval_survives_a_restart(demo):
     assert moves == ["suspension", "resumption"]
 
 
+def told(demo, scene):
+    """What was printed of a scene without the guard and with it, its lines joined."""
+    printed = " ".join(demo.done.stdout.split(f"{scene}\n")[1].split("\n\n")[0].split())
+    without, _, guarded = printed.partition(" with ")
+    return without, guarded
+
+
+def test_an_unsure_answer_is_paid_twice_and_a_sure_one_once(demo):
+    without, guarded = told(demo, "an easy question on a large model")
+    assert "`small`" not in without
+    # No cent is said that the wire does not: the second server of the scene has both models' usage.
+    first, second, third = (bill([answer])[1] for answer in demo.halves[-1])
+    assert [answer[1] for answer in demo.halves[-1]] == ["small", "small", "large"]
+    easy, hard = re.search(r"open\? (.*?): From 9 .* a year\? (.*?): No, used", guarded).groups()
+    assert easy == f"`small` {money(first)}"
+    assert hard == f"`small` {money(second)} + `large` {money(third)} = {money(second + third)}"
+    about = [r for r in demo.records("decision") if r["run"].startswith("cascade-")]
+    assert [(r["event"], r["outcome"]) for r in about] == [
+        ("model call", "allow"),
+        ("model result", "allow"),
+        ("model call", "allow"),
+        ("model result", "wait"),
+        ("model call", "allow"),
+        ("model result", "allow"),
+    ]
+
+
+def test_a_cloud_that_is_away_is_answered_for_at_the_edge(demo):
+    without, guarded = told(demo, "a cloud that is away")
+    assert "3 requests refused, " in without
+    assert "Connection error" in without
+    assert "edge ran 3x" in guarded
+    # Both models of the cloud are tried, and neither for the next question: the run stays at the edge.
+    assert re.findall(r"(\d+) requests refused, answered", guarded)[:2] == ["2", "0"]
+
+
 def test_the_explained_decision_is_in_the_log(demo):
     asked = re.search(r"^\$ checkrein explain (\S+)$", demo.done.stdout, re.M)[1]
     again = run(demo.folder, "-c", "from checkrein.cli.main import main; main()", "explain", asked)
@@ -197,8 +238,9 @@ def test_it_leaves_nothing_but_its_log(demo):
     assert left == [".checkrein/decisions.jsonl"]
 
 
-def test_the_policy_passes_its_own_tests():
-    results = run_file(POLICY)
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
+def test_the_policy_passes_its_own_tests(policy):
+    results = run_file(policy)
     assert results
     assert [str(result) for result in results if not result.passed] == []
 

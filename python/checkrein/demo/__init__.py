@@ -1,4 +1,4 @@
-"""The demo: nine failures, without a guard and with it. Runs offline.
+"""The demo: eleven failures, without a guard and with it. Runs offline.
 
     checkrein demo
 

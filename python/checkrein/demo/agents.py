@@ -70,7 +70,7 @@ class Meter:
             say, output = Say(), received.max_tokens
         # A million tokens cost so many nano-dollars; a call's cost is rounded up once.
         self.spent += -(-(received.input_tokens * self._price[0] + output * self._price[1]) // 1_000_000)
-        return Reply(text=say.text, tool_calls=say.calls, output_tokens=output)
+        return Reply(text=say.text, tool_calls=say.calls, output_tokens=output, sure=say.sure)
 
 
 @wrap_tool_call
@@ -92,7 +92,7 @@ def converse(scene: Scene, price: tuple[int, int], guard: Guard | None) -> tuple
     with ExitStack() as stack:
         server = stack.enter_context(LoopbackServer({"large": meter}))
         stack.enter_context(closing(shop))
-        answers = [_ask(_agent(scene, server.url, shop, guard), ask) for ask in scene.asks]
+        answers = [ask(_agent(scene, server.url, shop, guard), message) for message in scene.asks]
         half = Half(len(server.requests), meter.spent, shop.runs)
     answered = [answer for answer in answers if answer is not None]
     if len(answered) < len(answers):
@@ -129,7 +129,7 @@ def own_recursion_limit() -> int:
     return int((create_agent(model, []).config or {}).get("recursion_limit", 0))
 
 
-def _ask(agent: Any, message: str) -> str | None:
+def ask(agent: Any, message: str) -> str | None:
     """The agent's last word, or None if it was cut off."""
     try:
         state = agent.invoke({"messages": [("user", message)]}, config=_CONFIG)

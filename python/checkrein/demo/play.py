@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import checkrein
 from checkrein import amounts
-from checkrein.demo import agents, edge, restart, verdicts
+from checkrein.demo import agents, edge, restart, routes, verdicts
 from checkrein.demo.report import Played, Report
 from checkrein.demo.scenes import SCENES, Scene
 from checkrein.explain import find
 from checkrein.record import DEFAULT_LOG, JsonlSink, read_log
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from os import PathLike
 
     from checkrein.demo.agents import Half
     from checkrein.guard import Approval, Guard
+
+    Play = Callable[[Scene, tuple[int, int], Guard | None], tuple[Half, list[str]]]
 
 POLICY = Path(__file__).parent / "support.rein"
 
@@ -59,6 +62,7 @@ def every_scene(log: str | PathLike[str] | None) -> int:
     """Play and print everything; 0, or 1 if two counts of the same money differ."""
     journal = Journal(Path(log or DEFAULT_LOG))
     guard = checkrein.load(POLICY, log=journal)
+    routing = checkrein.load(routes.POLICY, log=journal)
     (tariff,) = guard.models["large"]["price"]
     price = tariff["input"], tariff["output"]
     report = Report()
@@ -68,7 +72,7 @@ def every_scene(log: str | PathLike[str] | None) -> int:
         report.scene(number, scene)
         without = _without(scene, price)
         report.half("without", without)
-        with_ = _with(scene, price, guard, journal)
+        with_ = _with(scene, price, routing if scene.kind in routes.KINDS else guard, journal)
         report.half("with", with_)
         played.append((scene, without, with_))
     journal.close()
@@ -88,8 +92,9 @@ def _opening(price: tuple[int, int]) -> list[tuple[str, str]]:
     return [
         (
             "real",
-            "The agent (LangChain's create_agent), its HTTP calls, its tools, a carrier whose port refuses "
-            "the connection, every decision of the policy, the processes that end, and the edge model.",
+            "The agent (LangChain's create_agent), its HTTP calls, its tools, a carrier and a cloud whose "
+            "ports refuse the connection, every decision of the policies, the processes that end, and the "
+            "edge model.",
         ),
         (
             "with",
@@ -98,8 +103,9 @@ def _opening(price: tuple[int, int]) -> list[tuple[str, str]]:
         ),
         (
             "scripted",
-            "What the `large` model says: a server on 127.0.0.1 plays it, misbehaving as real models do, by "
-            "the same script in both halves. And the person who is asked: yes up to "
+            "What the `large` and `small` models say: a server on 127.0.0.1 plays them, misbehaving "
+            "as real models do, and gives the probability of their words, by the same script "
+            "in both halves. And the person who is asked: yes up to "
             f"${APPROVED_MAX}, else no; once by the command `checkrein approvals`.",
         ),
         (
@@ -109,8 +115,8 @@ def _opening(price: tuple[int, int]) -> list[tuple[str, str]]:
         ),
         (
             "prices",
-            f"Examples, from the policy: {input} for a million input tokens, {output} for a million output "
-            "tokens, times the usage that the server reports. It counts a word as a token.",
+            f"Examples, from the policies: of `large` {input} for a million input tokens, {output} for a "
+            "million output tokens, times the usage that the server reports. It counts a word as a token.",
         ),
         (
             "cut",
@@ -124,8 +130,10 @@ def _without(scene: Scene, price: tuple[int, int]) -> Half:
     if scene.kind == "generate":
         written = edge.write_unguarded(scene.asks[0])
         return agents.Half(happened=f"{written} tokens: context full")
-    play = restart.converse if scene.kind == "restart" else agents.converse
-    half, answers = play(scene, price, None)
+    if scene.kind == "restart":
+        half, answers = restart.converse(scene, price, None)
+    else:
+        half, answers = _play(scene)(scene, price, None)
     half.notes += _said(answers)
     return half
 
@@ -154,11 +162,15 @@ def _in_this_process(scene: Scene, price: tuple[int, int], guard: Guard, id: str
         if scene.kind == "generate":
             half = agents.Half(happened=f"{edge.write(run, scene.asks[0])} tokens")
         else:
-            half, answers = agents.converse(scene, price, guard)
+            half, answers = _play(scene)(scene, price, guard)
     if run.outcome.kind == "stopped":
         half.happened = f"stopped: {run.outcome.state}"
     half.notes += sorted(person.answers)
     return half, answers
+
+
+def _play(scene: Scene) -> Play:
+    return routes.converse if scene.kind in routes.KINDS else agents.converse
 
 
 def _said(answers: list[str]) -> list[str]:

@@ -18,12 +18,14 @@ from typing import Any
 class Say:
     """One turn of the scripted model: a text, or tool calls as (name, arguments).
 
-    `thinks` is how many tokens it produces beyond what is seen, as reasoning models do.
+    `thinks` is how many tokens it produces beyond what is seen, as reasoning models do; `sure` is the
+    probability of each of its words, for who asks for that.
     """
 
     text: str = ""
     calls: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     thinks: int = 0
+    sure: float | None = None
 
 
 class Talk:
@@ -63,7 +65,8 @@ class Scene:
     """One failure: its name in the table and in the log, what goes wrong, and who says what.
 
     `kind` is `agent` for an agent with tools, `classify` for one that names topics and has none,
-    `restart` for one whose process ends, and `generate` for a bare generation on the edge model.
+    `restart` for one whose process ends, `cascade` and `offline` for an agent without tools that has
+    several models, and `generate` for a bare generation on the edge model.
     """
 
     title: str
@@ -132,6 +135,25 @@ def _names_the_topic(talk: Talk) -> Say:
     return Say(TOPICS[talk.asked], thinks=200)
 
 
+QUESTIONS = {
+    "When are you open?": ("From 9 to 18, Monday to Friday.", 0.96),
+    "May I return a kettle that I used for a year?": ("Perhaps.", 0.41),
+}
+"""What the small model says, and how sure it is."""
+
+
+def small_says(talk: Talk) -> Say:
+    """The small model of the cascade: right on what is simple, unsure elsewhere."""
+    text, sure = QUESTIONS[talk.asked]
+    return Say(text, thinks=40, sure=sure)
+
+
+def _knows(talk: Talk) -> Say:
+    if talk.asked == "When are you open?":
+        return Say("From 9 to 18, Monday to Friday.", thinks=400)
+    return Say("No, used goods go back within 30 days.", thinks=400)
+
+
 def _is_not_asked(_talk: Talk) -> Say:
     raise AssertionError("this scene has no large model")
 
@@ -194,6 +216,22 @@ SCENES = (
         ("B-2 arrived broken. Refund it.",),
         _refunds("B-2"),
         kind="restart",
+    ),
+    Scene(
+        "an easy question on a large model",
+        "cascade",
+        "One question is easy, one is not, and nobody knows which before it is answered.",
+        tuple(QUESTIONS),
+        _knows,
+        kind="cascade",
+    ),
+    Scene(
+        "a cloud that is away",
+        "offline",
+        "The port of the model server is closed: every connection is refused.",
+        tuple(TOPICS)[:3],
+        _is_not_asked,
+        kind="offline",
     ),
     Scene(
         "a generation that never ends",

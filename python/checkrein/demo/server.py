@@ -54,7 +54,8 @@ class Reply:
     """What the server does with one request; see `say`, `call_tool`, `refuse` and `cut`.
 
     `after` holds the answer back until the event is set. `cut_after` drops the connection after so
-    many words. `input_tokens` and `output_tokens` replace the counts that would be reported.
+    many words. `input_tokens` and `output_tokens` replace the counts that would be reported. `sure` is
+    the probability of each word, told to a chat completion that asks for `logprobs`.
     """
 
     text: str = ""
@@ -67,6 +68,7 @@ class Reply:
     input_tokens: int | None = None
     output_tokens: int | None = None
     ignores_cap: bool = False
+    sure: float | None = None
 
 
 def say(text: str, **options: Any) -> Reply:
@@ -302,6 +304,7 @@ def _answer(received: Received, reply: Reply) -> wire.Answer:
     answer = wire.Answer(
         received.model, tuple(words), calls, received.input_tokens, wire.output_words(words, calls),
         "length" if cut_off else "tool_calls" if calls else "stop", received.index,
+        reply.sure if received.body.get("logprobs") else None,
     )  # fmt: skip
     used_input = answer.input_tokens if reply.input_tokens is None else reply.input_tokens
     used_output = answer.output_tokens if reply.output_tokens is None else reply.output_tokens

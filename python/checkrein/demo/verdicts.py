@@ -45,7 +45,7 @@ def _is_rerouted(record: Record) -> bool:
 
 def _sentences(record: Record) -> list[str]:
     found = [f'{kind} (limit `{by}`): "{text}"' for kind, text, by in record["advice"]]
-    if _is_rerouted(record):
+    if _is_rerouted(record) and record["event"] == "model call":
         found.append(f"{record['subject']} is asked for, the route chooses `{record['model']}`")
     if "by" in record and "latched" not in record:
         where = f" ({Path(record['at']).name})" if "at" in record else ""
@@ -65,6 +65,10 @@ def _deed(record: Record) -> str:
             return f"denies {subject}"
         case "escalate":
             return f"sends {subject} to a person, queue `{record['queue']}`"
+        case "wait" if record["event"] == "model result":
+            return "finds the answer unsure and asks the next model as well"
+        case "wait" if record["by_kind"] == "route":
+            return "goes on to the next model"
         case "wait":
             return f"tries {subject} again"
         case outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,10 @@ CREATED = 1_700_000_000
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A reply with its costs, in no shape yet. A tool call is (id, name, arguments)."""
+    """A reply with its costs, in no shape yet. A tool call is (id, name, arguments).
+
+    `sure` is the probability of each word, None where it is not told.
+    """
 
     model: str
     words: tuple[str, ...]
@@ -22,6 +26,7 @@ class Answer:
     output_tokens: int
     finish: str
     index: int
+    sure: float | None = None
 
     @property
     def text(self) -> str:
@@ -87,8 +92,15 @@ def _chat_calls(answer: Answer) -> list[dict[str, Any]]:
     ]
 
 
+def _likely(word: str, sure: float) -> dict[str, Any]:
+    return {"token": word, "logprob": math.log(sure), "bytes": None, "top_logprobs": []}
+
+
 def _chat(answer: Answer) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": answer.text or None}
+    choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": answer.finish}
+    if answer.sure is not None:
+        choice["logprobs"] = {"content": [_likely(word, answer.sure) for word in answer.words]}
     if answer.calls:
         message["tool_calls"] = _chat_calls(answer)
     return {
@@ -96,7 +108,7 @@ def _chat(answer: Answer) -> dict[str, Any]:
         "object": "chat.completion",
         "created": CREATED,
         "model": answer.model,
-        "choices": [{"index": 0, "message": message, "finish_reason": answer.finish}],
+        "choices": [choice],
         "usage": _chat_usage(answer),
     }
 
