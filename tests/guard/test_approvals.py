@@ -110,7 +110,7 @@ def test_an_answer_fits_what_is_asked(stored):
     with pytest.raises(checkrein.CheckreinError, match="no request `r2`"):
         stored.approvals().approve("r2", why="yes")
     suspended(stored, "r10")
-    with pytest.raises(checkrein.CheckreinError, match="begins the names of 2 requests"):
+    with pytest.raises(checkrein.CheckreinError, match="stands for 2 requests"):
         stored.approvals().get("r")
     assert stored.approvals().get("r1/1").run == "r1"
 

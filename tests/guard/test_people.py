@@ -1,4 +1,4 @@
-"""What is an answer of a person, and what is none."""
+"""What is an answer of a person and what is none, and to which request."""
 
 import asyncio
 
@@ -84,3 +84,31 @@ def test_a_waiting_question_takes_a_text(guard, said):
         run.suspend()
     assert kind_of(guard.approvals().answer, "r/1", said) == "other_kind"
     assert guard.approvals().get("r/1").state == "open"
+
+
+def suspend(guard, id, tools):
+    with guard.run(id=id) as run:
+        for tool in tools:
+            with pytest.raises(checkrein.Escalated):
+                run.tool(tool, lambda: "ran")
+        run.suspend()
+
+
+@pytest.mark.parametrize("id", ["task-7", "task-7/1", "task-70/", "", "task-7/"])
+@pytest.mark.parametrize("word", ["approve", "reject"])
+def test_another_runs_request_is_not_answered(guard, id, word):
+    suspend(guard, "task-70", ["refund"])
+    with pytest.raises(checkrein.CheckreinError, match="no request"):
+        getattr(guard.approvals(), word)(id, why="x")
+    assert [each.state for each in guard.approvals().waiting()] == ["open"]
+    assert guard.approvals().get("task-7").id == "task-70/1", "to see it, a beginning will do"
+    assert guard.approvals().approve("task-70", why="x").id == "task-70/1"
+
+
+def test_a_runs_id_is_not_enough_for_two_requests(guard):
+    suspend(guard, "r", ["refund", "close"])
+    for _ in range(2):  # also where one of them has been answered
+        with pytest.raises(checkrein.CheckreinError, match="stands for 2 requests"):
+            guard.approvals().approve("r", why="x")
+        guard.approvals().approve("r/1", why="x", act="a")
+    assert guard.approvals().get("r/2").state == "open"

@@ -34,8 +34,8 @@ _act = click.option(
 def approvals() -> None:
     """See and answer what suspended runs ask people.
 
-    ID is RUN/NUMBER as `list` prints it, or a beginning of it that no other has. One answer stands; the run
-    takes it along when it is resumed.
+    ID is RUN/NUMBER as `list` prints it, or RUN if it has one request; `show` takes any beginning that no
+    other has. One answer stands; the run takes it along when it is resumed.
     """
 
 

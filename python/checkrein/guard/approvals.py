@@ -106,18 +106,19 @@ class Approvals:
         """The request `id`, as `RUN/NUMBER` or a beginning of it that no other has."""
         known = self.waiting()
         exact = [each for each in known if each.id == id]
-        found = exact or [each for each in known if each.id.startswith(id)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(f"`{each.id}`" for each in found[:8])
-            raise CheckreinError(
-                f"`{id}` begins the names of {len(found)} requests; give more of it: {names}"
-            )
-        raise CheckreinError(f"no request `{id}` waits here; see `checkrein approvals list`")
+        return _only(id, exact or [each for each in known if each.id.startswith(id)])
+
+    def _meant(self, id: str) -> Waiting:
+        """The request to answer: by its whole id, or its run's, since the next best may be another run's."""
+        known = self.waiting()
+        exact = [each for each in known if each.id == id]
+        return _only(id, exact or [each for each in known if each.run == id])
 
     def approve(self, id: str, *, why: str, who: str | None = None, act: str | None = None) -> Waiting:
-        """Say yes; the call may run once, with these very arguments. `act` makes repeating it harmless."""
+        """Say yes; the call may run once, with these very arguments. `act` makes repeating it harmless.
+
+        `id` is `RUN/NUMBER`, or the run's id if it has one request.
+        """
         return self._give(id, "approve", None, why, who, act)
 
     def reject(self, id: str, *, why: str, who: str | None = None, act: str | None = None) -> Waiting:
@@ -134,15 +135,25 @@ class Approvals:
     def _give(
         self, id: str, word: Word, text: str | None, why: str, who: str | None, act: str | None
     ) -> Waiting:
-        waiting = self.get(id)
+        waiting = self._meant(id)
         if is_inside(waiting.run):
             raise EngineError(own_answer(waiting.run), "self_answer")
         act = act or os.urandom(6).hex()
         self._store.answer(waiting.run, waiting.request, word, text, act, who or user(), why)
-        return self.get(waiting.id)
+        return self._meant(waiting.id)
 
 
 OTHER_KIND = "a question is answered with a text, any other request with yes or no"
+
+
+def _only(id: str, found: list[Waiting]) -> Waiting:
+    """The one request that `id` stands for."""
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(f"`{each.id}`" for each in found[:8])
+        raise CheckreinError(f"`{id}` stands for {len(found)} requests; give more of it: {names}")
+    raise CheckreinError(f"no request `{id}` waits here; see `checkrein approvals list`")
 
 
 def require_text(said: Any) -> None:
