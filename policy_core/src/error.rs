@@ -69,7 +69,7 @@ pub enum EngineError {
     AlreadyAnswered(u64),
     /// The run was suspended: it goes on where it is resumed.
     Suspended,
-    /// The run has ended, so it can't be suspended.
+    /// The run has ended or stopped: its requests can't be answered, and what has ended can't be suspended.
     Ended,
     /// Only the run that began it can be suspended.
     Child,
@@ -129,8 +129,9 @@ impl fmt::Display for EngineError {
             Self::Suspended => formatter.write_str(
                 "this run is suspended and does no more in this process; go on with the resumed one",
             ),
-            Self::Ended => formatter
-                .write_str("this run has ended, there is nothing to suspend; suspend it before its end"),
+            Self::Ended => formatter.write_str(
+                "this run has ended or stopped, and its requests with it; answer or suspend it before that",
+            ),
             Self::Child => {
                 formatter.write_str("a child run is a part of another; suspend the run that began it")
             }

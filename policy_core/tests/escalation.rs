@@ -254,3 +254,13 @@ fn an_answer_from_elsewhere_is_for_its_request_alone() {
     run.answer(62 * SECOND, 1, true).unwrap();
     assert_eq!(run.inner.open_requests(), [], "nobody may answer the other one any more");
 }
+
+#[test]
+fn nobody_may_answer_a_run_that_has_ended() {
+    let mut run = policy().run();
+    pay(&mut run, 0, None);
+    assert_eq!(run.inner.open_requests().len(), 1);
+    run.end(SECOND);
+    assert_eq!(run.inner.open_requests(), []);
+    assert_eq!(run.answer(SECOND, 1, true).unwrap_err().kind(), "ended");
+}

@@ -223,7 +223,8 @@ class Run:
         nothing. With `bound` it is only for the request that `open_requests` gave with it.
 
         Raises:
-            EngineError: kinds `unknown_request`, `expired` and `already_answered`.
+            EngineError: kinds `unknown_request`, `expired` and `already_answered`; `ended`, once the run
+                has ended or stopped.
         """
 
     def open_requests(self) -> list[_OpenRequest]:

@@ -414,3 +414,17 @@ def test_nobody_is_asked_about_a_number_that_is_read_in_two_ways(guard):
         with pytest.raises(checkrein.Denied, match="could not be decided"):
             run.tool("refund", refund, amount=2**53)
         assert run.tool("refund", refund, amount=2**53 - 1) == f"refunded {2**53 - 1}"
+
+
+def test_an_answer_after_the_runs_end_is_for_nothing(guard):
+    def approver(asked):
+        run.end()
+        return True
+
+    ran = []
+    run = guard.run(approver=approver)
+    with run:
+        run.tool("search", search, query="x")
+        with pytest.raises(checkrein.Denied, match="run ended"):
+            run.tool("refund", lambda amount: ran.append(amount), amount=15000)
+    assert not ran

@@ -149,6 +149,8 @@ class Run:
 
     def answer(self, now, wall, request, approve, ago=0) -> None:
         self.happens(now, wall)
+        if self.latch or self.is_over:
+            raise Misuse("ended")
         question = self.asked.get(request)
         given = self.now - ago
         if question is None:

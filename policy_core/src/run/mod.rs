@@ -167,10 +167,14 @@ impl Run {
     /// A person has answered a request.
     ///
     /// # Errors
-    /// [`EngineError`] if the request is unknown, had expired or has the other answer already.
+    /// [`EngineError`] if the request is unknown, had expired or has the other answer already, and once the
+    /// run has ended or stopped: nothing is granted for a call that can't be made.
     pub fn answer(&mut self, now: Now, reply: &Reply, books: &mut Books) -> Result<(), EngineError> {
         self.begin_event(now);
         self.is_here()?;
+        if self.latch.is_some() || self.does_no_more() {
+            return Err(EngineError::Ended);
+        }
         if let Some(granting) = self.requests.answer(reply, self.age.now(), &self.program)? {
             for account in granting.accounts {
                 books.grant(account, granting.grants.amount, granting.grants.times, self.latest);
@@ -182,6 +186,10 @@ impl Run {
     /// The requests that people may still answer, as of the latest event; also of a run that has left.
     #[must_use]
     pub fn open_requests(&self) -> Vec<OpenRequest> {
+        let has_ended = self.suspended.is_none() && self.does_no_more();
+        if self.latch.is_some() || has_ended {
+            return Vec::new();
+        }
         self.requests.open(self.age.now(), &self.program)
     }
 
@@ -258,11 +266,16 @@ impl Run {
             decision.latched = true;
             return true;
         }
-        let is_over = self.has_ended || self.has_left.load(Ordering::Relaxed);
+        let is_over = self.does_no_more();
         if is_over {
             decision.refuse(BuiltIn::RunEnded);
         }
         is_over
+    }
+
+    /// It has ended, or it or one above it has left.
+    fn does_no_more(&self) -> bool {
+        self.has_ended || self.has_left.load(Ordering::Relaxed)
     }
 
     /// Attempts begin, or end.

@@ -225,8 +225,8 @@ class Door:
         """A person's answer to an escalation; then ask about the same call again. A question takes a text.
 
         Raises `EngineError` of kind `self_answer` inside a call of this run: an agent does not answer for
-        people. Others are `other_kind` (no `True`, `False` or text, which is not empty),
-        `unknown_request`, `expired` and `already_answered`.
+        people. Others are `other_kind` (no `True`, `False` or text, which is not empty), `unknown_request`,
+        `expired`, `already_answered`, and `ended` once the run has ended or stopped.
         """
         if is_inside(self.id):
             raise EngineError(own_answer(self.id), "self_answer")

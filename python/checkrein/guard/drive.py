@@ -199,11 +199,11 @@ def _until_done(run: Run, request: Request, doubted: list[Any]) -> Steps:
 
 
 def _answer(run: Run, request: int, approve: bool | str) -> None:
-    """Pass a person's answer on; one that comes too late changes nothing, the queue's default holds."""
+    """Pass a person's answer on; one that comes too late changes nothing: the call is asked again."""
     try:
         run.take_answer(request, approve)
     except EngineError as error:
-        if error.kind not in {"expired", "already_answered"}:
+        if error.kind not in {"expired", "already_answered", "ended"}:
             raise
 
 

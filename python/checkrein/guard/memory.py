@@ -168,7 +168,7 @@ class Memory(Block):
                 if text is not None:
                     self._texts[request] = text
             except EngineError as error:  # answered here before, or not asked any more
-                if error.kind not in {"expired", "already_answered", "unknown_request"}:
+                if error.kind not in {"expired", "already_answered", "unknown_request", "ended"}:
                     raise
         return now, wall
 
