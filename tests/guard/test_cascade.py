@@ -82,6 +82,35 @@ def test_the_first_answer_stands_where_the_larger_model_fails(run):
     assert models.asked == ["small", "large"]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [TypeError("a bug"), NameError("a bug"), checkrein.EngineError("no object for it", "no_model")],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_mistake_of_the_host_is_not_hidden_by_the_first_answer(run, error):
+    models = Models(small=("yes", 0.3), large=error)
+    with pytest.raises(type(error)):
+        ask(run, models)
+    assert models.asked == ["small", "large"]
+
+
+def test_a_judge_that_breaks_on_the_larger_answer_is_heard(run):
+    def judge(said):
+        return 0.3 if said == "yes" else 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        run.model(Models(small="yes", large="no"), usage=lambda _: Usage("exact", 5, 2), judge=judge)
+
+
+def test_the_first_answer_does_not_stand_after_a_stop(tmp_path):
+    retry = 'retry "no more" on model "large" { attempts <= 1 } else stop "over"'
+    (tmp_path / "stop.rein").write_text(f"{POLICY}{retry}\n")
+    guard = checkrein.load(tmp_path / "stop.rein", log=None, clock=checkrein.VirtualClock())
+    with guard.run() as run, pytest.raises(checkrein.Stopped):
+        ask(run, Models(small=("yes", 0.3), large=ConnectionError("no route to host")))
+    guard.close()
+
+
 def test_an_asynchronous_call_goes_alike(run):
     models = Models(small=("yes", 0.3), large=("no", 0.2))
 

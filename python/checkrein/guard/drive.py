@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from checkrein.errors import EngineError
+from checkrein.errors import EngineError, Refusal, Stopped
 from checkrein.guard.approval import Approval, Approver
 from checkrein.guard.classify import classify, pauses
 from checkrein.guard.context import Attempt
@@ -25,6 +25,10 @@ from checkrein.guard.usage import UNKNOWN, Usage
 
 if TYPE_CHECKING:
     from checkrein.guard.run import Run
+
+_NO_FAILURES = {"cancelled", "denied"}
+_MISTAKES = (TypeError, NameError, AttributeError)
+"""Of the host's code: no model has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +165,13 @@ def steps(run: Run, request: Request) -> Steps:
     """Everything between a host's wish to make a call and its result.
 
     Where a larger model was to be asked as well, and then could not or failed, the first one's result stands.
+    Not after a stop, nor for a mistake of the host, which nobody would hear of.
     """
     doubted: list[Any] = []
     try:
         return (yield from _until_done(run, request, doubted))
-    except Exception as error:
-        if not doubted or (request.key is not None and pauses(error)):
+    except Refusal as refusal:
+        if not doubted or isinstance(refusal, Stopped):
             raise
         return doubted[-1]
 
@@ -192,7 +197,7 @@ def _until_done(run: Run, request: Request, doubted: list[Any]) -> Steps:
         elif decision.outcome != "allow":
             raise run.refusal(decision, request.subject)
         else:
-            done, value = yield from _attempt(run, request, decision)
+            done, value = yield from _attempt(run, request, decision, doubted)
             if done:
                 return value
             doubted += value
@@ -207,7 +212,9 @@ def _answer(run: Run, request: int, approve: bool | str) -> None:
             raise
 
 
-def _attempt(run: Run, request: Request, decision: Any) -> Generator[Any, Any, tuple[bool, Any]]:
+def _attempt(
+    run: Run, request: Request, decision: Any, doubted: list[Any]
+) -> Generator[Any, Any, tuple[bool, Any]]:
     """Run one allowed attempt: (True, its value), or (False, what may stand) where it is made again."""
     attempt = Attempt(run, decision)
     try:
@@ -222,7 +229,11 @@ def _attempt(run: Run, request: Request, decision: Any) -> Generator[Any, Any, t
             if request.point == "tool":
                 failure = replace(failure, fingerprint=message_fingerprint(error))
             after = run.fail(decision, failure, request.subject)
-        if after is None or after.outcome == "allow":
+        if after is None:
+            raise
+        if after.outcome == "allow":
+            if doubted and failure.kind not in _NO_FAILURES and not isinstance(error, _MISTAKES):
+                return True, doubted[-1]
             raise
         if after.outcome == "answer" and request.answered is not None:
             return True, request.answered(run.text_of(after))
