@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import re
 
 import pytest
@@ -63,6 +64,33 @@ def test_a_run_that_nobody_has_any_more_leaves_its_probe(make_guard, clock):
     del run, probe
     gc.collect()
     assert guard.run().decide(tool="search", args={"query": "a"}).outcome == "allow"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_fork_does_not_wait_for_the_probe_of_its_parent(make_guard, clock):
+    guard = make_guard(TOOLS)
+    fall(guard.run())
+    clock.advance(20 * 10**9)
+    run = guard.run()
+    assert run.decide(tool="search", args={"query": "a"}).outcome == "allow"
+    child = os.fork()
+    if child == 0:
+        outcomes = [guard.run().decide(tool="search", args={"query": "a"}).outcome for _ in range(2)]
+        os._exit(0 if outcomes == ["allow", "allow"] else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert guard.run().decide(tool="search", args={"query": "a"}).outcome == "deny"
+
+
+def test_a_probe_that_hangs_gives_way_in_the_end(make_guard, clock):
+    guard = make_guard(TOOLS)
+    fall(guard.run())
+    clock.advance(20 * 10**9)
+    hung = guard.run()
+    assert hung.decide(tool="search", args={"query": "a"}).outcome == "allow"
+    denied = guard.run().decide(tool="search", args={"query": "a"})
+    assert (denied.outcome, denied.wait_ns) == ("deny", 10 * 10**9)
+    clock.advance(10 * 10**9)
+    assert guard.run().tool("search", found, query="a") == ["a"]
 
 
 def test_a_tools_own_timeout_speaks_against_it_and_the_runs_time_does_not(make_guard):

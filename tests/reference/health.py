@@ -42,6 +42,7 @@ class Era:
     until: int = 0
     probes: int = 0
     good: int = 0
+    begun: int = 0  # the latest probe
 
 
 @dataclass
@@ -83,8 +84,9 @@ def bars(run: Run, point: str, target: str) -> list[tuple[tree.Breaker, int]]:
         era = era_of(run, key, breaker)
         if era.kind == "open" and era.until > run.now:
             found.append((breaker, era.until - run.now))
-        if era.kind == "tried" and era.probes + era.good >= breaker.probes.count:
-            found.append((breaker, breaker.probes.after))
+        is_full = era.kind == "tried" and era.probes + era.good >= breaker.probes.count
+        if is_full and run.now < era.begun + breaker.probes.after:
+            found.append((breaker, era.begun + breaker.probes.after - run.now))
     return found
 
 
@@ -96,7 +98,9 @@ def begins(run: Run, attempt: Attempt) -> None:
         if era.kind == "open":
             era = Era("tried", era.ended, era.failed, era.until)
             run.world.health.eras[key] = era
-        era.probes += era.kind == "tried"
+        if era.kind == "tried":
+            era.probes += 1
+            era.begun = run.now
         attempt.eras.append((key, breaker, era))
     for retry in run.of["retry"]:
         if retry.share and selected(run, retry.selector, attempt):

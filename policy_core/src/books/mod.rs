@@ -214,6 +214,11 @@ impl Books {
         if place.generation == id.generation { place.account.as_mut() } else { None }
     }
 
+    /// This is a copy of the process that the runs in flight are of: nothing is known of models and tools.
+    pub fn forget_health(&mut self) {
+        self.health.forget();
+    }
+
     /// How the books stand with their store.
     #[must_use]
     pub fn health(&self, now: Now) -> Health {

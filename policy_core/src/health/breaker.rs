@@ -38,7 +38,7 @@ enum State {
 #[derive(Clone, Debug)]
 pub(super) struct Circuit {
     epoch: u64,
-    /// Until when it is open, or was.
+    /// Until when it is open, or its latest probe has a place that no other call takes.
     until: u64,
     state: State,
 }
@@ -48,31 +48,29 @@ impl Circuit {
         Self { epoch, until: 0, state: closed(terms) }
     }
 
-    /// How long no call may pass; nothing if one may. While it is tried, nobody knows how the probes end: if
-    /// one failed now, it would be as long as this.
+    /// How long no call may pass; nothing if one may. A probe that does not end (it hangs, or who made it is
+    /// gone) keeps its place for as long as a failed one would shut the circuit: then one more may try.
     pub(super) const fn barred(&self, terms: &BreakerTerms, now: u64) -> Option<u64> {
-        match self.state {
-            State::Closed { .. } => None,
-            State::Open if self.until > now => Some(self.until.saturating_sub(now)),
-            State::Open => None,
-            State::Tried { in_flight, succeeded } => {
-                let is_free = in_flight.saturating_add(succeeded) < terms.probes;
-                if is_free { None } else { Some(terms.after_ns) }
-            }
-        }
+        let is_shut = match self.state {
+            State::Closed { .. } => false,
+            State::Open => true,
+            State::Tried { in_flight, succeeded } => in_flight.saturating_add(succeeded) >= terms.probes,
+        };
+        if is_shut && self.until > now { Some(self.until.saturating_sub(now)) } else { None }
     }
 
     /// A call passes that is not barred. The answer is the epoch that it belongs to; `next` is one that
     /// nobody has yet.
-    pub(super) fn admit(&mut self, next: u64) -> u64 {
+    pub(super) fn admit(&mut self, terms: &BreakerTerms, now: u64, next: u64) -> u64 {
         match &mut self.state {
-            State::Closed { .. } => {}
+            State::Closed { .. } => return self.epoch,
             State::Open => {
                 self.epoch = next;
                 self.state = State::Tried { in_flight: 1, succeeded: 0 };
             }
             State::Tried { in_flight, .. } => *in_flight = in_flight.saturating_add(1),
         }
+        self.until = self.until.max(now.saturating_add(terms.after_ns));
         self.epoch
     }
 
@@ -137,9 +135,9 @@ mod tests {
             Self(Circuit::new(&TERMS, 1), 1)
         }
 
-        fn admit(&mut self) -> u64 {
+        fn admit(&mut self, now: u64) -> u64 {
             self.1 += 1;
-            self.0.admit(self.1)
+            self.0.admit(&TERMS, now, self.1)
         }
 
         fn end(&mut self, epoch: u64, now: u64, ending: Ending) {
@@ -149,7 +147,7 @@ mod tests {
 
         fn calls(&mut self, now: u64, endings: &[Ending]) {
             for ending in endings {
-                let epoch = self.admit();
+                let epoch = self.admit(now);
                 self.end(epoch, now, *ending);
             }
         }
@@ -189,10 +187,10 @@ mod tests {
         let mut bench = Bench::new();
         bench.calls(0, &[Failed; 4]);
         assert_eq!((bench.barred(99), bench.barred(100)), (Some(1), None));
-        let (first, second) = (bench.admit(), bench.admit());
+        let (first, second) = (bench.admit(100), bench.admit(100));
         assert_eq!((first == second, bench.barred(100)), (true, Some(100)));
         bench.end(first, 110, Succeeded);
-        assert_eq!(bench.barred(110), Some(100), "no third call passes while the second has not ended");
+        assert_eq!(bench.barred(110), Some(90), "no third call passes while the second has not ended");
         bench.end(second, 120, Succeeded);
         assert_eq!(bench.barred(120), None);
         bench.calls(120, &[Failed; 3]);
@@ -203,21 +201,21 @@ mod tests {
     fn one_failed_probe_opens_it_again_and_for_no_shorter_time() {
         let mut bench = Bench::new();
         bench.calls(1_000, &[Failed; 4]);
-        let (first, second) = (bench.admit(), bench.admit());
+        let (first, second) = (bench.admit(1_100), bench.admit(1_100));
         bench.end(first, 900, Failed);
-        assert_eq!(bench.barred(1_000), Some(100), "a clock that is behind does not shorten it");
-        bench.end(second, 1_050, Succeeded);
-        assert_eq!(bench.barred(1_050), Some(50), "the other probe is of an earlier time");
+        assert_eq!(bench.barred(1_100), Some(100), "a clock that is behind does not shorten it");
+        bench.end(second, 1_150, Succeeded);
+        assert_eq!(bench.barred(1_150), Some(50), "the other probe is of an earlier time");
     }
 
     #[test]
     fn a_probe_of_which_nobody_knows_makes_room_for_another() {
         let mut bench = Bench::new();
         bench.calls(0, &[Failed; 4]);
-        let (first, second) = (bench.admit(), bench.admit());
+        let (first, second) = (bench.admit(100), bench.admit(100));
         bench.end(first, 150, Untold);
         assert_eq!(bench.barred(150), None);
-        let third = bench.admit();
+        let third = bench.admit(150);
         bench.end(second, 150, Succeeded);
         assert_eq!(bench.barred(150), Some(100));
         bench.end(third, 150, Succeeded);
@@ -225,14 +223,32 @@ mod tests {
     }
 
     #[test]
+    fn probes_that_never_end_leave_room_for_one_more_at_a_time() {
+        let mut bench = Bench::new();
+        bench.calls(0, &[Failed; 4]);
+        let hung = [bench.admit(100), bench.admit(110)];
+        assert_eq!((bench.barred(209), bench.barred(210)), (Some(1), None));
+        let third = bench.admit(250);
+        assert_eq!(bench.barred(250), Some(100), "one more, and not two");
+        bench.end(third, 260, Succeeded);
+        assert_eq!((bench.barred(260), bench.barred(350)), (Some(90), None));
+        let fourth = bench.admit(400);
+        bench.end(fourth, 410, Succeeded);
+        assert_eq!(bench.barred(410), None, "two have succeeded");
+        bench.calls(410, &[Failed; 3]);
+        hung.iter().for_each(|epoch| bench.end(*epoch, 410, Failed));
+        assert_eq!(bench.barred(410), None, "what hung is of an earlier time");
+    }
+
+    #[test]
     fn what_began_before_it_opened_neither_closes_nor_opens_it() {
         let mut bench = Bench::new();
-        let stale = [bench.admit(), bench.admit(), bench.admit()];
+        let stale = [bench.admit(0), bench.admit(0), bench.admit(0)];
         bench.calls(0, &[Failed; 4]);
-        let probe = bench.admit();
+        let probe = bench.admit(100);
         stale.iter().take(2).for_each(|epoch| bench.end(*epoch, 100, Succeeded));
         assert_eq!(bench.barred(100), None, "one probe of two is out");
-        let other = bench.admit();
+        let other = bench.admit(100);
         assert_eq!(bench.barred(100), Some(100), "and now both are");
         bench.end(stale[2], 100, Failed);
         [probe, other].iter().for_each(|epoch| bench.end(*epoch, 100, Succeeded));

@@ -56,6 +56,12 @@ pub(crate) struct Health {
 }
 
 impl Health {
+    /// This is a copy of the process that knew it: what is in flight ends elsewhere. The epochs go on, so
+    /// that nothing that was copied counts here.
+    pub(crate) fn forget(&mut self) {
+        self.programs.clear();
+    }
+
     /// How long no call may pass this circuit; nothing if one may.
     pub(crate) fn barred(
         &self,
@@ -78,7 +84,7 @@ impl Health {
         let next = self.next_epoch();
         let known = self.known(meaning, terms.window_ns.max(terms.after_ns), now);
         let circuit = known.circuits.entry(place).or_insert_with(|| Circuit::new(terms, next));
-        Ticket { place, epoch: circuit.admit(next) }
+        Ticket { place, epoch: circuit.admit(terms, now, next) }
     }
 
     /// A call that passed a circuit has ended.
@@ -168,6 +174,20 @@ mod tests {
         assert_eq!(health.barred(&[1; 32], (0, 0), &TERMS, KEPT + 2), None);
         health.conclude(&[1; 32], late, &TERMS, (Ending::Failed, KEPT + 2));
         assert_eq!(health.barred(&[1; 32], (0, 0), &TERMS, KEPT + 2), Some(5));
+    }
+
+    #[test]
+    fn a_copy_begins_with_closed_circuits_and_no_ticket_of_its_elder_counts() {
+        let mut health = Health::default();
+        let elder = health.admit(&[1; 32], (0, 0), &TERMS, 0);
+        health.conclude(&[1; 32], elder, &TERMS, (Ending::Failed, 0));
+        let probe = health.admit(&[1; 32], (0, 0), &TERMS, 5);
+        assert_eq!(health.barred(&[1; 32], (0, 0), &TERMS, 5), Some(5));
+        health.forget();
+        assert_eq!(health.barred(&[1; 32], (0, 0), &TERMS, 5), None);
+        health.admit(&[1; 32], (0, 0), &TERMS, 5);
+        health.conclude(&[1; 32], probe, &TERMS, (Ending::Failed, 5));
+        assert_eq!(health.barred(&[1; 32], (0, 0), &TERMS, 5), None);
     }
 
     #[test]

@@ -56,8 +56,9 @@ def load(
     ledger = open_ledger(program, store, durable, clock)
     sink = JsonlSink(Path(log)) if isinstance(log, (str, PathLike)) else log
     guard = Guard(program, sink=sink, approver=approver, clock=clock, ledger=ledger)
-    if ledger is not None:
+    if guard.ledger is not None:  # also one that only lets runs share what they know
         watch(guard)
+    if ledger is not None:
         finalize(guard, ledger.close, CLOSING_SECONDS).atexit = False
     return guard
 

@@ -224,6 +224,10 @@ impl Ledger {
             if child {
                 // The runs that are suspended here are the parent's, and go on once.
                 *store = MemoryStore::boxed();
+                // If another thread had the books, its decision ends in no process but the parent.
+                if let Ok(mut books) = self.books().try_lock() {
+                    books.forget_health();
+                }
             }
             return Ok(());
         }
