@@ -63,6 +63,18 @@ def test_half_a_result_is_denied(guard, value) -> None:
     assert for_agent(caught.value.decision).startswith("This call ran, but gave no complete result")
 
 
+def test_a_stream_is_no_whole_result(guard) -> None:
+    with guard.run() as run:
+        with pytest.raises(Denied) as caught:
+            run.tool("plain", lambda: iter_rows())
+        assert caught.value.decision.by == "incomplete result"
+        assert list(run.tool("free", lambda: iter_rows())) == [{"rows": 2}]
+
+
+def iter_rows():
+    yield {"rows": 2}
+
+
 def test_half_a_result_is_tried_again_and_then_told(guard) -> None:
     given = iter([{"rows": 0}, {"rows": 0}])
     with guard.run() as run, pytest.raises(Failed) as caught:

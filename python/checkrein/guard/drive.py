@@ -56,6 +56,8 @@ class Request:
     fields: Callable[[Any], dict[str, Any]] = lambda _value: {}
     content: Callable[[Any], Any] = lambda value: value
     confidence: Callable[[Any], Any] | None = None
+    whole: bool = False
+    """The policy reads fields of its result. A stream has none, so it is no result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +243,7 @@ def _attempt(
             raise run.refusal(after, request.subject) from error
         yield _Sleep(run, after.wait_ns)
         return False, []
-    if is_stream(value):
+    if is_stream(value) and not request.whole:
         return True, guarded_stream(run, decision, request, value)
     run.keep_result(decision, value)
     if run.guard.program.judges:

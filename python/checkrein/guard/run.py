@@ -177,7 +177,7 @@ class Run(Memory):
             threaded=self.guard.tool_timeouts.get(name) is not None,
             key=_key(key), exact=key and (name, _core.canonical(arguments)), approver=approver,
             fields=lambda value: fields_of(content(value), self.guard.tool_fields.get(name, [])),
-            content=content,
+            content=content, whole=bool(self.guard.tool_fields.get(name)),
         )  # fmt: skip
         return carry_out(steps(self, request), is_asynchronous(call))
 
