@@ -232,11 +232,6 @@ impl ErrorKind {
     pub(crate) const fn may_have_succeeded(self) -> bool {
         matches!(self, Self::Timeout | Self::Cancelled | Self::Unknown)
     }
-
-    /// Whether nobody can tell from the error what became of the call, once it was sent.
-    pub(crate) const fn is_unclear(self) -> bool {
-        matches!(self, Self::Timeout | Self::Unavailable | Self::Unknown)
-    }
 }
 
 /// An attempt that came back with a result.

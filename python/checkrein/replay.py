@@ -19,7 +19,7 @@ from checkrein import _core, sentences
 from checkrein.errors import CheckreinError, EngineError
 from checkrein.guard import Guard, Run, VirtualClock
 from checkrein.guard.classify import Failure
-from checkrein.guard.usage import NOTHING, Usage
+from checkrein.guard.usage import NOTHING, UNKNOWN, Usage
 from checkrein.trace import ModelTurn, Problem, RecordedRun, ToolCall, ToolResult, read_trace
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ class _Replay:
         if not result.failed:
             self.run.settle(decision, NOTHING)
             return
-        after = self.run.fail(decision, Failure("tool_failure", NOTHING), subject)
+        after = self.run.fail(decision, Failure("tool_failure", UNKNOWN), subject)
         if after.outcome == "wait":
             self.report.retries += 1
         elif after.outcome != "allow":

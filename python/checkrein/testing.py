@@ -315,9 +315,9 @@ def _usage(item: tree.Call, decision: Any) -> Usage:
 
 
 def _failure(item: tree.Call) -> Failure:
-    """A timeout may have been paid for, so its usage is unknown; the other failures used nothing."""
+    """A timeout may have been paid for, and a tool may have run; the other failures used nothing."""
     kind = item.fails.kind.text if item.fails else "unknown"
-    return Failure(kind, UNKNOWN if kind == "timeout" else NOTHING)
+    return Failure(kind, UNKNOWN if kind == "timeout" or item.point == "tool" else NOTHING)
 
 
 def _expectation(item: tree.Expect) -> str:

@@ -251,12 +251,19 @@ def test_no_answer_in_time_is_a_timeout_of_unknown_outcome(mute, call):
     assert (failure.kind, failure.usage.kind) == ("timeout", "unknown")
 
 
-def test_a_tool_that_is_answered_503_may_have_run(server):
-    server.says(503)
-    assert raised(of_httpx, server.url, point="tool").usage.kind == "unknown"
+@pytest.mark.parametrize(
+    ("status", "kind"), [(503, "unavailable"), (429, "rate_limited"), (404, "invalid_request")]
+)
+def test_a_tool_that_was_refused_may_have_done_something_before(server, status, kind):
+    server.says(status)
+    tool = raised(of_httpx, server.url, point="tool")
+    assert (tool.kind, tool.usage.kind, tool.billed) == (kind, "unknown", None)
     assert raised(of_httpx, server.url, point="model").usage.kind == "exact"
-    server.says(429)
-    assert raised(of_httpx, server.url, point="tool").usage.kind == "exact"
+
+
+def test_a_tool_that_nobody_listened_to_may_have_done_something_before(nobody):
+    tool = raised(of_httpx, nobody, point="tool")
+    assert (tool.kind, tool.usage.kind, tool.billed) == ("unavailable", "unknown", None)
 
 
 def test_an_attribute_of_the_hosts_own_exception_is_no_answer_of_a_server():

@@ -235,3 +235,34 @@ def test_exceptions_reach_another_process_whole(guard, tmp_path, copied):
     with pytest.raises(checkrein.PolicyError) as wrong:
         checkrein.load(tmp_path / "wrong.rein")
     assert str(copied(wrong.value)) == str(wrong.value)
+
+
+def fails_over_the_answer():
+    raise KeyError("status")
+
+
+def wraps_a_timeout():
+    raise ValueError("payment") from TimeoutError()
+
+
+def is_refused_at_last():
+    raise ConnectionRefusedError
+
+
+@pytest.mark.parametrize("work", [fails_over_the_answer, wraps_a_timeout, is_refused_at_last])
+@pytest.mark.parametrize(
+    ("says", "times"), [("class act", 1), ("", 1), ("class act may repeat", 3), ("class retrieve", 3)]
+)
+def test_a_tool_that_may_have_paid_is_not_run_again(tmp_path, work, says, times):
+    path = tmp_path / "pays.rein"
+    path.write_text(f"""language 1
+policy "pays"
+tool "pay" {{ {says} }}
+retry "tools" on tool any {{ attempts <= 3 }} else fail "gone"
+state "gone" tell agent "Nobody knows."
+""")
+    paid = []
+    guard = checkrein.load(path, log=None, clock=checkrein.VirtualClock())
+    with guard.run() as run, pytest.raises(checkrein.Failed):
+        run.tool("pay", lambda: (paid.append(1), work()))
+    assert len(paid) == times

@@ -68,7 +68,13 @@ def result(
 
 def fell_short(run: Run, tried: Attempt, is_unknown: bool, values: list) -> dict:
     """Half a result is a failure of the tool, but for one thing: it is never passed on."""
-    details = {"kind": "tool_failure", "status": None, "retry_after": None, "billed": None, "usage": "exact"}
+    details = {
+        "kind": "tool_failure",
+        "status": None,
+        "retry_after": None,
+        "billed": None,
+        "usage": "unknown",
+    }
     was_over = run.latch or run.is_over
     decision = errors.decide(run, tried, details) | {"event": "tool result"}
     if was_over:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 PASSING = ("timeout", "rate_limited", "unavailable", "unknown", "tool_failure")
 FALLS_BACK = ("timeout", "rate_limited", "unavailable", "quota_exhausted", "billing")
-UNCLEAR = ("timeout", "unavailable", "unknown")
 FINAL = ("cancelled", "denied")
 PATIENCE = 60 * 10**9
 
@@ -89,8 +88,7 @@ def may_run_again(run: Run, tried: Attempt, error: dict[str, Any]) -> bool:
     tool = run.tools[tried.target]
     if tool.once or tool.may_repeat:
         return tool.may_repeat
-    known = error["kind"] not in UNCLEAR or error["usage"] in ("exact", "unsent")
-    return known or tool.tool_class in ("retrieve", "reason")
+    return error["usage"] in ("exact", "unsent") or tool.tool_class in ("retrieve", "reason")
 
 
 def is_within(run: Run, retry: tree.Retry, call: Call, delay: int) -> bool:

@@ -138,7 +138,8 @@ impl Run {
     ) {
         let failure = Failure {
             attempt: returned.attempt,
-            usage: returned.usage,
+            // The tool has run, whatever it used.
+            usage: Usage::Unknown,
             kind: SHORT,
             status: Slot::Missing,
             retry_after: Slot::Missing,

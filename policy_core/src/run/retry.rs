@@ -226,8 +226,7 @@ impl Question<'_> {
             Subject::Model(model) => (all.of_model(model).collect(), true, model),
             Subject::Tool(tool, class) => {
                 let declared = self.program.tables.tools.at(tool);
-                let is_known = !failure.kind.is_unclear() || failure.is_accounted_for();
-                let may_repeat = declared.may_run_twice() || (is_known && !declared.once);
+                let may_repeat = declared.may_run_twice() || (failure.is_accounted_for() && !declared.once);
                 (all.of_tool(tool, class).collect(), may_repeat, tool)
             }
             Subject::Person => return Advised::default(),

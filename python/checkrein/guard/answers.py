@@ -52,10 +52,8 @@ _KIND_BY_PHRASE = {
     "content filtering policy": "content_policy",
 }
 
-# Statuses with which a request is refused before anything is done for it.
-_REFUSED = frozenset({400, 401, 402, 403, 404, 405, 407, 411, 413, 415, 422, 425, 429})
-# Models also answer these before the first token.
-_UNBILLED = _REFUSED | {503, 529}
+# Statuses with which a model refuses a request before its first token.
+_UNBILLED = frozenset({400, 401, 402, 403, 404, 405, 407, 411, 413, 415, 422, 425, 429, 503, 529})
 
 # 100 days, in seconds; a server that asks for more is answered as if for these.
 _RETRY_AFTER_MAX = 8_640_000.0
@@ -85,9 +83,10 @@ class Answer:
             return next((said for phrase, said in _KIND_BY_PHRASE.items() if phrase in message), kind)
         return kind
 
-    def is_unbilled(self, point: str) -> bool:
-        """Whether nothing was done for the request, as far as a `model` or `tool` says by its status."""
-        return self.status in (_UNBILLED if point == "model" else _REFUSED)
+    @property
+    def is_unbilled(self) -> bool:
+        """Whether a model did nothing for the request, as far as its status says."""
+        return self.status in _UNBILLED
 
 
 def _kind_of_status(status: int) -> str:

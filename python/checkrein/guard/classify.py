@@ -50,7 +50,8 @@ class Failure:
 def classify(error: BaseException, point: str) -> Failure:
     """The failure behind `error` at a `model` or `tool` point.
 
-    An unknown outcome (a timeout, a lost connection in the middle) keeps the whole hold. An error
+    An unknown outcome (a timeout, a lost connection in the middle) keeps the whole hold; so does any
+    error of a tool, which may have made other requests before the one that was refused. An error
     of ours from further inside (a model called by a tool), and what a framework raises to steer its
     own graph, is passed on, never retried.
     """
@@ -69,12 +70,14 @@ def classify(error: BaseException, point: str) -> Failure:
 def _read(error: BaseException, names: set[str], point: str) -> Failure:
     answer = answer_of(error)
     if answer is not None:
-        billed = False if answer.is_unbilled(point) else None
+        billed = False if answer.is_unbilled and point == "model" else None
         usage = NOTHING if billed is False else UNKNOWN
         return Failure(answer.kind, usage, answer.status, answer.retry_after, billed)
     if _never_connected(error):
         kind = "timeout" if any("Timeout" in name for name in names) else "unavailable"
-        return Failure(kind, NOTHING, billed=False)
+        # A tool may have done something else before, which nobody was asked about here.
+        known = point == "model"
+        return Failure(kind, NOTHING if known else UNKNOWN, billed=False if known else None)
     if isinstance(error, TimeoutError) or any("Timeout" in name for name in names):
         return Failure("timeout", UNKNOWN)
     # Raised while a refused connection was handled, it says nothing about what was done instead.
