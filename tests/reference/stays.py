@@ -16,12 +16,12 @@ KEPT = 300 * 10**9
 
 @dataclass
 class Stay:
-    """The model that served, the tokens of its prompt, and those that were given up for it."""
+    """The model that served, the tokens of its prompt, and until when others that failed are left alone."""
 
     model: str
     prompt: int
     until: int
-    left: set[str] = field(default_factory=set)
+    left: dict[str, int] = field(default_factory=dict)
 
 
 def latest(run: Run) -> Stay | None:
@@ -36,8 +36,11 @@ def serve(run: Run, tried: Attempt) -> None:
     call = tried.call
     if call.point != "model" or not run.of["route"] or tried.usage.kind not in ("exact", "at_least"):
         return
-    left = call.failed - {call.climbed, tried.target}
-    stay = Stay(tried.target, tried.usage.input, run.now + KEPT, left)
+    before, until = latest(run), run.now + KEPT
+    known = (before.left if before else {}) | dict.fromkeys(call.failed, until)
+    over = {call.climbed, tried.target}
+    left = {name: end for name, end in known.items() if run.now <= end and name not in over}
+    stay = Stay(tried.target, tried.usage.input, until, left)
     session = run.scopes["session"]
     if session is None:
         run.stay = stay
@@ -51,7 +54,7 @@ def stays(run: Run, call: Call, names: list[str], is_chosen: bool) -> bool:
     if not stay or stay.model not in names[1:] or not run.of["route"]:
         return False
     first = names[0]
-    if first in stay.left:
+    if run.now <= stay.left.get(first, -1):
         return True
     next_model, last = run.models[first], run.models[stay.model]
     if not is_chosen or (next_model.tier or 0) > (last.tier or 0):

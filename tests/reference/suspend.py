@@ -112,6 +112,7 @@ def resume(left: Run, now: int, wall: int, later: int) -> Run:
         request.expires += shift
     if left.stay:
         left.stay.until += shift
+        left.stay.left = {name: end + shift for name, end in left.stay.left.items()}
     for line in left.lines:
         if line.is_own:
             line.account.ahead -= shift

@@ -14,8 +14,8 @@ pub(crate) struct Stay {
     pub(crate) model: u32,
     /// The tokens of its latest prompt.
     pub(crate) input: u64,
-    /// The models that were given up for it.
-    pub(crate) left: Vec<u32>,
+    /// The models that were given up, and until when each is left alone.
+    pub(crate) left: BTreeMap<u32, u64>,
     /// Until when: of a session by the monotonic clock, of a run by its own.
     pub(crate) until: u64,
 }
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     fn stay(model: u32, until: u64) -> Stay {
-        Stay { model, input: 1, left: Vec::new(), until }
+        Stay { model, input: 1, left: BTreeMap::new(), until }
     }
 
     #[test]

@@ -160,7 +160,11 @@ impl Stay {
     pub(super) fn write(&self, writer: &mut Writer) {
         writer.number(u64::from(self.model));
         writer.number(self.input);
-        writer.list(&self.left, |writer, model| writer.number(u64::from(*model)));
+        let left: Vec<(&u32, &u64)> = self.left.iter().collect();
+        writer.list(&left, |writer, (model, until)| {
+            writer.number(u64::from(**model));
+            writer.number(**until);
+        });
         writer.number(self.until);
     }
 
@@ -168,7 +172,10 @@ impl Stay {
         Some(Self {
             model: reader.index(models)?,
             input: reader.number()?,
-            left: reader.list(|reader| reader.index(models))?,
+            left: reader
+                .list(|reader| Some((reader.index(models)?, reader.number()?)))?
+                .into_iter()
+                .collect(),
             until: reader.number()?,
         })
     }

@@ -17,12 +17,14 @@ impl Run {
         Some(xxh3_64(session.as_bytes(), xxh3_64(program.meaning(), 0)))
     }
 
-    /// What served the session, or the run if it has none, if that still matters.
-    fn stay<'a>(&'a self, program: &Program, books: &'a Books) -> Option<&'a Stay> {
-        match self.session(program) {
-            Some(session) => books.health.stays.of(session, self.latest.mono),
-            None => self.stay.as_ref().filter(|stay| self.age.now() <= stay.until),
-        }
+    /// What served the session, or the run if it has none, if that still matters, and what time it is for it.
+    fn stay<'a>(&'a self, session: Option<u64>, books: &'a Books) -> (u64, Option<&'a Stay>) {
+        let now = if session.is_some() { self.latest.mono } else { self.age.now() };
+        let stay = match session {
+            Some(session) => books.health.stays.of(session, now),
+            None => self.stay.as_ref().filter(|stay| now <= stay.until),
+        };
+        (now, stay)
     }
 
     /// An attempt has served: the next calls may stay with its model.
@@ -30,12 +32,17 @@ impl Run {
         let (Usage::Exact { input, .. } | Usage::AtLeast { input, .. }) = usage else { return };
         let Some(&Attempt { call, ref reserved, .. }) = self.attempts.get(place) else { return };
         let (Subject::Model(model), Some(call)) = (reserved.subject, self.calls.get(&call)) else { return };
-        let left = call.failed.iter().copied().filter(|failed| Some(*failed) != call.climbed);
-        let left = left.filter(|failed| *failed != model).collect();
-        let stay = |now: u64| Stay { model, input, left, until: now.saturating_add(STAY) };
-        match self.session(program) {
-            Some(session) => books.health.stays.serve(session, stay(self.latest.mono)),
-            None => self.stay = Some(stay(self.age.now())),
+        let session = self.session(program);
+        let (now, before) = self.stay(session, books);
+        let until = now.saturating_add(STAY);
+        // What an earlier call gave up is tried again when its time is over, however busy the session is.
+        let mut left = before.map(|stay| stay.left.clone()).unwrap_or_default();
+        left.extend(call.failed.iter().map(|failed| (*failed, until)));
+        left.retain(|given_up, until| now <= *until && *given_up != model && Some(*given_up) != call.climbed);
+        let stay = Stay { model, input, left, until };
+        match session {
+            Some(session) => books.health.stays.serve(session, stay),
+            None => self.stay = Some(stay),
         }
     }
 }
@@ -48,15 +55,15 @@ impl Asked<'_> {
         if !self.program().index.sticks {
             return false;
         }
-        let (Some(stay), Some(&first)) = (question.run.stay(self.program(), question.books), models.first())
-        else {
-            return false;
-        };
+        let session = question.run.session(self.program());
+        let (now, stay) = question.run.stay(session, question.books);
+        let (Some(stay), Some(&first)) = (stay, models.first()) else { return false };
         let Some(place) = models.iter().position(|model| *model == stay.model).filter(|place| *place > 0)
         else {
             return false;
         };
-        let stays = stay.left.contains(&first) || (is_chosen && self.is_dearer(first, stay));
+        let is_left = stay.left.get(&first).is_some_and(|until| now <= *until);
+        let stays = is_left || (is_chosen && self.is_dearer(first, stay));
         if stays && let Some(before) = models.get_mut(..=place) {
             before.rotate_right(1);
         }
