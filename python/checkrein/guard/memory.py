@@ -92,8 +92,12 @@ class Memory(Block):
         with self._lock:
             self.results[decision.attempt] = value
             if len(self.results) > RESULTS_MAX:
-                known = {decision.attempt, *self._core.known()}
-                self.results = {each: kept for each, kept in self.results.items() if each in known}
+                known = set(self._core.known())
+                self.results = {
+                    each: kept
+                    for each, kept in self.results.items()
+                    if each in known or self._core.held(each) is not None  # known once it is settled
+                }
 
     # -- leaving this process -------------------------------------------------------------------------
 
