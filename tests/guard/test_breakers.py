@@ -93,6 +93,27 @@ def test_a_probe_that_hangs_gives_way_in_the_end(make_guard, clock):
     assert guard.run().tool("search", found, query="a") == ["a"]
 
 
+@pytest.mark.parametrize("leave", ["close", "drop"])
+def test_a_stream_that_is_given_up_before_it_gave_anything_closes_no_circuit(make_guard, clock, leave):
+    guard = make_guard(TOOLS)
+    fall(guard.run())
+    clock.advance(20 * 10**9)
+    run = guard.run()
+    stream = run.tool("search", lambda query: iter_of(query), query="a")
+    if leave == "close":
+        stream.close()
+    del stream
+    gc.collect()
+    run.limits()  # what was dropped is settled with the next look
+    first, second = (guard.run(), guard.run())
+    assert first.decide(tool="search", args={"query": "a"}).outcome == "allow"
+    assert second.decide(tool="search", args={"query": "a"}).outcome == "deny"
+
+
+def iter_of(query):
+    yield query
+
+
 def test_a_tools_own_timeout_speaks_against_it_and_the_runs_time_does_not(make_guard):
     async def sleeps():
         await asyncio.Event().wait()

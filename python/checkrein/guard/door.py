@@ -58,7 +58,7 @@ class Door:
         self._lock = threading.RLock()
         self._advice: list[str] = []
         self._wrapped_up = False
-        self._dropped: deque[tuple[Any, Usage]] = deque()
+        self._dropped: deque[tuple[Any, Usage, bool]] = deque()
         self._asked: dict[int, Asked] = {}
         self._texts: dict[int, str] = {}
         common: dict[str, Any] = {
@@ -204,9 +204,9 @@ class Door:
             self._write(lambda: adjustment_record(self, decision, usage, settled, self._core.limits()))
         return settled
 
-    def dropped(self, decision: Any, usage: Usage) -> None:
+    def dropped(self, decision: Any, usage: Usage, *, begun: bool) -> None:
         """The attempt of `decision` was dropped unfinished: settle it before the next event."""
-        self._dropped.append((decision, usage))
+        self._dropped.append((decision, usage, begun))
 
     def fail(self, decision: Any, failure: Failure, subject: str = "call") -> Any:
         """The attempt of `decision` has failed: is it made again (`wait`), given up, or passed on?"""
@@ -366,11 +366,14 @@ class Door:
     def _settle_dropped(self) -> None:
         while True:
             try:
-                decision, usage = self._dropped.popleft()
+                decision, usage, begun = self._dropped.popleft()
             except IndexError:
                 return
             with unless_ended(self):
-                self.settle(decision, usage)
+                if begun:
+                    self.settle(decision, usage)
+                else:
+                    self.fail(decision, Failure("cancelled", usage))
 
     def __del__(self) -> None:
         # Nobody has the run any more: the streams that were dropped with it may know more than its holds.

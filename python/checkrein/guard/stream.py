@@ -73,8 +73,13 @@ class _Settling:
             self._settle(self._usage or UNKNOWN)
 
     def _cut(self) -> None:
-        """Closed early: what was reported so far is a lower bound, and never refunds the hold."""
-        if self._open:
+        """Closed early: what was reported so far is a lower bound, and never refunds the hold.
+
+        Before the first chunk nobody knows how whom it came from fares: that is no success.
+        """
+        if self._open and not self._begun:
+            self._broke(GeneratorExit())
+        elif self._open:
             self._settle(self._lower_bound())
 
     def _broke(self, error: BaseException) -> None:
@@ -99,7 +104,7 @@ class _Settling:
         # The collector may run in the middle of an event of this very run: only leave a note.
         if self._open:
             self._open = False
-            self._run.dropped(self._decision, self._lower_bound())
+            self._run.dropped(self._decision, self._lower_bound(), begun=self._begun)
 
 
 class GuardedStream(_Settling):
