@@ -97,7 +97,7 @@ class Maker:
         self._many(self._loop, [50, 40, 10])
         if "loop" not in self.made.kinds and self.chance.random() < 0.4:
             self.add("loop off")
-        self._many(self._truth, [92, 8])
+        self._many(self._truth, [87, 13])
         self._many(self._rule, [4, 20, 26, 26, 14, 10])
         self._many(self._test, [85, 15])
         self.chance.shuffle(self.made.statements)

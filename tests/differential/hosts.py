@@ -97,6 +97,7 @@ class Host:
         self.waiting: list[tuple[int, int, str, dict]] = []
         self.closed: list[tuple[int, str, dict]] = []
         self.requests: dict[int, int] = {}
+        self.done: list[tuple[str, dict]] = []
         self.after_stop = 0
         # Some hosts send values of the wrong type often, most never.
         self.carelessness = chance.choice([0, 0, 0.02, 0.1])
@@ -165,6 +166,8 @@ class Host:
         args = {fact.name[10:]: self._value(fact) for fact in self.made.tools[tool] if self._sends(fact)}
         if self.chance.random() < 0.04:
             args["extra"] = self.chance.choice(ODD_ARGUMENTS)
+        if self.done and self.chance.random() < 0.2:  # what succeeded once is asked for again
+            tool, args = self.chance.choice(self.done)
         if self.chance.random() < 0.02:
             tool = "ghost"
         return "tool_call", {
@@ -340,6 +343,8 @@ class Host:
             flight = self.flights.pop(attempt, None)
             if flight and method == "settle":
                 self.closed.append(flight)
+            if flight and method != "error" and flight[1] == "tool_call":
+                self.done.append((flight[2]["tool"], flight[2]["args"]))
             if flight and method != "settle":
                 self._decided(answer, flight[1], flight[2])
         elif method.endswith("_call"):
