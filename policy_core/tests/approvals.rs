@@ -2,49 +2,20 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly")]
 #![allow(clippy::arithmetic_side_effects, clippy::panic, reason = "tests may fail loudly")]
 
-use std::collections::BTreeMap;
+#[path = "common/shelf.rs"]
+mod shelf;
 
 use policy_core::store::{
-    Answered, Ask, Claimed, Given, Life, Luggage, Operated, Operation, Order, Parked, RowKey, Rows, Shown,
-    Word, claim, create, describe_row, finish, give_back, operate, operation_keys, park, requests_of,
-    run_keys,
+    Answered, Ask, Claimed, Given, Life, Luggage, Operated, Operation, Order, Parked, RowKey, Shown, Word,
+    claim, describe_row, finish, give_back, operate, operation_keys, park, requests_of, run_keys,
 };
 use proptest::prelude::*;
+use shelf::Store;
 
 const MEANING: [u8; 32] = [7; 32];
 const FIRST: Life = Life { origin: 1, holder: 1, number: 0 };
 
-#[derive(Clone, Debug)]
-struct Store {
-    rows: BTreeMap<RowKey, Vec<u8>>,
-    now: u64,
-    acts: u64,
-}
-
 impl Store {
-    fn new() -> Self {
-        let mut store = Self { rows: BTreeMap::new(), now: 1_000, acts: 0 };
-        store.transact(vec![RowKey::meta()], |now, rows| assert!(create(now, 7, rows)));
-        store
-    }
-
-    fn transact<T>(&mut self, keys: Vec<RowKey>, act: impl FnOnce(u64, &mut Rows) -> T) -> T {
-        let (asked, mut rows) = (keys.clone(), Rows::new());
-        for key in keys {
-            let value = self.rows.get(&key).cloned();
-            rows.load(key, value);
-        }
-        let result = act(self.now, &mut rows);
-        for (key, value) in rows.changes() {
-            assert!(asked.contains(key), "a row that was not asked for has changed: {key}");
-            match value {
-                Some(value) => self.rows.insert(key.clone(), value.to_vec()),
-                None => self.rows.remove(key),
-            };
-        }
-        result
-    }
-
     /// The rows of the run and of all its requests, with these.
     fn keys(&mut self, requests: &[u64]) -> Vec<RowKey> {
         let mut known = self.transact(run_keys("r", &[]).unwrap(), |_, rows| requests_of("r", rows));
@@ -85,8 +56,8 @@ impl Store {
 
     /// An answer under an id of its own.
     fn answer(&mut self, who: &str, request: u64, word: Word) -> Operated {
-        self.acts += 1;
-        self.order(&answer(&format!("act-{}", self.acts), who, request, word))
+        let act = self.next_act();
+        self.order(&answer(&act, who, request, word))
     }
 
     fn shown(&self, request: u64) -> Option<Shown> {

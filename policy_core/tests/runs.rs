@@ -2,47 +2,22 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly")]
 #![allow(clippy::arithmetic_side_effects, clippy::panic, reason = "tests may fail loudly")]
 
+#[path = "common/shelf.rs"]
+mod shelf;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use policy_core::store::{
-    Claimed, Life, Luggage, Operated, Operation, Order, Parked, RowKey, Rows, Shown, Whereabouts, claim,
-    create, describe_row, finish, give_back, operate, operation_keys, park, run_keys,
+    Claimed, Life, Luggage, Operated, Operation, Order, Parked, RowKey, Shown, Whereabouts, claim,
+    describe_row, finish, give_back, operate, operation_keys, park, run_keys,
 };
 use proptest::prelude::*;
+use shelf::Store;
 
 const MEANING: [u8; 32] = [7; 32];
 const OTHER: [u8; 32] = [8; 32];
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Store {
-    rows: BTreeMap<RowKey, Vec<u8>>,
-    now: u64,
-}
-
 impl Store {
-    fn new() -> Self {
-        let mut store = Self { now: 1_000, ..Self::default() };
-        store.transact(vec![RowKey::meta()], |now, rows| assert!(create(now, 7, rows)));
-        store
-    }
-
-    fn transact<T>(&mut self, keys: Vec<RowKey>, act: impl FnOnce(u64, &mut Rows) -> T) -> T {
-        let (asked, mut rows) = (keys.clone(), Rows::new());
-        for key in keys {
-            let value = self.rows.get(&key).cloned();
-            rows.load(key, value);
-        }
-        let result = act(self.now, &mut rows);
-        for (key, value) in rows.changes() {
-            assert!(asked.contains(key), "a row that was not asked for has changed: {key}");
-            match value {
-                Some(value) => self.rows.insert(key.clone(), value.to_vec()),
-                None => self.rows.remove(key),
-            };
-        }
-        result
-    }
-
     fn park(&mut self, id: &str, meaning: [u8; 32], life: Life, luggage: &Luggage) -> Parked {
         let keys = run_keys(id, &[]).unwrap_or_default();
         self.transact(keys, |now, rows| park((id, life), meaning, luggage, &[], now, rows))

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from checkrein import amounts
-from checkrein.cli.ledger import store_option
+from checkrein.cli.ledger import opened, store_option
 from checkrein.cli.output import table
-from checkrein.errors import CheckreinError, StoreError
+from checkrein.errors import CheckreinError
 from checkrein.guard.approvals import Approvals
 from checkrein.sentences import printable
 
@@ -129,14 +129,7 @@ def watch(every: float, once: bool, store: str) -> None:
 
 
 def _open(store: str) -> tuple[Approvals, str]:
-    from checkrein import _core
-
-    try:
-        operator = _core.Operator.open(store)
-    except StoreError as error:
-        if error.kind != "no_ledger":
-            raise
-        raise StoreError(f"{error}\n  help: name another with `--store`", error.kind) from error
+    operator = opened(store)
     return Approvals(operator), operator.place
 
 

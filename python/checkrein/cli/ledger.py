@@ -57,7 +57,7 @@ def ledger() -> None:
 @store_option
 def show(account: str | None, store: str) -> None:
     """Show what is spent, leased and left."""
-    operator = _open(store)
+    operator = opened(store)
     accounts = operator.accounts()
     chosen = [a for a in accounts if account is None or is_meant(account, a)]
     if not chosen:
@@ -95,7 +95,7 @@ def adjust(
     """
     if (amount is None) != write_off:
         raise click.UsageError("give an AMOUNT or --write-off, one of them")
-    operator = _open(store)
+    operator = opened(store)
     found = _one(operator, account)
     delta = 0 if amount is None else parse_amount(found["measure"], amount)
 
@@ -115,7 +115,7 @@ def limits(ctx: click.Context, store: str) -> None:
     ctx.obj = store
     if ctx.invoked_subcommand is not None:
         return
-    operator = _open(store)
+    operator = opened(store)
     accounts = operator.accounts()
     if not accounts:
         raise CheckreinError(f"no account has been used yet in {operator.place}")
@@ -142,7 +142,7 @@ def pin(
     store: str | None,
 ) -> None:
     """Hold an account's limit at AMOUNT at most, whatever policies say; none takes that back."""
-    operator = _open(store or ctx.obj)
+    operator = opened(store or ctx.obj)
     found = _one(operator, account)
     most = None if amount == "none" else parse_amount(found["measure"], amount)
     if most is not None and most < 0:
@@ -158,7 +158,7 @@ def pin(
 @store_option
 def runs(store: str) -> None:
     """List the runs that were suspended: those that wait, and those that were resumed and have not ended."""
-    operator = _open(store)
+    operator = opened(store)
     found = operator.runs()
     if not found:
         raise CheckreinError(f"no run waits in {operator.place}, and none that was resumed goes on")
@@ -181,7 +181,7 @@ def drop_run(run: str, why: str, who: str | None, act: str | None, store: str) -
 
     It is not wanted any more, or the process that resumed it is gone. What it spent stays spent.
     """
-    operator = _open(store)
+    operator = opened(store)
 
     def order(id: str, who: str) -> bool:
         return bool(operator.drop_run(run, id, who, why))
@@ -203,7 +203,7 @@ def prune(days: int, why: str, who: str | None, store: str) -> None:
     Nobody gains room by it: what dead processes had leased stays spent (see `adjust --write-off`). Debts,
     pinned accounts and those without a window stay; so do audit entries and records.
     """
-    operator = _open(store)
+    operator = opened(store)
     before = max(0, time.time_ns() - days * 86_400 * 10**9)
     gone = 0
 
@@ -220,7 +220,7 @@ def prune(days: int, why: str, who: str | None, store: str) -> None:
 @store_option
 def export(store: str) -> None:
     """Print everything as JSON lines: accounts, runs, audit, processes, and the record of every attempt."""
-    operator = _open(store)
+    operator = opened(store)
     for kind, rows in (
         ("account", operator.accounts()),
         ("run", operator.runs()),
@@ -253,7 +253,8 @@ def init(store: str) -> None:
 # -- inside -------------------------------------------------------------------------------------------
 
 
-def _open(store: str) -> Any:
+def opened(store: str) -> Any:
+    """The store as operators see it; where there is none, how to name another."""
     from checkrein import _core
 
     try:

@@ -66,7 +66,7 @@ def every_scene(log: str | PathLike[str] | None) -> int:
     (tariff,) = guard.models["large"]["price"]
     price = tariff["input"], tariff["output"]
     report = Report()
-    report.opening(str(POLICY), _opening(price))
+    report.opening([str(POLICY), str(routes.POLICY)], _opening(price))
     played: list[Played] = []
     for number, scene in enumerate(SCENES, 1):
         report.scene(number, scene)

@@ -44,10 +44,10 @@ class Report:
         lines = captured.get().splitlines()
         print("\n".join(line.rstrip() for line in lines), flush=True)
 
-    def opening(self, policy: str, facts: Iterable[tuple[str, str]]) -> None:
+    def opening(self, policies: Iterable[str], facts: Iterable[tuple[str, str]]) -> None:
         """Say at the top what is real here, and what is not."""
         self._print("[bold]A support agent, first without a guard, then with one.[/]")
-        self._print(f"Policy: {escape(policy)}\n")
+        self._print("\n".join(f"Policy: {escape(each)}" for each in policies) + "\n")
         grid = Table.grid(padding=(0, 2))
         grid.add_column(style="bold")
         grid.add_column()

@@ -233,13 +233,17 @@ fn an_error_in_the_middle_leaves_nothing_behind() {
 
 /// Runs one ignored test of this program in another process, set up by a shell.
 fn child(test: &str, folder: &Folder, setup: &str, user: Option<u32>) -> String {
-    let program = std::env::current_exe().expect("this program");
+    let mut program = std::env::current_exe().expect("this program");
     let mut command = Command::new("sh");
+    if let Some(user) = user {
+        // The checkout may lie where nobody else may go, such as in a home folder.
+        let copy = folder.0.join("program");
+        fs::copy(&program, &copy).expect("copied with its permissions");
+        program = copy;
+        command.uid(user).gid(user).current_dir(&folder.0);
+    }
     command.arg("-c").arg(format!("{setup} exec \"$0\" --ignored --exact --nocapture {test}")).arg(program);
     command.env("CHECKREIN_TEST_FOLDER", &folder.0);
-    if let Some(user) = user {
-        command.uid(user).gid(user);
-    }
     let output = command.output().expect("the child runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));

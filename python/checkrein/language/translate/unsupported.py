@@ -21,7 +21,7 @@ NAMES = {
     "repeated_context": "`repeated_context`",
     "quantified": "a condition over a list (`all of`, `any of`)",
 }
-"""Grammar rule to what a message calls it; an empty name is a part of something that is named."""
+"""Grammar rule to what a message calls it."""
 
 
 def _refuses(what: str) -> Any:
@@ -31,10 +31,6 @@ def _refuses(what: str) -> Any:
     return refuse
 
 
-def _part(_b: Builder, _span: Span, _parts: list[Any]) -> None:
-    return None
-
-
 for _rule, _what in NAMES.items():
-    builds(_rule)(_refuses(_what) if _what else _part)
+    builds(_rule)(_refuses(_what))
     UNSUPPORTED_RULES.add(_rule)
