@@ -3,9 +3,9 @@
 import pytest
 
 from checkrein.language import parse, tree
-from checkrein.language.syntax import reader
+from checkrein.language.parser import load_tables
 from checkrein.language.translate import HANDLERS
-from checkrein.language.words import KINDS, expected
+from checkrein.language.words import KINDS, expected, table
 
 HEADER = 'language 1\npolicy "p"\n'
 
@@ -202,8 +202,8 @@ def test_steps_at_the_margin_are_no_statements_while_braces_balance():
 
 
 def test_every_terminal_has_words():
-    lark, terminals = reader()
-    assert set(terminals) == {t.name for t in lark.terminals} | {"$END"}
+    terminals = table(load_tables())
+    assert set(terminals) == {*load_tables().terminals, "$END"}
     assert all(terminals.values())
     assert set(KINDS) <= set(terminals)
     names = {name for name in terminals if name not in ("S", "H", "D")}
@@ -212,9 +212,8 @@ def test_every_terminal_has_words():
 
 
 def test_every_rule_of_the_grammar_has_a_builder():
-    lark, _ = reader()
-    built = {rule.alias or rule.origin.name for rule in lark.rules if not rule.options.expand1 or rule.alias}
-    assert {str(name) for name in built if not name.startswith("_")} - {"start", "rest"} == set(HANDLERS)
+    built = {rule.data for rule in load_tables().rules if not rule.single}
+    assert {name for name in built if not name.startswith("_")} - {"start", "rest"} == set(HANDLERS)
 
 
 # -- before any parsing ----------------------------------------------------------------------------

@@ -1,70 +1,32 @@
-"""Text to tree, by Lark, with recovery: several mistakes are reported in one run.
+"""Text to tree, with recovery: several mistakes are reported in one run.
 
-The grammar is the one that is compiled into the engine, so that a wheel holds exactly one copy of it.
+The tables are those of the grammar that is compiled into the engine: a wheel holds exactly one copy of it.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-from lark import Lark, Token, Tree
-from lark.exceptions import UnexpectedInput
-from lark.utils import TextSlice
+from typing import TYPE_CHECKING, Any
 
 from checkrein.diagnostics import Report, quote
 from checkrein.language import words
 from checkrein.language.defaults import with_loop
 from checkrein.language.mistakes import explain
+from checkrein.language.parser import Unexpected, load_tables
+from checkrein.language.parser import parse as read_by
 from checkrein.language.recovery import statement_starts
 from checkrein.language.source import Source, read
 from checkrein.language.translate import Builder
 from checkrein.language.tree import Name, Policy, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from checkrein.diagnostics import Diagnostic
+    from checkrein.language.parser import Tables, Tree
 
 LANGUAGE = 1
 SYNTAX_ERRORS_MAX = 20
 STATEMENTS_MAX = 10_000
 VERSION = re.compile(r"(?:\s|#[^\n]*\n)*language\s+([0-9][\w.]*)")
-
-
-class _AnyWord:
-    """Lets the lexer take any word anywhere, so that a misspelling is one token and not a letter."""
-
-    always_accept = ("WORD",)
-
-    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
-        return stream
-
-
-class Reader(NamedTuple):
-    """The parser, and the words for its terminals."""
-
-    lark: Lark
-    words: dict[str, str]
-
-
-@lru_cache(maxsize=1)
-def reader() -> Reader:
-    """The parser; built once, on first use."""
-    from checkrein._core import GRAMMAR
-
-    # `rest` is a file after its first mistake: statements without a header.
-    lark = Lark(
-        GRAMMAR + "\nrest: statement*\n",
-        start=["start", "rest"],
-        parser="lalr",
-        lexer="contextual",
-        postlex=_AnyWord(),
-        propagate_positions=True,
-        maybe_placeholders=False,
-    )
-    return Reader(lark, words.table(lark))
 
 
 def parse(source: str | bytes, file: str) -> tuple[Policy | None, list[Diagnostic]]:
@@ -104,7 +66,7 @@ def _known_version(source: Source, report: Report) -> bool:
     return False
 
 
-def _build(builder: Builder, trees: list[Tree[Token]]) -> tuple[Any, list[Any]]:
+def _build(builder: Builder, trees: list[Tree]) -> tuple[Any, list[Any]]:
     header = None
     statements: list[Any] = []
     for tree in trees:
@@ -116,20 +78,20 @@ def _build(builder: Builder, trees: list[Tree[Token]]) -> tuple[Any, list[Any]]:
     return header, statements
 
 
-def _read_all(source: Source, report: Report) -> tuple[list[Tree[Token]], bool]:
+def _read_all(source: Source, report: Report) -> tuple[list[Tree], bool]:
     """The trees of all stretches of the file that can be read, and whether any could not."""
-    lark, text = reader().lark, source.text
-    trees: list[Tree[Token]] = []
+    text, known = source.text, load_tables()
+    trees: list[Tree] = []
     starts: list[int] | None = None
     position, rule = 0, "start"
     for _ in range(SYNTAX_ERRORS_MAX):
         try:
-            trees.append(_parse(lark, text, position, len(text), rule))
-        except UnexpectedInput as error:
+            trees.append(read_by(known, text, position, len(text), rule))
+        except Unexpected as error:
             starts = statement_starts(text) if starts is None else starts
-            broken_from, skip_to = explain(error, source, starts, reader().words, report)
+            broken_from, skip_to = explain(error, source, starts, words.table(known), report)
             if broken_from > position:
-                trees += _readable(lark, text, position, broken_from, rule)
+                trees += _readable(known, text, position, broken_from, rule)
             position, rule = skip_to, "rest"
             continue
         return trees, rule == "rest"
@@ -138,13 +100,9 @@ def _read_all(source: Source, report: Report) -> tuple[list[Tree[Token]], bool]:
     return trees, True
 
 
-def _readable(lark: Lark, text: str, start: int, end: int, rule: str) -> list[Tree[Token]]:
+def _readable(known: Tables, text: str, start: int, end: int, rule: str) -> list[Tree]:
     """The statements before a broken one; none if the header itself is what is broken."""
     try:
-        return [_parse(lark, text, start, end, rule)]
-    except UnexpectedInput:
+        return [read_by(known, text, start, end, rule)]
+    except Unexpected:
         return []
-
-
-def _parse(lark: Lark, text: str, start: int, end: int, rule: str) -> Tree[Token]:
-    return lark.parse(TextSlice(text, start, end), start=rule)
