@@ -22,7 +22,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         self.rfile.read(int(self.headers.get("content-length") or 0))
         self.server.asked += 1
-        status, headers, body = self.server.answer
+        answers = self.server.answers
+        status, headers, body = answers.pop(0) if len(answers) > 1 else answers[0]
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -38,11 +39,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Answering:
-    """`url` answers as the last `says` told it to; `asked` counts the requests."""
+    """`url` answers as it was told last; `asked` counts the requests."""
 
     def __init__(self):
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.asked = 0
+        self._server.answers = []
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -53,11 +55,18 @@ class Answering:
 
     def says(self, status, body=None, **headers):
         """Answer so from now on: `body` as JSON, or a text for a stream of events."""
+        self._server.answers = [self._answer(status, body, headers)]
+
+    def says_in_turn(self, *bodies):
+        """Answer with status 200 and these, in turn; the last one for ever."""
+        self._server.answers = [self._answer(200, body, {}) for body in bodies]
+
+    def _answer(self, status, body, headers):
         is_stream = isinstance(body, str)
         kind = "text/event-stream" if is_stream else "application/json"
         data = body.encode() if is_stream else json.dumps(body or {}).encode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self._server.answer = (status, {"content-type": kind, **named}, data)
+        return status, {"content-type": kind, **named}, data
 
     def close(self):
         self._server.shutdown()

@@ -93,21 +93,47 @@ def test_a_probe_that_hangs_gives_way_in_the_end(make_guard, clock):
     assert guard.run().tool("search", found, query="a") == ["a"]
 
 
-@pytest.mark.parametrize("leave", ["close", "drop"])
+@pytest.mark.parametrize("leave", ["cancel", "close", "drop"])
 def test_a_stream_that_is_given_up_before_it_gave_anything_closes_no_circuit(make_guard, clock, leave):
     guard = make_guard(TOOLS)
     fall(guard.run())
     clock.advance(20 * 10**9)
     run = guard.run()
-    stream = run.tool("search", lambda query: iter_of(query), query="a")
-    if leave == "close":
-        stream.close()
-    del stream
+    asyncio.run(_give_up(run, leave))
     gc.collect()
     run.limits()  # what was dropped is settled with the next look
     first, second = (guard.run(), guard.run())
     assert first.decide(tool="search", args={"query": "a"}).outcome == "allow"
     assert second.decide(tool="search", args={"query": "a"}).outcome == "deny"
+
+
+async def _give_up(run, leave):
+    async def hangs(query):
+        await asyncio.Event().wait()
+        yield query
+
+    async def opened(query):
+        return hangs(query)
+
+    if leave == "cancel":
+        task = asyncio.create_task(run.tool("search", opened, query="a"))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return
+    stream = run.tool("search", hangs, query="a")
+    if leave == "close":
+        await stream.aclose()
+
+
+def test_a_stream_that_gave_something_closes_a_circuit(make_guard, clock):
+    guard = make_guard(TOOLS)
+    fall(guard.run())
+    clock.advance(20 * 10**9)
+    guard.run().tool("search", lambda query: iter_of(query), query="a").close()
+    outcomes = [guard.run().decide(tool="search", args={"query": "a"}).outcome for _ in range(2)]
+    assert outcomes == ["allow", "allow"]
 
 
 def iter_of(query):

@@ -6,9 +6,7 @@ or `run_async` make it happen. So there is one copy of the logic for both kinds 
 
 from __future__ import annotations
 
-import contextvars
 import inspect
-import threading
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -18,9 +16,10 @@ from checkrein.guard.approval import Approval, Approver
 from checkrein.guard.classify import classify, pauses
 from checkrein.guard.context import Attempt
 from checkrein.guard.mistakes import message_fingerprint
+from checkrein.guard.patience import Patience, waited, waited_async
 from checkrein.guard.result import fingerprint
 from checkrein.guard.signature import is_asynchronous
-from checkrein.guard.stream import guarded_stream, is_stream, unless_ended
+from checkrein.guard.stream import Begun, begun, begun_async, guarded_stream, is_stream, unless_ended
 from checkrein.guard.usage import UNKNOWN, Usage
 
 if TYPE_CHECKING:
@@ -110,12 +109,9 @@ class _Invoke:
         return self.attempt.decision
 
     def sync(self) -> Any:
-        timeout = self.decision.timeout_ns
+        patience = self._patience() if self.request.threaded else None
         with self.attempt.underway():
-            if self.request.threaded and timeout is not None:
-                value = _in_thread(lambda: self.request.invoke(self.decision), timeout, self.request.subject)
-            else:
-                value = self.request.invoke(self.decision)
+            value = waited(self._begun, patience, self.request.subject)
         if inspect.iscoroutine(value):
             value.close()
             raise EngineError(
@@ -123,41 +119,31 @@ class _Invoke:
                 "pass a coroutine function",
                 "signature",
             )
-        return value
+        return self._with(value, patience)
+
+    def _begun(self) -> Any:
+        value = self.request.invoke(self.decision)
+        return begun(value) if is_stream(value) and not self.request.whole else value
 
     async def asynchronous(self) -> Any:
-        from asyncio import timeout
-
-        limit = None if self.decision.timeout_ns is None else self.decision.timeout_ns / 1e9
+        patience = self._patience()
         with self.attempt.underway():
-            async with timeout(limit):
-                value = self.request.invoke(self.decision)
-                return await value if inspect.isawaitable(value) else value
+            value = await waited_async(self._begun_async, patience)
+        return self._with(value, patience)
 
+    async def _begun_async(self) -> Any:
+        value = self.request.invoke(self.decision)
+        if inspect.isawaitable(value):
+            value = await value
+        return await begun_async(value) if is_stream(value) and not self.request.whole else value
 
-def _in_thread(call: Callable[[], Any], timeout: int, subject: str) -> Any:
-    """Run `call`, but give up waiting after `timeout` ns: its late result is then refused.
+    def _patience(self) -> Patience | None:
+        limit = self.decision.timeout_ns
+        return None if limit is None else Patience.of(limit)
 
-    A thread cannot be stopped, so the call is abandoned, and its hold is kept as spent.
-    """
-    context = contextvars.copy_context()
-    outcome: list[tuple[bool, Any]] = []
-
-    def body() -> None:
-        try:
-            outcome.append((True, context.run(call)))
-        except BaseException as error:  # noqa: BLE001 -- raised again by the thread that waits
-            outcome.append((False, error))
-
-    thread = threading.Thread(target=body, name=f"checkrein {subject}", daemon=True)
-    thread.start()
-    thread.join(timeout / 1e9)
-    if not outcome:
-        raise TimeoutError(f"{subject} took longer than {timeout / 1e9:g} s; a late result is refused")
-    good, value = outcome[0]
-    if good:
-        return value
-    raise value
+    def _with(self, value: Any, patience: Patience | None) -> Any:
+        """A stream goes on under the patience that is left."""
+        return replace(value, patience=patience) if isinstance(value, Begun) else value
 
 
 Steps = Generator[Any, Any, Any]
@@ -243,7 +229,7 @@ def _attempt(
             raise run.refusal(after, request.subject) from error
         yield _Sleep(run, after.wait_ns)
         return False, []
-    if is_stream(value) and not request.whole:
+    if isinstance(value, Begun):
         return True, guarded_stream(run, decision, request, value)
     run.keep_result(decision, value)
     if run.guard.program.judges:

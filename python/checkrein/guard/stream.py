@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import AsyncGeneratorType, GeneratorType
 from typing import TYPE_CHECKING, Any, Self
 
 from checkrein.errors import EngineError
 from checkrein.guard.classify import classify
+from checkrein.guard.patience import Patience, waited, waited_async
 from checkrein.guard.usage import UNKNOWN, Usage, lower_bound, merge_usage
 
 if TYPE_CHECKING:
@@ -27,10 +28,39 @@ def is_stream(value: Any) -> bool:
     return iterates and (hasattr(value, "close") or hasattr(value, "aclose"))
 
 
-def guarded_stream(run: Run, decision: Any, request: Request, source: Any) -> Any:
-    """`source` with the same chunks, settled when it ends, fails, is closed or is dropped."""
-    kind = AsyncGuardedStream if hasattr(source, "__anext__") else GuardedStream
-    return kind(run, decision, request, source)
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A stream with its first chunk, if there is one: what failed before that was seen by nobody."""
+
+    source: Any
+    first: tuple[Any, ...] = ()
+    patience: Patience | None = None
+
+
+def begun(source: Any) -> Begun:
+    """`source` once its first chunk is here. One that can only be awaited is not begun by this."""
+    if not hasattr(source, "__next__"):
+        return Begun(source)
+    try:
+        return Begun(source, (next(source),))
+    except StopIteration:
+        return Begun(source)
+
+
+async def begun_async(source: Any) -> Begun:
+    """As `begun`."""
+    if not hasattr(source, "__anext__"):
+        return begun(source)
+    try:
+        return Begun(source, (await source.__anext__(),))
+    except StopAsyncIteration:
+        return Begun(source)
+
+
+def guarded_stream(run: Run, decision: Any, request: Request, stream: Begun) -> Any:
+    """`stream` with the same chunks, settled when it ends, fails, is closed or is dropped."""
+    kind = AsyncGuardedStream if hasattr(stream.source, "__anext__") else GuardedStream
+    return kind(run, decision, request, stream)
 
 
 @contextmanager
@@ -51,12 +81,13 @@ def unless_ended(run: Door) -> Iterator[None]:
 class _Settling:
     """What both kinds of stream share: usage seen so far, and settling exactly once."""
 
-    def __init__(self, run: Run, decision: Any, request: Request, source: Any) -> None:
+    def __init__(self, run: Run, decision: Any, request: Request, stream: Begun) -> None:
         self._run, self._decision, self._request = run, decision, request
-        self._source = source
+        self._source, self._patience = stream.source, stream.patience
+        self._first = list(stream.first)
         self._usage: Usage | None = None
         self._open = True
-        self._begun = False
+        self._begun = bool(stream.first)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)
@@ -115,7 +146,7 @@ class GuardedStream(_Settling):
 
     def __next__(self) -> Any:
         try:
-            chunk = next(self._source)
+            chunk = self._first.pop() if self._first else self._next()
         except StopIteration:
             self._finish()
             raise
@@ -124,6 +155,9 @@ class GuardedStream(_Settling):
             raise
         self._saw(chunk)
         return chunk
+
+    def _next(self) -> Any:
+        return waited(lambda: next(self._source), self._patience, self._request.subject)
 
     def __enter__(self) -> Self:
         return self
@@ -134,7 +168,8 @@ class GuardedStream(_Settling):
     def close(self) -> None:
         """Stop reading; the rest of the hold stays spent."""
         self._cut()
-        self._source.close()
+        if self._patience is None or self._patience.left > 0:  # else a thread is in it, left behind
+            self._source.close()
 
 
 class AsyncGuardedStream(_Settling):
@@ -145,7 +180,7 @@ class AsyncGuardedStream(_Settling):
 
     async def __anext__(self) -> Any:
         try:
-            chunk = await self._source.__anext__()
+            chunk = self._first.pop() if self._first else await self._next()
         except StopAsyncIteration:
             self._finish()
             raise
@@ -154,6 +189,9 @@ class AsyncGuardedStream(_Settling):
             raise
         self._saw(chunk)
         return chunk
+
+    async def _next(self) -> Any:
+        return await waited_async(self._source.__anext__, self._patience)
 
     async def __aenter__(self) -> Self:
         return self

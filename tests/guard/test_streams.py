@@ -1,0 +1,258 @@
+"""The beginning of a stream belongs to its attempt: an error in place of the first chunk is tried again."""
+
+import asyncio
+import threading
+
+import anthropic
+import openai
+import pytest
+
+import checkrein
+from checkrein.adapters.openai import guarded
+
+from .answering import SAID, Answering
+
+RETRY = """retry "models" on model any { attempts <= 3 within 60 s backoff 1 s .. 4 s } else fail "given_up"
+state "given_up" tell agent "No model answers." """
+
+CHUNK = (
+    'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":'
+    '[{"index":0,"delta":{"content":"fine"},"finish_reason":null}],'
+    '"usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4}}\n\n'
+)
+DONE = "data: [DONE]\n\n"
+BUSY = 'data: {"error":{"message":"No.","type":"server_error","code":null}}\n\n'
+
+START = (
+    'event: message_start\ndata: {"type":"message_start","message":{"id":"m","type":"message",'
+    '"role":"assistant","content":[],"model":"m","stop_reason":null,"stop_sequence":null,'
+    '"usage":{"input_tokens":3,"output_tokens":1}}}\n\n'
+)
+DELTA = (
+    'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn",'
+    '"stop_sequence":null},"usage":{"output_tokens":1}}\n\n'
+)
+OVERLOADED = 'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"No."}}\n\n'
+
+
+@pytest.fixture
+def server():
+    server = Answering()
+    yield server
+    server.close()
+
+
+def by_openai(url, run, guard):
+    with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
+        create = client.chat.completions.create
+        return list(run.model(create, model="large", max_tokens=10, messages=SAID, stream=True))
+
+
+def by_openai_async(url, run, guard):
+    async def main():
+        async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
+
+            async def create(model, max_tokens):
+                return await client.chat.completions.create(
+                    model=model, max_tokens=max_tokens, messages=SAID, stream=True
+                )
+
+            return [chunk async for chunk in await run.model(create, model="large", max_tokens=10)]
+
+    return asyncio.run(main())
+
+
+def by_the_adapter(url, run, guard):
+    with openai.OpenAI(base_url=f"{url}/v1", api_key="none") as client, run:
+        made = guarded(client, guard).chat.completions
+        return list(made.create(model="large", max_tokens=10, messages=SAID, stream=True))
+
+
+def by_the_asynchronous_adapter(url, run, guard):
+    async def main():
+        async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none") as client, run:
+            made = guarded(client, guard).chat.completions
+            stream = await made.create(model="large", max_tokens=10, messages=SAID, stream=True)
+            return [chunk async for chunk in stream]
+
+    return asyncio.run(main())
+
+
+def by_anthropic(url, run, guard):
+    with anthropic.Anthropic(base_url=url, api_key="none", max_retries=0) as client:
+        return list(
+            run.model(client.messages.create, model="large", max_tokens=10, messages=SAID, stream=True)
+        )
+
+
+def by_anthropic_async(url, run, guard):
+    async def main():
+        async with anthropic.AsyncAnthropic(base_url=url, api_key="none", max_retries=0) as client:
+
+            async def create(model, max_tokens):
+                return await client.messages.create(
+                    model=model, max_tokens=max_tokens, messages=SAID, stream=True
+                )
+
+            return [chunk async for chunk in await run.model(create, model="large", max_tokens=10)]
+
+    return asyncio.run(main())
+
+
+OPENAI = [by_openai, by_openai_async, by_the_adapter, by_the_asynchronous_adapter]
+CASES = [(call, BUSY, CHUNK, DONE) for call in OPENAI] + [
+    (call, OVERLOADED, START, DELTA) for call in (by_anthropic, by_anthropic_async)
+]
+
+
+@pytest.mark.parametrize(("call", "error", "first", "last"), CASES)
+def test_an_error_in_place_of_the_first_event_is_tried_again(server, make_guard, call, error, first, last):
+    server.says_in_turn(error, error, first + last)
+    guard = make_guard(RETRY)
+    run = guard.run()
+    chunks = call(server.url, run, guard)
+    assert (len(chunks), server.asked) == (1 if last == DONE else 2, 3)
+    tokens = next(row for row in run.limits() if row["dimension"] == "tokens")
+    assert tokens["held"] == 0
+
+
+@pytest.mark.parametrize(("call", "error", "first", "last"), CASES)
+def test_who_fails_every_time_is_asked_as_often_as_the_policy_says(
+    server, make_guard, call, error, first, last
+):
+    server.says_in_turn(error)
+    guard = make_guard(RETRY)
+    with pytest.raises(checkrein.Failed):
+        call(server.url, guard.run(), guard)
+    assert server.asked == 3
+
+
+@pytest.mark.parametrize(("call", "error", "first", "last"), CASES)
+def test_a_later_error_is_passed_on_since_chunks_are_out(server, make_guard, call, error, first, last):
+    server.says_in_turn(first + error, first + last)
+    guard = make_guard(RETRY)
+    with pytest.raises((openai.APIError, anthropic.APIError)):
+        call(server.url, guard.run(), guard)
+    assert server.asked == 1
+
+
+# -- streams of tools --------------------------------------------------------------------------------
+
+
+def test_a_tool_that_fails_before_it_yields_is_tried_again(make_guard):
+    failures = iter([ConnectionError("away"), None])
+
+    def search(query):
+        if (error := next(failures)) is not None:
+            raise error
+        yield query
+        yield query * 2
+
+    run = make_guard().run()
+    assert list(run.tool("search", search, query="a")) == ["a", "aa"]
+    assert charged(run, "tool_calls") == (2, 0)
+
+
+def test_a_tool_that_fails_later_is_not(make_guard):
+    def search(query):
+        yield query
+        raise ConnectionError("away")
+
+    run = make_guard().run()
+    stream, seen = run.tool("search", search, query="a"), []
+    with pytest.raises(ConnectionError):
+        seen.extend(stream)
+    assert charged(run, "tool_calls") == (1, 0)
+
+
+def test_a_call_inside_a_tool_that_yields_belongs_to_it(make_guard):
+    def search(query):
+        yield checkrein.current_run().id
+
+    run = make_guard().run()
+    assert list(run.tool("search", search, query="a")) == [run.id]
+
+
+def test_a_stream_that_yields_nothing_has_ended(make_guard):
+    run = make_guard().run()
+    assert list(run.tool("search", lambda query: iter_of(), query="a")) == []
+    assert charged(run, "tool_calls") == (1, 0)
+
+
+def iter_of(*items):
+    yield from items
+
+
+def stuck(release, at):
+    """Yields two numbers, and waits before one of them."""
+    for number in range(2):
+        if number == at:
+            release.wait(60)
+        yield number
+
+
+def test_the_timeout_of_a_tool_holds_for_its_first_chunk(make_guard):
+    release = threading.Event()
+    run = make_guard(clock=None).run()
+    with pytest.raises(checkrein.Failed):
+        run.tool("quick", lambda: stuck(release, at=0))
+    assert charged(run, "tool_calls") == (3, 0)
+    release.set()
+
+
+def test_the_timeout_of_a_tool_holds_for_all_that_it_yields(make_guard):
+    release = threading.Event()
+    run = make_guard(clock=None).run()
+    stream = run.tool("quick", lambda: stuck(release, at=1))
+    assert next(stream) == 0
+    with pytest.raises(TimeoutError):
+        next(stream)
+    assert charged(run, "tool_calls") == (1, 0), "once its chunks are out it is not made again"
+    with pytest.raises(TimeoutError):
+        next(stream)
+    stream.close()  # the thread is still in it, and it is left to that
+    release.set()
+
+
+@pytest.mark.parametrize("late", [0, 1])
+def test_an_asynchronous_one_is_cancelled(make_guard, late):
+    cancelled = []
+
+    async def quick():
+        async def items():
+            for number in range(2):
+                if number == late:
+                    try:
+                        await asyncio.Event().wait()
+                    except asyncio.CancelledError:
+                        cancelled.append(number)
+                        raise
+                yield number
+
+        return items()
+
+    async def main(run):
+        with pytest.raises(TimeoutError if late else checkrein.Failed):
+            async for _ in await run.tool("quick", quick):
+                pass
+
+    run = make_guard(clock=None).run()
+    asyncio.run(main(run))
+    assert cancelled == [late] * (1 if late else 3)
+    assert charged(run, "tool_calls") == (1 if late else 3, 0)
+
+
+def test_whoever_reads_a_stream_slowly_takes_nothing_from_it(make_guard):
+    """The first chunk is read long after the 50 ms that the tool has; only waiting for it counts."""
+    run = make_guard(clock=None).run()
+    stream = run.tool("quick", lambda: iter_of(1, 2))
+    before = stream._patience.left
+    assert 0 < before <= 0.05
+    assert next(stream) == 1
+    assert stream._patience.left == before, "it was there already"
+    assert list(stream) == [2]
+    assert 0 < stream._patience.left < before
+
+
+def charged(run, dimension):
+    return next((row["spent"], row["held"]) for row in run.limits() if row["dimension"] == dimension)
