@@ -10,6 +10,7 @@ import threading
 import pytest
 
 import checkrein
+from checkrein.guard.usage import Usage
 
 from .test_run import held, spent
 
@@ -156,6 +157,60 @@ def test_a_usage_that_cannot_be_read_is_no_failure_of_the_call(make_guard):
         run.model(model, model="large", input_tokens=10, max_tokens=100, usage=usage)
     assert len(tries) == 1
     assert (held(run, "tokens"), spent(run, "tokens")) == (0, 110)
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("used", [5, Usage("exact", -5, 3), Usage("exact", 5, 1, cache_read_tokens=9)])
+def test_a_usage_that_is_none_or_impossible_leaves_nothing_held(guard, used, streams):
+    def chunks():
+        yield "a"
+
+    run = guard.run()
+
+    def ask():
+        return run.model(
+            lambda model, max_tokens: chunks() if streams else "a",
+            model="large", input_tokens=10, max_tokens=100, usage=lambda _part: used,
+        )  # fmt: skip
+
+    with pytest.raises(checkrein.EngineError) as caught:
+        list(ask())
+    assert caught.value.kind == "bad_value"
+    assert (held(run, "tokens"), spent(run, "tokens")) == (0, 110)
+
+
+def test_a_result_whose_attributes_cannot_be_read_is_a_result(guard):
+    class Odd:
+        def __getattr__(self, name):
+            raise RuntimeError(name)
+
+    run, odd = guard.run(), Odd()
+    assert run.tool("quick", lambda: odd) is odd
+    with pytest.raises(RuntimeError):
+        run.model(lambda model, max_tokens: odd, model="large", input_tokens=10, max_tokens=100)
+    assert (held(run, "tokens"), spent(run, "tokens")) == (0, 110)
+
+
+@pytest.mark.parametrize("error", [StopIteration("empty"), ConnectionError("gone")])
+def test_what_the_policy_gives_up_is_given_up_whatever_was_raised(make_guard, error):
+    guard = make_guard(
+        'tool "next" { class reason }',
+        'retry "next" on tool "next" { attempts <= 2 } else fail "tool_unavailable"',
+    )
+    with guard.run() as run, pytest.raises(checkrein.Failed) as caught:
+        run.tool("next", raising(error))
+    assert caught.value.__cause__ is error
+
+
+def test_an_error_that_cannot_say_what_it_is_passes_unchanged(make_guard):
+    class Mute(Exception):
+        def __str__(self):
+            raise RuntimeError("no words")
+
+    mute = Mute()
+    with make_guard('tool "mute" { }').run() as run, pytest.raises(Mute) as caught:
+        run.tool("mute", raising(mute))
+    assert caught.value is mute
 
 
 def test_a_usage_that_cannot_be_right_is_unknown(guard):

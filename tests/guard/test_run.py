@@ -1,6 +1,7 @@
 """The guard around plain functions: what is run, what is refused, what is charged."""
 
 import asyncio
+import contextlib
 import gc
 import threading
 from decimal import Decimal
@@ -268,6 +269,22 @@ def test_a_hanging_synchronous_tool_is_abandoned_at_its_timeout(guard):
     release.set()
     assert "late result is refused" in str(caught.value.__cause__)
     assert spent(run, "tool_calls") == 3
+
+
+def test_a_coroutine_that_does_not_heed_its_cancellation_is_too_late(guard):
+    async def deaf():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return "late"
+
+    async def main():
+        async with guard.run() as run:
+            with pytest.raises(checkrein.Failed) as caught:
+                await run.tool("quick", deaf)
+            assert "late result is refused" in str(caught.value.__cause__)
+            assert spent(run, "tool_calls") == 3
+
+    asyncio.run(main())
 
 
 def test_a_stream_is_settled_at_its_end_and_kept_when_dropped(guard):

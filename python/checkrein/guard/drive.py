@@ -19,7 +19,15 @@ from checkrein.guard.mistakes import message_fingerprint
 from checkrein.guard.patience import Patience, waited, waited_async
 from checkrein.guard.result import fingerprint
 from checkrein.guard.signature import is_asynchronous
-from checkrein.guard.stream import Begun, begun, begun_async, guarded_stream, is_stream, unless_ended
+from checkrein.guard.stream import (
+    Begun,
+    begun,
+    begun_async,
+    guarded_stream,
+    is_stream,
+    tell_end,
+    unless_ended,
+)
 from checkrein.guard.usage import UNKNOWN, Usage
 
 if TYPE_CHECKING:
@@ -57,6 +65,17 @@ class Request:
     confidence: Callable[[Any], Any] | None = None
     whole: bool = False
     """The policy reads fields of its result. A stream has none, so it is no result."""
+
+    def used(self, value: Any) -> Usage | None:
+        """What `value`, a result or a chunk of one, says that the call used."""
+        usage = self.read(value)
+        if usage is not None and not isinstance(usage, Usage):
+            raise EngineError(
+                f"`usage=` of {self.subject} gave a value of type `{type(usage).__name__}`; give a `Usage`, "
+                "or None if nobody knows",
+                "bad_value",
+            )
+        return usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +147,7 @@ class _Invoke:
     async def asynchronous(self) -> Any:
         patience = self._patience()
         with self.attempt.underway():
-            value = await waited_async(self._begun_async, patience)
+            value = await waited_async(self._begun_async, patience, self.request.subject)
         return self._with(value, patience)
 
     async def _begun_async(self) -> Any:
@@ -236,10 +255,9 @@ def _attempt(
         return (yield from _judged(run, request, decision, value))
     usage = UNKNOWN
     try:  # what goes wrong from here on is no failure of the call, which is not made again for it
-        usage = request.read(value) or UNKNOWN
+        usage = request.used(value) or UNKNOWN
     finally:
-        with unless_ended(run):
-            run.settle(decision, usage)
+        tell_end(run, decision, lambda: run.settle(decision, usage))
     return True, value
 
 
@@ -249,16 +267,18 @@ def _judged(run: Run, request: Request, decision: Any, value: Any) -> Generator[
     fields: dict[str, Any] = {}
     facts: dict[str, Any] = {}
     try:  # what goes wrong from here on is no failure of the call, which is not made again for it
-        usage = request.read(value) or UNKNOWN
+        usage = request.used(value) or UNKNOWN
         fields = request.fields(value)
         if request.confidence is not None:
             facts = {"result.confidence": request.confidence(value)}
         mark = fingerprint(request.content(value)) if request.point == "tool" else None
     finally:
-        with unless_ended(run):
-            after = run.result(
+        after = tell_end(
+            run, decision,
+            lambda: run.result(
                 decision, usage, fields=fields, facts=facts, fingerprint=mark, subject=request.subject
-            )
+            ),
+        )  # fmt: skip
     if after is None or after.outcome == "allow":
         run.keep_result(decision, value)
         return True, value
@@ -279,7 +299,8 @@ def run_sync(plan: Steps) -> Any:
         except StopIteration as end:
             return end.value
         except RuntimeError as raised:
-            if isinstance(error, StopIteration) and raised.__cause__ is error:
+            is_pythons = type(raised) is RuntimeError and raised.__cause__ is error  # no refusal of ours
+            if is_pythons and isinstance(error, StopIteration):
                 raise error from error.__cause__  # the host's own, which a generator may not raise
             raise
         result, error = None, None

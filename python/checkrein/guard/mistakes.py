@@ -17,7 +17,14 @@ def message_fingerprint(error: BaseException) -> int:
     same mistake with one order after the other hears the same.
     """
     kind = type(error)
-    said = _QUOTED.sub(" ", str(error)[:_LONGEST])
+    said = _QUOTED.sub(" ", _text_of(error)[:_LONGEST])
     words = [word for word in said.split() if not any(letter.isdigit() for letter in word)]
     text = " ".join([kind.__module__, kind.__qualname__, *words])
     return _core.xxh3_64(text.encode("utf-8", "surrogatepass"))
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 -- the host's error, which is passed on whatever it can say of itself
+        return ""

@@ -34,9 +34,8 @@ def waited(call: Callable[[], Any], patience: Patience | None, subject: str) -> 
     """
     if patience is None:
         return call()
-    late = f"{subject} took longer than {patience.limit:g} s; a late result is refused"
     if patience.left <= 0:
-        raise TimeoutError(late)
+        raise _late(patience, subject)
     context = contextvars.copy_context()
     outcome: list[tuple[bool, Any]] = []
 
@@ -52,7 +51,7 @@ def waited(call: Callable[[], Any], patience: Patience | None, subject: str) -> 
     thread.join(patience.left)
     if not outcome:
         patience.left = 0
-        raise TimeoutError(late)
+        raise _late(patience, subject)
     patience.left -= time.monotonic() - begin
     good, value = outcome[0]
     if good:
@@ -60,15 +59,25 @@ def waited(call: Callable[[], Any], patience: Patience | None, subject: str) -> 
     raise value
 
 
-async def waited_async(call: Callable[[], Awaitable[Any]], patience: Patience | None) -> Any:
-    """What `call` gives; with `patience` it is cancelled when that has run out."""
+async def waited_async(call: Callable[[], Awaitable[Any]], patience: Patience | None, subject: str) -> Any:
+    """What `call` gives; with `patience` it is cancelled when that has run out.
+
+    What does not heed its cancellation, and comes back later, is refused all the same.
+    """
     if patience is None:
         return await call()
     from asyncio import timeout
 
     begin = time.monotonic()
     try:
-        async with timeout(patience.left):
-            return await call()
+        async with timeout(patience.left) as deadline:
+            value = await call()
     finally:
         patience.left -= time.monotonic() - begin
+    if deadline.expired():
+        raise _late(patience, subject)
+    return value
+
+
+def _late(patience: Patience, subject: str) -> TimeoutError:
+    return TimeoutError(f"{subject} took longer than {patience.limit:g} s; a late result is refused")

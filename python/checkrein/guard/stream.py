@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import AsyncGeneratorType, GeneratorType
@@ -24,8 +24,15 @@ def is_stream(value: Any) -> bool:
     """True for generators and for client streams (iterators that can be closed)."""
     if isinstance(value, (GeneratorType, AsyncGeneratorType)):
         return True
-    iterates = hasattr(value, "__next__") or hasattr(value, "__anext__")
-    return iterates and (hasattr(value, "close") or hasattr(value, "aclose"))
+    return _has_any(value, "__next__", "__anext__") and _has_any(value, "close", "aclose")
+
+
+def _has_any(value: Any, *names: str) -> bool:
+    """Whether it has one of these attributes; one that cannot be read is none."""
+    try:
+        return any(hasattr(value, name) for name in names)
+    except Exception:  # noqa: BLE001 -- the host's object, which has been paid for
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,19 @@ def unless_ended(run: Door) -> Iterator[None]:
             raise
 
 
+def tell_end(run: Door, decision: Any, say: Callable[[], Any]) -> Any:
+    """Say how an attempt ended. If what the host says of it cannot be right, nobody knows, and it is over."""
+    after = None
+    with unless_ended(run):
+        try:
+            after = say()
+        except EngineError as error:
+            if error.kind == "bad_value":
+                run.settle(decision, UNKNOWN)
+            raise
+    return after
+
+
 class _Settling:
     """What both kinds of stream share: usage seen so far, and settling exactly once."""
 
@@ -97,7 +117,11 @@ class _Settling:
 
     def _saw(self, chunk: Any) -> None:
         self._begun = True
-        self._usage = merge_usage(self._usage, self._request.read(chunk))
+        try:
+            self._usage = merge_usage(self._usage, self._request.used(chunk))
+        except BaseException:
+            self._cut()
+            raise
 
     def _finish(self) -> None:
         if self._open:
@@ -125,8 +149,7 @@ class _Settling:
 
     def _settle(self, usage: Usage) -> None:
         self._open = False
-        with unless_ended(self._run):
-            self._run.settle(self._decision, usage)
+        tell_end(self._run, self._decision, lambda: self._run.settle(self._decision, usage))
 
     def _lower_bound(self) -> Usage:
         return lower_bound(self._usage)
@@ -191,7 +214,7 @@ class AsyncGuardedStream(_Settling):
         return chunk
 
     async def _next(self) -> Any:
-        return await waited_async(self._source.__anext__, self._patience)
+        return await waited_async(self._source.__anext__, self._patience, self._request.subject)
 
     async def __aenter__(self) -> Self:
         return self
