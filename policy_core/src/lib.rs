@@ -37,6 +37,7 @@ pub use error::{EngineError, LoadError, LoadErrorKind};
 pub use event::{ErrorKind, Failure, ModelCall, Now, Returned, Scopes, ToolCall, Usage};
 pub use facts::BuiltInFact;
 pub use fingerprint::{fingerprint, xxh3_64};
+pub use health::Health;
 pub use price::{Price, Tariff};
 pub use program::{
     Arg, AskFor, Basis, Bound, Const, FORMAT, Fact, Grants, Limit, Measure, Model, MoneyUnit, Place,

@@ -72,8 +72,6 @@ pub struct Books {
     first: u32,
     /// The line to the store, if there is one.
     link: Option<Box<Link>>,
-    /// How models and tools fare; no store keeps it.
-    pub(crate) health: crate::health::Health,
 }
 
 impl Books {
@@ -212,11 +210,6 @@ impl Books {
     fn get_mut(&mut self, id: AccountId) -> Option<&mut Account> {
         let place = self.places.get_mut(index(id.place))?;
         if place.generation == id.generation { place.account.as_mut() } else { None }
-    }
-
-    /// This is a copy of the process that the runs in flight are of: nothing is known of models and tools.
-    pub fn forget_health(&mut self) {
-        self.health.forget();
     }
 
     /// How the books stand with their store.

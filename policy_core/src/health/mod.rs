@@ -1,18 +1,20 @@
-//! What a process knows of how models and tools fare. It outlives runs and is shared by all of them; it is
-//! nobody's money, and no store keeps it.
+//! What a process knows of how models and tools fare. It outlives runs and is shared by them; it is nobody's
+//! money, and no store keeps it.
 
 mod breaker;
 mod share;
 mod sticky;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use breaker::BreakerTerms;
 pub(crate) use share::ShareTerms;
-pub(crate) use sticky::{KEPT as STAY, Stay, Stays};
+pub(crate) use sticky::{KEPT as STAY, Stay};
 
 use breaker::Circuit;
 use share::Tally;
+use sticky::Stays;
 
 /// How long a program's health is kept that nobody asks about, at least; in nanoseconds.
 const KEPT: u64 = 3_600_000_000_000;
@@ -45,9 +47,28 @@ struct Known {
     tallies: BTreeMap<u32, Tally>,
 }
 
-/// The health of all that the programs of a process call.
+/// The health of all that the programs of a process call, for all runs that hold it. It has a lock of its
+/// own, apart from the books: it is held for moments only, and no other lock is taken meanwhile.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Health {
+pub struct Health(Arc<Mutex<Fares>>);
+
+impl Health {
+    /// This is a copy of the process that knew it: what is in flight ends elsewhere.
+    pub fn forget(&self) {
+        // A thread that held it when the process was copied is not here, and what it did is no matter.
+        if let Ok(mut fares) = self.0.try_lock() {
+            fares.forget();
+        }
+    }
+
+    pub(crate) fn fares(&self) -> MutexGuard<'_, Fares> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How all of them fare.
+#[derive(Debug, Default)]
+pub(crate) struct Fares {
     programs: BTreeMap<[u8; 32], Known>,
     /// What served each session last.
     pub(crate) stays: Stays,
@@ -55,10 +76,9 @@ pub(crate) struct Health {
     epochs: u64,
 }
 
-impl Health {
-    /// This is a copy of the process that knew it: what is in flight ends elsewhere. The epochs go on, so
-    /// that nothing that was copied counts here.
-    pub(crate) fn forget(&mut self) {
+impl Fares {
+    /// The epochs go on, so that nothing that was copied counts here.
+    fn forget(&mut self) {
         self.programs.clear();
     }
 
@@ -150,8 +170,8 @@ mod tests {
 
     #[test]
     fn what_nobody_uses_is_forgotten_and_nothing_else() {
-        let mut health = Health::default();
-        let fail = |health: &mut Health, program: u8, now| {
+        let mut health = Fares::default();
+        let fail = |health: &mut Fares, program: u8, now| {
             let ticket = health.admit(&[program; 32], (0, 0), &TERMS, now);
             health.conclude(&[program; 32], ticket, &TERMS, (Ending::Failed, now));
         };
@@ -166,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_ticket_of_what_was_forgotten_counts_for_nothing() {
-        let mut health = Health::default();
+        let mut health = Fares::default();
         let early = health.admit(&[1; 32], (0, 0), &TERMS, 0);
         health.admit(&[2; 32], (0, 0), &TERMS, KEPT + 1);
         let late = health.admit(&[1; 32], (0, 0), &TERMS, KEPT + 2);
@@ -178,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_copy_begins_with_closed_circuits_and_no_ticket_of_its_elder_counts() {
-        let mut health = Health::default();
+        let mut health = Fares::default();
         let elder = health.admit(&[1; 32], (0, 0), &TERMS, 0);
         health.conclude(&[1; 32], elder, &TERMS, (Ending::Failed, 0));
         let probe = health.admit(&[1; 32], (0, 0), &TERMS, 5);
@@ -192,7 +212,7 @@ mod tests {
 
     #[test]
     fn programs_do_not_know_of_each_other() {
-        let mut health = Health::default();
+        let mut health = Fares::default();
         let ticket = health.admit(&[1; 32], (0, 0), &TERMS, 0);
         health.conclude(&[1; 32], ticket, &TERMS, (Ending::Failed, 0));
         assert_eq!(health.barred(&[1; 32], (0, 0), &TERMS, 0), Some(5));

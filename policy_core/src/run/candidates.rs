@@ -68,6 +68,7 @@ impl Asked<'_> {
     pub(super) fn list(&self, view: &View<'_>, candidates: &mut Candidates, skipped: &mut Vec<u32>) -> bool {
         candidates.models.clear();
         candidates.cascades.clear();
+        skipped.clear();
         let route = self.program().tables.route.as_ref();
         let canary = route.and_then(|route| self.draw(route, view, skipped));
         for (place, arm) in (0..=u32::MAX).zip(route.iter().flat_map(|route| &route.arms)) {

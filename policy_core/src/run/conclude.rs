@@ -5,7 +5,6 @@ use super::amounts::{Amounts, Subject};
 use super::call::{Attempt, Latch, Point, Taken};
 use super::escalate::{Granting, Standing};
 use super::question::{Clearance, Finding, HOLDS_WAIT, LEASE_WAIT, Ruling};
-use super::watched;
 use crate::books::Books;
 use crate::decision::{Asked, BuiltIn, By, Decision, Outcome, Vote};
 use crate::fingerprint::Binding;
@@ -57,7 +56,7 @@ impl Run {
                 decision.wait_ns = Some(if reason == BuiltIn::Lease { LEASE_WAIT } else { HOLDS_WAIT });
                 needs.into_iter().for_each(|(account, amount)| books.need(account, amount));
             }
-            Ruling::Clear(clearance) => self.allow((program, books), id, clearance, bindings, decision),
+            Ruling::Clear(clearance) => self.allow(books, id, clearance, bindings, decision),
         }
     }
 
@@ -141,7 +140,7 @@ impl Run {
     /// Opens an attempt: its amounts are reserved and the call is in flight until it is settled.
     fn allow(
         &mut self,
-        (program, books): (&Program, &mut Books),
+        books: &mut Books,
         id: u64,
         clearance: Clearance,
         bindings: &[Binding],
@@ -164,7 +163,6 @@ impl Run {
             call.steps = [true; 3];
         }
         self.fly(1, 0);
-        let tickets = watched::admit(program, amounts.subject, books, now.mono);
         let windows = self.accounts.take(&amounts, books, now);
         let wrap_up = |account| {
             let window = books.take(account, 1, now);
@@ -179,7 +177,7 @@ impl Run {
             number,
             reserved: amounts,
             taken,
-            tickets,
+            tickets: clearance.tickets,
             began: now.wall,
             cap: clearance.cap,
             produced: 0,

@@ -46,7 +46,7 @@ use crate::books::Books;
 use crate::decision::{BuiltIn, By, Decision, Event, Outcome};
 use crate::error::EngineError;
 use crate::event::{Now, Scopes};
-use crate::health::Stay;
+use crate::health::{Health, Stay};
 use crate::order::Successes;
 use crate::program::{Measure, Program, State};
 use crate::value::{MAX_QUANTITY, Slot};
@@ -93,6 +93,8 @@ pub struct Run {
     /// Of a program that hands results back; not suspended, since the host keeps them in its process.
     known: Known,
     requests: Requests,
+    /// How what it calls fares.
+    health: Health,
     /// For each threshold of each limit: not given yet.
     thresholds: Box<[bool]>,
     candidates: Candidates,
@@ -146,6 +148,7 @@ impl Run {
             successes,
             known: Known::default(),
             requests: Requests::default(),
+            health: parent.map(|parent| parent.health.clone()).unwrap_or_default(),
             thresholds,
             stay: None,
             candidates: Candidates::default(),

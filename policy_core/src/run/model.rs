@@ -98,7 +98,7 @@ impl Run {
                 most: event.max_output,
                 results: event.results,
             };
-            (asked.rule(&mut candidates, decision), question.bindings())
+            (question.rule_admitted(|| asked.rule(&mut candidates, decision)), question.bindings())
         });
         self.candidates = candidates;
         if let Some((ruling, bindings)) = ruled {
@@ -210,8 +210,15 @@ impl Asked<'_> {
             Ok((cap, amounts)) => {
                 let wrap_ups = lifted.to_vec();
                 let (has_next, cascade) = (false, None);
-                let clearance = Clearance { subject: candidate, cap, amounts, has_next, cascade, wrap_ups };
-                Some(Ruling::Clear(clearance))
+                Some(Ruling::Clear(Clearance {
+                    subject: candidate,
+                    cap,
+                    amounts,
+                    has_next,
+                    cascade,
+                    wrap_ups,
+                    tickets: Vec::new(),
+                }))
             }
             Err(amounts) => {
                 self.obstruct(candidate, &amounts, lifted, found);

@@ -12,6 +12,7 @@ use crate::books::{AccountId, Books};
 use crate::decision::{BuiltIn, Outcome, Vote};
 use crate::facts::{CallFacts, ErrorFacts, Sent, View};
 use crate::fingerprint::Binding;
+use crate::health::Ticket;
 use crate::program::{AskFor, Program, Verdict};
 use crate::value::{Truth, Value};
 use crate::vm::evaluate;
@@ -93,6 +94,8 @@ pub(crate) struct Clearance {
     pub(crate) cascade: Option<u32>,
     /// The wrapping up that it counts as.
     pub(crate) wrap_ups: Vec<AccountId>,
+    /// The circuits that it passed.
+    pub(crate) tickets: Vec<Ticket>,
 }
 
 impl<'a> Question<'a> {

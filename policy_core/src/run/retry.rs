@@ -7,7 +7,6 @@ use super::amounts::Subject;
 use super::call::{Attempt, Call, Point};
 use super::question::{Finding, Question, sort, vote_of};
 use super::settle::{Fate, check_usage};
-use super::watched;
 use crate::books::Books;
 use crate::decision::{BuiltIn, By, Decision, Event, Outcome, Vote};
 use crate::error::EngineError;
@@ -34,10 +33,13 @@ struct Advised {
 }
 
 impl Advised {
+    fn votes(&self) -> &[Vote] {
+        self.finding.as_ref().map_or(&[], |finding| &finding.votes)
+    }
+
     /// Whether no attempt follows on the same model or tool.
     fn gives_up(&self) -> bool {
-        let first = self.finding.as_ref().and_then(|finding| finding.votes.first());
-        first.is_none_or(|first| first.outcome != Outcome::Wait)
+        self.votes().first().is_none_or(|first| first.outcome != Outcome::Wait)
     }
 }
 
@@ -125,6 +127,10 @@ impl Run {
             question.tool = Some(&program.tables.tools.at(tool).name);
         }
         let mut advised = question.advise_retry(subject, number, failure);
+        // Between the two another run may have taken what was left of a share.
+        while !advised.gives_up() && !question.count_retries(advised.votes()) {
+            advised = question.advise_retry(subject, number, failure);
+        }
         if let Subject::Tool(tool, _) = subject
             && advised.gives_up()
             && !program.index.loops.of_errors.is_empty()
@@ -140,7 +146,6 @@ impl Run {
             (None, Some(finding)) => {
                 self.conclude((program, books), id, finding, decision);
                 if let (Outcome::Wait, Some((wait, statement))) = (decision.outcome, advised.wait) {
-                    watched::count_retries(program, &decision.votes, books, self.latest.mono);
                     decision.wait_ns = Some(wait);
                     decision.by = By::Statement(statement);
                 }

@@ -189,7 +189,7 @@ impl Run {
         let (charge, settlement) = price(program, attempt, usage);
         let is_unsent = usage == Usage::Unsent;
         attempt.settled = Some(usage);
-        watched::conclude(program, attempt, fate, books, now.mono);
+        watched::conclude(program, attempt, fate, &self.health, now.mono);
         let counts = fate.counts();
         if let Some(call) = self.calls.get_mut(&attempt.call) {
             call.in_flight = false;
@@ -209,7 +209,7 @@ impl Run {
         }
         self.fly(0, 1);
         if fate == Fate::Settled && program.index.sticks {
-            self.serve((program, books), place, usage);
+            self.serve(program, place, usage);
         }
         settlement
     }

@@ -4,10 +4,9 @@ use super::Run;
 use super::amounts::Subject;
 use super::call::Attempt;
 use super::model::Asked;
-use crate::books::Books;
 use crate::event::Usage;
 use crate::fingerprint::xxh3_64;
-use crate::health::{STAY, Stay};
+use crate::health::{Fares, STAY, Stay};
 use crate::program::{Program, Scope};
 
 impl Run {
@@ -18,22 +17,24 @@ impl Run {
     }
 
     /// What served the session, or the run if it has none, if that still matters, and what time it is for it.
-    fn stay<'a>(&'a self, session: Option<u64>, books: &'a Books) -> (u64, Option<&'a Stay>) {
+    fn stay<'a>(&'a self, session: Option<u64>, fares: &'a Fares) -> (u64, Option<&'a Stay>) {
         let now = if session.is_some() { self.latest.mono } else { self.age.now() };
         let stay = match session {
-            Some(session) => books.health.stays.of(session, now),
+            Some(session) => fares.stays.of(session, now),
             None => self.stay.as_ref().filter(|stay| now <= stay.until),
         };
         (now, stay)
     }
 
     /// An attempt has served: the next calls may stay with its model.
-    pub(super) fn serve(&mut self, (program, books): (&Program, &mut Books), place: usize, usage: Usage) {
+    pub(super) fn serve(&mut self, program: &Program, place: usize, usage: Usage) {
         let (Usage::Exact { input, .. } | Usage::AtLeast { input, .. }) = usage else { return };
         let Some(&Attempt { call, ref reserved, .. }) = self.attempts.get(place) else { return };
         let (Subject::Model(model), Some(call)) = (reserved.subject, self.calls.get(&call)) else { return };
         let session = self.session(program);
-        let (now, before) = self.stay(session, books);
+        let health = self.health.clone();
+        let mut fares = health.fares();
+        let (now, before) = self.stay(session, &fares);
         let until = now.saturating_add(STAY);
         // What an earlier call gave up is tried again when its time is over, however busy the session is.
         let mut left = before.map(|stay| stay.left.clone()).unwrap_or_default();
@@ -41,7 +42,7 @@ impl Run {
         left.retain(|given_up, until| now <= *until && *given_up != model && Some(*given_up) != call.climbed);
         let stay = Stay { model, input, left, until };
         match session {
-            Some(session) => books.health.stays.serve(session, stay),
+            Some(session) => fares.stays.serve(session, stay),
             None => self.stay = Some(stay),
         }
     }
@@ -56,7 +57,8 @@ impl Asked<'_> {
             return false;
         }
         let session = question.run.session(self.program());
-        let (now, stay) = question.run.stay(session, question.books);
+        let fares = question.run.health.fares();
+        let (now, stay) = question.run.stay(session, &fares);
         let (Some(stay), Some(&first)) = (stay, models.first()) else { return false };
         let Some(place) = models.iter().position(|model| *model == stay.model).filter(|place| *place > 0)
         else {

@@ -121,7 +121,7 @@ impl Run {
             }
             // Its end is told where it goes on, and there nobody knows these circuits.
             if let Some(attempt) = self.attempts.get_mut(place) {
-                watched::conclude(&program, attempt, Fate::Left, books, self.latest.mono);
+                watched::conclude(&program, attempt, Fate::Left, &self.health, self.latest.mono);
             }
         }
     }

@@ -51,7 +51,7 @@ impl Run {
                 question.tool = Some(event.tool);
                 question.args = event.is_exact.then_some(event.args);
                 question.is_unsafe = event.is_unsafe;
-                (question.rule_tool(tool), question.bindings())
+                (question.rule_admitted(|| question.rule_tool(tool)), question.bindings())
             });
             if let Some((ruling, bindings)) = ruled {
                 self.apply((&program, books), id, ruling, &bindings, &mut decision);
@@ -159,6 +159,7 @@ impl Question<'_> {
             has_next: false,
             cascade: None,
             wrap_ups: Vec::new(),
+            tickets: Vec::new(),
         })
     }
 }

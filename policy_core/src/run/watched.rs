@@ -1,13 +1,13 @@
 //! What a run asks about the health of what it calls, and what it tells about it.
 
+use super::Run;
 use super::amounts::Subject;
 use super::call::Attempt;
-use super::question::{Question, vote_of};
+use super::question::{Question, Ruling, vote_of};
 use super::settle::Fate;
-use crate::books::Books;
 use crate::decision::{Outcome, Vote};
 use crate::event::{ErrorKind, Usage};
-use crate::health::{Ending, Place, Ticket};
+use crate::health::{Ending, Health, Place, Ticket};
 use crate::program::{Program, Retry};
 
 /// Breakers that are in the way of a call, and after how long the last of them may let it pass.
@@ -18,6 +18,16 @@ pub(crate) struct Tripped {
     pub(crate) again: Option<u64>,
 }
 
+impl Run {
+    /// The same, with what is known of how models and tools fare in common with all that hold `health`. A run
+    /// that begins knows nothing by itself, or what its parent knows.
+    #[must_use]
+    pub fn watching(mut self, health: &Health) -> Self {
+        self.health = health.clone();
+        self
+    }
+}
+
 impl Question<'_> {
     /// What is in the way of a call of this model or tool.
     pub(crate) fn tripped(&self, subject: Subject) -> Tripped {
@@ -25,7 +35,7 @@ impl Question<'_> {
         let (program, now) = (self.program, self.run.latest.mono);
         each_place(program, subject, |place| {
             let breaker = program.tables.breakers.at(place.0);
-            let wait = self.books.health.barred(program.meaning(), place, &breaker.terms, now);
+            let wait = self.run.health.fares().barred(program.meaning(), place, &breaker.terms, now);
             if let Some(wait) = wait {
                 tripped.statements.push(breaker.statement);
                 tripped.again = tripped.again.max(Some(wait));
@@ -38,7 +48,66 @@ impl Question<'_> {
     /// Whether a retry statement's share has room for one more attempt.
     pub(crate) fn has_share(&self, index: u32, retry: &Retry) -> bool {
         let (meaning, now) = (self.program.meaning(), self.run.latest.mono);
-        retry.share.is_none_or(|terms| self.books.health.has_share(meaning, index, &terms, now))
+        retry.share.is_none_or(|terms| self.run.health.fares().has_share(meaning, index, &terms, now))
+    }
+
+    /// What `rule` says, with the call let through by the circuits that it passes. Between the two another
+    /// run may have opened one or taken its last place: then the question is another one.
+    pub(crate) fn rule_admitted(&self, mut rule: impl FnMut() -> Ruling) -> Ruling {
+        loop {
+            let mut ruling = rule();
+            let Ruling::Clear(clearance) = &mut ruling else { return ruling };
+            if let Some(tickets) = self.admit(clearance.amounts.subject) {
+                clearance.tickets = tickets;
+                return ruling;
+            }
+        }
+    }
+
+    /// An attempt begins, unless a circuit bars it: circuits let it pass, and the shares of retries count it.
+    fn admit(&self, subject: Subject) -> Option<Vec<Ticket>> {
+        let (program, now) = (self.program, self.run.latest.mono);
+        if !program.watches() {
+            return Some(Vec::new());
+        }
+        let (meaning, mut fares) = (program.meaning(), self.run.health.fares());
+        let terms = |place: Place| &program.tables.breakers.at(place.0).terms;
+        let mut places = Vec::new();
+        each_place(program, subject, |place| places.push(place));
+        if places.iter().any(|place| fares.barred(meaning, *place, terms(*place), now).is_some()) {
+            return None;
+        }
+        let all = &program.index.retries;
+        let mut count = |index: u32| {
+            if let Some(terms) = program.tables.retries.at(index).share {
+                fares.count(meaning, index, &terms, (false, now));
+            }
+        };
+        match subject {
+            Subject::Model(model) => all.of_model(model).for_each(&mut count),
+            Subject::Tool(tool, class) => all.of_tool(tool, class).for_each(&mut count),
+            Subject::Person => {}
+        }
+        Some(places.into_iter().map(|place| fares.admit(meaning, place, terms(place), now)).collect())
+    }
+
+    /// Counts the retries that these votes bring, unless another run has taken what was left of a share.
+    pub(crate) fn count_retries(&self, votes: &[Vote]) -> bool {
+        let (program, now) = (self.program, self.run.latest.mono);
+        let voted = |retry: &Retry| {
+            votes.iter().any(|vote| vote.statement == retry.statement && vote.outcome == Outcome::Wait)
+        };
+        let retries = program.tables.retries.numbered().filter(|(_, retry)| voted(retry));
+        let shares: Vec<_> = retries.filter_map(|(index, retry)| Some((index, retry.share?))).collect();
+        if shares.is_empty() {
+            return true;
+        }
+        let (meaning, mut fares) = (program.meaning(), self.run.health.fares());
+        let has_room = shares.iter().all(|(index, terms)| fares.has_share(meaning, *index, terms, now));
+        if has_room {
+            shares.iter().for_each(|(index, terms)| fares.count(meaning, *index, terms, (true, now)));
+        }
+        has_room
     }
 }
 
@@ -47,44 +116,13 @@ pub(crate) fn vote_tripped(statements: &[u32], votes: &mut Vec<Vote>) {
     votes.extend(statements.iter().map(|statement| vote_of(*statement, Outcome::Deny)));
 }
 
-/// An attempt begins: circuits let it pass, and the shares of retries count it.
-pub(crate) fn admit(program: &Program, subject: Subject, books: &mut Books, now: u64) -> Vec<Ticket> {
-    let mut tickets = Vec::new();
-    each_place(program, subject, |place| {
-        let terms = &program.tables.breakers.at(place.0).terms;
-        tickets.push(books.health.admit(program.meaning(), place, terms, now));
-    });
-    let all = &program.index.retries;
-    let mut count = |index: u32| {
-        if let Some(terms) = program.tables.retries.at(index).share {
-            books.health.count(program.meaning(), index, &terms, (false, now));
-        }
-    };
-    match subject {
-        Subject::Model(model) => all.of_model(model).for_each(&mut count),
-        Subject::Tool(tool, class) => all.of_tool(tool, class).for_each(&mut count),
-        Subject::Person => {}
-    }
-    tickets
-}
-
-/// A decision to wait for another attempt was taken: the statements that voted for it brought a retry.
-pub(crate) fn count_retries(program: &Program, votes: &[Vote], books: &mut Books, now: u64) {
-    for (index, retry) in program.tables.retries.numbered() {
-        let voted = |vote: &Vote| vote.statement == retry.statement && vote.outcome == Outcome::Wait;
-        if let Some(terms) = retry.share.filter(|_| votes.iter().any(voted)) {
-            books.health.count(program.meaning(), index, &terms, (true, now));
-        }
-    }
-}
-
 /// An attempt has ended like this, or is left.
-pub(crate) fn conclude(program: &Program, attempt: &mut Attempt, fate: Fate, books: &mut Books, now: u64) {
+pub(crate) fn conclude(program: &Program, attempt: &mut Attempt, fate: Fate, health: &Health, now: u64) {
     let is_unsent = attempt.settled == Some(Usage::Unsent) && fate == Fate::Settled;
     let ending = if is_unsent { Ending::Untold } else { fate.ending(attempt.reserved.is_tool()) };
     for ticket in std::mem::take(&mut attempt.tickets) {
         let terms = &program.tables.breakers.at(ticket.place.0).terms;
-        books.health.conclude(program.meaning(), ticket, terms, (ending, now));
+        health.fares().conclude(program.meaning(), ticket, terms, (ending, now));
     }
 }
 

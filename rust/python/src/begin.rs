@@ -45,9 +45,12 @@ impl Run {
             return Err(errors::engine_error(py, "forked", message.to_owned()));
         }
         let own = || Arc::new(Mutex::new(Books::local()));
-        let books = ledger.as_ref().map_or_else(own, |ledger| ledger.books());
+        let books = shared(ledger.as_ref(), core).map_or_else(own, |ledger| ledger.books());
         let begun = ids.lend(|scopes| begin(Arc::clone(core), scopes, &mut crate::live::locked(&books)));
-        let run = begun.map_err(|error| refused(py, error))?;
+        let mut run = begun.map_err(|error| refused(py, error))?;
+        if let Some(ledger) = &ledger {
+            run = run.watching(&ledger.watched());
+        }
         Ok(Self::new_live(program, (run, books), ids, ledger, now, id))
     }
 
@@ -89,7 +92,7 @@ impl Run {
         let Program { core, columns } = program.get();
         let recorder =
             |ledger: &Arc<Store>| Recorder::new(Arc::clone(ledger), Arc::clone(core), id.to_owned());
-        let store = ledger.as_ref().map(|ledger| (Arc::clone(ledger), recorder(ledger)));
+        let store = shared(ledger.as_ref(), core).map(|ledger| (Arc::clone(ledger), recorder(ledger)));
         Self {
             core: Guarded::new(Live::new(run, books, store, now)),
             program: Arc::clone(core),
@@ -98,4 +101,10 @@ impl Run {
             ledger,
         }
     }
+}
+
+/// The ledger whose books the runs of a program take from, if others take from them too: a run has books of
+/// its own, and so a lock, where neither a store nor another run has to know.
+fn shared<'a>(ledger: Option<&'a Arc<Store>>, program: &policy_core::Program) -> Option<&'a Arc<Store>> {
+    ledger.filter(|ledger| ledger.has_store() || program.is_wide())
 }

@@ -1,6 +1,7 @@
 //! One run with the books that its money is in: what the run's lock protects.
 //!
-//! Lock order: a run, then its parent never, then the books. Nothing here waits for a store.
+//! Lock order: a run, then its parent never, then the books; inside the engine, for moments, what a family
+//! remembers and how what it calls fares. Nothing here waits for a store.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -128,7 +129,8 @@ impl Live {
 
     /// Nobody has the run any more: what is open is spent, and its accounts are left.
     pub(crate) fn release(&mut self) {
-        if self.is_forked() || (self.store.is_none() && Arc::strong_count(&self.books) == 1) {
+        let is_alone = self.store.is_none() && Arc::strong_count(&self.books) == 1;
+        if self.is_forked() || (is_alone && !self.run.program().watches()) {
             return;
         }
         self.end(self.latest);

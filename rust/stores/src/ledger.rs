@@ -143,6 +143,12 @@ impl Ledger {
         Arc::clone(&self.session().books)
     }
 
+    /// What the runs of this process know of how models and tools fare.
+    #[must_use]
+    pub fn watched(&self) -> policy_core::Health {
+        self.session().watched.clone()
+    }
+
     /// Tells the keeper that the books need something now.
     pub fn wake(&self) {
         self.session().wake();
@@ -156,7 +162,7 @@ impl Ledger {
     /// Keeps a record. A durable one outlives this process when this returns; others may be lost with it, or
     /// be counted as lost when too many wait.
     pub fn record(&self, record: Record) -> Result<(), StoreError> {
-        if self.shared.place == Place::Memory {
+        if !self.has_store() {
             return Ok(());
         }
         let session = self.session();
@@ -190,7 +196,7 @@ impl Ledger {
         }
         if state.users > 0 || state.thread.is_none() {
             drop(state);
-            return self.shared.place == Place::Memory || session.await_records(timeout);
+            return !self.has_store() || session.await_records(timeout);
         }
         let thread = state.thread.take();
         drop(state);
@@ -224,10 +230,7 @@ impl Ledger {
             if child {
                 // The runs that are suspended here are the parent's, and go on once.
                 *store = MemoryStore::boxed();
-                // If another thread had the books, its decision ends in no process but the parent.
-                if let Ok(mut books) = self.books().try_lock() {
-                    books.forget_health();
-                }
+                self.watched().forget();
             }
             return Ok(());
         }
@@ -264,7 +267,7 @@ impl Ledger {
     /// Is this process a fork that the ledger was not told of? Its slices are its parent's.
     #[must_use]
     pub fn is_forked(&self) -> bool {
-        self.shared.place != Place::Memory && self.shared.state().process != std::process::id()
+        self.has_store() && self.shared.state().process != std::process::id()
     }
 
     /// How the ledger stands.
@@ -290,6 +293,12 @@ impl Ledger {
     #[must_use]
     pub fn is_shared(&self) -> bool {
         matches!(self.shared.place, Place::Redis(_))
+    }
+
+    /// Does anything outlive this process?
+    #[must_use]
+    pub fn has_store(&self) -> bool {
+        self.shared.place != Place::Memory
     }
 
     /// `memory`, `sqlite` or `redis`.

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use policy_core::Now;
 use policy_core::books::Books;
+use policy_core::{Health, Now};
 
 use crate::clock::{self, Clock};
 use crate::errand::Errands;
@@ -49,6 +49,8 @@ pub(crate) struct Session {
     pub(crate) node: u128,
     pub(crate) clock: Clock,
     pub(crate) books: Arc<Mutex<Books>>,
+    /// How models and tools fare, seen from this process.
+    pub(crate) watched: Health,
     pub(crate) recorder: Recorder,
     pub(crate) errands: Errands,
     pub(crate) round_trips: AtomicU64,
@@ -76,6 +78,7 @@ impl Session {
             node,
             clock,
             books: Arc::new(Mutex::new(books)),
+            watched: Health::default(),
             recorder,
             errands: Errands::default(),
             round_trips: AtomicU64::new(0),
