@@ -18,6 +18,7 @@ OVERRIDES = [
     {"model": "evil"},
     {"n": 9},
     {"messages": [{"role": "user", "content": "x"}]},
+    {"web_search_options": {}},
 ]
 
 
@@ -113,3 +114,26 @@ def test_a_missing_package_is_named_with_its_extra(extra, package, code):
     hidden = f"import sys; sys.modules[{package!r}] = None; {code}"
     done = subprocess.run([sys.executable, "-c", hidden], capture_output=True, text=True)
     assert f"pip install 'checkrein[{extra}]'" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"mesages": []}, TypeError),
+        ({"messages": [], "temprature": 1}, TypeError),
+        ({}, TypeError),
+        ({"messages": [], "describe": {"steps": "x"}}, checkrein.EngineError),
+        ({"messages": [], "describe": {"usage": None}}, checkrein.EngineError),
+        ({"messages": [], "max_tokens": 0}, checkrein.EngineError),
+        ({"messages": [], "max_tokens": 5, "n": -1}, checkrein.EngineError),
+    ],
+)
+def test_a_slip_of_the_host_is_found_before_anything_is_held(serve, make_guard, client_of, settings, error):
+    server = serve({"large-1": say("a")})
+    guard = make_guard('retry "models" on model any { attempts <= 3 } else fail "given_up"')
+    client = guarded(client_of(server), guard)
+    with guard.run() as run:
+        with pytest.raises(error):
+            client.chat.completions.create(model="large-1", **settings)
+        assert used(run) == used(run, "model_calls") == (0, 0)
+    assert not server.requests

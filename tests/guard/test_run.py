@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import gc
 import threading
 from decimal import Decimal
@@ -338,9 +339,24 @@ def test_the_low_level_door_leaves_the_call_to_the_host(guard):
         assert run.decide(tool="search", args={"query": "x"}).outcome == "allow"
 
 
-def test_a_function_that_cannot_be_capped_is_not_called(guard):
-    with guard.run() as run, pytest.raises(checkrein.EngineError, match="takes no `max_tokens`"):
-        run.model(lambda model: model, model="large")
+def through(call):
+    """`call` behind a decorator that gives it an argument of its own."""
+
+    @functools.wraps(call)
+    def outer(**given):
+        return call("mine", **given)
+
+    return outer
+
+
+def test_a_function_that_cannot_be_called_is_not_asked_about(guard):
+    with guard.run() as run:
+        with pytest.raises(checkrein.EngineError, match="takes no `max_tokens`"):
+            run.model(lambda model: model, model="large")
+        with pytest.raises(TypeError, match="temop"):
+            run.model(lambda model, max_tokens, tempo=1: model, model="large", temop=2)
+        assert (held(run, "tokens"), spent(run, "tokens"), spent(run, "model_calls")) == (0, 0, 0)
+        assert run.model(through(lambda own, model, max_tokens: own), model="large") == "mine"
 
 
 def test_many_threads_never_pass_a_limit(make_guard):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _DECIDED = frozenset({
     "best_of", "conversation", "input", "max_completion_tokens", "max_output_tokens", "max_tokens",
     "messages", "model", "n", "previous_response_id", "prompt", "stream", "stream_options", "tools",
+    "web_search_options",
 })  # fmt: skip
 
 

@@ -19,6 +19,7 @@ framework's adapter), the first call for that model uses that reservation; the n
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -58,6 +59,11 @@ _CHAT = _Endpoint(
 _RESPONSES = _Endpoint(
     ("responses",), "input", ("max_output_tokens",), ("previous_response_id", "conversation", "prompt")
 )
+
+# What a host may say about a call: `Run.model` takes it under the same names.
+_DESCRIBES = frozenset({
+    "answered", "approver", "confidence", "facts", "input_tokens", "judge", "key", "results", "step",
+})  # fmt: skip
 
 # Settings that no prompt is made of.
 _NOT_SENT = frozenset({"timeout", "extra_headers", "extra_query"})
@@ -129,6 +135,7 @@ class _Calls:
         }
         self.names = {id: name for name, (_other, id) in self.targets.items()}
         self.asynchronous = hasattr(client, "__aenter__")
+        self._signatures: dict[tuple[tuple[str, ...], str], inspect.Signature] = {}
 
     def make(self, endpoint: _Endpoint, method: str, settings: dict[str, Any]) -> Any:
         """One guarded call; a coroutine if the client is asynchronous."""
@@ -139,9 +146,12 @@ class _Calls:
             if type(value).__name__ not in ("NotGiven", "Omit")
         }
         refuse_overrides(settings.get("extra_body"))
-        described = dict(settings.pop("describe", None) or {})
+        described = _described(settings.pop("describe", None))
+        self._require_fit(endpoint, method, settings)
         wanted = policy_name(self.guard, settings.get("model"), self.names)
         asked = _asked_output(endpoint, settings)
+        if asked == 0:
+            raise EngineError("no output is asked for; ask for one token or more", "uncapped")
         reserved = claim_attempt(run, wanted)
         if reserved is not None:
             decision = reserved.decision
@@ -172,6 +182,14 @@ class _Calls:
         if self.asynchronous:
             return _then_hide(result) if hides else result
         return _WithoutUsage(result) if hides and is_stream(result) else result
+
+    def _require_fit(self, endpoint: _Endpoint, method: str, settings: Mapping[str, Any]) -> None:
+        """Raise `TypeError`, as the plain client would, while nothing is asked about and nothing held."""
+        known = self._signatures.get((endpoint.path, method))
+        if known is None:
+            known = inspect.signature(endpoint.method(self.client, method))
+            self._signatures[endpoint.path, method] = known
+        known.bind(**settings)
 
     def _told(self, endpoint: _Endpoint, method: str, settings: Mapping[str, Any], text: str) -> Any:
         """The policy's answer as this call would give one."""
@@ -221,6 +239,16 @@ class _Calls:
         )
 
 
+def _described(given: Any) -> dict[str, Any]:
+    """What the host says about a call."""
+    described = dict(given or {})
+    unknown = sorted(described.keys() - _DESCRIBES)
+    if unknown:
+        words = ", ".join(f"`{word}`" for word in sorted(_DESCRIBES))
+        raise EngineError(f"`describe` takes no `{unknown[0]}`; it takes {words}", "signature")
+    return described
+
+
 def _tool_results(settings: Mapping[str, Any]) -> list[Any]:
     """What the conversation says that tools gave."""
     said = settings.get("messages") or settings.get("input")
@@ -236,7 +264,10 @@ def _asked_output(endpoint: _Endpoint, settings: Mapping[str, Any]) -> int | Non
 
 
 def _answers(settings: Mapping[str, Any]) -> int:
-    return int(settings.get("n") or 1)
+    answers = int(settings.get("n") or 1)
+    if answers < 1:
+        raise EngineError(f"`n` is {answers}; ask for one answer or more", "bad_value")
+    return answers
 
 
 def _share(cap: int, settings: Mapping[str, Any]) -> int:

@@ -16,7 +16,7 @@ from checkrein.guard.memory import Memory
 from checkrein.guard.prompt import upper_bound
 from checkrein.guard.result import fields_of
 from checkrein.guard.scopes import Scopes, text_of
-from checkrein.guard.signature import accepts, bind_arguments, is_asynchronous
+from checkrein.guard.signature import bind_arguments, is_asynchronous, require_fit
 from checkrein.guard.usage import NOTHING, Usage, read_usage
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ class Run(Memory):
         without `answered`, `Answered`; an exception of `call` that no retry takes is passed on unchanged.
         """
         _refuse_own_retries(call)
+        require_fit(call, kwargs)
         sent = self._facts(facts, step, confidence)
         given = None if results is None else list(results)
 
@@ -120,11 +121,6 @@ class Run(Memory):
             return self.ask_model(again, model, prompt(), max_tokens, sent, given)
 
         def invoke(decision: Any) -> Any:
-            for name in ("max_tokens", "model"):
-                if not accepts(call, name):
-                    raise EngineError(
-                        f"the model function takes no `{name}`, so it cannot be governed; add it", "signature"
-                    )
             return call(model=decision.model, max_tokens=decision.output_cap, **kwargs)
 
         request = Request(

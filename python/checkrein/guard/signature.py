@@ -50,12 +50,28 @@ def is_asynchronous(call: Callable[..., Any]) -> bool:
     )
 
 
-def accepts(call: Callable[..., Any], name: str) -> bool:
-    """Whether `call` can be given the keyword `name`."""
+def require_fit(call: Callable[..., Any], kwargs: Mapping[str, Any]) -> None:
+    """Refuse a model function that cannot be called, or not be capped, before anybody is asked about it.
+
+    Raises `EngineError` if it takes no `model` or `max_tokens`, and `TypeError`, as the call itself would, if
+    `kwargs` do not fit.
+    """
     try:
-        parameters = inspect.signature(call).parameters
+        signature = inspect.signature(call)
+        outermost = inspect.signature(call, follow_wrapped=False)  # a decorator may add or take arguments
     except (TypeError, ValueError):
-        return True
+        return
+    for name in ("max_tokens", "model"):
+        if not _takes(signature, name):
+            raise EngineError(
+                f"the model function takes no `{name}`, so it cannot be governed; add it", "signature"
+            )
+    outermost.bind(**{**kwargs, "model": None, "max_tokens": None})
+
+
+def _takes(signature: inspect.Signature, name: str) -> bool:
+    """Whether the keyword `name` can be given."""
+    parameters = signature.parameters
     if name in parameters:
         return parameters[name].kind is not inspect.Parameter.POSITIONAL_ONLY
     return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
