@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
-from checkrein.cli.files import COMPILED_SUFFIX, STDIN, read_source
+from checkrein.cli.files import COMPILED_SUFFIX, STDIN, read_source, write_whole
 from checkrein.errors import CheckreinError
 
 
@@ -34,19 +33,5 @@ def compile(file: str, output: str | None) -> None:
         raise CheckreinError(f"`{output}` is the policy itself; write the artifact elsewhere")
     data = compile_source(source.data, source.name)
     program = Program.load(data)
-    _write(Path(output), data)
+    write_whole(Path(output), data)
     click.echo(f"{output}: {len(data)} bytes, sha256 {program.digest}, meaning {program.meaning}")
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write all or nothing: a crash leaves the old file, never half of a new one."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with draft.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise CheckreinError(f"cannot write `{path}`: {(error.strerror or str(error)).lower()}") from error

@@ -1,8 +1,9 @@
-"""The policy files that a command is given: files, folders to search, or `-` for stdin."""
+"""The policy files that a command is given: files, folders to search, or `-` for stdin; and writing files."""
 
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 SUFFIX = ".rein"
 COMPILED_SUFFIX = ".reinc"
 STDIN = "-"
+STDIN_NAME = "<stdin>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,29 @@ def read_source(name: str) -> SourceFile:
     try:
         with click.open_file(name, "rb") as file:
             # A byte too many is enough for the compiler to refuse it: not all files have an end.
-            return SourceFile("<stdin>" if name == STDIN else name, file.read(SOURCE_BYTES_MAX + 1))
+            return SourceFile(STDIN_NAME if name == STDIN else name, file.read(SOURCE_BYTES_MAX + 1))
     except OSError as error:
         raise CheckreinError(f"cannot read `{name}`: {(error.strerror or str(error)).lower()}") from error
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write all or nothing: a crash leaves the old file, never half of a new one.
+
+    A file that is there keeps its mode, and a link goes on leading to it.
+    """
+    target = path.resolve()
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with draft.open("xb") as file:
+            if target.exists():
+                draft.chmod(stat.S_IMODE(target.stat().st_mode))
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise CheckreinError(f"cannot write `{path}`: {(error.strerror or str(error)).lower()}") from error
 
 
 def _names(path: str) -> list[str]:

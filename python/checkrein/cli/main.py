@@ -35,7 +35,19 @@ TRACEBACK = "CHECKREIN_TRACEBACK"
 """Set this variable to see the traceback of an internal error."""
 
 # The order in which people meet them, which is the order of the help.
-_COMMANDS = ("check", "test", "compile", "replay", "explain", "ledger", "approvals", "rule", "prices", "demo")
+_COMMANDS = (
+    "check",
+    "fmt",
+    "test",
+    "compile",
+    "replay",
+    "explain",
+    "ledger",
+    "approvals",
+    "rule",
+    "prices",
+    "demo",
+)
 
 
 class _Commands(click.Group):

@@ -1,0 +1,57 @@
+"""The canonical layout of a policy's text. Only spaces, line breaks and empty lines change, never a token.
+
+The rules are in `docs/formatting.md`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from checkrein.diagnostics import Report
+from checkrein.language.layout.pieces import pieces_of
+from checkrein.language.layout.printer import Printer
+from checkrein.language.source import read
+from checkrein.language.syntax import parse
+
+if TYPE_CHECKING:
+    from checkrein.diagnostics import Diagnostic
+
+__all__ = ["Laid", "laid_out"]
+
+READABLE = "R0023"
+"""The first of the codes of what can be read, and yet is wrong."""
+
+
+class Laid(NamedTuple):
+    """A policy's text in the canonical layout; None with what is wrong if it can't be read."""
+
+    text: str | None
+    findings: list[Diagnostic]
+
+
+def laid_out(source: str | bytes, file: str) -> Laid:
+    """The text of a policy in the canonical layout. Its line ends stay what the first one is.
+
+    What a policy says may be wrong in every other way: only a text that can't be read is left alone.
+    """
+    findings = [found for found in parse(source, file)[1] if found.code < READABLE]
+    text = read(source, file, Report(file))
+    if findings or text is None:
+        return Laid(None, findings)
+    laid = Printer(pieces_of(text.text)).text()
+    if _said(laid) != _said(text.text):
+        raise AssertionError("the layout of a policy changed what it says")
+    return Laid(laid.replace("\n", _line_end(text.text)), [])
+
+
+def _said(text: str) -> list[tuple[str, ...]]:
+    """What must not change: every token with the comments around it."""
+    return [
+        (piece.text, *(c.text for c in piece.before), "behind", *(c.text for c in piece.after))
+        for piece in pieces_of(text).pieces
+    ]
+
+
+def _line_end(text: str) -> str:
+    first = text.find("\n")
+    return "\r\n" if first > 0 and text[first - 1] == "\r" else "\n"

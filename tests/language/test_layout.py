@@ -1,0 +1,161 @@
+"""The canonical layout: it changes white space only, keeps comments in place, and is its own layout."""
+
+import datetime
+import re
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from checkrein import _core
+from checkrein.language import check, compile_source, parse
+from checkrein.language.emit import emit
+from checkrein.language.layout import laid_out
+from checkrein.language.layout.printer import WIDTH
+from checkrein.language.lower import lower
+from checkrein.language.tree import Span
+from tests.conformance.cases import all_cases
+from tests.differential.generate import Maker
+from tests.docs.pages import PAGES, blocks
+
+ROOT = Path(__file__).resolve().parents[2]
+KEPT = sorted([*(ROOT / "grammar/examples").glob("*.rein"), *(ROOT / "python/checkrein/demo").glob("*.rein")])
+HEADER = 'language 1\npolicy "p"\n'
+LEXEME = re.compile(
+    r'"(?:[^"\\\n]|\\.)*"|#[^\n]*|[A-Z]{3} [0-9.]+|[a-z_]+\s*<=|at\s+time\b|\$?[A-Za-z0-9_][\w.]*'
+    r"|[<>=!]=|->|\.\.|\S"
+)
+SPACES = [" ", " ", " ", "  ", "\t", "\n", "\n    ", "\n\n", "\r\n", " \n\n\n "]
+
+
+def policies():
+    """Every policy of the corpus and of the pages, by where it stands."""
+    for path in KEPT:
+        yield path.name, path.read_text("utf-8")
+    for case in all_cases():
+        yield f"{case.file}: {case.name}", case.policy
+    for page in PAGES:
+        for block in blocks(page):
+            if block.language == "rein":
+                yield block.place, HEADER + block.text if "fragment" in block.tags else block.text
+
+
+POLICIES = dict(policies())
+
+
+def laid(source):
+    text, findings = laid_out(source, "p.rein")
+    assert text is not None, findings
+    return text
+
+
+def lexemes(text):
+    """The words of a text, each without what white space means nothing in it; comments are words too."""
+    return [" ".join(found.replace("<=", " <=").split()) for found in LEXEME.findall(text)]
+
+
+def alone(text):
+    """The comments that stand on a line of their own."""
+    return [line.strip() for line in text.splitlines() if line.lstrip().startswith("#")]
+
+
+def placeless(source):
+    """The artifact of a policy, without where its statements stand and their text; None if it has none."""
+    policy, found = parse(source, "p.rein")
+    if policy is None or any(d.severity == "error" for d in [*found, *check(policy)]):
+        return None
+    nowhere = Span(0, 0, 0, 0)
+    statements = tuple(replace(statement, span=nowhere) for statement in policy.statements)
+    return emit(lower(replace(policy, source="", statements=statements)))
+
+
+def assert_only_the_layout_differs(source, text):
+    assert lexemes(text) == lexemes(source)
+    assert alone(text) == alone(source)
+    assert laid(text) == text
+    assert placeless(text) == placeless(source)
+    assert not re.search(r"[ \t]$|\n\n\n|\A\n|\n\n\Z", text, flags=re.MULTILINE)
+    assert text.endswith("\n")
+
+
+@pytest.mark.parametrize("place", POLICIES)
+def test_every_policy_that_is_written_down(place):
+    assert_only_the_layout_differs(POLICIES[place], laid(POLICIES[place]))
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.name)
+def test_what_is_in_the_package_is_laid_out(path):
+    text = path.read_text("utf-8")
+    assert laid(text) == text
+    assert max(map(len, text.splitlines())) <= WIDTH + 10  # comments stay as they are
+
+
+def scrambled(chance, source, share):
+    """The same policy with other white space, and comments wherever one may stand."""
+    words = LEXEME.findall(source)
+    parts, made = [], 0
+    for word in words:
+        between = chance.choice(SPACES)
+        if chance.random() < share:
+            made += 1
+            between += chance.choice(["", "\n", "\n  ", "\n\n"]) + f"# note {made}" + chance.choice([" ", ""])
+            between += "\n" + chance.choice(["", "\n", "  ", " " * 20])
+        parts += [between, word]
+        if word.startswith("#"):
+            parts.append("\n")
+    return "".join(parts) + chance.choice(["", "\n", "\n# the end"])
+
+
+@settings(max_examples=120, deadline=datetime.timedelta(seconds=10))
+@given(st.integers(0, 2**32), st.sampled_from([0, 0.02, 0.2, 0.9]))
+def test_random_policies_in_any_layout(seed, share):
+    chance = Random(seed)
+    source = scrambled(chance, Maker(chance).policy().source, share)
+    text = laid(source)
+    assert_only_the_layout_differs(source, text)
+    program = _core.Program.load(compile_source(source, "p.rein"))
+    assert _core.Program.load(compile_source(text, "p.rein")).meaning == program.meaning
+
+
+@settings(max_examples=60, deadline=datetime.timedelta(seconds=10))
+@given(st.integers(0, 2**32))
+def test_white_space_means_nothing_but_behind_a_brace_and_between_items(seed):
+    chance = Random(seed)
+    words = LEXEME.findall(Maker(chance).policy().source)
+    kept = {i: chance.choice(" \n") for i, word in enumerate(words) if word == "{"}
+
+    def written():
+        spaces = [kept.get(i) or chance.choice([" ", "   ", "\t", "\n", "\n  "]) for i in range(len(words))]
+        return "".join(word + space for word, space in zip(words, spaces, strict=True))
+
+    assert laid(written()) == laid(written())
+
+
+def test_no_depth_is_too_deep():
+    deep = (
+        HEADER
+        + 'rule "r" on model any when '
+        + "(" * 3000
+        + "has a.b"
+        + ")" * 3000
+        + ' then deny because "x"'
+    )
+    text, findings = laid_out(deep, "p.rein")
+    assert text is None
+    assert [found.code for found in findings] == ["R0020"]
+    far = HEADER + "observe until 2026-01-01 " * 3000 + "loop off"
+    assert lexemes(laid(far)) == lexemes(far)
+
+
+def test_what_a_policy_says_may_be_wrong():
+    text = laid(HEADER + 'rule "r" on tool "nowhere" when has a.b then stop "unknown" because "x"')
+    assert text == HEADER + 'rule "r" on tool "nowhere" when has a.b then stop "unknown" because "x"\n'
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_ends_of_lines_stay_what_they_were(end):
+    source = HEADER.replace("\n", end) + 'state "s"   tell user "t" # why  ' + end
+    assert laid(source) == HEADER.replace("\n", end) + 'state "s" tell user "t"  # why' + end
