@@ -24,8 +24,9 @@ pub struct ModelCall<'a> {
     pub max_output: Option<u64>,
     /// One slot for each fact of the program; see [`crate::Run::model_call`].
     pub facts: &'a [Slot<'a>],
-    /// The fingerprints of the tool results in the conversation, if the host says which there are.
-    pub results: Option<&'a [u64]>,
+    /// The tool results in the conversation, if the host says which there are: each by two fingerprints, of
+    /// what a tool gave and of what the agent was told in place of that. A known one is enough.
+    pub results: Option<&'a [[u64; 2]]>,
 }
 
 /// A tool call that the agent proposes.

@@ -76,7 +76,7 @@ class Run:
         input_tokens: int,
         max_output: int | None,
         facts: dict[str, object] | None = None,
-        results: list[int] | None = None,
+        results: list[tuple[int, int]] | None = None,
     ) -> Decision:
         """Ask for a model call, with the fingerprints of the tool results in its conversation.
 

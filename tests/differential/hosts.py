@@ -158,7 +158,7 @@ class Host:
             **asked,
             "max_output": limit,
             "facts": self._facts(),
-            "results": self.chance.choice([None, [], [], [1], [1, 2], [5]]),
+            "results": self.chance.choice([None, [], [], [(1, 1)], [(1, 5), (2, 2)], [(3, 5)]]),
         }
 
     def _tool(self) -> Event:

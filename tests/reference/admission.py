@@ -93,7 +93,7 @@ def model_votes(run: Run, call: Call, name: str | None = None) -> list[Vote | No
     votes = [by_condition(run, rule, rule.outcome, call, ask) for rule in rules]
     for truth in run.of["truth"] if name is None else []:
         told = call.ask.results
-        if told is None or not set(told) <= set(run.family.given):
+        if told is None or not all(set(either) & set(run.family.given) for either in told):
             votes.append(vote(run, truth, truth.otherwise, call, told is None))
     requires = run.of["require"] if name is None else []
     undecided = [require for require in requires if holds(run, require.when, ask) is None]

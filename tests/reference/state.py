@@ -52,7 +52,7 @@ class Ask:
     attempt: int = 1
     error: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
-    results: list[int] | None = None
+    results: list[tuple[int, int]] | None = None
 
 
 @dataclass

@@ -123,7 +123,7 @@ pub(super) struct Asked<'a> {
     pub(super) question: &'a Question<'a>,
     pub(super) input: u64,
     pub(super) most: Option<u64>,
-    pub(super) results: Option<&'a [u64]>,
+    pub(super) results: Option<&'a [[u64; 2]]>,
 }
 
 impl Asked<'_> {

@@ -181,11 +181,11 @@ impl<'a> Question<'a> {
     }
 
     /// The vote of the truth about a conversation with these tool results.
-    pub(crate) fn vote_truth(&self, results: Option<&[u64]>, votes: &mut Vec<Vote>) {
+    pub(crate) fn vote_truth(&self, results: Option<&[[u64; 2]]>, votes: &mut Vec<Vote>) {
         let Some(truth) = &self.program.tables.truth else { return };
         let is_true = results.is_some_and(|results| {
             let memory = self.run.family.memory();
-            results.iter().all(|fingerprint| memory.given.knows(*fingerprint))
+            results.iter().all(|either| either.iter().any(|mark| memory.given.knows(*mark)))
         });
         if !is_true {
             self.vote(truth.statement, truth.verdict, results.is_none(), votes);

@@ -225,7 +225,7 @@ impl Player {
             input_tokens: amount,
             max_output: (amount.is_multiple_of(3)).then_some(amount / 10),
             facts: &facts(&program, who),
-            results: (who != 5).then_some(if amount.is_multiple_of(11) { &[0, 1] } else { &[] }),
+            results: (who != 5).then_some(if amount.is_multiple_of(11) { &[[0, 1], [1, 1]] } else { &[] }),
         };
         let decision = run.model_call(self.now, &event);
         self.remember(decision, None)

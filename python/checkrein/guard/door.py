@@ -15,7 +15,7 @@ from checkrein.guard.approvals import OTHER_KIND, Asked, own_answer, require_tex
 from checkrein.guard.classify import Failure
 from checkrein.guard.context import is_inside
 from checkrein.guard.luggage import Resumed
-from checkrein.guard.result import fingerprint, marks_of
+from checkrein.guard.result import marks_of, told_mark
 from checkrein.guard.scopes import WORDS, Scopes, text_of
 from checkrein.guard.stream import unless_ended
 from checkrein.guard.usage import NOTHING, UNKNOWN, Usage
@@ -293,13 +293,13 @@ class Door:
             return str(decision.text)
         return self._texts.pop(decision.answered, "")
 
-    def tell_agent(self, text: Any) -> None:
+    def tell_agent(self, text: Any, *, id: str | None = None) -> None:
         """The agent gets `text` in place of a tool's result, so a `truth` does not take it for an invention.
 
         For what a host writes itself: an error that was passed on, what was said before this run. What the
-        policy tells the agent is known.
+        policy tells the agent is known. With the `id` of a call it is the result of that call only.
         """
-        mark = fingerprint(text) if self.guard.program.checks_truth else None
+        mark = told_mark(text, id) if self.guard.program.checks_truth else None
         if mark is not None:
             with unless_ended(self):
                 self._core.tell_agent(mark)

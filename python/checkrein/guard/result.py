@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from checkrein import _core
@@ -38,9 +39,34 @@ def fingerprint(value: Any) -> int | None:
         return None
 
 
-def marks_of(results: Iterable[Any]) -> list[int]:
-    """The fingerprints of the tool results of a conversation; one that has none is like no other."""
-    return [mark or 0 for mark in map(fingerprint, results)]
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A tool result in a conversation, and the id of the call that it is said to be of."""
+
+    content: Any
+    id: str
+
+
+def told_mark(text: Any, id: str | None = None) -> int | None:
+    """What is compared with a result that the agent was told: by anybody, or as the one of the call `id`."""
+    mark = fingerprint(text)
+    if mark is None:
+        return None
+    whose = b"told" if id is None else b"of\0" + id.encode("utf-8", "surrogatepass")
+    return _core.xxh3_64(whose + b"\0" + mark.to_bytes(8, "little"))
+
+
+def marks_of(results: Iterable[Any]) -> list[tuple[int, int]]:
+    """The fingerprints of the tool results of a conversation, as tools gave them and as the agent was told.
+
+    With an id it has to be the result of that very call. One that has no fingerprint is like no other.
+    """
+    return [
+        (told_mark(each.content, each.id) or 0, told_mark(each.content) or 0)
+        if isinstance(each, Said)
+        else (fingerprint(each) or 0, told_mark(each) or 0)
+        for each in results
+    ]
 
 
 def _parsed(text: str | bytes | bytearray) -> Any:

@@ -121,9 +121,10 @@ impl Run {
         input_tokens: Tokens,
         max_output: Option<Tokens>,
         facts: Option<&Bound<'_, PyDict>>,
-        results: Option<Vec<Fingerprint>>,
+        results: Option<Vec<[Fingerprint; 2]>>,
     ) -> PyResult<Decision> {
-        let results: Option<Vec<u64>> = results.map(|all| all.into_iter().map(|each| each.0).collect());
+        let results: Option<Vec<_>> =
+            results.map(|all| all.iter().map(|either| either.each_ref().map(|mark| mark.0)).collect());
         // A name without UTF-8 becomes one that no policy declares: the call is denied, not dropped.
         let model = model.map(|name| name.to_string_lossy());
         let sent = self.columns.facts(py, &self.program, facts)?;

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
+from langgraph.types import Command
 
 from checkrein import sentences
 from checkrein.errors import Answered, Refusal
+from checkrein.guard.result import Said
 from checkrein.guard.usage import Usage, add_usage, read_usage
 
 if TYPE_CHECKING:
@@ -83,9 +85,21 @@ def content_of(result: Any) -> Any:
 
 def told(run: Run, result: Any) -> Any:
     """The result, which is what the agent gets: of a tool, or in place of one."""
-    if isinstance(result, ToolMessage):
-        run.tell_agent(result.content)
+    if run.guard.program.checks_truth:
+        for message in _written(result):
+            run.tell_agent(message.content, id=message.tool_call_id)
     return result
+
+
+def _written(result: Any) -> list[ToolMessage]:
+    """The tool messages that the result puts into the conversation: itself, or those of its commands."""
+    if isinstance(result, ToolMessage):
+        return [result]
+    if isinstance(result, list):
+        return [message for each in result for message in _written(each)]
+    update = result.update if isinstance(result, Command) else None
+    said = update.get("messages") if isinstance(update, Mapping) else None
+    return _results(said if isinstance(said, list) else [said])
 
 
 def told_before(run: Run, state: Any) -> None:
@@ -93,12 +107,16 @@ def told_before(run: Run, state: Any) -> None:
     if run.notes.setdefault("langchain.seen", False):
         return
     run.notes["langchain.seen"] = True
-    for content in results_of(run, state.get("messages", ())):
-        run.tell_agent(content)
+    for result in results_of(run, state.get("messages", ())):
+        run.tell_agent(result.content, id=result.id)
 
 
-def results_of(run: Run, said: Iterable[Any]) -> list[Any]:
-    """The tool results in a conversation, if the policy wants to know."""
+def results_of(run: Run, said: Iterable[Any]) -> list[Said]:
+    """The tool results in a conversation with the ids of their calls, if the policy wants to know."""
     if not run.guard.program.checks_truth:
         return []
-    return [message.content for message in said if isinstance(message, ToolMessage)]
+    return [Said(message.content, message.tool_call_id) for message in _results(said)]
+
+
+def _results(messages: Iterable[Any]) -> list[ToolMessage]:
+    return [message for message in messages if isinstance(message, ToolMessage)]
