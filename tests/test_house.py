@@ -152,9 +152,21 @@ def within(module, *packages):
 # Room: what it never imports. `None` stands for the modules that lie in the package itself.
 NEVER = {
     "language": ("guard", "adapters", "cli", "demo", "record", "replay", "testing", "explain"),
-    "guard": ("adapters", "cli", "demo", "replay", "testing", "explain", "language"),
-    "adapters": ("cli", "demo", "language", "replay", "testing", "explain"),
-    "prices": ("guard", "adapters", "cli", "demo", "language", "record", "replay", "testing", "explain"),
+    "analysis": ("guard", "adapters", "cli", "demo", "record", "replay", "testing", "explain"),
+    "guard": ("adapters", "cli", "demo", "replay", "testing", "explain", "language", "analysis"),
+    "adapters": ("cli", "demo", "language", "analysis", "replay", "testing", "explain"),
+    "prices": (
+        "guard",
+        "adapters",
+        "analysis",
+        "cli",
+        "demo",
+        "language",
+        "record",
+        "replay",
+        "testing",
+        "explain",
+    ),
     None: ("adapters", "cli", "demo"),
 }
 EXCEPT = {("guard/guard.py", "load", "language")}  # a source is compiled when it is loaded

@@ -10,7 +10,7 @@ from tests.cli.conftest import Printed
 
 from checkrein.cli.main import TRACEBACK
 
-COMMANDS = ("check", "fmt", "test", "compile", "replay", "explain", "rule", "demo")
+COMMANDS = ("check", "fmt", "test", "bound", "compile", "replay", "explain", "rule", "demo")
 
 
 def test_help(command, snapshot):

@@ -5,18 +5,25 @@ from pathlib import Path
 
 import pytest
 
+from checkrein.analysis import bound, unbounded
 from checkrein.language import check, parse
 from tests.language.made import MADE
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "python" / "checkrein" / "rules").glob("*.md"))
-SOURCES = sorted((ROOT / "python" / "checkrein" / "language").rglob("*.py"))
+SOURCES = [
+    path
+    for room in ("language", "analysis")
+    for path in sorted((ROOT / "python" / "checkrein" / room).rglob("*.py"))
+]
 REJECTS = ROOT / "grammar" / "rejects"
 HEADINGS = ["What", "Why", "Wrong", "Right"]
 FENCE = re.compile(r"```rein\n(.*?)```", re.DOTALL)
 
 # What these are about cannot be shown on a page: too long, not text, or not to be seen.
 NOT_SHOWN = {"R0001", "R0002", "R0003", "R0004", "R0021", "R0022"}
+# `check` does not find these, but `bound` does.
+OF_BOUND = {"R0560"}
 
 
 def sections(page):
@@ -24,9 +31,12 @@ def sections(page):
     return parts[0], dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def findings(text):
+def findings(text, bounds=False):
     policy, found = parse(text, "page.rein")
-    return [d.code for d in found + (check(policy) if policy else [])]
+    found += check(policy) if policy else []
+    if bounds and policy and not found:
+        found += unbounded(bound(policy))
+    return [d.code for d in found]
 
 
 def codes_in_the_compiler():
@@ -48,7 +58,7 @@ def test_every_code_has_a_page_and_every_page_a_code():
 
 
 def test_every_code_is_shown_by_a_reject():
-    assert codes_in_the_compiler() == codes_of_the_rejects()
+    assert codes_in_the_compiler() - OF_BOUND == codes_of_the_rejects()
     assert set(MADE) <= {p.stem for p in REJECTS.glob("*.txt")}
 
 
@@ -59,9 +69,9 @@ def test_a_page_is_well_formed_and_its_examples_are_true(page):
     assert list(parts) == HEADINGS
     assert all(text.strip() for text in parts.values())
     (right,) = FENCE.findall(parts["Right"])
-    assert findings(right) == []
+    assert findings(right, page.stem in OF_BOUND) == []
     if page.stem in NOT_SHOWN:
         assert not FENCE.search(parts["Wrong"])
     else:
         (wrong,) = FENCE.findall(parts["Wrong"])
-        assert findings(wrong) == [page.stem]
+        assert findings(wrong, page.stem in OF_BOUND) == [page.stem]

@@ -39,6 +39,7 @@ _COMMANDS = (
     "check",
     "fmt",
     "test",
+    "bound",
     "compile",
     "replay",
     "explain",

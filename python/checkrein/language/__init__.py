@@ -7,6 +7,8 @@ machine's time zone database, if a limit names a zone. Both are named in the art
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from checkrein.diagnostics import has_error, render_all
 from checkrein.errors import PolicyError
 from checkrein.language.check import check
@@ -14,7 +16,10 @@ from checkrein.language.emit import emit
 from checkrein.language.lower import lower
 from checkrein.language.syntax import parse
 
-__all__ = ["check", "compile_source", "parse"]
+if TYPE_CHECKING:
+    from checkrein.language.tree import Policy
+
+__all__ = ["check", "compile_source", "parse", "sound"]
 
 
 def compile_source(source: str | bytes, file: str) -> bytes:
@@ -23,10 +28,15 @@ def compile_source(source: str | bytes, file: str) -> bytes:
     `file` is only recorded, never opened. Raises PolicyError with every finding if one is an error;
     warnings alone do not keep a policy from being compiled.
     """
+    return emit(lower(sound(source, file)))
+
+
+def sound(source: str | bytes, file: str) -> Policy:
+    """The tree of a policy without errors; raises PolicyError as `compile_source` does."""
     policy, diagnostics = parse(source, file)
     if policy is not None:
         diagnostics = sorted([*diagnostics, *check(policy)], key=lambda d: d.order)
     if policy is None or has_error(diagnostics):
         text = source if isinstance(source, str) else source.decode("utf-8", "replace")
         raise PolicyError(render_all(diagnostics, text), diagnostics)
-    return emit(lower(policy))
+    return policy
