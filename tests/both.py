@@ -21,8 +21,8 @@ Event = tuple[str, dict[str, Any]]
 DECISION = (
     "number event outcome call attempt model output_cap timeout_ns wait_ns state tell_agent tell_user by"
     " kind line column reason undecided latched request queue wants answered expires_at"
-    " reserved_tokens reserved_cost votes advice values skipped passed attempt_number wrap_up stayed text"
-    " template reused"
+    " reserved_tokens reserved_cost votes advice values skipped passed attempt_number wrap_up stayed"
+    " may_be_sooner text template reused"
 ).split()
 SETTLEMENT = (
     "input_tokens output_tokens cache_read_tokens cache_write_tokens reasoning_tokens cost tokens"

@@ -216,6 +216,8 @@ pub struct Decision {
     pub timeout_ns: Option<u64>,
     /// How long to wait, in nanoseconds: for a wait, or before a call that a breaker denied may pass.
     pub wait_ns: Option<u64>,
+    /// That wait may be over sooner: others try whether what a breaker looks at fares well again.
+    pub may_be_sooner: bool,
     /// The state of a stop or fail, an index into [`crate::Program::states`].
     pub state: Option<u32>,
     /// What an answer says, or why a denial is one; with `template`.
@@ -273,6 +275,7 @@ impl Decision {
             output_cap: None,
             timeout_ns: None,
             wait_ns: None,
+            may_be_sooner: false,
             state: None,
             text: None,
             template: None,

@@ -42,6 +42,9 @@ class Decision:
     def wait_ns(self) -> int | None:
         """How long to wait before asking again."""
     @property
+    def may_be_sooner(self) -> bool:
+        """Whether a breaker may let the call pass before that: others are trying it."""
+    @property
     def state(self) -> str | None:
         """The failure state of a stop or fail."""
     @property

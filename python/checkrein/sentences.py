@@ -95,6 +95,8 @@ def reason_of(decision: Any) -> str | None:
     """Why it was decided so: the author's words, or of a breaker that it is open, and for how long."""
     if decision.kind == "breaker" and decision.outcome == "deny":
         again = amounts.duration(-(-(decision.wait_ns or 0) // _TENTH) * _TENTH)
+        if decision.may_be_sooner:
+            return f"too many calls have failed, and others are trying it; ask again in {again}, or sooner"
         return f"too many calls have failed; ask again in {again}, not sooner"
     return decision.reason  # type: ignore[no-any-return]
 

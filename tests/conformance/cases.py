@@ -18,6 +18,7 @@ FIRST_WALL = "2026-01-01T00:00:00Z"
 PLAIN = (
     "number event outcome call attempt model state tell_agent tell_user by kind line column reason"
     " undecided latched text template reused request queue reserved_tokens skipped attempt_number stayed"
+    " may_be_sooner"
 ).split()
 ERROR = ("kind", "status", "retry_after", "billed", "fingerprint")
 RENAMED = {"cap": "output_cap", "timeout": "timeout_ns", "wait": "wait_ns", "expires_at": "expires_at"}

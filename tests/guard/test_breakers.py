@@ -8,7 +8,7 @@ import re
 import pytest
 
 import checkrein
-from checkrein import explain
+from checkrein import explain, sentences
 from checkrein.record import read_log
 
 TERMS = "{ opens when failures >= 100% of 2 in 60 s probes 1 after 10 s }"
@@ -88,7 +88,8 @@ def test_a_probe_that_hangs_gives_way_in_the_end(make_guard, clock):
     hung = guard.run()
     assert hung.decide(tool="search", args={"query": "a"}).outcome == "allow"
     denied = guard.run().decide(tool="search", args={"query": "a"})
-    assert (denied.outcome, denied.wait_ns) == ("deny", 10 * 10**9)
+    assert (denied.outcome, denied.wait_ns, denied.may_be_sooner) == ("deny", 10 * 10**9, True)
+    assert sentences.reason_of(denied).endswith("others are trying it; ask again in 10 s, or sooner")
     clock.advance(10 * 10**9)
     assert guard.run().tool("search", found, query="a") == ["a"]
 

@@ -56,6 +56,9 @@ def objections(run: Run, call: Call, advice: list, new: bool) -> dict | None:
     late = [(each, explained(run, each.when, ask)) for each in deadlines.over(run, call)]
     votes += [vote(run, each, each.otherwise, call, values=values) for each, values in late]
     votes = [each for each in votes if each is not None]
+    # A known result needs no call, so it matters to nobody whether one would pass.
+    if ask.point == "tool" and not (votes and min(votes, key=Vote.rank).outcome == "reuse"):
+        votes += broken([health.bars(run, "tool", ask.tool)])
     return run.conclude(event, call, votes, advice=advice) if votes else None
 
 
@@ -68,21 +71,18 @@ def tool_votes(run: Run, call: Call, new: bool) -> list[Vote | None]:
     votes = [by_condition(run, rule, rule.outcome, call, call.ask) for rule in rules]
     orders = [order for order in run.of["order"] if names_tool(run, order.after, call.ask.tool)]
     votes += [vote(run, each, each.otherwise, call) for each in orders if not preceded(run, each, call)]
-    votes += broken([health.bars(run, "tool", call.ask.tool)])
     if new:
-        stuck = closed_by_call(run, call.ask.tool)
-        votes += [vote(run, loop, loop.otherwise, call) for loop in stuck]
         # What a loop found stays with the call: without this, asking again would pass it.
-        call.loops = stuck
-        return votes
+        call.loops = closed_by_call(run, call.ask.tool)
     return votes + [vote(run, loop, loop.otherwise, call) for loop in call.loops]
 
 
-def broken(bars: list[list[tuple[tree.Breaker, int]]]) -> list[Vote]:
+def broken(bars: list[list[tuple[tree.Breaker, int, int]]]) -> list[Vote]:
     """The denials of open breakers, with when the first of the calls may pass all of its own."""
-    again = min((max(wait for _, wait in each) for each in bars if each), default=None)
-    statements = {id(breaker): breaker for each in bars for breaker, _ in each}
-    return [Vote(breaker, "deny", wait=again) for breaker in statements.values()]
+    again = min((max(wait for _, wait, _ in each) for each in bars if each), default=None)
+    sure = min((max(wait for _, _, wait in each) for each in bars if each), default=None)
+    statements = {id(breaker): breaker for each in bars for breaker, _, _ in each}
+    return [Vote(breaker, "deny", wait=again, sooner=sure != again) for breaker in statements.values()]
 
 
 def model_votes(run: Run, call: Call, name: str | None = None) -> list[Vote | None]:

@@ -24,9 +24,7 @@ def climbs(run: Run, tried: Attempt, facts: dict[str, Any], committed: bool) -> 
     if call.point != "model" or arm is None or committed or run.latch:
         return None
     sent = {name: value for name, value in facts.items() if value is not None}
-    call.ask = replace(
-        call.ask, facts={**call.ask.facts, **sent}, attempt=tried.number, max_output=None, results=[]
-    )
+    call.ask = replace(call.ask, facts={**call.ask.facts, **sent}, attempt=tried.number, results=[])
     held = holds(run, arm.then.when, call.ask)
     values = explained(run, arm.then.when, call.ask)
     call.failed.add(tried.target)
@@ -52,7 +50,8 @@ def admitted(run: Run, call: Call) -> str | None:
             continue
         if any(model_votes(run, call, model.name.text)):
             return None
-        cap = min(model.output, model.window - ask.input_tokens)
+        asked = model.output if ask.max_output is None else ask.max_output
+        cap = min(asked, model.output, model.window - ask.input_tokens)
         usable.append((model, min(model.least_output, cap), cap))
         if most_output(run, call, *usable[-1], set()) is not None:
             return model.name.text

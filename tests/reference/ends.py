@@ -48,7 +48,7 @@ def result(
     held = holds(run, needed, ask)
     if not held:
         values = explained(run, needed, ask)
-        close(run, tried, normal(tried, reported), "tool_failure", good=False)
+        close(run, tried, normal(tried, reported), "tool_failure")
         return fell_short(run, tried, held is None, values)
     close(run, tried, normal(tried, reported), good=True)
     stays.serve(run, tried)

@@ -77,16 +77,16 @@ def watched(run: Run, point: str, target: str) -> list[tuple[tuple[str, str], tr
     return found
 
 
-def bars(run: Run, point: str, target: str) -> list[tuple[tree.Breaker, int]]:
-    """The breakers that let no call pass now, and how long they will not."""
+def bars(run: Run, point: str, target: str) -> list[tuple[tree.Breaker, int, int]]:
+    """The breakers that let no call pass now, how long at most, and for how long that is sure."""
     found = []
     for key, breaker in watched(run, point, target):
         era = era_of(run, key, breaker)
         if era.kind == "open" and era.until > run.now:
-            found.append((breaker, era.until - run.now))
+            found.append((breaker, era.until - run.now, era.until - run.now))
         is_full = era.kind == "tried" and era.probes + era.good >= breaker.probes.count
         if is_full and run.now < era.begun + breaker.probes.after:
-            found.append((breaker, era.begun + breaker.probes.after - run.now))
+            found.append((breaker, era.begun + breaker.probes.after - run.now, 0))
     return found
 
 

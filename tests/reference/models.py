@@ -116,7 +116,7 @@ def admit_model(run: Run, call: Call, advice: list) -> dict:
         if reasons:
             continue
         bars.append(health.bars(run, "model", model.name.text))
-        passed += [(model.name.text, "breaker", each.name.text) for each, _ in bars[-1]]
+        passed += [(model.name.text, "breaker", each.name.text) for each, _, _ in bars[-1]]
         if bars[-1]:
             continue
         votes = [each for each in model_votes(run, call, model.name.text) if each is not None]

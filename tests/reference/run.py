@@ -344,6 +344,7 @@ class Run:
             "latched": False,
             "wrap_up": False,
             "stayed": False,
+            "may_be_sooner": False,
             "reserved_tokens": 0,
             "reserved_cost": 0,
         }
@@ -370,7 +371,13 @@ class Run:
             state = self.states[top.state]
             by_whom |= {"state": top.state, "tell_agent": state.tell_agent, "tell_user": state.tell_user}
         fields |= by_whom | {"undecided": top.undecided, "values": top.values}
-        fields |= {"call": call.number, "wait_ns": top.wait, "text": top.text, "template": top.template}
+        fields |= {
+            "call": call.number,
+            "wait_ns": top.wait,
+            "may_be_sooner": top.sooner,
+            "text": top.text,
+            "template": top.template,
+        }
         if top.outcome == "reuse":
             fields["reused"] = self.known[call.binding]
         fields["votes"] = [(*each.key, each.outcome, each.undecided) for each in votes]

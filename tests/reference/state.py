@@ -158,6 +158,7 @@ class Vote:
     queue: str | None = None
     reason: str | None = None
     wait: int | None = None
+    sooner: bool = False
     text: str | None = None
     template: str | None = None
     request: Request | None = None

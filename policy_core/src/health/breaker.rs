@@ -3,7 +3,7 @@
 //! INVARIANT (epochs): a circuit has a new epoch each time it opens, is tried or closes, and the end of an
 //! attempt counts only in the epoch in which the attempt was admitted. So nothing stale opens or closes it.
 
-use super::Ending;
+use super::{Barred, Ending};
 use crate::books::Buckets;
 use crate::value::MILLION;
 
@@ -48,15 +48,16 @@ impl Circuit {
         Self { epoch, until: 0, state: closed(terms) }
     }
 
-    /// How long no call may pass; nothing if one may. A probe that does not end (it hangs, or who made it is
-    /// gone) keeps its place for as long as a failed one would shut the circuit: then one more may try.
-    pub(super) const fn barred(&self, terms: &BreakerTerms, now: u64) -> Option<u64> {
-        let is_shut = match self.state {
-            State::Closed { .. } => false,
-            State::Open => true,
-            State::Tried { in_flight, succeeded } => in_flight.saturating_add(succeeded) >= terms.probes,
+    /// For how long no call may pass; nothing if one may. A probe that does not end (it hangs, or who made it
+    /// is gone) keeps its place for as long as a failed one would shut the circuit: then one more may try.
+    pub(super) const fn barred(&self, terms: &BreakerTerms, now: u64) -> Option<Barred> {
+        let most = self.until.saturating_sub(now);
+        let least = match self.state {
+            State::Open => most,
+            State::Tried { in_flight, succeeded } if in_flight.saturating_add(succeeded) >= terms.probes => 0,
+            State::Closed { .. } | State::Tried { .. } => return None,
         };
-        if is_shut && self.until > now { Some(self.until.saturating_sub(now)) } else { None }
+        if most > 0 { Some(Barred { least, most }) } else { None }
     }
 
     /// A call passes that is not barred. The answer is the epoch that it belongs to; `next` is one that
@@ -153,7 +154,11 @@ mod tests {
         }
 
         fn barred(&self, now: u64) -> Option<u64> {
-            self.0.barred(&TERMS, now)
+            self.0.barred(&TERMS, now).map(|barred| barred.most)
+        }
+
+        fn may_be_sooner(&self, now: u64) -> bool {
+            self.0.barred(&TERMS, now).is_some_and(|barred| barred.may_be_sooner())
         }
     }
 
@@ -187,8 +192,10 @@ mod tests {
         let mut bench = Bench::new();
         bench.calls(0, &[Failed; 4]);
         assert_eq!((bench.barred(99), bench.barred(100)), (Some(1), None));
+        assert!(!bench.may_be_sooner(99), "nobody tries it before its time");
         let (first, second) = (bench.admit(100), bench.admit(100));
         assert_eq!((first == second, bench.barred(100)), (true, Some(100)));
+        assert!(bench.may_be_sooner(100), "both may end at any moment");
         bench.end(first, 110, Succeeded);
         assert_eq!(bench.barred(110), Some(90), "no third call passes while the second has not ended");
         bench.end(second, 120, Succeeded);

@@ -28,6 +28,29 @@ pub(crate) enum Ending {
     Untold,
 }
 
+/// For how long no call may pass, in nanoseconds. While probes are out it is shorter if they end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Barred {
+    pub(crate) least: u64,
+    pub(crate) most: u64,
+}
+
+impl Barred {
+    pub(crate) const fn may_be_sooner(self) -> bool {
+        self.least < self.most
+    }
+
+    /// For a call that both are in the way of.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { least: self.least.max(other.least), most: self.most.max(other.most) }
+    }
+
+    /// For one of two calls.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self { least: self.least.min(other.least), most: self.most.min(other.most) }
+    }
+}
+
 /// Which circuit: a breaker of the program, and the model or tool, or the provider's first model.
 pub(crate) type Place = (u32, u32);
 
@@ -82,14 +105,14 @@ impl Fares {
         self.programs.clear();
     }
 
-    /// How long no call may pass this circuit; nothing if one may.
+    /// For how long no call may pass this circuit; nothing if one may.
     pub(crate) fn barred(
         &self,
         meaning: &[u8; 32],
         place: Place,
         terms: &BreakerTerms,
         now: u64,
-    ) -> Option<u64> {
+    ) -> Option<Barred> {
         self.programs.get(meaning)?.circuits.get(&place)?.barred(terms, now)
     }
 
@@ -166,6 +189,7 @@ impl Fares {
 mod tests {
     use super::*;
 
+    const FIVE: Option<Barred> = Some(Barred { least: 5, most: 5 });
     const TERMS: BreakerTerms = BreakerTerms { failures: 1, calls: 1, window_ns: 10, probes: 1, after_ns: 5 };
 
     #[test]
@@ -193,7 +217,7 @@ mod tests {
         health.conclude(&[1; 32], early, &TERMS, (Ending::Failed, KEPT + 2));
         assert_eq!(health.barred(&[1; 32], (0, 0), &TERMS, KEPT + 2), None);
         health.conclude(&[1; 32], late, &TERMS, (Ending::Failed, KEPT + 2));
-        assert_eq!(health.barred(&[1; 32], (0, 0), &TERMS, KEPT + 2), Some(5));
+        assert_eq!(health.barred(&[1; 32], (0, 0), &TERMS, KEPT + 2), FIVE);
     }
 
     #[test]
@@ -202,7 +226,8 @@ mod tests {
         let elder = health.admit(&[1; 32], (0, 0), &TERMS, 0);
         health.conclude(&[1; 32], elder, &TERMS, (Ending::Failed, 0));
         let probe = health.admit(&[1; 32], (0, 0), &TERMS, 5);
-        assert_eq!(health.barred(&[1; 32], (0, 0), &TERMS, 5), Some(5));
+        let tried = Some(Barred { least: 0, most: 5 });
+        assert_eq!(health.barred(&[1; 32], (0, 0), &TERMS, 5), tried);
         health.forget();
         assert_eq!(health.barred(&[1; 32], (0, 0), &TERMS, 5), None);
         health.admit(&[1; 32], (0, 0), &TERMS, 5);
@@ -215,7 +240,7 @@ mod tests {
         let mut health = Fares::default();
         let ticket = health.admit(&[1; 32], (0, 0), &TERMS, 0);
         health.conclude(&[1; 32], ticket, &TERMS, (Ending::Failed, 0));
-        assert_eq!(health.barred(&[1; 32], (0, 0), &TERMS, 0), Some(5));
+        assert_eq!(health.barred(&[1; 32], (0, 0), &TERMS, 0), FIVE);
         assert_eq!(health.barred(&[2; 32], (0, 0), &TERMS, 0), None);
         assert_eq!(health.barred(&[1; 32], (0, 1), &TERMS, 0), None);
     }

@@ -47,6 +47,7 @@ pub(crate) struct Call {
     /// The last ask, for the conditions of retries.
     pub(crate) requested: Option<u32>,
     pub(crate) input_tokens: Option<u64>,
+    pub(crate) max_output: Option<u64>,
     pub(crate) kept: Box<[Value]>,
 }
 
@@ -69,6 +70,7 @@ impl Call {
             grants: Vec::new(),
             requested: None,
             input_tokens: None,
+            max_output: None,
             kept: Box::default(),
         }
     }

@@ -5,6 +5,7 @@ use super::model::{Asked, Found};
 use super::watched::vote_tripped;
 use crate::decision::{Vote, Why};
 use crate::facts::View;
+use crate::health::Barred;
 use crate::program::{Route, Verdict};
 use crate::value::{Slot, Truth};
 
@@ -143,7 +144,7 @@ impl Asked<'_> {
         for statement in &tripped.statements {
             found.pass_over(candidate, Why::Statement(*statement));
         }
-        found.again = [found.again, tripped.again].into_iter().flatten().min();
+        found.again = [found.again, tripped.again].into_iter().flatten().reduce(Barred::or);
         tripped.again.is_none()
     }
 

@@ -79,7 +79,10 @@ impl Run {
         decision.rejected = first.rejected;
         decision.votes = finding.votes;
         decision.values = finding.values;
-        decision.wait_ns = finding.again.filter(|_| program.is_breaker(first.statement));
+        if let Some(barred) = finding.again.filter(|_| program.is_breaker(first.statement)) {
+            decision.wait_ns = Some(barred.most);
+            decision.may_be_sooner = barred.may_be_sooner();
+        }
         let binding = finding.binding.unwrap_or(Binding::Call(id));
         decision.answered = first.request;
         if first.request.is_some() {

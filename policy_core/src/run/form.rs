@@ -115,6 +115,7 @@ impl Call {
         });
         write_index(self.requested, writer);
         writer.optional(self.input_tokens);
+        writer.optional(self.max_output);
         // Only the error of an open attempt reads them, and each ask brings its own: of others no content is
         // kept.
         let kept = if self.in_flight { &*self.kept } else { &[] };
@@ -148,6 +149,7 @@ impl Call {
             grants: reader.list(|reader| Some((reader.index(statements)?, Binding::read(reader)?)))?,
             requested: read_index(reader, models)?,
             input_tokens: reader.optional()?,
+            max_output: reader.optional()?,
             kept: reader.list(Value::read)?.into_boxed_slice(),
         };
         let kept = program.index.kept_facts.len();

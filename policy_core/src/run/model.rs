@@ -14,6 +14,7 @@ use crate::decision::{BuiltIn, Decision, Event, Why};
 use crate::error::EngineError;
 use crate::event::{ModelCall, Now};
 use crate::facts::{Sent, View, keep};
+use crate::health::Barred;
 use crate::price::{Rates, Tokens};
 use crate::program::{Model, Program};
 
@@ -78,6 +79,7 @@ impl Run {
         let call = self.calls.get_mut(&id)?;
         call.requested = requested.flatten();
         call.input_tokens = Some(event.input_tokens);
+        call.max_output = event.max_output;
         call.kept = keep(&program.index, event.facts);
         Some(id)
     }
@@ -113,8 +115,8 @@ pub(super) struct Found {
     /// The models passed over.
     pub(super) passed: Vec<(u32, Why)>,
     obstacles: Obstacles,
-    /// After how long breakers let the first of the models pass that they alone are in the way of.
-    pub(super) again: Option<u64>,
+    /// For how long breakers are in the way of the first of the models that they alone are in the way of.
+    pub(super) again: Option<Barred>,
 }
 
 /// A model call's question with its tokens.

@@ -12,7 +12,7 @@ use crate::books::{AccountId, Books};
 use crate::decision::{BuiltIn, Outcome, Vote};
 use crate::facts::{CallFacts, ErrorFacts, Sent, View};
 use crate::fingerprint::Binding;
-use crate::health::Ticket;
+use crate::health::{Barred, Ticket};
 use crate::program::{AskFor, Program, Verdict};
 use crate::value::{Truth, Value};
 use crate::vm::evaluate;
@@ -58,8 +58,8 @@ pub(crate) enum Ruling {
 }
 
 impl Ruling {
-    /// The same, with when breakers in the way may let the call pass.
-    pub(crate) fn again(mut self, again: Option<u64>) -> Self {
+    /// The same, with for how long breakers are in the way.
+    pub(crate) fn again(mut self, again: Option<Barred>) -> Self {
         if let Self::Votes(finding) = &mut self {
             finding.again = again;
         }
@@ -77,8 +77,8 @@ pub(crate) struct Finding {
     pub(crate) text: Option<Box<str>>,
     /// The attempt whose result it hands back, if it does.
     pub(crate) reused: Option<u64>,
-    /// After how long breakers in the way may let the call pass.
-    pub(crate) again: Option<u64>,
+    /// For how long breakers are in the way.
+    pub(crate) again: Option<Barred>,
     /// What an answer to the first vote is for.
     pub(crate) binding: Option<Binding>,
 }

@@ -16,7 +16,7 @@ use crate::program::Program;
 use crate::value::{Slot, Truth, Value};
 
 /// What a tool that fell short of its `succeeds when` is taken for.
-const SHORT: ErrorKind = ErrorKind::ToolFailure;
+pub(super) const SHORT: ErrorKind = ErrorKind::ToolFailure;
 
 const INCOMPLETE: By = By::BuiltIn(BuiltIn::IncompleteResult);
 
@@ -61,7 +61,7 @@ impl Run {
         let subject = reserved.subject;
         let worth = self.weigh(&program, books, (call, subject, number), returned.facts);
         let is_good = worth.truth == Truth::True;
-        let fate = if is_good { Fate::Settled } else { Fate::Failed(SHORT) };
+        let fate = if is_good { Fate::Settled } else { Fate::FellShort };
         self.close_attempt((&program, books), place, returned.usage, fate);
         let event = if matches!(subject, Subject::Model(_)) { Event::ModelResult } else { Event::ToolResult };
         let mut decision = self.begin_decision(event, Some(call));

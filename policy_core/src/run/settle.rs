@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::accounts::End;
 use super::amounts::{Charge, Subject};
 use super::call::Attempt;
+use super::result::SHORT;
 use super::{Run, check_tokens, watched};
 use crate::books::Books;
 use crate::decision::Settlement;
@@ -19,6 +20,8 @@ pub(crate) enum Fate {
     /// The host had an answer.
     Settled,
     Failed(ErrorKind),
+    /// A tool gave half a result.
+    FellShort,
     /// A timeout by the caller's own doing.
     CutShort,
     /// The run ended or left, and nobody knows.
@@ -30,6 +33,7 @@ impl Fate {
     const fn counts(self) -> [bool; 3] {
         match self {
             Self::Settled | Self::CutShort | Self::Left => [true; 3],
+            Self::FellShort => Self::Failed(SHORT).counts(),
             Self::Failed(kind) => [true, kind.may_have_run(), kind.may_have_succeeded()],
         }
     }

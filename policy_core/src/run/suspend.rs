@@ -21,7 +21,7 @@ use crate::health::Stay;
 use crate::program::Program;
 
 /// The form of suspended runs. A run of another form is not resumed.
-const FORM: u64 = 2;
+const FORM: u64 = 3;
 const DAMAGED: EngineError =
     EngineError::BadState("these are not the bytes of a suspended run; pass what was kept, as it was kept");
 

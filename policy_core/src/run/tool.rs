@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::amounts::{Amounts, Subject};
 use super::call::{Call, Point};
 use super::question::{Clearance, Question, Ruling};
-use super::watched::vote_tripped;
+use super::watched::{Tripped, vote_tripped};
 use super::{Run, check_facts};
 use crate::books::Books;
-use crate::decision::{BuiltIn, Decision, Event};
+use crate::decision::{BuiltIn, Decision, Event, Outcome};
 use crate::error::EngineError;
 use crate::event::{Now, ToolCall};
 use crate::facts::{Sent, View, keep};
@@ -130,8 +130,12 @@ impl Question<'_> {
         }
         self.vote_time(&mut votes);
         self.vote_within(&mut votes);
-        let tripped = self.tripped(Subject::Tool(tool, class));
-        vote_tripped(&tripped.statements, &mut votes);
+        let mut tripped = Tripped::default();
+        // A known result needs no call, so it matters to nobody whether one would pass.
+        if votes.iter().map(|vote| vote.outcome).max() != Some(Outcome::Reuse) {
+            tripped = self.tripped(Subject::Tool(tool, class));
+            vote_tripped(&tripped.statements, &mut votes);
+        }
         let ruling = self.rule(&view, votes, Vec::new()).map(|ruling| ruling.again(tripped.again));
         ruling.unwrap_or_else(|| self.charge_tool(tool, class, &view))
     }

@@ -7,15 +7,15 @@ use super::question::{Question, Ruling, vote_of};
 use super::settle::Fate;
 use crate::decision::{Outcome, Vote};
 use crate::event::{ErrorKind, Usage};
-use crate::health::{Ending, Health, Place, Ticket};
+use crate::health::{Barred, Ending, Health, Place, Ticket};
 use crate::program::{Program, Retry};
 
-/// Breakers that are in the way of a call, and after how long the last of them may let it pass.
+/// Breakers that are in the way of a call, and for how long.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tripped {
     /// By statement.
     pub(crate) statements: Vec<u32>,
-    pub(crate) again: Option<u64>,
+    pub(crate) again: Option<Barred>,
 }
 
 impl Run {
@@ -35,10 +35,10 @@ impl Question<'_> {
         let (program, now) = (self.program, self.run.latest.mono);
         each_place(program, subject, |place| {
             let breaker = program.tables.breakers.at(place.0);
-            let wait = self.run.health.fares().barred(program.meaning(), place, &breaker.terms, now);
-            if let Some(wait) = wait {
+            let barred = self.run.health.fares().barred(program.meaning(), place, &breaker.terms, now);
+            if let Some(barred) = barred {
                 tripped.statements.push(breaker.statement);
-                tripped.again = tripped.again.max(Some(wait));
+                tripped.again = Some(tripped.again.map_or(barred, |other| other.and(barred)));
             }
         });
         tripped.statements.sort_unstable();
@@ -135,7 +135,8 @@ impl Fate {
                 Ending::Failed
             }
             Self::Failed(ErrorKind::ToolFailure) if is_tool => Ending::Failed,
-            Self::Failed(_) | Self::CutShort | Self::Left => Ending::Untold,
+            // Half a result is an answer: the tool is there.
+            Self::Failed(_) | Self::FellShort | Self::CutShort | Self::Left => Ending::Untold,
         }
     }
 }

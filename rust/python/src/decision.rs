@@ -90,6 +90,11 @@ impl Decision {
     }
 
     #[getter]
+    fn may_be_sooner(&self) -> bool {
+        self.core.may_be_sooner
+    }
+
+    #[getter]
     fn state(&self) -> Option<&str> {
         self.ended_in().map(|state| &*state.name)
     }
