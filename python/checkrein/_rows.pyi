@@ -24,6 +24,7 @@ class Model(TypedDict):
     window: int
     output: int
     least_output: int
+    cascades: bool  # a larger one may be asked as well, by how sure it was
     price: list[Tariff] | None  # None is free
 
 class Argument(TypedDict):

@@ -94,12 +94,56 @@ def test_a_mistake_of_the_host_is_not_hidden_by_the_first_answer(run, error):
     assert models.asked == ["small", "large"]
 
 
-def test_a_judge_that_breaks_on_the_larger_answer_is_heard(run):
-    def judge(said):
-        return 0.3 if said == "yes" else 1 / 0
+def test_only_whom_a_larger_model_may_follow_is_judged(run):
+    judged = []
 
-    with pytest.raises(ZeroDivisionError):
-        run.model(Models(small="yes", large="no"), usage=lambda _: Usage("exact", 5, 2), judge=judge)
+    def judge(said):
+        judged.append(said)
+        return 0.3
+
+    models = Models(small="yes", large="no")
+    assert run.model(models, usage=lambda _: Usage("exact", 5, 2), judge=judge) == "no"
+    assert judged == ["yes"]
+
+
+def test_a_judge_may_ask_a_model_which_is_a_call_of_its_own(run):
+    def sure(model, max_tokens):
+        assert model == "small"
+        return "yes, quite"
+
+    def judge(_said):
+        run.model(sure, usage=lambda _: Usage("exact", 5, 2), judge=lambda _: 0.9)
+        return 0.9
+
+    models = Models(small="yes", large="no")
+    assert run.model(models, usage=lambda _: Usage("exact", 5, 2), judge=judge) == "yes"
+    assert next(row["spent"] for row in run.limits() if row["dimension"] == "model_calls") == 2
+
+
+def test_an_asynchronous_judge_is_awaited(run):
+    models = Models(small="yes", large="no")
+
+    async def call(model, max_tokens):
+        return models(model, max_tokens)
+
+    async def judge(said):
+        await asyncio.sleep(0)
+        return 0.3
+
+    asked = run.model(call, usage=lambda _: Usage("exact", 5, 2), judge=judge)
+    assert asyncio.run(asked) == "no"
+    with pytest.raises(TypeError, match="the judge is asynchronous"):
+        run.model(models, usage=lambda _: Usage("exact", 5, 2), judge=judge)
+
+
+def test_a_result_of_a_run_that_ended_meanwhile_is_dropped(run):
+    def judge(said):
+        run.end()
+        return 0.9
+
+    with pytest.raises(checkrein.EngineError, match="came back when its run was over") as caught:
+        run.model(Models(small="yes"), usage=lambda _: Usage("exact", 5, 2), judge=judge)
+    assert caught.value.kind == "ended"
 
 
 def test_the_first_answer_does_not_stand_after_a_stop(tmp_path):

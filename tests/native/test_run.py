@@ -60,6 +60,7 @@ def test_a_program_tells_what_it_holds(program: _core.Program) -> None:
             "window": 1000,
             "output": 100,
             "least_output": 1,
+            "cascades": False,
             "price": [
                 {
                     "above": 0,

@@ -226,6 +226,16 @@ impl Program {
             || arms.any(|arm| arm.then.is_some())
     }
 
+    /// Whether a larger model may be asked as well when the result of this one is there.
+    #[must_use]
+    pub fn cascades(&self, model: &Model) -> bool {
+        let mut arms = self.tables.route.iter().flat_map(|route| &route.arms);
+        arms.any(|arm| {
+            arm.then.is_some()
+                && self.models().get(arm.model as usize).is_some_and(|first| first.name == model.name)
+        })
+    }
+
     /// Whether a model call has to come with the tool results of its conversation.
     #[must_use]
     pub const fn checks_truth(&self) -> bool {

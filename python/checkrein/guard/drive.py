@@ -119,6 +119,24 @@ class _Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class _Judge:
+    judge: Callable[[Any], Any]
+    value: Any
+
+    def sync(self) -> Any:
+        sure = self.judge(self.value)
+        if inspect.isawaitable(sure):
+            if inspect.iscoroutine(sure):
+                sure.close()
+            raise TypeError("the judge is asynchronous; use it with asynchronous calls")
+        return sure
+
+    async def asynchronous(self) -> Any:
+        sure = self.judge(self.value)
+        return await sure if inspect.isawaitable(sure) else sure
+
+
+@dataclass(frozen=True, slots=True)
 class _Invoke:
     request: Request
     attempt: Attempt
@@ -252,7 +270,7 @@ def _attempt(
         return True, guarded_stream(run, decision, request, value)
     run.keep_result(decision, value)
     if run.guard.program.judges:
-        return (yield from _judged(run, request, decision, value))
+        return (yield from _judged(run, request, decision, value, is_doubted=bool(doubted)))
     usage = UNKNOWN
     try:  # what goes wrong from here on is no failure of the call, which is not made again for it
         usage = request.used(value) or UNKNOWN
@@ -261,16 +279,21 @@ def _attempt(
     return True, value
 
 
-def _judged(run: Run, request: Request, decision: Any, value: Any) -> Generator[Any, Any, tuple[bool, Any]]:
-    """What is done with what came back: (True, it), or (False, what may stand) where it is made again."""
+def _judged(
+    run: Run, request: Request, decision: Any, value: Any, *, is_doubted: bool
+) -> Generator[Any, Any, tuple[bool, Any]]:
+    """What is done with what came back: (True, it), or (False, what may stand) where it is made again.
+
+    How sure a model is matters only to who would ask a larger one.
+    """
     usage, mark, after = UNKNOWN, None, None
     fields: dict[str, Any] = {}
     facts: dict[str, Any] = {}
     try:  # what goes wrong from here on is no failure of the call, which is not made again for it
         usage = request.used(value) or UNKNOWN
         fields = request.fields(value)
-        if request.confidence is not None:
-            facts = {"result.confidence": request.confidence(value)}
+        if request.confidence is not None and not is_doubted and run.guard.models[decision.model]["cascades"]:
+            facts = {"result.confidence": (yield _Judge(request.confidence, value))}
         mark = fingerprint(request.content(value)) if request.point == "tool" else None
     finally:
         after = tell_end(
@@ -279,7 +302,13 @@ def _judged(run: Run, request: Request, decision: Any, value: Any) -> Generator[
                 decision, usage, fields=fields, facts=facts, fingerprint=mark, subject=request.subject
             ),
         )  # fmt: skip
-    if after is None or after.outcome == "allow":
+    if after is None:
+        raise EngineError(
+            f"{request.subject} came back when its run was over or elsewhere, so nobody decided about the "
+            "result, and it is dropped; wait for calls before the run ends",
+            "ended",
+        )
+    if after.outcome == "allow":
         run.keep_result(decision, value)
         return True, value
     run.results.pop(decision.attempt, None)

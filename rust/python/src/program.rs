@@ -119,6 +119,7 @@ impl Program {
             dict.set_item("window", model.window)?;
             dict.set_item("output", model.output)?;
             dict.set_item("least_output", model.least_output)?;
+            dict.set_item("cascades", self.core.cascades(model))?;
             let tariffs =
                 model.price.as_ref().map(|price| listed(py, price.tariffs(), tariff)).transpose()?;
             dict.set_item("price", tariffs)
