@@ -19,7 +19,7 @@ SHOWN_IDS_MAX = 8
 """How many ids an ambiguous prefix is answered with."""
 
 _UNDECIDED = {
-    "limit": "the run does not say whose limit it is, so the limit voted its own outcome",
+    "limit": "the run does not say whose limit it is, or what it answers, so the limit voted its own outcome",
     "rule": "it could not be decided, so the statement voted its own outcome",
 }
 _WAITS = {

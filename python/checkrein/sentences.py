@@ -30,6 +30,17 @@ _CLASSES: dict[str, type[Refusal]] = {
     "reuse": Denied,
 }
 
+_BUILT_IN = {
+    "undeclared tool": "no tool of this name may be called",
+    "undeclared model": "no model of this name may be called",
+    "no candidate": "no model is meant for it",
+    "no usable model": "no model may take it, or none is large enough",
+    "closed call": "the same call is over, or still under way",
+    "changed call": "it is not the call any more that was decided about",
+    "run ended": "the run is over",
+}
+"""What the agent is told of a denial that no statement of the policy made."""
+
 _WAITS = {
     "lease": "has to wait until the store has answered for a shared limit",
     "holds": "has to wait for calls under way, which hold what is left of a limit",
@@ -63,7 +74,8 @@ def for_developer(decision: Any, subject: str, file: str) -> str:
     where = f" at {file}:{decision.line}" if decision.line else ""
     reason = reason_of(decision)
     why = f": {reason}" if reason else ""
-    doubt = "the run does not say whose it is" if decision.kind == "limit" else "it could not be decided"
+    is_limit = decision.kind == "limit"
+    doubt = "the run does not say whose it is, or what it answers" if is_limit else "it could not be decided"
     undecided = f" ({doubt}, so it voted its own outcome)" if decision.undecided else ""
     return f"{subject} {verdict} by {by}{where}{why}{undecided}"
 
@@ -85,7 +97,10 @@ def for_agent(decision: Any, reason: str | None = None) -> str:
         return "This call failed and will not be tried again. Do not make its result up."
     if decision.by == "incomplete result":
         return "This call ran, but gave no complete result, which is not passed on. Do not make it up."
-    reason = _sentence(reason or reason_of(decision) or f"not allowed by `{decision.by}`")
+    reason = (
+        reason or reason_of(decision) or (_BUILT_IN.get(decision.by) if decision.kind == "built-in" else None)
+    )
+    reason = _sentence(reason or f"not allowed by `{decision.by}`")
     if decision.outcome == "escalate":
         return f"A person has to decide this first. {reason} Do not assume the answer."
     return f"This call was not run. {reason}"

@@ -347,4 +347,4 @@ def test_a_tool_that_is_not_declared_is_denied(serve, make_guard):
 
     server = serve({"large-1": [call_tool("launch"), say("ok")]})
     result = agent_of(make_guard(), server, [launch]).invoke(question())
-    assert "undeclared tool" in tool_messages(result)[0].content
+    assert "No tool of this name may be called." in tool_messages(result)[0].content

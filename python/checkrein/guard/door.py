@@ -278,7 +278,7 @@ class Door:
             ledger = self.guard.ledger
             health = ledger.health() if ledger is not None else {"error": None, "refused": None}
             trouble = health["error"] if health["error"] != health["refused"] else None
-            standing = sentences.standing(decision, self._core.limits(), program.currency, trouble)
+            standing = sentences.standing(decision, self._rows(), program.currency, trouble)
         refusal = sentences.refusal(
             decision, subject, program.file, self.decision_id(decision),
             self.guard.instead_of(decision), standing,
@@ -286,6 +286,12 @@ class Door:
         if isinstance(refusal, Answered):
             refusal.text = self.text_of(decision)
         return refusal
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """Where the limits stand: this run's, and those of the run above it."""
+        above = [] if self.first is self else self.first.limits()
+        scope = f"run {self.first.id}, which this one is a part of"
+        return self.limits() + [{**row, "scope": scope} for row in above if row["scope"] == "run"]
 
     def text_of(self, decision: Any) -> str:
         """What an `answer` says: the policy's text, or once what a person answered."""

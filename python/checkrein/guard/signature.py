@@ -24,6 +24,8 @@ def bind_arguments(
         signature = inspect.signature(call)
     except (TypeError, ValueError):
         if args:
+            if isinstance(call, classmethod):
+                raise TypeError("a class method is guarded from inside: put `@classmethod` above") from None
             raise TypeError("this callable has no readable signature; pass its arguments by name") from None
         return dict(kwargs)
     bound = signature.bind(*args, **kwargs)

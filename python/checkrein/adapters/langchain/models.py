@@ -107,7 +107,8 @@ def _output_field(model: BaseChatModel) -> str:
             "retries",
         )
     raise EngineError(
-        f"{type(model).__name__} has none of {', '.join(_OUTPUT_FIELDS)}, so its output cannot be capped",
+        f"{type(model).__name__} has none of the fields {', '.join(_OUTPUT_FIELDS)}, so its output cannot be "
+        "capped; give it one, and pass that on to the model",
         "uncapped",
     )
 

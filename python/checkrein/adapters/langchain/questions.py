@@ -46,7 +46,8 @@ class Questions:
     def ask(self, approval: Approval) -> bool | str:
         """The person's answer; interrupts the graph while there is none.
 
-        Only True and False are answers, and to a question a text or False: anything else is asked again.
+        Only True and False are answers, and to a question a text that is not empty or False: anything else
+        is asked again.
         """
         yes = str if approval.wants == "question" else bool
         while True:
@@ -55,8 +56,9 @@ class Questions:
             request = self._asked[self._made]
             answer = interrupt(self._payload(approval))
             self._made += 1
-            if request == approval.request and (answer is False or isinstance(answer, yes)):
-                return answer
+            is_answer = answer is False or (isinstance(answer, yes) and answer != "")
+            if request == approval.request and is_answer:
+                return answer  # type: ignore[no-any-return]
 
     async def ask_async(self, approval: Approval) -> bool | str:
         """As `ask`."""
