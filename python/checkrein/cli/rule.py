@@ -22,23 +22,26 @@ def rule(code: str | None) -> None:
 
     Without CODE, every code is listed.
     """
-    pages = {page.name.removesuffix(".md"): page for page in _folder().iterdir() if page.name.endswith(".md")}
+    known = pages()
     if code is None:
-        click.echo("\n".join(table([(name, _title(pages[name])) for name in sorted(pages)])))
+        rows = [(name, title(name, known[name].read_text(encoding="utf-8"))) for name in sorted(known)]
+        click.echo("\n".join(table(rows)))
         return
-    page = pages.get(code.upper())
+    page = known.get(code.upper())
     if page is None:
-        close = difflib.get_close_matches(code.upper(), pages, n=1)
+        close = difflib.get_close_matches(code.upper(), known, n=1)
         help = f"did you mean `{close[0]}`?" if close else "`checkrein rule` lists them all"
         raise CheckreinError(f"there is no code `{code}`\n  help: {help}")
     click.echo(page.read_text(encoding="utf-8").rstrip())
 
 
-def _folder() -> Traversable:
-    return files("checkrein") / "rules"
+def pages() -> dict[str, Traversable]:
+    """The page of every code."""
+    folder = files("checkrein") / "rules"
+    return {page.name.removesuffix(".md"): page for page in folder.iterdir() if page.name.endswith(".md")}
 
 
-def _title(page: Traversable) -> str:
+def title(code: str, page: str) -> str:
     """What follows the code in a page's heading."""
-    heading = page.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
-    return heading.removeprefix(page.name.removesuffix(".md")).lstrip(" :-")
+    heading = page.partition("\n")[0].lstrip("# ")
+    return heading.removeprefix(code).lstrip(" :-")
