@@ -22,6 +22,7 @@ mod event;
 mod facts;
 mod fingerprint;
 mod health;
+mod latest;
 mod loops;
 mod order;
 mod price;

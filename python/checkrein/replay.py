@@ -19,6 +19,7 @@ from checkrein import _core, sentences
 from checkrein.errors import CheckreinError, EngineError
 from checkrein.guard import Guard, Run, VirtualClock
 from checkrein.guard.classify import Failure
+from checkrein.guard.result import fields_of, fingerprint
 from checkrein.guard.usage import NOTHING, UNKNOWN, Usage
 from checkrein.trace import ModelTurn, Problem, RecordedRun, ToolCall, ToolResult, read_trace
 
@@ -142,7 +143,7 @@ class _Replay:
         self.run: Run = guard.begin(
             id=f"line{recorded.line}", seed=0, names=recorded.names, facts=recorded.facts
         )
-        self.open: dict[str, tuple[Any, str]] = {}
+        self.open: dict[str, tuple[Any, str, list[str]]] = {}
         self.report = Replayed(recorded.line, recorded.task, recorded.trial, recorded.reward)
 
     def result(self) -> Replayed:
@@ -195,16 +196,20 @@ class _Replay:
             lambda again: self.run.decide(tool=call.name, args=call.arguments, call=again), subject, message
         )
         if decision.outcome == "allow":
-            self.open[call.id] = decision, subject
+            self.open[call.id] = decision, subject, self.run.guard.tool_fields.get(call.name, [])
 
     def _result(self, result: ToolResult) -> None:
-        decision, subject = self.open.pop(result.call, (None, ""))
-        if decision is None:
+        if result.call not in self.open:
             return  # of a call that was not let run: here it never happened
-        if not result.failed:
+        decision, subject, wanted = self.open.pop(result.call)
+        if result.failed:
+            after = self.run.fail(decision, Failure("tool_failure", UNKNOWN), subject)
+        elif self.program.judges:
+            fields, mark = fields_of(result.content, wanted), fingerprint(result.content)
+            after = self.run.result(decision, NOTHING, fields=fields, fingerprint=mark, subject=subject)
+        else:
             self.run.settle(decision, NOTHING)
             return
-        after = self.run.fail(decision, Failure("tool_failure", UNKNOWN), subject)
         if after.outcome == "wait":
             self.report.retries += 1
         elif after.outcome != "allow":

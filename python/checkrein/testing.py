@@ -20,6 +20,7 @@ from checkrein import _core, sentences
 from checkrein.errors import EngineError, LoadError
 from checkrein.guard import Guard, VirtualClock
 from checkrein.guard.classify import Failure
+from checkrein.guard.result import fingerprint
 from checkrein.guard.usage import NOTHING, UNKNOWN, Usage
 
 if TYPE_CHECKING:
@@ -231,7 +232,8 @@ class _Rehearsal:
         name = call.item.name.text if call.item.name else None
         units = self._money_units(name, "results")
         fields = {field.text: _host_value(literal, units.get(field.text)) for field, literal in gives.fields}
-        return self.run.result(decision, NOTHING, fields=fields, subject=call.subject)
+        mark = fingerprint(fields)
+        return self.run.result(decision, NOTHING, fields=fields, fingerprint=mark, subject=call.subject)
 
     def _answer(self, item: tree.Answer) -> None:
         verb = "answer" if isinstance(item.approve, str) else "approve" if item.approve else "reject"

@@ -54,11 +54,12 @@ class ModelTurn:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """A tool's message. `failed` when its text begins with `Error`."""
+    """A tool's message, with what it says. `failed` when its text begins with `Error`."""
 
     message: int
     time: int | None
     call: str
+    content: Any
     failed: bool
 
 
@@ -183,7 +184,8 @@ class _Reader:
         if not isinstance(call, str) or call not in self.proposed:
             raise _Malformed(f"{where} answers the tool call `{call}`, which no message before it makes")
         content = message.get("content")
-        return ToolResult(number, time, call, isinstance(content, str) and content.startswith("Error"))
+        failed = isinstance(content, str) and content.startswith("Error")
+        return ToolResult(number, time, call, content, failed)
 
 
 def _object(value: Any, what: str) -> dict[str, Any]:

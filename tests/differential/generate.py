@@ -269,14 +269,14 @@ class Maker:
 
     # -- what is enforced -------------------------------------------------------------------------
 
-    def _outcome(self, weights: dict[str, int], facts: Sequence[Fact] = ()) -> str:
+    def _outcome(self, weights: dict[str, int], facts: Sequence[Fact] = (), narrows: bool = True) -> str:
         kind = self.chance.choices(list(weights), list(weights.values()))[0]
         if kind == "answer":
             return self.answer(facts)
         if kind == "reuse":
             return kind
         if kind == "escalate":
-            queues = ["boss", "desk", *["narrow"] * (self.binds and "answer" not in weights)]
+            queues = ["boss", "desk", *["narrow"] * (self.binds and narrows and "answer" not in weights)]
             wants = self._one(["", "", "", " as question", " as handover"])
             return f'escalate to "{self._one(queues)}"{wants}'
         return kind if kind == "deny" else f'{kind} "{self._one(["over", "gone", "halt"])}"'
@@ -289,11 +289,16 @@ class Maker:
         ]
         return f'answer "{"".join(parts)}."'
 
-    def otherwise(self, escalates: bool = False, gift: str = "", facts: Sequence[Fact] = ()) -> str:
-        """What a statement says in the end; `gift` is `answer` or `reuse` where it may."""
+    def otherwise(
+        self, escalates: bool = False, gift: str = "", facts: Sequence[Fact] = (), narrows: bool = True
+    ) -> str:
+        """What a statement says in the end; `gift` is `answer` or `reuse` where it may.
+
+        `narrows`: it may ask the queue that binds arguments.
+        """
         weights = {"stop": 5, "fail": 4, "deny": 4} | ({"escalate": 6} if escalates else {})
         weights |= {gift: 4} if gift else {}
-        return f"else {self._outcome(weights, facts)}" + self._maybe(0.3, ' because "So it is."')
+        return f"else {self._outcome(weights, facts, narrows)}" + self._maybe(0.3, ' because "So it is."')
 
     def _retry(self, name: str) -> None:
         selector, facts = self._selector(
@@ -358,13 +363,16 @@ class Maker:
         same = f"same call >= {self._one('2345')} within {self._one(['1', '3', '10'])} steps"
         cycle = f"cycle <= {self._one('123')} calls repeated >= {self._one('23')}"
         error = f"same error >= {self._one('234')} within {self._one(['1', '3', '10'])} steps"
-        items = self._one([same, cycle, f"{same} {cycle}", error, f"{same} {error}"])
+        idle = f"no progress >= {self._one('2234')} steps"
+        items = self._one([same, cycle, f"{same} {cycle}", error, f"{same} {error}", idle, f"{idle} {same}"])
         known = sorted({fact.name for facts in self.made.tools.values() for fact in facts})
         if error != items and known and self.chance.random() < 0.4:
             ignored = self.chance.sample(known, min(len(known), self._one([1, 1, 2])))
             items += "".join(f" ignoring {fact}" for fact in ignored)
         is_early = error not in items
-        otherwise = self.otherwise(escalates=is_early, gift="reuse" if is_early else "")
+        on_models = idle in items
+        gift = "reuse" if is_early and not on_models else ""
+        otherwise = self.otherwise(escalates=is_early, gift=gift, narrows=not on_models)
         self.add(f'loop "{name}" on run {{ {items} }} {otherwise}')
 
     def _truth(self, _name: str) -> None:

@@ -33,7 +33,7 @@ STATEMENTS = (
     " store".split()
 )
 
-ALSO = ("wrapped up", "parties", "children", "adjusted", "resumed", "kept")
+ALSO = ("wrapped up", "parties", "children", "adjusted", "resumed", "kept", "loop at a model")
 
 
 class Difference(Exception):
@@ -107,6 +107,7 @@ def count_answer(mix: Counter, event: Event, answer: Any) -> None:
         mix[f"outcome {answer['outcome']}"] += 1
         kind = answer["kind"]
         mix["by " + (f"built-in: {answer['by']}" if kind == "built-in" else kind or "nothing")] += 1
+        mix["loop at a model"] += kind == "loop" and answer["event"] == "model call"
         mix["undecided"] += answer["undecided"]
         mix["with advice"] += bool(answer["advice"])
         mix["wrapped up"] += answer["wrap_up"]

@@ -88,3 +88,66 @@ def test_agents_that_ask_each_other_go_round_together(guard):
             for _ in range(9):
                 child.tool("poll", lambda: None)
         assert str(child.outcome) == "completed"
+
+
+IDLE = """
+language 1
+policy "idle"
+state "stuck" tell user "It does not get on."
+model "m" is "x/m" { place edge window 8k tokens output 1k tokens price free }
+tool "look" { class retrieve args { "page" count } }
+loop "idle" on run { no progress >= 2 steps } else stop "stuck"
+"""
+
+
+@pytest.fixture
+def idle(tmp_path):
+    path = tmp_path / "idle.rein"
+    path.write_text(IDLE)
+    return checkrein.load(path, log=None)
+
+
+def looking(result):
+    """A tool that gives this, whatever it is asked."""
+    return lambda page: result
+
+
+def steps(run, *results):
+    """One step for each: a model call, and a look that gives this."""
+    for page, result in results:
+        run.model(lambda model, max_tokens: {}, model="m", input_tokens=1)
+        run.tool("look", looking(result), page=page)
+
+
+def test_the_same_results_are_no_progress(idle):
+    with idle.run() as run:
+        steps(run, (1, {"b": 1, "a": [2]}), (1, '{"a": [2], "b": 1}'), (1, {"a": [2], "b": 1}))
+        with pytest.raises(checkrein.Stopped) as stopped:
+            run.model(lambda model, max_tokens: {}, model="m", input_tokens=1)
+    assert (stopped.value.decision.by, stopped.value.decision.event) == ("idle", "model call")
+
+
+def test_other_results_and_other_calls_are(idle):
+    with idle.run() as run:
+        steps(run, (1, "a"), (1, "b"), (2, "b"), (1, "b"), (1, "c"), (1, "c"), (3, None))
+    assert str(run.outcome) == "completed"
+
+
+def test_what_cannot_be_compared_is_told_apart_by_its_call(idle):
+    with idle.run() as run:
+        steps(run, *((page, object()) for page in range(5)), *((page, iter("abc")) for page in range(5, 9)))
+        steps(run, (1, object()), (2, object()))
+        with pytest.raises(checkrein.Stopped):
+            steps(run, (9, "never"))
+    assert str(run.outcome) == "stuck"
+
+
+def test_a_childs_step_is_idle_if_its_parent_knows_that(idle):
+    with idle.run() as run:
+        steps(run, (1, "a"))
+        with run.child() as child:
+            steps(child, (1, "a"), (1, "a"))
+            with pytest.raises(checkrein.Stopped):
+                steps(child, (2, "b"))
+        steps(run, (2, "b"), (3, "c"))
+    assert (str(child.outcome), str(run.outcome)) == ("stuck", "completed")

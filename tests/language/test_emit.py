@@ -151,7 +151,7 @@ def test_the_bytes_of_a_small_policy():
         ]
     )  # fmt: skip
     header = (
-        b"REIN\x01\x00\x01\x00slice004"
+        b"REIN\x01\x00\x01\x00slice005"
         + hashlib.sha256(payload).digest()
         + len(payload).to_bytes(4, "little")
     )

@@ -23,7 +23,7 @@ def i(value):
 def artifact(*sections):
     payload = b"".join(sections)
     size = len(payload).to_bytes(4, "little")
-    return b"REIN\x01\x00\x01\x00slice004" + hashlib.sha256(payload).digest() + size + payload
+    return b"REIN\x01\x00\x01\x00slice005" + hashlib.sha256(payload).digest() + size + payload
 
 
 def strings(*texts):

@@ -79,7 +79,7 @@ def several(items: Iterable[bytes]) -> bytes:
 
 def seal(payload: bytes) -> bytes:
     """Put the header before a payload."""
-    head = b"REIN" + struct.pack("<HH", 1, 1) + b"slice004" + hashlib.sha256(payload).digest()
+    head = b"REIN" + struct.pack("<HH", 1, 1) + b"slice005" + hashlib.sha256(payload).digest()
     return head + struct.pack("<I", len(payload)) + payload
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from . import cascade, errors, health, limits, stays
+from . import cascade, errors, health, limits, progress, stays
 from .facts import explained, holds
 from .prices import Used, cost, worst
 from .state import AMOUNTS, Attempt, Misuse, normal
@@ -27,7 +27,7 @@ def settle(run: Run, now: int, wall: int, attempt: int, reported: Used) -> dict:
         stays.serve(run, tried)
         tried.call.state = "closed"
         if reported.kind != "unsent":
-            succeeded(run, tried)
+            succeeded(run, tried, None)
     elif tried.usage != reported:
         raise Misuse("already_settled")
     return tried.settlement
@@ -59,7 +59,7 @@ def result(
         call.state = "open"
         return run.conclude(f"{call.point} result", call, [larger], larger, **extra)
     call.state = "closed"
-    succeeded(run, tried)
+    succeeded(run, tried, mark)
     if call.point == "tool" and mark is not None:
         run.family.give(mark)
     extra["call"] = call.number
@@ -84,10 +84,11 @@ def fell_short(run: Run, tried: Attempt, is_unknown: bool, values: list) -> dict
     return decision | {"values": [*values, *decision["values"]]}
 
 
-def succeeded(run: Run, tried: Attempt) -> None:
+def succeeded(run: Run, tried: Attempt, mark: int | None) -> None:
     """A tool's success counts for what has to come after it, and its result is known from now on."""
     if tried.call.point != "tool":
         return
+    progress.brought(run, tried.call, mark)
     run.successes.append((tried.target, run.clock))
     if is_exact(tried.call.ask.args) and not tried.is_earlier:
         known, binding = run.known, tried.call.binding

@@ -43,6 +43,8 @@ class Family:
     ring: list[Noted] = field(default_factory=list)
     mistakes: list[tuple[tuple, int]] = field(default_factory=list)
     given: list[int] = field(default_factory=list)
+    brought: dict[frozenset[str], list[tuple[bytes, int | None]]] = field(default_factory=dict)
+    """By the arguments that are left out: calls with what they gave."""
 
     def note(self, tool: str, args: dict[str, Any]) -> None:
         """A logical tool call was asked."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from checkrein.language import tree
 
-from . import admission, ends, errors, health, limits, models, suspend
+from . import admission, ends, errors, health, limits, models, progress, suspend
 from .accounts import Now, World
 from .facts import Vocabulary
 from .family import Family
@@ -74,6 +74,7 @@ class Run:
         self.clock = 0
         self.step_index = 0
         self.step_clock: int | None = None
+        self.steps = progress.Steps()
         self.calls: dict[int, Call] = {}
         self.attempts: dict[int, Attempt] = {}
         self.requests: dict[tuple, Request] = {}
@@ -266,12 +267,16 @@ class Run:
             self.step_index += 1
             self.family.steps += 1
             self.step_clock = self.clock
+            progress.stepped(self)
         else:
+            progress.asked(self, ask.tool)
             tool = self.tools.get(ask.tool)
             if not (tool and tool.may_repeat):
                 self.family.note(ask.tool, ask.args)
         binding = binding_of(ask, number)
         call = self.calls[number] = Call(number, ask.point, self.now, self.step_clock, binding, ask)
+        if ask.point == "model":
+            call.loops = progress.idle(self)
         return call
 
     def attempt(self, number: int, unsettled: bool = False) -> Attempt:
@@ -388,6 +393,8 @@ class Run:
             fields["wants"] = top.wants
         elif top.outcome != "wait":
             call.state = "closed"
+        if top.outcome == "answer":
+            progress.goes_on(self, call)
         if top.answered is not None:
             fields["answered"] = top.answered.number
             self.requests = {key: each for key, each in self.requests.items() if each is not top.answered}

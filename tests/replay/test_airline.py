@@ -42,3 +42,22 @@ def test_no_run_that_was_rewarded_is_stopped(runs):
 
 def test_nobody_is_let_change_what_was_not_looked_up(runs):
     assert all(v.by != "look before you change" for r in runs for v in r.verdicts)
+
+
+@pytest.mark.parametrize(
+    ("steps", "stopped"),
+    [
+        (2, {("3", "0"), ("13", "0"), ("32", "0"), ("3", "1"), ("15", "1"), ("23", "1")}),
+        (4, {("13", "0"), ("23", "1")}),
+        (8, set()),
+    ],
+)
+def test_no_run_that_was_rewarded_is_without_progress(steps, stopped, tmp_path):
+    source = AIRLINE_POLICY.read_text().partition("\ntest ")[0]
+    path = tmp_path / "idle.rein"
+    path.write_text(source.replace("same call >= 3 within 30 steps", f"no progress >= {steps} steps"))
+    with airline_runs().open("rb") as lines:
+        found = list(replay(lines, checkrein.load(path, log=None).program))
+    by_idle = [run for run in found if run.stop and run.stop.kind == "loop"]
+    assert {(run.task, run.trial) for run in by_idle} == stopped
+    assert not [run for run in by_idle if run.reward == 1]

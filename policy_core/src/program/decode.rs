@@ -15,7 +15,7 @@ use crate::program::{Condition, FORMAT};
 
 const MAGIC: &[u8] = b"REIN";
 const LANGUAGE: u16 = 1;
-const SCHEMA: &[u8] = b"slice004";
+const SCHEMA: &[u8] = b"slice005";
 const HEADER: usize = 52;
 
 /// An artifact whose header holds.

@@ -237,12 +237,16 @@ impl Known<'_> {
             same_call: reader.option(pair)?,
             same_error: reader.option(pair)?,
             cycle: reader.option(pair)?,
+            no_progress: reader.option(above_zero)?,
             verdict: self.verdict(reader, false)?,
         };
         let is_late = repetition.same_error.is_some();
         let outcome = repetition.verdict.outcome();
         if is_late && matches!(outcome, Outcome::Escalate | Outcome::Reuse) {
             return Err(reader.malformed("a loop asks about a call that was made"));
+        }
+        if repetition.no_progress.is_some() && outcome == Outcome::Reuse {
+            return Err(reader.malformed("a model's result is given again"));
         }
         let reason = self.reason(reader)?;
         Ok((repetition.statement, repetition, reason))

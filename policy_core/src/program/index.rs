@@ -138,9 +138,10 @@ pub(crate) struct Repetitions {
     pub(crate) forms: Box<[Box<[Arc<str>]>]>,
     /// For each loop: the form that it compares, 0 for all arguments, else one more than the place of a set.
     form_of: Box<[usize]>,
-    /// Those found at a tool call, and at a tool's error.
+    /// Those found at a tool call, at a tool's error, and at a model call.
     pub(crate) of_calls: Box<[u32]>,
     pub(crate) of_errors: Box<[u32]>,
+    pub(crate) of_models: Box<[u32]>,
 }
 
 impl Repetitions {
@@ -158,6 +159,7 @@ impl Repetitions {
             form_of: loops.iter().map(form_of).collect(),
             of_calls: found(&|each| each.same_call.is_some() || each.cycle.is_some()),
             of_errors: found(&|each| each.same_error.is_some()),
+            of_models: found(&|each| each.no_progress.is_some()),
             forms,
         }
     }
@@ -170,6 +172,11 @@ impl Repetitions {
     /// How many forms there are, with that of all arguments.
     pub(crate) fn count(&self) -> usize {
         self.forms.len().saturating_add(1)
+    }
+
+    /// The same where it is looked at what steps bring; else there is nothing to remember of that.
+    pub(crate) fn progressing(&self) -> usize {
+        if self.of_models.is_empty() { 0 } else { self.count() }
     }
 }
 

@@ -222,6 +222,7 @@ impl Program {
     pub fn judges(&self) -> bool {
         let mut arms = self.tables.route.iter().flat_map(|route| &route.arms);
         self.checks_truth()
+            || !self.index.loops.of_models.is_empty()
             || self.tools().iter().any(|tool| tool.succeeds.is_some())
             || arms.any(|arm| arm.then.is_some())
     }

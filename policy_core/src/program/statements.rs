@@ -273,6 +273,8 @@ pub(crate) struct Loop {
     pub(crate) same_error: Option<(u64, u64)>,
     /// (longest period, repetitions)
     pub(crate) cycle: Option<(u64, u64)>,
+    /// Steps in a row that brought nothing new.
+    pub(crate) no_progress: Option<u64>,
     pub(crate) verdict: Verdict,
 }
 

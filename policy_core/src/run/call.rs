@@ -37,8 +37,10 @@ pub(crate) struct Call {
     pub(crate) cascade: Option<u32>,
     /// The model whose result led on to a larger one.
     pub(crate) climbed: Option<u32>,
-    /// Loops that escalated at the first ask; they stand until a person has answered.
+    /// Loops that were found at the first ask; they stand until a person has answered.
     pub(crate) loops: Vec<u32>,
+    /// What a tool's call is known by in each form of arguments, where it matters what it brings.
+    pub(crate) forms: Vec<u64>,
     /// The tool with its exact arguments, if results are handed back. It is not suspended: nothing is known
     /// after that.
     pub(crate) exact: Option<Binding>,
@@ -66,6 +68,7 @@ impl Call {
             cascade: None,
             climbed: None,
             loops: Vec::new(),
+            forms: Vec::new(),
             exact: None,
             grants: Vec::new(),
             requested: None,

@@ -1,5 +1,7 @@
 //! What a ruling does to the run: attempts open, calls close, requests are made, stops latch.
 
+use std::mem;
+
 use super::Run;
 use super::amounts::{Amounts, Subject};
 use super::call::{Attempt, Latch, Point, Taken};
@@ -98,7 +100,11 @@ impl Run {
                 // Nothing runs while a person thinks, so that time is not the agent's.
                 self.lineage.pause();
             }
-            Outcome::Reuse | Outcome::Answer | Outcome::Deny | Outcome::Fail => {
+            Outcome::Answer => {
+                self.go_on(id);
+                self.calls.remove(&id);
+            }
+            Outcome::Reuse | Outcome::Deny | Outcome::Fail => {
                 self.calls.remove(&id);
             }
             Outcome::Stop => {
@@ -149,6 +155,7 @@ impl Run {
         bindings: &[Binding],
         decision: &mut Decision,
     ) {
+        self.go_on(id);
         let (now, begun, amounts) = (self.latest, self.age.now(), clearance.amounts);
         let Some(call) = self.calls.get_mut(&id) else { return };
         for &binding in bindings {
@@ -190,6 +197,14 @@ impl Run {
         decision.outcome = Outcome::Allow;
         if let (Some(attempt), Ok(number)) = (self.attempts.last(), u64::try_from(self.attempts.len())) {
             self.show(number, attempt, decision);
+        }
+    }
+
+    /// A model call passes: if loops were found at it, a person has said so, and they look on from here.
+    fn go_on(&mut self, id: u64) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        if call.point == Point::Model && !mem::take(&mut call.loops).is_empty() {
+            self.progress.go_on();
         }
     }
 

@@ -3,8 +3,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::given::Given;
+use super::progress::{Progress, pair};
 use crate::code::{Reader, Writer};
+use crate::latest::Latest;
 use crate::loops::{Mistake, Mistakes, Ring};
 use crate::program::Program;
 
@@ -19,7 +20,10 @@ pub(crate) struct Memory {
     pub(crate) steps: u64,
     ring: Ring,
     mistakes: Mistakes,
-    pub(crate) given: Given,
+    /// What tools gave, and what agents were told in place of that.
+    pub(crate) given: Latest,
+    /// For each form of arguments where it matters: calls with what they gave.
+    brought: Vec<Latest>,
 }
 
 impl Memory {
@@ -34,6 +38,12 @@ impl Memory {
         let (loops, tables) = (&program.index.loops, &program.tables.loops);
         let closed = |index: &u32| self.ring.repeats(tables.at(*index), loops.form(*index));
         loops.of_calls.iter().copied().filter(closed).collect()
+    }
+
+    /// A call, known by this fingerprint in each form, had this result, which may be progress.
+    pub(super) fn bring(&mut self, forms: &[u64], result: Option<u64>, progress: &mut Progress) {
+        let news = self.brought.iter_mut().zip(forms);
+        progress.bring(news.map(|(brought, call)| brought.add(pair(*call, result))));
     }
 
     /// An error of a tool was given up. Gives the loops that it closes.
@@ -51,7 +61,9 @@ impl Family {
     /// That of a run which begins.
     pub(super) fn new(program: &Program) -> Self {
         let ring = Ring::new(program.index.loops.count());
-        Self::of(Memory { steps: 0, ring, mistakes: Mistakes::default(), given: Given::default() })
+        let brought = (0..program.index.loops.progressing()).map(|_| Latest::default()).collect();
+        let (mistakes, given) = (Mistakes::default(), Latest::default());
+        Self::of(Memory { steps: 0, ring, mistakes, given, brought })
     }
 
     fn of(memory: Memory) -> Self {
@@ -68,6 +80,7 @@ impl Family {
         memory.ring.write(writer);
         memory.mistakes.write(writer);
         memory.given.write(writer);
+        memory.brought.iter().for_each(|brought| brought.write(writer));
     }
 
     /// What was written, of a run that has made so many steps itself.
@@ -75,7 +88,9 @@ impl Family {
         let steps = reader.number().filter(|steps| *steps >= own)?;
         let ring = Ring::read(reader, program.index.loops.count(), steps)?;
         let mistakes = Mistakes::read(reader, program.tools().len(), steps)?;
-        let given = Given::read(reader)?;
-        Some(Self::of(Memory { steps, ring, mistakes, given }))
+        let given = Latest::read(reader)?;
+        let forms = 0..program.index.loops.progressing();
+        let brought = forms.map(|_| Latest::read(reader)).collect::<Option<_>>()?;
+        Some(Self::of(Memory { steps, ring, mistakes, given, brought }))
     }
 }

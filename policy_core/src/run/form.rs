@@ -109,6 +109,7 @@ impl Call {
         write_index(self.cascade, writer);
         write_index(self.climbed, writer);
         writer.list(&self.loops, |writer, index| writer.number(u64::from(*index)));
+        self.forms.iter().for_each(|form| writer.number(*form));
         writer.list(&self.grants, |writer, (statement, binding)| {
             writer.number(u64::from(*statement));
             binding.write(writer);
@@ -124,10 +125,11 @@ impl Call {
 
     pub(super) fn read(reader: &mut Reader<'_>, program: &Program) -> Option<Self> {
         let (models, tools) = (program.models().len(), program.tools().len());
-        let (point, subjects) = if reader.flag()? {
-            (Point::Tool { tool: reader.index(tools)?, fingerprint: reader.number()? }, tools)
+        let (point, subjects, forms) = if reader.flag()? {
+            let point = Point::Tool { tool: reader.index(tools)?, fingerprint: reader.number()? };
+            (point, tools, program.index.loops.progressing())
         } else {
-            (Point::Model, models)
+            (Point::Model, models, 0)
         };
         let (loops, statements) = (program.tables.loops.all().len(), program.statements().len());
         let arms = program.tables.route.as_ref().map_or(0, |route| route.arms.len());
@@ -145,6 +147,7 @@ impl Call {
             cascade: read_index(reader, arms)?,
             climbed: read_index(reader, models)?,
             loops: reader.list(|reader| reader.index(loops))?,
+            forms: (0..forms).map(|_| reader.number()).collect::<Option<_>>()?,
             exact: None,
             grants: reader.list(|reader| Some((reader.index(statements)?, Binding::read(reader)?)))?,
             requested: read_index(reader, models)?,

@@ -11,12 +11,12 @@ mod conclude;
 mod escalate;
 mod family;
 mod form;
-mod given;
 mod ids;
 mod known;
 mod lineage;
 mod model;
 mod opening;
+mod progress;
 mod question;
 mod readings;
 mod result;
@@ -42,6 +42,7 @@ use self::family::Family;
 use self::ids::Ids;
 use self::known::Known;
 use self::lineage::Lineage;
+use self::progress::Progress;
 use crate::books::Books;
 use crate::decision::{BuiltIn, By, Decision, Event, Outcome};
 use crate::error::EngineError;
@@ -67,6 +68,7 @@ pub struct Run {
     /// Who is above it.
     lineage: Arc<Lineage>,
     family: Family,
+    progress: Progress,
     /// One more at each event.
     clock: u64,
     decisions: u64,
@@ -121,6 +123,7 @@ impl Run {
         let successes = Successes::new(program.tools().len());
         let ids = Ids::of(&program, scopes, parent.map(|parent| &parent.ids));
         let thresholds = vec![true; program.index.thresholds].into_boxed_slice();
+        let progress = Progress::new(program.index.loops.progressing());
         let family = parent.map_or_else(|| Family::new(&program), |parent| parent.family.clone());
         Self {
             program,
@@ -130,6 +133,7 @@ impl Run {
             age: Age::new(now.mono),
             lineage: Lineage::new(now.mono, parent.map(|parent| &parent.lineage)),
             family,
+            progress,
             clock: 0,
             decisions: 0,
             has_ended: false,

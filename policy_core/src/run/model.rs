@@ -66,7 +66,10 @@ impl Run {
                 self.steps = self.steps.saturating_add(1);
                 self.family.memory().step();
                 self.step_clock = Some(self.clock);
-                self.calls.insert(id, Call::new(Point::Model, self.age.now(), None));
+                self.progress.step();
+                let mut call = Call::new(Point::Model, self.age.now(), None);
+                call.loops = self.idle_loops(program);
+                self.calls.insert(id, call);
                 id
             }
         };
@@ -82,6 +85,16 @@ impl Run {
         call.max_output = event.max_output;
         call.kept = keep(&program.index, event.facts);
         Some(id)
+    }
+
+    /// The loops that have seen enough steps without anything new.
+    fn idle_loops(&self, program: &Program) -> Vec<u32> {
+        let loops = &program.index.loops;
+        let is_found = |index: &u32| {
+            let idle = self.progress.idle(loops.form(*index));
+            program.tables.loops.at(*index).no_progress.is_some_and(|steps| idle >= steps)
+        };
+        loops.of_models.iter().copied().filter(is_found).collect()
     }
 
     fn admit_model_call(
@@ -141,6 +154,7 @@ impl Asked<'_> {
         question.vote_time(&mut votes);
         question.vote_within(&mut votes);
         question.vote_truth(self.results, &mut votes);
+        question.vote_loops(&mut votes);
         self.ask_requirements(&view, candidates, &mut votes);
         if let Some(ruling) = question.rule(&view, votes, Vec::new()) {
             return ruling;

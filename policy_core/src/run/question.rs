@@ -192,6 +192,15 @@ impl<'a> Question<'a> {
         }
     }
 
+    /// The votes of loops. What one found at the first ask stands: other verdicts than escalate have closed
+    /// the call.
+    pub(crate) fn vote_loops(&self, votes: &mut Vec<Vote>) {
+        for &index in &self.call.loops {
+            let found = self.program.tables.loops.at(index);
+            self.vote(found.statement, found.verdict, false, votes);
+        }
+    }
+
     /// The votes of the limits that these entries are of.
     pub(crate) fn vote_limits(&self, ways: &[u32], votes: &mut Vec<Vote>) {
         let limit = |place: &u32| self.run.accounts.entry(*place).and_then(|entry| entry.limit);

@@ -75,7 +75,7 @@ impl Run {
             {
                 return Ok(decision);
             }
-            self.take(call, returned.attempt, subject);
+            self.take(call, returned.attempt, subject, returned.fingerprint);
             if let (Subject::Tool(..), Some(fingerprint)) = (subject, returned.fingerprint) {
                 self.tell(fingerprint)?;
             }
@@ -155,11 +155,13 @@ impl Run {
 
     /// The result of a call is taken: the call is over, it counts for what has to come before others, and its
     /// result is known.
-    pub(crate) fn take(&mut self, call: u64, attempt: u64, subject: Subject) {
+    pub(crate) fn take(&mut self, call: u64, attempt: u64, subject: Subject, fingerprint: Option<u64>) {
         let over = self.calls.remove(&call);
         if let Subject::Tool(tool, class) = subject {
             self.successes.record(tool, class, self.clock);
-            if let Some(exact) = over.and_then(|call| call.exact) {
+            let Some(over) = over else { return };
+            self.family.memory().bring(&over.forms, fingerprint, &mut self.progress);
+            if let Some(exact) = over.exact {
                 self.known.record(exact, attempt);
             }
         }

@@ -137,7 +137,7 @@ impl Run {
         {
             let mistake = Mistake { tool, kind: failure.kind, message: failure.fingerprint };
             let found = self.family.memory().mistake(program, mistake);
-            question.vote_loops(&found, &mut advised.finding);
+            question.vote_mistakes(&found, &mut advised.finding);
         }
         let model = self.fallback_from(call, subject, &advised, failure.kind);
         match (model, advised.finding) {
@@ -197,7 +197,7 @@ impl Run {
 
 impl Question<'_> {
     /// The loops that an error closed vote beside the retries.
-    fn vote_loops(&self, found: &[u32], finding: &mut Option<Finding>) {
+    fn vote_mistakes(&self, found: &[u32], finding: &mut Option<Finding>) {
         for &index in found {
             let found = self.program.tables.loops.at(index);
             let finding = finding.get_or_insert_default();

@@ -68,7 +68,7 @@ impl Run {
         if usage == Usage::Unsent {
             self.calls.remove(&call);
         } else {
-            self.take(call, attempt, subject);
+            self.take(call, attempt, subject, None);
         }
         Ok(settlement)
     }

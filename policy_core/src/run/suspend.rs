@@ -10,6 +10,7 @@ use super::age::Age;
 use super::call::{Attempt, Call, Latch};
 use super::escalate::Requests;
 use super::family::Family;
+use super::progress::Progress;
 use super::settle::Fate;
 use super::{Run, Successes, watched};
 use crate::books::Books;
@@ -152,6 +153,7 @@ impl Run {
         });
         writer.list(&self.attempts, |writer, attempt| attempt.write(&self.accounts, writer));
         self.family.write(&mut writer);
+        self.progress.write(&mut writer);
         self.successes.write(&mut writer);
         self.requests.write(&self.accounts, &mut writer);
         self.thresholds.iter().for_each(|is_open| writer.flag(*is_open));
@@ -196,6 +198,7 @@ impl Run {
         self.attempts = reader.list(|reader| Attempt::read(reader, &program, &self.accounts))?;
         self.earlier = self.attempts.len();
         self.family = Family::read(reader, &program, self.steps)?;
+        self.progress = Progress::read(reader, program.index.loops.progressing())?;
         let tools = program.tools().iter();
         self.successes = Successes::read(reader, tools.map(|tool| tool.class))?;
         self.requests = Requests::read(reader, &program, &self.accounts)?;

@@ -78,13 +78,13 @@ impl Run {
             None => {
                 let id = self.next_call();
                 decision.call = Some(id);
-                let loops = self.note_call(program, event, tool, fingerprint);
+                let (loops, forms) = self.note_call(program, event, tool, fingerprint);
                 let Some(point) = point else {
                     decision.refuse(BuiltIn::UndeclaredTool);
                     return None;
                 };
                 let mut call = Call::new(point, self.age.now(), self.step_clock);
-                call.loops = loops;
+                (call.loops, call.forms) = (loops, forms);
                 self.calls.insert(id, call);
                 id
             }
@@ -97,16 +97,28 @@ impl Run {
         Some((id, tool?))
     }
 
-    /// Remembers a new call, and gives the loops that it closes. Calls of tools that may repeat are none of
-    /// any.
-    fn note_call(&self, program: &Program, event: &ToolCall<'_>, tool: Option<u32>, whole: u64) -> Vec<u32> {
+    /// Remembers a new call. Gives the loops that it closes, and what it is known by if it matters what it
+    /// brings. Calls of tools that may repeat are none of any loop, but may bring something new.
+    fn note_call(
+        &mut self,
+        program: &Program,
+        event: &ToolCall<'_>,
+        tool: Option<u32>,
+        whole: u64,
+    ) -> (Vec<u32>, Vec<u64>) {
+        let loops = &program.index.loops;
         let may_repeat = tool.is_some_and(|tool| program.tables.tools.at(tool).may_repeat);
-        if program.index.loops.of_calls.is_empty() || may_repeat {
-            return Vec::new();
+        let (is_compared, brings) = (!may_repeat && !loops.of_calls.is_empty(), loops.progressing() > 0);
+        if !is_compared && !brings {
+            return Default::default();
+        }
+        if !may_repeat {
+            self.progress.ask();
         }
         let forms = event.forms.iter().map(|args| fingerprint(event.tool, args));
         let fingerprints: Vec<u64> = iter::once(whole).chain(forms).collect();
-        self.family.memory().note(program, &fingerprints)
+        let closed = if is_compared { self.family.memory().note(program, &fingerprints) } else { Vec::new() };
+        (closed, if brings { fingerprints } else { Vec::new() })
     }
 }
 
@@ -123,11 +135,7 @@ impl Question<'_> {
                 self.vote(order.statement, order.verdict, false, &mut votes);
             }
         }
-        // What a loop found at the first ask stands: other verdicts than escalate have closed the call.
-        for &index in &self.call.loops {
-            let found = tables.loops.at(index);
-            self.vote(found.statement, found.verdict, false, &mut votes);
-        }
+        self.vote_loops(&mut votes);
         self.vote_time(&mut votes);
         self.vote_within(&mut votes);
         let mut tripped = Tripped::default();

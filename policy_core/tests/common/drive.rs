@@ -126,6 +126,7 @@ fn patterns(mut policy: Policy) -> Policy {
         Enforced::Order { before: Select::Tool("look"), after: Select::Tool("pay"), otherwise: Else::Deny };
     let stuck =
         LoopSpec { same_call: Some((4, 3)), cycle: Some((3, 4)), ..LoopSpec::new(Else::Escalate("leads")) };
+    let idle = LoopSpec { no_progress: Some(2), ..LoopSpec::new(Else::Escalate("leads")) };
     let wrong = LoopSpec {
         ignoring: vec!["amount"],
         same_call: Some((6, 3)),
@@ -137,6 +138,7 @@ fn patterns(mut policy: Policy) -> Policy {
     let odd = Enforced::Rule { on: Select::Model("small"), when: Some(spent), then: Else::Deny };
     let policy = policy.with("tool results", Enforced::Truth { otherwise: Else::Fail("broken") });
     let policy = policy.with("stuck", Enforced::Loop(stuck)).with("wrong", Enforced::Loop(wrong));
+    let policy = policy.with("idle", Enforced::Loop(idle));
     policy.with("look first", look_first).with("big", big).with("odd", odd)
 }
 

@@ -209,13 +209,15 @@ pub struct LoopSpec {
     pub same_call: Option<(u64, u64)>,
     pub same_error: Option<(u64, u64)>,
     pub cycle: Option<(u64, u64)>,
+    pub no_progress: Option<u64>,
     pub otherwise: Else,
 }
 
 impl LoopSpec {
     /// One that watches nothing yet.
     pub fn new(otherwise: Else) -> Self {
-        Self { ignoring: vec![], same_call: None, same_error: None, cycle: None, otherwise }
+        let (same_call, same_error, cycle, no_progress) = (None, None, None, None);
+        Self { ignoring: vec![], same_call, same_error, cycle, no_progress, otherwise }
     }
 }
 

@@ -390,6 +390,7 @@ impl<'a> Plan<'a> {
                 w.option(each.same_call, pair);
                 w.option(each.same_error, pair);
                 w.option(each.cycle, pair);
+                w.option(each.no_progress, Writer::number);
                 self.outcome(w, each.otherwise);
                 w.option(None, Writer::text);
             }
@@ -414,7 +415,7 @@ pub fn payload(policy: &Policy) -> Vec<u8> {
 
 /// A payload with a header that fits it.
 pub fn seal(payload: &[u8]) -> Vec<u8> {
-    let mut bytes = b"REIN\x01\x00\x01\x00slice004".to_vec();
+    let mut bytes = b"REIN\x01\x00\x01\x00slice005".to_vec();
     bytes.extend_from_slice(&Sha256::digest(payload));
     bytes.extend_from_slice(&(payload.len() as u32).to_le_bytes());
     bytes.extend_from_slice(payload);

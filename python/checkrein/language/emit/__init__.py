@@ -23,7 +23,7 @@ __all__ = ["emit"]
 
 MAGIC = b"REIN"
 FORMAT = 1
-SCHEMA = b"slice004"
+SCHEMA = b"slice005"
 
 
 def emit(tables: Tables) -> bytes:

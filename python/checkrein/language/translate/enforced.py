@@ -183,6 +183,12 @@ def cycle(b: Builder, span: Span, parts: list[Any]) -> Any:
     return _pair(b, span, "cycle", parts)
 
 
+@builds("no_progress")
+def no_progress(b: Builder, span: Span, parts: list[Any]) -> Any:
+    steps = b.number(parts[0])
+    return steps if steps is DROPPED else Item("no progress", steps, span)
+
+
 def _pair(b: Builder, span: Span, word: str, parts: list[Any]) -> Any:
     numbers = [b.number(p) for p in parts]
     return DROPPED if DROPPED in numbers else Item(word, tuple(numbers), span)
@@ -202,6 +208,7 @@ def loop(b: Builder, span: Span, parts: list[Any]) -> Loop:
         items.get("same call"),
         items.get("same error"),
         items.get("cycle"),
+        items.get("no progress"),
         parts[-1],
         span,
     )

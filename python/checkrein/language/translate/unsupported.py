@@ -17,7 +17,6 @@ NAMES = {
     "include": "`include`",
     "list_type": "`list of`",
     "again": "`again after`",
-    "no_progress": "`no progress`",
     "repeated_context": "`repeated_context`",
     "quantified": "a condition over a list (`all of`, `any of`)",
 }

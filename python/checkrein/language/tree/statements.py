@@ -334,8 +334,8 @@ class Truth:
 class Loop:
     """`same_call` and `same_error` are (count, steps); `cycle` is (longest period, repetitions).
 
-    `ignoring` are facts `call.args.X`: calls are compared without these arguments. `built_in` is the text of
-    the one that stands in no file.
+    `no_progress` is how many steps in a row brought nothing new. `ignoring` are facts `call.args.X`: calls
+    are compared without these arguments. `built_in` is the text of the one that stands in no file.
     """
 
     name: Name
@@ -343,9 +343,20 @@ class Loop:
     same_call: tuple[int, int] | None
     same_error: tuple[int, int] | None
     cycle: tuple[int, int] | None
+    no_progress: int | None
     otherwise: Outcome
     span: Span
     built_in: str | None = None
+
+    @property
+    def compares_calls(self) -> bool:
+        """Whether it looks at calls one by one, with their arguments."""
+        return self.same_call is not None or self.cycle is not None
+
+    @property
+    def finds_at_models(self) -> bool:
+        """Whether it may be found when a model is to be called."""
+        return self.no_progress is not None
 
 
 @dataclass(frozen=True, slots=True)
