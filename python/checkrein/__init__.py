@@ -8,10 +8,12 @@
         result = run.tool("refund", refund, order_id="A1", amount=4000)
     print(run.outcome)
 
-Importing this loads neither the parser nor any framework.
+Importing this loads neither the parser nor any framework, and the guard when it is first used.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from checkrein.errors import (
     Answered,
@@ -28,7 +30,19 @@ from checkrein.errors import (
     StoreError,
     UnknownFact,
 )
-from checkrein.guard import Approval, Clock, Guard, Outcome, Run, SystemClock, VirtualClock, current_run, load
+
+if TYPE_CHECKING:
+    from checkrein.guard import (
+        Approval,
+        Clock,
+        Guard,
+        Outcome,
+        Run,
+        SystemClock,
+        VirtualClock,
+        current_run,
+        load,
+    )
 
 __all__ = [
     "Answered",
@@ -56,9 +70,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> str:
+def __getattr__(name: str) -> Any:
     if name == "__version__":
         from importlib.metadata import version
 
         return version("checkrein")
+    if name in __all__:
+        from checkrein import guard
+
+        return getattr(guard, name)
     raise AttributeError(f"module `checkrein` has no attribute `{name}`")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -30,3 +30,11 @@ def test_the_public_names_are_sorted_and_exist():
     assert checkrein.__all__ == sorted(checkrein.__all__)
     assert all(hasattr(checkrein, name) for name in checkrein.__all__)
     assert checkrein.__version__
+
+
+def test_the_compiler_is_loaded_without_the_guard():
+    code = (
+        "import sys, checkrein.language; print([m for m in sys.modules if m.startswith('checkrein.guard')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -11,6 +11,7 @@ from typing import Any
 from weakref import WeakValueDictionary, finalize
 
 from checkrein import _core
+from checkrein.compiled import program_of
 from checkrein.errors import EngineError, LoadError
 from checkrein.guard.approval import Approver
 from checkrein.guard.approvals import Approvals
@@ -47,11 +48,7 @@ def load(
     except (OSError, ValueError) as error:  # a path with a NUL is a `ValueError`
         reason = getattr(error, "strerror", None) or error
         raise LoadError(f"cannot read the policy {path}: {reason}") from error
-    if path.suffix != ".reinc":
-        from checkrein.language import compile_source
-
-        data = compile_source(data, str(path))
-    program = _core.Program.load(data)
+    program = _core.Program.load(data) if path.suffix == ".reinc" else program_of(data, str(path))
     clock = clock or SystemClock()
     ledger = open_ledger(program, store, durable, clock)
     sink = JsonlSink(Path(log)) if isinstance(log, (str, PathLike)) else log

@@ -19,7 +19,7 @@ from checkrein.language.syntax import parse
 if TYPE_CHECKING:
     from checkrein.language.tree import Policy
 
-__all__ = ["check", "compile_source", "parse", "sound"]
+__all__ = ["check", "compile_reading", "compile_source", "parse", "sound"]
 
 
 def compile_source(source: str | bytes, file: str) -> bytes:
@@ -28,7 +28,13 @@ def compile_source(source: str | bytes, file: str) -> bytes:
     `file` is only recorded, never opened. Raises PolicyError with every finding if one is an error;
     warnings alone do not keep a policy from being compiled.
     """
-    return emit(lower(sound(source, file)))
+    return compile_reading(source, file)[0]
+
+
+def compile_reading(source: str | bytes, file: str) -> tuple[bytes, dict[str, str | None]]:
+    """The same, and what was read besides the policy and the package: files, with their SHA-256."""
+    tables = lower(sound(source, file))
+    return emit(tables), dict(pair for zone in tables.zones for pair in zone.read)
 
 
 def sound(source: str | bytes, file: str) -> Policy:

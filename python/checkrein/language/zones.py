@@ -5,11 +5,14 @@ The artifact holds the changes themselves, so that the engine needs no time zone
 
 from __future__ import annotations
 
+import importlib.util
 import zoneinfo
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
+
+from checkrein.digests import file_digest
 
 __all__ = ["UTC_NAME", "Zone", "known_zones", "zone"]
 
@@ -18,9 +21,10 @@ UTC_NAME = "UTC"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST = int((datetime(2000, 1, 1, tzinfo=UTC) - EPOCH).total_seconds())
 END = int((datetime(2100, 1, 1, tzinfo=UTC) - EPOCH).total_seconds())
-STEP = 2 * 24 * 3600
+STEP = 6 * 24 * 3600
 """No zone has changed its clock twice within it since 2000: the least was nearly 7 days."""
 UNKNOWN_VERSION = "unknown"
+VERSION_FILES = ("tzdata.zi", "+VERSION")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,8 @@ class Zone:
     """Of the time zone database, such as `2025b`; empty for UTC."""
     offset: int
     transitions: tuple[tuple[int, int], ...]
+    read: tuple[tuple[str, str | None], ...] = ()
+    """The files that say so, with their SHA-256; None for one that is not there."""
 
 
 @lru_cache(maxsize=1)
@@ -47,8 +53,9 @@ def zone(name: str) -> Zone | None:
         return Zone(name, "", 0, ())
     if name not in known_zones():
         return None
+    files = _files(name)
     try:
-        rules = zoneinfo.ZoneInfo(name)
+        rules = zoneinfo.ZoneInfo.no_cache(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         return None
     transitions = []
@@ -59,7 +66,7 @@ def zone(name: str) -> Zone | None:
         if after != before:
             transitions.append((_change(rules, start, end), after))
             before = after
-    return Zone(name, _version(name), first, tuple(transitions))
+    return Zone(name, _version(name), first, tuple(transitions), files)
 
 
 def _offset(rules: zoneinfo.ZoneInfo, second: int) -> int:
@@ -79,6 +86,18 @@ def _change(rules: zoneinfo.ZoneInfo, low: int, high: int) -> int:
     return high
 
 
+def _files(name: str) -> tuple[tuple[str, str | None], ...]:
+    """What decides about the zone: its own file where it is looked for, and those that name the version."""
+    found: list[tuple[str, str | None]] = []
+    for folder in map(Path, zoneinfo.TZPATH):
+        found.append((str(folder / name), file_digest(folder / name)))
+        if found[-1][1] is not None:
+            return (*found, *((str(folder / file), file_digest(folder / file)) for file in VERSION_FILES))
+    package = importlib.util.find_spec("tzdata")
+    place = Path(package.origin) if package is not None and package.origin else Path("tzdata")
+    return (*found, (str(place), file_digest(place)))
+
+
 def _version(name: str) -> str:
     """The version of the database that `zoneinfo` takes this zone from: the system's, else the package's."""
     for folder in map(Path, zoneinfo.TZPATH):
@@ -93,7 +112,7 @@ def _version(name: str) -> str:
 
 def _system_version(folder: Path) -> str:
     """`# version 2025b` at the top of tzdata.zi, or a file `+VERSION` as on macOS."""
-    for file in ("tzdata.zi", "+VERSION"):
+    for file in VERSION_FILES:
         try:
             with (folder / file).open(encoding="ascii", errors="replace") as lines:
                 words = lines.readline(200).split()
