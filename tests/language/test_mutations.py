@@ -10,13 +10,13 @@ from checkrein import _core
 from checkrein.diagnostics import render_all, to_json
 from checkrein.errors import PolicyError
 from checkrein.language import compile_source, words
-from checkrein.language.parser import load_tables
+from checkrein.language.parser import load_parser
 from checkrein.language.slips import DIMENSIONS
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "grammar" / "examples"
 SOURCE = (EXAMPLES / "support.rein").read_text(encoding="utf-8")
 WIDER = (EXAMPLES / "team.rein").read_text(encoding="utf-8")
-WORDS = sorted(w for w in words.table(load_tables()).values() if " " not in w)
+WORDS = sorted(w for w in words.table(load_parser()).values() if " " not in w)
 PIECES = [
     *WORDS, '"', '""', '"per run"', "call.args.amount", "data.class", "$5", "EUR 5", "5", "200k tokens",
     "0 s", "80%", "and", "((", "))", "{", "}", "}\n\n", "\n", "#", "\\", "\x00", "\u202e", "\u00e9",

@@ -3,7 +3,7 @@
 import pytest
 
 from checkrein.language import parse, tree
-from checkrein.language.parser import load_tables
+from checkrein.language.parser import load_parser
 from checkrein.language.translate import HANDLERS
 from checkrein.language.words import KINDS, expected, table
 
@@ -202,8 +202,9 @@ def test_steps_at_the_margin_are_no_statements_while_braces_balance():
 
 
 def test_every_terminal_has_words():
-    terminals = table(load_tables())
-    assert set(terminals) == {*load_tables().terminals, "$END"}
+    lark = load_parser()
+    terminals = table(lark)
+    assert set(terminals) == {t.name for t in lark.terminals} | {"$END"}
     assert all(terminals.values())
     assert set(KINDS) <= set(terminals)
     names = {name for name in terminals if name not in ("S", "H", "D")}
@@ -212,8 +213,9 @@ def test_every_terminal_has_words():
 
 
 def test_every_rule_of_the_grammar_has_a_builder():
-    built = {rule.data for rule in load_tables().rules if not rule.single}
-    assert {name for name in built if not name.startswith("_")} - {"start", "rest"} == set(HANDLERS)
+    lark = load_parser()
+    built = {rule.alias or rule.origin.name for rule in lark.rules if not rule.options.expand1 or rule.alias}
+    assert {str(name) for name in built if not name.startswith("_")} - {"start", "rest"} == set(HANDLERS)
 
 
 # -- before any parsing ----------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from checkrein.errors import CheckreinError
 # Frameworks read these: no tracing to a service, no usage reports by the edge runtime (it sends them
 # by default), and no proxy for this machine.
 _ENVIRONMENT = {
+    "CHECKREIN_CACHE": "off",
     "ORT_DISABLE_TELEMETRY": "1",
     "LANGSMITH_TRACING": "false",
     "LANGCHAIN_TRACING_V2": "false",

@@ -1,27 +1,27 @@
-"""Text to tree, with recovery: several mistakes are reported in one run.
-
-The tables are those of the grammar that is compiled into the engine: a wheel holds exactly one copy of it.
-"""
+"""Text to tree, by Lark, with recovery: several mistakes are reported in one run."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
+from lark.exceptions import UnexpectedInput
+from lark.utils import TextSlice
+
 from checkrein.diagnostics import Report, quote
 from checkrein.language import words
 from checkrein.language.defaults import with_loop
 from checkrein.language.mistakes import explain
-from checkrein.language.parser import Unexpected, load_tables
-from checkrein.language.parser import parse as read_by
+from checkrein.language.parser import load_parser
 from checkrein.language.recovery import statement_starts
 from checkrein.language.source import Source, read
 from checkrein.language.translate import Builder
 from checkrein.language.tree import Name, Policy, Span
 
 if TYPE_CHECKING:
+    from lark import Lark, Token, Tree
+
     from checkrein.diagnostics import Diagnostic
-    from checkrein.language.parser import Tables, Tree
 
 LANGUAGE = 1
 SYNTAX_ERRORS_MAX = 20
@@ -66,7 +66,7 @@ def _known_version(source: Source, report: Report) -> bool:
     return False
 
 
-def _build(builder: Builder, trees: list[Tree]) -> tuple[Any, list[Any]]:
+def _build(builder: Builder, trees: list[Tree[Token]]) -> tuple[Any, list[Any]]:
     header = None
     statements: list[Any] = []
     for tree in trees:
@@ -78,20 +78,20 @@ def _build(builder: Builder, trees: list[Tree]) -> tuple[Any, list[Any]]:
     return header, statements
 
 
-def _read_all(source: Source, report: Report) -> tuple[list[Tree], bool]:
+def _read_all(source: Source, report: Report) -> tuple[list[Tree[Token]], bool]:
     """The trees of all stretches of the file that can be read, and whether any could not."""
-    text, known = source.text, load_tables()
-    trees: list[Tree] = []
+    lark, text = load_parser(), source.text
+    trees: list[Tree[Token]] = []
     starts: list[int] | None = None
     position, rule = 0, "start"
     for _ in range(SYNTAX_ERRORS_MAX):
         try:
-            trees.append(read_by(known, text, position, len(text), rule))
-        except Unexpected as error:
+            trees.append(_parse(lark, text, position, len(text), rule))
+        except UnexpectedInput as error:
             starts = statement_starts(text) if starts is None else starts
-            broken_from, skip_to = explain(error, source, starts, words.table(known), report)
+            broken_from, skip_to = explain(error, source, starts, words.table(lark), report)
             if broken_from > position:
-                trees += _readable(known, text, position, broken_from, rule)
+                trees += _readable(lark, text, position, broken_from, rule)
             position, rule = skip_to, "rest"
             continue
         return trees, rule == "rest"
@@ -100,9 +100,13 @@ def _read_all(source: Source, report: Report) -> tuple[list[Tree], bool]:
     return trees, True
 
 
-def _readable(known: Tables, text: str, start: int, end: int, rule: str) -> list[Tree]:
+def _readable(lark: Lark, text: str, start: int, end: int, rule: str) -> list[Tree[Token]]:
     """The statements before a broken one; none if the header itself is what is broken."""
     try:
-        return [read_by(known, text, start, end, rule)]
-    except Unexpected:
+        return [_parse(lark, text, start, end, rule)]
+    except UnexpectedInput:
         return []
+
+
+def _parse(lark: Lark, text: str, start: int, end: int, rule: str) -> Tree[Token]:
+    return lark.parse(TextSlice(text, start, end), start=rule)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lark.lexer import PatternStr
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from checkrein.language.parser import Tables
+    from lark import Lark
 
 SHOWN_MAX = 8
 
@@ -69,11 +71,12 @@ GROUPS = (
 """(what must be acceptable, what is then replaced, by which phrase)"""
 
 
-def table(tables: Tables) -> dict[str, str]:
+def table(lark: Lark) -> dict[str, str]:
     """Terminal name to the words for it, in the order of the grammar."""
     words = {"$END": KINDS["$END"]}
-    for terminal in tables.terminals.values():
-        words[terminal.name] = KINDS[terminal.name] if terminal.word is None else terminal.word
+    for terminal in lark.terminals:
+        pattern = terminal.pattern
+        words[terminal.name] = pattern.value if isinstance(pattern, PatternStr) else KINDS[terminal.name]
     return words
 
 

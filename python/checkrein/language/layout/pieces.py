@@ -7,13 +7,12 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from checkrein.language.parser import Token, load_tables
-from checkrein.language.parser.machine import Machine
+from lark import Token, Tree
+
+from checkrein.language.parser import load_parser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from checkrein.language.parser import Tree
 
 COMMENT = re.compile(r"#[^\n]*")
 GLUED_BEFORE = frozenset([",", ")", "]", "%"])
@@ -86,24 +85,15 @@ class Pieces(NamedTuple):
     root: Phrase
 
 
-class _Listener(Machine):
-    """A machine that keeps every token that it takes."""
-
-    def __init__(self) -> None:
-        super().__init__(load_tables(), "start")
-        self.tokens: list[Token] = []
-
-    def feed(self, token: Token) -> bool:
-        self.tokens.append(token)
-        return super().feed(token)
-
-
 def pieces_of(text: str) -> Pieces:
     """The pieces of a policy's text, in which nothing is wrong for the parser."""
-    machine = _Listener()
-    tree, tokens = machine.run(text, 0, len(text)), machine.tokens
-    pieces = list(_pieces(text, tokens))
-    root = _phrases(tree, [token.start_pos for token in tokens])
+    reading = load_parser().parse_interactive(text, start="start")
+    tokens = list(reading.iter_parse())
+    end = Token.new_borrow_pos("$END", "", tokens[-1])
+    end.start_pos = end.end_pos = len(text)
+    tree = reading.feed_token(end)
+    pieces = list(_pieces(text, [*tokens, end]))
+    root = _phrases(tree, [token.start_pos or 0 for token in tokens])
     ends = [root.first + 1]
     todo = [root]
     while todo:
@@ -123,7 +113,7 @@ def _pieces(text: str, tokens: list[Token]) -> Iterator[Piece]:
     behind: Piece | None = None
     end = 0
     for token in tokens:
-        start = token.start_pos
+        start = token.start_pos or 0
         comments = list(_comments(text, end, start))
         if comments and comments[0].lines == 0 and behind is not None:
             behind.after.append(comments.pop(0))
@@ -157,16 +147,16 @@ def _written(token: Token) -> str:
     return " ".join(token.replace("<=", " <=").split() if token.type == "BOUND" else token.split())
 
 
-def _phrases(tree: Tree, starts: list[int]) -> Phrase:
+def _phrases(tree: Tree[Token], starts: list[int]) -> Phrase:
     """The phrases of a tree. A loop, so that no nesting can exhaust Python's stack."""
     top: list[Phrase] = []
-    todo: list[tuple[Tree, list[Phrase]]] = [(tree, top)]
+    todo: list[tuple[Tree[Token], list[Phrase]]] = [(tree, top)]
     while todo:
         node, siblings = todo.pop()
-        first, end = (bisect_left(starts, at) for at in (node.start_pos, node.end_pos))
-        phrase = Phrase(node.data, first, end)
+        first, end = (bisect_left(starts, at) for at in (node.meta.start_pos, node.meta.end_pos))
+        phrase = Phrase(str(node.data), first, end)
         siblings.append(phrase)
-        todo += [(child, phrase.parts) for child in reversed(node.children) if not isinstance(child, Token)]
+        todo += [(child, phrase.parts) for child in reversed(node.children) if isinstance(child, Tree)]
     return top[0]
 
 

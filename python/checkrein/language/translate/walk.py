@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lark import Token, Tree
+
 from checkrein.diagnostics import Related, quote
-from checkrein.language.parser import Token, Tree
 from checkrein.language.tree import Literal, Name, Span
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Builder:
         self.report = report
         self.broken = False
 
-    def build(self, root: Tree) -> Any:
+    def build(self, root: Tree[Token]) -> Any:
         """The value of the root rule."""
         done: list[Any] = []
         todo: list[tuple[Any, bool]] = [(root, False)]
@@ -113,7 +114,9 @@ class Builder:
                 done.append(self._reduce(node, parts))
         return done[0]
 
-    def _reduce(self, node: Tree, parts: list[Any]) -> Any:
+    def _reduce(self, node: Tree[Token], parts: list[Any]) -> Any:
+        meta = node.meta
+        span = Span(0, 0, 0, 0) if meta.empty else self.source.span(meta.start_pos, meta.end_pos)
         if node.data in ("start", "rest"):
             kept = [p for p in parts if p is not DROPPED]
             self.broken = self.broken or len(kept) < len(parts)
@@ -122,13 +125,14 @@ class Builder:
         lost = any(p is DROPPED for p in parts)
         if lost and node.data not in UNSUPPORTED_RULES:
             return DROPPED
-        return handler(self, self.source.span(node.start_pos, node.end_pos), parts)
+        return handler(self, span, parts)
 
     # -- what builders share ------------------------------------------------------------------
 
     def span(self, token: Token) -> Span:
         """Where a token stands."""
-        return self.source.span(token.start_pos, token.end_pos)
+        start = token.start_pos or 0
+        return self.source.span(start, start + len(token))
 
     def name(self, token: Token) -> Name:
         """A quoted name or a dotted fact."""
