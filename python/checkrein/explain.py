@@ -29,12 +29,14 @@ _WAITS = {
 
 _SMALL = "the input and its least output exceed its window"
 
+_SAID = {"approve": "approved", "reject": "rejected", "answer": "answered"}
 _NO_PROGRAM: dict[str, Any] = {"policy": "?", "file": "?", "currency": "$", "statements": []}
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A decision's record, with its program's and, once its attempt has ended, its (latest) settlement's.
+    """A decision's record, with its program's, with its (latest) settlement's once its attempt has ended,
+    and with the answer to its request once a person gave one.
 
     `str()` is the page about it; it raises `CheckreinError` if the record is not one that we wrote.
     """
@@ -42,6 +44,7 @@ class Explained:
     decision: dict[str, Any]
     program: dict[str, Any]
     settlement: dict[str, Any] | None
+    answer: dict[str, Any] | None = None
 
     def __str__(self) -> str:
         try:
@@ -60,12 +63,15 @@ def find(records: Iterable[dict[str, Any]], wanted: str) -> Explained:
     programs: dict[str, dict[str, Any]] = {}
     found: dict[str, dict[str, Any]] = {}
     settled: dict[str, dict[str, Any]] = {}
+    answers: dict[tuple[str, str], dict[str, Any]] = {}
     for record in records:
         kind = record.get("kind")
         if kind == "program":
             programs[str(record.get("digest"))] = record
         elif kind in ("settlement", "adjustment") and str(record.get("decision")) in found:
             settled[str(record["decision"])] = record
+        elif kind == "answer":
+            answers[_request(record)] = record
         elif kind == "decision":
             id = str(record.get("id"))
             if wanted == "last":
@@ -74,9 +80,17 @@ def find(records: Iterable[dict[str, Any]], wanted: str) -> Explained:
                 found[id] = record
             # Only what follows a decision is its own: ids may come again in one log.
             settled.pop(id, None)
+            if record.get("outcome") == "escalate":
+                answers.pop(_request(record), None)
     decision = found.get(wanted) or _only(found, wanted)
     program = programs.get(str(decision.get("digest")), _NO_PROGRAM)
-    return Explained(decision, program, settled.get(str(decision.get("id"))))
+    asked = decision.get("outcome") == "escalate"
+    answer = answers.get(_request(decision)) if asked else None
+    return Explained(decision, program, settled.get(str(decision.get("id"))), answer)
+
+
+def _request(record: dict[str, Any]) -> tuple[str, str]:
+    return str(record.get("run")), str(record.get("request"))
 
 
 def _only(found: dict[str, dict[str, Any]], wanted: str) -> dict[str, Any]:
@@ -109,6 +123,7 @@ def _lines(explained: Explained) -> Iterator[str]:
     yield from _section("limits", _limits(record, currency))
     yield from _section("reserved", _tokens_and_money(record.get("reserved"), currency))
     yield from _section("the agent was told", _told(record))
+    yield from _section("a person", _answered(explained.answer))
     yield from _section("settled", _settled(explained.settlement, currency))
     yield f"policy `{program['policy']}` ({program['file']}), program {str(record.get('digest'))[:16]}"
 
@@ -246,6 +261,13 @@ def _told(record: dict[str, Any]) -> list[str]:
     return told + [
         f"{text} (limit `{by}`)" for kind, text, by in record.get("advice") or [] if kind == "tell agent"
     ]
+
+
+def _answered(answer: dict[str, Any] | None) -> list[str]:
+    if answer is None:
+        return []
+    who = f" by {answer['who']}" if "who" in answer else ""
+    return [f"{_SAID[answer['said']]}{who}, {answer['time']}"]
 
 
 def _settled(settlement: dict[str, Any] | None, currency: str) -> list[str]:

@@ -201,6 +201,24 @@ def adjustment_record(
     return _charged("adjustment", run, decision, usage, settled, after)
 
 
+def answer_record(run: Door, request: int, word: str, who: str | None = None) -> dict[str, Any]:
+    """The record of what a person said to a request: `approve`, `reject`, or `answer` for a text.
+
+    `who` is known of answers that were given in the store. The text is content, and is not kept.
+    """
+    return {
+        "program": run.guard.program,
+        "kind": "answer",
+        "time": _iso(run.clock.wall()),
+        "run": run.id,
+        **_whose(run),
+        "request": request,
+        "said": word,
+        **_known(who=who),
+        "digest": run.guard.program.digest,
+    }
+
+
 def movement_record(kind: str, run: Door, resumed: int) -> dict[str, Any]:
     """The record of a run that was suspended or resumed: `resumed` is how often it was by then."""
     return {

@@ -12,6 +12,7 @@ import warnings
 import pytest
 
 import checkrein
+from checkrein.explain import find
 from checkrein.record import JsonlSink, read_log
 
 SECRET = "canary-91827"
@@ -162,3 +163,70 @@ def test_the_log_says_which_prices_were_counted_with(make_guard, log):
         run.settle(run.decide(model="listed", input_tokens=1, max_tokens=1))
     assert guard.program.prices
     assert {record.get("prices") for record in read_log(log)} == {guard.program.prices}
+
+
+# -- what people said ---------------------------------------------------------------------------------
+
+QUESTION = """tool "book" { }
+rule "which day" on tool "book" then escalate to "leads" as question because "Which day?" """
+
+
+def said(log):
+    return [
+        (record["request"], record["said"], record.get("who"))
+        for record in read_log(log)
+        if record["kind"] == "answer"
+    ]
+
+
+def refund(run):
+    return run.tool("refund", lambda amount: amount, amount=20_000)
+
+
+@pytest.mark.parametrize(("answer", "word"), [(True, "approve"), (False, "reject")])
+def test_what_an_approver_says_is_written_down(make_guard, log, answer, word):
+    guard = make_guard(log=log)
+    with guard.run(id="r", user="ann", approver=lambda _: answer) as run:
+        search(run)
+        with contextlib.suppress(checkrein.Denied):
+            refund(run)
+    assert said(log) == [(1, word, None)]
+    (record,) = (record for record in read_log(log) if record["kind"] == "answer")
+    assert (record["run"], record["user"], record["digest"]) == ("r", "ann", guard.program.digest)
+    asked = next(record["id"] for record in read_log(log) if record.get("outcome") == "escalate")
+    assert f"a person\n  {'approved' if answer else 'rejected'}, 1970" in str(find(read_log(log), asked))
+
+
+def test_an_answer_to_a_question_is_written_down_without_its_text(make_guard, log):
+    with make_guard(QUESTION, log=log).run(approver=lambda _: SECRET) as run:
+        search(run)
+        with pytest.raises(checkrein.Answered) as answered:
+            run.tool("book", lambda: None)
+    assert answered.value.text == SECRET
+    assert said(log) == [(1, "answer", None)]
+    assert SECRET not in log.read_text()
+
+
+def test_what_is_no_answer_is_not_written_down(make_guard, log):
+    with make_guard(log=log).run(approver=None) as run:
+        search(run)
+        with pytest.raises(checkrein.Escalated) as asked:
+            refund(run)
+        for request, answer in ((99, True), (asked.value.request, "a text")):
+            with pytest.raises(checkrein.EngineError):
+                run.answer(request, answer)
+    assert said(log) == []
+
+
+def test_what_was_said_in_the_store_is_written_down_where_the_run_goes_on(make_guard, log):
+    guard = make_guard(log=log, store="memory:")
+    with guard.run(id="r") as run:
+        search(run)
+        with pytest.raises(checkrein.Escalated):
+            refund(run)
+        run.suspend()
+    guard.approvals().approve("r/1", why="fine", who="lea")
+    with guard.resume("r") as run:
+        assert said(log) == []
+        refund(run)
+    assert said(log) == [(1, "approve", "lea")]

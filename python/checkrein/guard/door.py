@@ -19,7 +19,7 @@ from checkrein.guard.result import marks_of, told_mark
 from checkrein.guard.scopes import WORDS, Scopes, text_of
 from checkrein.guard.stream import unless_ended
 from checkrein.guard.usage import NOTHING, UNKNOWN, Usage
-from checkrein.record import adjustment_record, decision_record, settlement_record
+from checkrein.record import adjustment_record, answer_record, decision_record, settlement_record
 
 if TYPE_CHECKING:
     from checkrein.guard.guard import Guard
@@ -154,7 +154,7 @@ class Door:
         """
         usage = usage or (UNKNOWN if decision.model else NOTHING)
         with self._lock:
-            settled = self._core.settle(*self._instant(), decision.attempt, usage.kind, *_figures(usage))
+            settled = self._core.settle(*self._instant(), decision.attempt, usage.kind, *usage.figures)
             self._write(lambda: settlement_record(self, decision, usage, settled, self._core.limits()))
         return settled
 
@@ -179,8 +179,7 @@ class Door:
         with self._lock:
             after = self._decided(
                 lambda now, wall: self._core.result(
-                    now, wall, decision.attempt, usage.kind, usage.input_tokens, usage.output_tokens,
-                    usage.cache_read_tokens, usage.cache_write_tokens, usage.reasoning_tokens,
+                    now, wall, decision.attempt, usage.kind, *usage.figures,
                     dict(facts or {}), dict(fields or {}), fingerprint, committed,
                 ),
                 subject,
@@ -200,7 +199,7 @@ class Door:
         if self.guard.closed and self.guard.ledger is not None:
             raise EngineError("this guard was closed, and its store would not be told", "closed")
         with self._lock:
-            settled = self._core.adjust(*self._instant(), decision.attempt, *_figures(usage))
+            settled = self._core.adjust(*self._instant(), decision.attempt, *usage.figures)
             self._write(lambda: adjustment_record(self, decision, usage, settled, self._core.limits()))
         return settled
 
@@ -246,6 +245,8 @@ class Door:
             self._asked.pop(request, None)
             if isinstance(approve, str):
                 self._texts[request] = approve
+            word = "answer" if isinstance(approve, str) else "approve" if approve else "reject"
+            self._write(lambda: answer_record(self, request, word))
 
     def count(self, decision: Any, tokens: int = 1) -> int:
         """Count generated tokens of an attempt; gives how many more are paid for. 0 means stop."""
@@ -389,11 +390,3 @@ class Door:
     def _write(self, record: Callable[[], dict[str, Any]]) -> None:
         if self.guard.sink is not None:
             self.guard.sink.write(record())
-
-
-def _figures(usage: Usage) -> tuple[int, ...]:
-    """The numbers of a usage, in the engine's order."""
-    return (
-        usage.input_tokens, usage.output_tokens,
-        usage.cache_read_tokens, usage.cache_write_tokens, usage.reasoning_tokens,
-    )  # fmt: skip

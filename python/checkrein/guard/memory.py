@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,7 +23,7 @@ from checkrein.guard.luggage import (
 )
 from checkrein.guard.stream import unless_ended
 from checkrein.guard.usage import UNKNOWN
-from checkrein.record import movement_record
+from checkrein.record import answer_record, movement_record
 
 RESULTS_MAX = 512
 """How many results are kept before those are dropped that the engine has forgotten; it knows half as many."""
@@ -166,11 +167,12 @@ class Memory(Block):
     def _instant(self) -> tuple[int, int]:
         now, wall = super()._instant()
         while self._answers:  # only a run that does something takes them, since one that does not waits again
-            request, bound, word, text, _who, ago = self._answers.pop(0)
+            request, bound, word, text, who, ago = self._answers.pop(0)
             try:
                 self._core.answer(now, wall, request, word != "reject", ago + now - self._came, bound)
                 if text is not None:
                     self._texts[request] = text
+                self._write(partial(answer_record, self, request, word, who))
             except EngineError as error:  # answered here before, or not asked any more
                 if error.kind not in {"expired", "already_answered", "unknown_request", "ended"}:
                     raise

@@ -28,6 +28,14 @@ class Usage:
     reasoning_tokens: int = field(default=0, kw_only=True)
     part: Part = field(default="", kw_only=True, repr=False, compare=False)
 
+    @property
+    def figures(self) -> tuple[int, int, int, int, int]:
+        """Its numbers in the engine's order."""
+        return (
+            self.input_tokens, self.output_tokens,
+            self.cache_read_tokens, self.cache_write_tokens, self.reasoning_tokens,
+        )  # fmt: skip
+
 
 UNKNOWN = Usage("unknown")
 UNSENT = Usage("unsent")
