@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from checkrein.cli.files import SourceFile, sources
+from checkrein.cli.settings import settings
 
 if TYPE_CHECKING:
     from checkrein.cli.formats import Checked
+    from checkrein.cli.settings import Settings
 
 
 @click.command()
-@click.argument("paths", metavar="FILE...", nargs=-1, required=True)
+@click.argument("paths", metavar="[FILE]...", nargs=-1)
 @click.option(
     "--format", "style", type=click.Choice(["full", "concise", "json", "github", "sarif"]), default="full",
     show_default=True, help="How findings are printed: for people, for editors, or for a service.",
@@ -26,12 +28,13 @@ def check(ctx: click.Context, paths: tuple[str, ...], style: str) -> None:
     """
     from checkrein.cli.formats import FORMATS
 
-    checked = [_checked(source) for source in sources(paths)]
+    project = settings()
+    checked = [_checked(source, project) for source in sources(paths, project)]
     click.echo(FORMATS[style](checked))
     ctx.exit(1 if any(each.findings for each in checked) else 0)
 
 
-def _checked(source: SourceFile) -> Checked:
+def _checked(source: SourceFile, project: Settings) -> Checked:
     """What is wrong with a policy, and whether its loop is the built-in one."""
     from checkrein.cli.formats import Checked
     from checkrein.language import check as check_policy
@@ -42,4 +45,5 @@ def _checked(source: SourceFile) -> Checked:
     if policy is not None:
         findings = [*findings, *check_policy(policy)]
     is_default = policy is not None and not policy.broken and has_built_in_loop(policy.statements)
-    return Checked(source, sorted(findings, key=lambda finding: finding.order), is_default)
+    wanted = (found for found in findings if project.wants(found))
+    return Checked(source, sorted(wanted, key=lambda found: found.order), is_default)

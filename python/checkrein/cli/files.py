@@ -13,7 +13,9 @@ import click
 from checkrein.errors import CheckreinError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
+
+    from checkrein.cli.settings import Settings
 
 SUFFIX = ".rein"
 COMPILED_SUFFIX = ".reinc"
@@ -34,14 +36,17 @@ class SourceFile:
         return self.data.decode("utf-8", "replace")
 
 
-def sources(paths: Iterable[str]) -> Iterator[SourceFile]:
-    """The policies behind `paths`, each once: folders are searched for `*.rein`, hidden ones left out.
+def sources(paths: Sequence[str], project: Settings) -> Iterator[SourceFile]:
+    """The policies behind `paths`, or else behind those of the project, each once.
 
+    Folders are searched for `*.rein`; hidden folders and what the project excludes are left out.
     Raises `CheckreinError` for a path that is not there, a folder without policies and a compiled file.
     """
     seen: set[str] = set()
-    for path in paths:
-        for name in _names(path):
+    if not paths and not project.paths:
+        raise click.UsageError("Missing argument 'FILE...': the project names no `paths` either.")
+    for path in paths or project.policies:
+        for name in _names(path, project):
             if name not in seen:
                 seen.add(name)
                 yield read_source(name)
@@ -81,13 +86,15 @@ def write_whole(path: Path, data: bytes) -> None:
         raise CheckreinError(f"cannot write `{path}`: {(error.strerror or str(error)).lower()}") from error
 
 
-def _names(path: str) -> list[str]:
+def _names(path: str, project: Settings) -> list[str]:
     if path == STDIN or not Path(path).is_dir():
         return [path]
     found: list[str] = []
     for folder, folders, files in os.walk(path):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        visible = (f for f in folders if not f.startswith("."))
+        folders[:] = sorted(f for f in visible if not project.excludes(str(Path(folder, f))))
         policies = [Path(folder, file) for file in sorted(files) if file.endswith(SUFFIX)]
+        policies = [policy for policy in policies if not project.excludes(str(policy))]
         # What is there and no file (a pipe, a device) would wait for ever; a broken link is an error.
         found += [str(policy) for policy in policies if policy.is_file() or not policy.exists()]
     if not found:

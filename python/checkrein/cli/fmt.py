@@ -11,6 +11,7 @@ import click
 
 from checkrein.cli.files import STDIN_NAME, sources, write_whole
 from checkrein.cli.output import count, paint
+from checkrein.cli.settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("paths", metavar="FILE...", nargs=-1, required=True)
+@click.argument("paths", metavar="[FILE]...", nargs=-1)
 @click.option("--check", is_flag=True, help="Write nothing; the exit code is 1 if a policy would change.")
 @click.option("--diff", is_flag=True, help="As --check, and print what would change.")
 @click.pass_context
@@ -35,7 +36,7 @@ def fmt(ctx: click.Context, paths: tuple[str, ...], check: bool, diff: bool) -> 
     is_dry = check or diff
     would = "would be " if is_dry else ""
     seen: Counter[str] = Counter()
-    for source in sources(paths):
+    for source in sources(paths, settings()):
         laid, findings = laid_out(source.data, source.name)
         if laid is None:
             seen["broken"] += 1

@@ -8,6 +8,7 @@ import click
 
 from checkrein.cli.files import sources
 from checkrein.cli.output import count, paint
+from checkrein.cli.settings import settings
 from checkrein.errors import CheckreinError, PolicyError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("paths", metavar="FILE...", nargs=-1, required=True)
+@click.argument("paths", metavar="[FILE]...", nargs=-1)
 @click.pass_context
 def test(ctx: click.Context, paths: tuple[str, ...]) -> None:
     """Run the test blocks of policies.
@@ -26,7 +27,7 @@ def test(ctx: click.Context, paths: tuple[str, ...]) -> None:
 
     results: list[Result] = []
     broken = 0
-    for source in sources(paths):
+    for source in sources(paths, settings()):
         try:
             of_file = run_source(source.data, source.name)
         except PolicyError as error:
