@@ -185,8 +185,8 @@ fn a_call_asked_again_must_be_the_same() {
 
 #[test]
 fn an_order_wants_a_success_before_the_proposal() {
-    let order = Enforced::Order { before: Select::Class(1), after: Select::Class(3), otherwise: Else::Deny };
-    let mut run = vocabulary().with("o", order).run();
+    let order = OrderSpec::new(Select::Class(1), Select::Class(3), Else::Deny);
+    let mut run = vocabulary().with("o", Enforced::Order(order)).run();
     ask_model(&mut run, 0, None);
     assert_eq!(ask_tool(&mut run, 0, None, "pay").outcome, Outcome::Deny);
     let look = ask_tool(&mut run, 0, None, "look");

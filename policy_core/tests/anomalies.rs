@@ -156,7 +156,7 @@ fn what_cannot_be_given_is_not_loaded() {
     assert_eq!(load(retry(Select::AnyTool, Else::Answer(0))), malformed);
     assert_eq!(load(retry(Select::AnyTool, Else::Reuse)), malformed);
     let order =
-        |otherwise| Enforced::Order { before: Select::Tool("look"), after: Select::Tool("pay"), otherwise };
+        |otherwise| Enforced::Order(OrderSpec::new(Select::Tool("look"), Select::Tool("pay"), otherwise));
     assert_eq!(load(order(Else::Answer(0))), malformed);
     assert_eq!(load(order(Else::Reuse)), malformed);
     let repeats =
@@ -353,4 +353,23 @@ fn tariffs_share_the_day_and_zones_are_near_utc() {
     assert!(!zone(0, vec![(1, -86_401)]));
     assert!(!zone(0, vec![(2, 0), (1, 0)]));
     assert!(!zone(0, vec![(1, 0), (1, 0)]));
+}
+
+#[test]
+fn an_order_matches_arguments_and_comes_again_after_tools() {
+    let load = |matching, again_after| {
+        let mut policy = vocabulary();
+        policy.facts = vec![fact("data.n", 2), FactSpec { source: 1, ..fact("call.args.id", 0) }];
+        for tool in &mut policy.tools {
+            tool.args = vec![("id", "call.args.id", 0)];
+        }
+        let order = OrderSpec::new(Select::Tool("look"), Select::Tool("pay"), Else::Deny);
+        let order = Enforced::Order(OrderSpec { matching, again_after, ..order });
+        Program::load(&artifact(&policy.with("s", order))).map_err(|error| error.kind()).err()
+    };
+    assert_eq!(load(vec!["call.args.id"], vec!["look", "pay"]), None);
+    let malformed = Some(LoadErrorKind::Malformed);
+    assert_eq!(load(vec!["data.n"], vec![]), malformed);
+    assert_eq!(load(vec!["call.args.id", "call.args.id"], vec![]), malformed);
+    assert_eq!(load(vec![], vec!["pay", "look"]), malformed);
 }

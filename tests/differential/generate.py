@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from . import limits, results, routes
+from . import limits, orders, results, routes
 
 NAMES = ["north", "south", "East", "west wind", "up", "down", "né", "z-9"]
 MODELS = ["small", "large", "tiny", "vast"]
@@ -62,6 +62,8 @@ class Made:
     facts: list[Fact] = field(default_factory=list)
     bounded: set[str] = field(default_factory=set)
     defines: list[str] = field(default_factory=list)
+    orders: list[tuple[list[str], list[str]]] = field(default_factory=list)
+    """What comes first, and what after it."""
     kinds: set[str] = field(default_factory=set)
 
     @property
@@ -93,7 +95,7 @@ class Maker:
         self._many(lambda name: routes.require(self, name), [55, 35, 10])
         self._many(lambda name: routes.route(self, name), [35, 65])
         self._many(self._breaker, [55, 30, 15])
-        self._many(self._order, [65, 27, 8])
+        self._many(lambda name: orders.order(self, name), [45, 38, 17])
         self._many(self._loop, [50, 40, 10])
         if "loop" not in self.made.kinds and self.chance.random() < 0.4:
             self.add("loop off")
@@ -350,14 +352,6 @@ class Maker:
     def when(self, share: float, facts: list[Fact]) -> str:
         """A condition, mostly."""
         return f"when {self.condition(facts, 2)}" if self.chance.random() < share else ""
-
-    def _order(self, name: str) -> None:
-        first, *others = self.chance.sample(sorted(self.made.tools), 2)
-        before, after = f'"{first}"', f'"{others[0]}"'
-        kind = self.made.classes[others[0]]
-        if kind and kind != self.made.classes[first] and self.chance.random() < 0.5:
-            after = f"class {kind}"
-        self.add(f'order "{name}" {{ {before} before {after} within run }} {self.otherwise(escalates=True)}')
 
     def _loop(self, name: str) -> None:
         same = f"same call >= {self._one('2345')} within {self._one(['1', '3', '10'])} steps"

@@ -162,10 +162,12 @@ class Host:
         }
 
     def _tool(self) -> Event:
-        tool = self.chance.choice(list(self.made.tools))
+        tool, is_keen = self._chosen()
         args = {fact.name[10:]: self._value(fact) for fact in self.made.tools[tool] if self._sends(fact)}
         if self.chance.random() < 0.04:
             args["extra"] = self.chance.choice(ODD_ARGUMENTS)
+        if self.done and self.chance.random() < (0.9 if is_keen else 0.3):
+            args |= self._same()
         if self.done and self.chance.random() < 0.2:  # what succeeded once is asked for again
             tool, args = self.chance.choice(self.done)
         if self.chance.random() < 0.02:
@@ -177,6 +179,18 @@ class Host:
             "args": args,
             "facts": self._facts(),
         }
+
+    def _chosen(self) -> tuple[str, bool]:
+        """A tool, and whether it is to be about what was done: some order has that come first."""
+        if self.made.orders and self.chance.random() < 0.4:
+            before, after = self.chance.choice(self.made.orders)
+            has_looked = any(tool in before for tool, _ in self.done) and self.chance.random() < 0.8
+            return self.chance.choice(after if has_looked else before), has_looked
+        return self.chance.choice(list(self.made.tools)), False
+
+    def _same(self) -> dict:
+        """What the latest success was about, or an earlier one."""
+        return self.chance.choice([self.done[-1], *self.done])[1]
 
     def _usage(self, attempt: int) -> dict:
         ask = self.flights[attempt][2]

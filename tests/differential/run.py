@@ -33,6 +33,7 @@ STATEMENTS = (
     " store".split()
 )
 
+OF_ORDERS = ("matching", "again after")
 ALSO = ("wrapped up", "parties", "children", "adjusted", "resumed", "kept", "loop at a model")
 
 
@@ -163,7 +164,7 @@ def shares(mix: Counter) -> dict[str, float]:
     """The outcomes as shares of the decisions, the statements as shares of the policies."""
     outcomes = {f"outcome {each}": mix[f"outcome {each}"] / max(1, mix["decisions"]) for each in OUTCOMES}
     policies = max(1, mix["policies"])
-    kinds = [*STATEMENTS, *FEATURES, "succeeds when"]
+    kinds = [*STATEMENTS, *FEATURES, *OF_ORDERS, "succeeds when"]
     return outcomes | {f"statement {each}": mix[f"statement {each}"] / policies for each in kinds}
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from .limits import FEATURES
-from .run import ALSO, OUTCOMES, STATEMENTS, many, shares
+from .run import ALSO, OF_ORDERS, OUTCOMES, STATEMENTS, many, shares
 
 SEED = 20261121
 RUNS = 1_500
@@ -39,6 +39,11 @@ def test_every_statement_is_common(mix: Counter, statement: str) -> None:
 @pytest.mark.parametrize("feature", FEATURES)
 def test_every_part_of_limits_is_common(mix: Counter, feature: str) -> None:
     assert shares(mix)[f"statement {feature}"] >= 0.05
+
+
+@pytest.mark.parametrize("part", OF_ORDERS)
+def test_every_part_of_orders_is_common(mix: Counter, part: str) -> None:
+    assert shares(mix)[f"statement {part}"] >= 0.10
 
 
 @pytest.mark.parametrize("what", ALSO)

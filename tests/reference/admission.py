@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from checkrein.language import tree
 
-from . import deadlines, health, limits, progress
+from . import deadlines, health, limits, orders, progress
 from .accounts import FITS, FULL
 from .facts import explained, holds, source_of, written
 from .family import closed_by_call
@@ -69,12 +69,22 @@ def tool_votes(run: Run, call: Call, new: bool) -> list[Vote | None]:
     """What rules, orders and loops say about a tool call."""
     rules = [rule for rule in run.of["rule"] if names_tool(run, rule.selector, call.ask.tool)]
     votes = [by_condition(run, rule, rule.outcome, call, call.ask) for rule in rules]
-    orders = [order for order in run.of["order"] if names_tool(run, order.after, call.ask.tool)]
-    votes += [vote(run, each, each.otherwise, call) for each in orders if not preceded(run, each, call)]
+    votes += order_votes(run, call)
     if new:
         # What a loop found stays with the call: without this, asking again would pass it.
         call.loops = closed_by_call(run, call.ask.tool)
     return votes + [vote(run, loop, loop.otherwise, call) for loop in call.loops]
+
+
+def order_votes(run: Run, call: Call) -> list[Vote | None]:
+    """What orders say that are not kept, or of which that cannot be told."""
+    votes = []
+    for order in run.of["order"]:
+        is_kept = not names_tool(run, order.after, call.ask.tool) or orders.kept(run, order, call, names_tool)
+        if not is_kept:
+            compared = orders.explained(run, order, call)
+            votes.append(vote(run, order, order.otherwise, call, is_kept is None, compared))
+    return votes
 
 
 def broken(bars: list[list[tuple[tree.Breaker, int, int]]]) -> list[Vote]:
@@ -254,13 +264,6 @@ def names_tool(run: Run, selector: tree.Selector, tool: str) -> bool:
     return selector.tool_class in (None, run.tools[tool].tool_class)
 
 
-def preceded(run: Run, order: tree.Order, call: Call) -> bool:
-    """Whether a success was recorded before the model call that proposed this tool call."""
-    before = call.last_step_clock
-    earlier = [tool for tool, clock in run.successes if before is None or clock < before]
-    return any(names_tool(run, order.before, tool) for tool in earlier)
-
-
 # -- rooms ----------------------------------------------------------------------------------------
 
 
@@ -310,6 +313,8 @@ def open_attempt(run: Run, attempt: Attempt, timeout: int | None, **fields) -> d
     call.made[attempt.target] = attempt.number = call.made.get(attempt.target, 0) + 1
     number = len(run.attempts) + 1
     run.attempts[number] = attempt
+    if call.point == "tool":
+        run.family.begin(run.number, number, attempt.target)
     health.begins(run, attempt)
     times = [left for _, left in [*run.time_left(), *deadlines.time_left(run, attempt)]]
     fields["timeout_ns"] = min([*times, *([] if timeout is None else [timeout])], default=None)

@@ -89,13 +89,19 @@ def succeeded(run: Run, tried: Attempt, mark: int | None) -> None:
     if tried.call.point != "tool":
         return
     progress.brought(run, tried.call, mark)
-    run.successes.append((tried.target, run.clock))
+    number = number_of(run, tried)
+    run.successes.append((tried.target, run.clock, tried.call.ask.args, number))
     if is_exact(tried.call.ask.args) and not tried.is_earlier:
         known, binding = run.known, tried.call.binding
         known.pop(binding, None)
-        known[binding] = next(number for number, each in run.attempts.items() if each is tried)
+        known[binding] = number
         for forgotten in list(known)[:-KNOWN_MAX]:
             del known[forgotten]
+
+
+def number_of(run: Run, tried: Attempt) -> int:
+    """The number of an attempt."""
+    return next(number for number, each in run.attempts.items() if each is tried)
 
 
 def adjust(run: Run, now: int, wall: int, attempt: int, reported: Used) -> dict:
@@ -120,6 +126,8 @@ def close(run: Run, tried: Attempt, usage: Used, error: str | None = None, good:
     health.ends(run, tried, good)
     used = used_by(run, tried, usage)
     is_sent = usage.kind != "unsent"
+    if tried.call.point == "tool":
+        run.family.end(run.number, number_of(run, tried), is_sent)
     limits.give_back(run, tried, used, is_sent, error)
     run.total(used, {each: -amount for each, amount in tried.held.items()})
     if not is_sent:

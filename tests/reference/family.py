@@ -36,6 +36,16 @@ class Noted:
 
 
 @dataclass
+class Use:
+    """An attempt at a tool call, from one moment of the family to another."""
+
+    tool: str
+    began: int
+    ended: int | None = None
+    is_sent: bool = True
+
+
+@dataclass
 class Family:
     """The latest tool calls and given up errors, each with the steps of all of them so far."""
 
@@ -45,6 +55,25 @@ class Family:
     given: list[int] = field(default_factory=list)
     brought: dict[frozenset[str], list[tuple[bytes, int | None]]] = field(default_factory=dict)
     """By the arguments that are left out: calls with what they gave."""
+    moment: int = 0
+    uses: dict[tuple[int, int], Use] = field(default_factory=dict)
+    """By the numbers of the run and of the attempt."""
+
+    def begin(self, run: int, attempt: int, tool: str) -> None:
+        """An attempt at a tool call is opened."""
+        self.moment += 1
+        self.uses[run, attempt] = Use(tool, self.moment)
+
+    def end(self, run: int, attempt: int, is_sent: bool) -> None:
+        """It is over; not sent, it never was."""
+        self.moment += 1
+        use = self.uses[run, attempt]
+        use.ended, use.is_sent = self.moment, is_sent
+
+    def changed_since(self, moment: int, tools: set[str], but: set[tuple[int, int]] = frozenset()) -> bool:
+        """Whether an attempt at one of these tools, but for these attempts, was open or ended since then."""
+        uses = [use for key, use in self.uses.items() if use.tool in tools and use.is_sent and key not in but]
+        return any(use.ended is None or use.ended > moment for use in uses)
 
     def note(self, tool: str, args: dict[str, Any]) -> None:
         """A logical tool call was asked."""

@@ -79,7 +79,7 @@ class Run:
         self.attempts: dict[int, Attempt] = {}
         self.requests: dict[tuple, Request] = {}
         self.asked: dict[int, Request] = {}
-        self.successes: list[tuple[str, int]] = []
+        self.successes: list[tuple[str, int, dict, int]] = []
         self.known: dict[Any, int] = {}
         self.given: set[tuple[str, int]] = set()
         self.decisions = 0

@@ -74,6 +74,10 @@ def moved(run: Run) -> Run:
     accounts = {id(line.account): new.account for line, new in lines.items()}
     other.lines = list(lines.values())
     other.family, other.children = copy.deepcopy(run.family), []
+    for (number, _), use in other.family.uses.items():
+        if use.ended is None and number != run.number:
+            use.ended = other.family.moment + 1  # Nobody waits for a child any more.
+    other.family.moment += 1
     other.known, other.stay = {}, run.stay and replace(run.stay)
     for table in ("charged", "holding", "wrap_ups"):
         setattr(other, table, dict(getattr(run, table)))

@@ -166,10 +166,7 @@ impl Known<'_> {
             0 => Need::Place(reader.choice(&PLACES)?),
             1 => Need::Tier(reader.choice(&Comparison::ALL)?, reader.quantity()?),
             2 => {
-                let models = reader.ascending(|reader| {
-                    let model = reader.index(self.models.len())?;
-                    Ok((model, model))
-                })?;
+                let models = reader.ascending(|reader| index_of(reader, self.models.len()))?;
                 Need::Models(models.into_boxed_slice())
             }
             3 => {
@@ -221,6 +218,8 @@ impl Known<'_> {
             statement: Self::statement(reader)?,
             before: self.tools_only(reader)?,
             after: self.tools_only(reader)?,
+            matching: reader.ascending(|reader| self.argument(reader))?.into_boxed_slice(),
+            again_after: reader.ascending(|reader| index_of(reader, self.tools))?.into_boxed_slice(),
             verdict: self.verdict(reader, false)?,
         };
         if order.verdict == Verdict::Reuse {
@@ -228,6 +227,15 @@ impl Known<'_> {
         }
         let reason = self.reason(reader)?;
         Ok((order.statement, order, reason))
+    }
+
+    /// An argument of tools, as the fact that it fills.
+    fn argument(&self, reader: &mut Reader<'_>) -> Result<(u32, u32), LoadError> {
+        let (fact, _) = index_of(reader, self.facts.len())?;
+        match self.facts.get(fact as usize) {
+            Some(known) if known.source == Source::Arg => Ok((fact, fact)),
+            _ => Err(reader.malformed("an order matches what is no argument")),
+        }
     }
 
     pub(crate) fn repetition(&self, reader: &mut Reader<'_>) -> Read<Loop> {
@@ -262,6 +270,12 @@ impl Known<'_> {
         }
         Ok((statement, TruthOf { statement, verdict }, self.reason(reader)?))
     }
+}
+
+/// An index of a list that ascends by its indexes.
+fn index_of(reader: &mut Reader<'_>, rows: usize) -> Result<(u32, u32), LoadError> {
+    let index = reader.index(rows)?;
+    Ok((index, index))
 }
 
 /// What share of the calls may be retries.

@@ -17,6 +17,10 @@ pub(crate) struct Index {
     pub(crate) breakers: Watched,
     /// The orders, by what comes after.
     pub(crate) orders: Selected,
+    /// The same by what comes first, and by the tools that they come again after, if there are any.
+    pub(crate) looks: Selected,
+    pub(crate) changes: Selected,
+    pub(crate) has_changes: bool,
     pub(crate) loops: Repetitions,
     /// For each statement: its condition.
     pub(crate) condition_of: Box<[Option<u32>]>,
@@ -46,12 +50,18 @@ impl Index {
     pub(crate) fn new(tables: &Tables) -> Self {
         let rules = tables.rules.all().iter().map(|rule| rule.selector);
         let retries = tables.retries.all().iter().map(|retry| retry.selector);
-        let orders = tables.orders.all().iter().map(|order| order.after);
+        let orders = || tables.orders.all().iter();
+        let changes = tables.orders.numbered().flat_map(|(index, order)| {
+            order.again_after.iter().map(move |tool| (index, Selector::Tool(*tool)))
+        });
         Self {
             rules: Selected::new(tables, rules),
             retries: Selected::new(tables, retries),
             breakers: Watched::new(tables),
-            orders: Selected::new(tables, orders),
+            orders: Selected::new(tables, orders().map(|order| order.after)),
+            looks: Selected::new(tables, orders().map(|order| order.before)),
+            changes: Selected::of(tables, changes),
+            has_changes: orders().any(|order| !order.again_after.is_empty()),
             loops: Repetitions::new(tables),
             condition_of: conditions(tables),
             active_time: tightest(tables, Measure::ActiveTime),

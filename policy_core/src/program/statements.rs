@@ -259,6 +259,10 @@ pub(crate) struct Order {
     pub(crate) statement: u32,
     pub(crate) before: Selector,
     pub(crate) after: Selector,
+    /// The arguments, as facts, in which the two have to be equal, ascending.
+    pub(crate) matching: Box<[u32]>,
+    /// The tools after whose calls an earlier success counts no more, ascending.
+    pub(crate) again_after: Box<[u32]>,
     pub(crate) verdict: Verdict,
 }
 

@@ -5,6 +5,7 @@ use crate::books::{AccountId, Window};
 use crate::event::Usage;
 use crate::fingerprint::Binding;
 use crate::health::Ticket;
+use crate::order::Values;
 use crate::program::Basis;
 use crate::value::Value;
 
@@ -50,6 +51,12 @@ pub(crate) struct Call {
     pub(crate) requested: Option<u32>,
     pub(crate) input_tokens: Option<u64>,
     pub(crate) max_output: Option<u64>,
+    /// What its success is about, for each order that it comes first in; none of what cannot be told.
+    pub(crate) looks: Box<[Option<Values>]>,
+    /// How many changes there had been when its latest attempt began, for each order; and whether that
+    /// attempt has ended and may have changed something.
+    pub(crate) changes: Box<[u64]>,
+    pub(crate) has_changed: bool,
     pub(crate) kept: Box<[Value]>,
 }
 
@@ -74,6 +81,9 @@ impl Call {
             requested: None,
             input_tokens: None,
             max_output: None,
+            looks: Box::default(),
+            changes: Box::default(),
+            has_changed: false,
             kept: Box::default(),
         }
     }

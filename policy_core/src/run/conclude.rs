@@ -173,6 +173,7 @@ impl Run {
             call.steps = [true; 3];
         }
         self.fly(1, 0);
+        self.begin_change(id, amounts.subject);
         let windows = self.accounts.take(&amounts, books, now);
         let wrap_up = |account| {
             let window = books.take(account, 1, now);

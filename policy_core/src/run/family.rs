@@ -7,6 +7,7 @@ use super::progress::{Progress, pair};
 use crate::code::{Reader, Writer};
 use crate::latest::Latest;
 use crate::loops::{Mistake, Mistakes, Ring};
+use crate::order::Changes;
 use crate::program::Program;
 
 /// The memory of a family. It is held for moments only, and no other lock is taken meanwhile.
@@ -24,6 +25,7 @@ pub(crate) struct Memory {
     pub(crate) given: Latest,
     /// For each form of arguments where it matters: calls with what they gave.
     brought: Vec<Latest>,
+    pub(crate) changes: Changes,
 }
 
 impl Memory {
@@ -63,7 +65,8 @@ impl Family {
         let ring = Ring::new(program.index.loops.count());
         let brought = (0..program.index.loops.progressing()).map(|_| Latest::default()).collect();
         let (mistakes, given) = (Mistakes::default(), Latest::default());
-        Self::of(Memory { steps: 0, ring, mistakes, given, brought })
+        let changes = Changes::new(program.tables.orders.all().len());
+        Self::of(Memory { steps: 0, ring, mistakes, given, brought, changes })
     }
 
     fn of(memory: Memory) -> Self {
@@ -74,13 +77,15 @@ impl Family {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn write(&self, writer: &mut Writer) {
+    /// Of the changes that are under way, `kept` go on with the run.
+    pub(super) fn write(&self, kept: &Changes, writer: &mut Writer) {
         let memory = self.memory();
         writer.number(memory.steps);
         memory.ring.write(writer);
         memory.mistakes.write(writer);
         memory.given.write(writer);
         memory.brought.iter().for_each(|brought| brought.write(writer));
+        memory.changes.write(kept, writer);
     }
 
     /// What was written, of a run that has made so many steps itself.
@@ -91,6 +96,7 @@ impl Family {
         let given = Latest::read(reader)?;
         let forms = 0..program.index.loops.progressing();
         let brought = forms.map(|_| Latest::read(reader)).collect::<Option<_>>()?;
-        Some(Self::of(Memory { steps, ring, mistakes, given, brought }))
+        let changes = Changes::read(reader, program.tables.orders.all().len())?;
+        Some(Self::of(Memory { steps, ring, mistakes, given, brought, changes }))
     }
 }

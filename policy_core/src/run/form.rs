@@ -1,6 +1,8 @@
 //! Calls and attempts as bytes, for a run that is suspended. What is read is checked against the program:
 //! every index is one of its tables', and every open attempt is a call's.
 
+use std::sync::Arc;
+
 use super::Run;
 use super::accounts::Accounts;
 use super::amounts::{Amounts, Charge, Subject};
@@ -10,6 +12,7 @@ use crate::code::{Reader, Writer};
 use crate::event::Usage;
 use crate::fingerprint::Binding;
 use crate::health::Stay;
+use crate::order::Values;
 use crate::program::Program;
 use crate::value::Value;
 
@@ -21,6 +24,11 @@ fn write_index(index: Option<u32>, writer: &mut Writer) {
 #[expect(clippy::option_option, reason = "an optional index that may be damaged")]
 fn read_index(reader: &mut Reader<'_>, rows: usize) -> Option<Option<u32>> {
     if reader.flag()? { reader.index(rows).map(Some) } else { Some(None) }
+}
+
+#[expect(clippy::option_option, reason = "optional values that may be damaged")]
+fn read_values(reader: &mut Reader<'_>) -> Option<Option<Values>> {
+    if reader.flag()? { reader.fixed().map(Some) } else { Some(None) }
 }
 
 fn read_flags<const N: usize>(reader: &mut Reader<'_>) -> Option<[bool; N]> {
@@ -59,7 +67,7 @@ impl Tries {
 }
 
 impl Value {
-    fn write(&self, writer: &mut Writer) {
+    pub(super) fn write(&self, writer: &mut Writer) {
         match self {
             Self::Missing => writer.number(0),
             Self::Ill => writer.number(1),
@@ -117,6 +125,12 @@ impl Call {
         write_index(self.requested, writer);
         writer.optional(self.input_tokens);
         writer.optional(self.max_output);
+        writer.list(&self.looks, |writer, values| {
+            writer.flag(values.is_some());
+            writer.fixed(values.as_ref().map_or(&[], |values| values.as_slice()));
+        });
+        writer.list(&self.changes, |writer, made| writer.number(*made));
+        writer.flag(self.has_changed);
         // Only the error of an open attempt reads them, and each ask brings its own: of others no content is
         // kept.
         let kept = if self.in_flight { &*self.kept } else { &[] };
@@ -153,11 +167,16 @@ impl Call {
             requested: read_index(reader, models)?,
             input_tokens: reader.optional()?,
             max_output: reader.optional()?,
+            looks: reader.list(read_values)?.into_boxed_slice(),
+            changes: reader.list(Reader::number)?.into_boxed_slice(),
+            has_changed: reader.flag()?,
             kept: reader.list(Value::read)?.into_boxed_slice(),
         };
-        let kept = program.index.kept_facts.len();
+        let (kept, orders) = (program.index.kept_facts.len(), program.tables.orders.all().len());
         // A call without an open attempt has none.
-        (call.kept.len() == kept || call.kept.is_empty()).then_some(call)
+        let is_whole = call.kept.len() == kept || call.kept.is_empty();
+        let has_noted = call.changes.len() == orders || call.changes.is_empty();
+        (is_whole && has_noted && call.looks.len() <= orders).then_some(call)
     }
 }
 
@@ -327,6 +346,8 @@ impl Run {
             }
             call.in_flight = true;
         }
+        let under_way = self.changes_under_way(&Arc::clone(&self.program));
+        self.family.memory().changes.go_on(&under_way);
         let open = u64::try_from(self.attempts.iter().filter(|attempt| attempt.settled.is_none()).count());
         self.fly(open.ok()?, 0);
         let is_known = |call: &u64| (1..=self.call_count).contains(call);

@@ -16,6 +16,7 @@ mod known;
 mod lineage;
 mod model;
 mod opening;
+mod orders;
 mod progress;
 mod question;
 mod readings;
@@ -120,7 +121,7 @@ impl Run {
     ) -> Self {
         let accounts = parent.map(|parent| &parent.accounts);
         let accounts = Accounts::open(&program, scopes, accounts, books, now);
-        let successes = Successes::new(program.tools().len());
+        let successes = Successes::new(program.tables.orders.all().len());
         let ids = Ids::of(&program, scopes, parent.map(|parent| &parent.ids));
         let thresholds = vec![true; program.index.thresholds].into_boxed_slice();
         let progress = Progress::new(program.index.loops.progressing());

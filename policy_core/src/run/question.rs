@@ -335,10 +335,13 @@ impl<'a> Question<'a> {
         may_wait.then(|| Ruling::Wait(reason, std::mem::take(&mut obstacles.needs)))
     }
 
-    /// What a statement's condition reads.
+    /// What a statement's condition reads, or what an order compared.
     pub(crate) fn values(&self, view: &View<'_>, statement: u32) -> Vec<(u32, Value)> {
         let condition = self.program.index.condition_of.get(statement as usize).copied().flatten();
-        condition.map_or_else(Vec::new, |index| view.values(self.program.tables.conditions.at(index)))
+        match condition {
+            Some(index) => view.values(self.program.tables.conditions.at(index)),
+            None => self.compared(view, statement),
+        }
     }
 }
 

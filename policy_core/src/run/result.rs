@@ -75,7 +75,7 @@ impl Run {
             {
                 return Ok(decision);
             }
-            self.take(call, returned.attempt, subject, returned.fingerprint);
+            self.take(&program, call, (returned.attempt, subject), returned.fingerprint);
             if let (Subject::Tool(..), Some(fingerprint)) = (subject, returned.fingerprint) {
                 self.tell(fingerprint)?;
             }
@@ -155,11 +155,16 @@ impl Run {
 
     /// The result of a call is taken: the call is over, it counts for what has to come before others, and its
     /// result is known.
-    pub(crate) fn take(&mut self, call: u64, attempt: u64, subject: Subject, fingerprint: Option<u64>) {
+    pub(crate) fn take(
+        &mut self,
+        program: &Program,
+        call: u64,
+        (attempt, subject): (u64, Subject),
+        fingerprint: Option<u64>,
+    ) {
         let over = self.calls.remove(&call);
-        if let Subject::Tool(tool, class) = subject {
-            self.successes.record(tool, class, self.clock);
-            let Some(over) = over else { return };
+        if let (Subject::Tool(tool, class), Some(over)) = (subject, over) {
+            self.succeed(program, &over, tool, class);
             self.family.memory().bring(&over.forms, fingerprint, &mut self.progress);
             if let Some(exact) = over.exact {
                 self.known.record(exact, attempt);

@@ -68,7 +68,7 @@ impl Run {
         if usage == Usage::Unsent {
             self.calls.remove(&call);
         } else {
-            self.take(call, attempt, subject, None);
+            self.take(&program, call, (attempt, subject), None);
         }
         Ok(settlement)
     }
@@ -195,6 +195,7 @@ impl Run {
         attempt.settled = Some(usage);
         watched::conclude(program, attempt, fate, &self.health, now.mono);
         let counts = fate.counts();
+        let (call, subject) = (attempt.call, attempt.reserved.subject);
         if let Some(call) = self.calls.get_mut(&attempt.call) {
             call.in_flight = false;
             // A step that does not count after all is left to the next attempt.
@@ -212,6 +213,7 @@ impl Run {
             }
         }
         self.fly(0, 1);
+        self.end_change(call, subject, !is_unsent);
         if fate == Fate::Settled && program.index.sticks {
             self.serve(program, place, usage);
         }

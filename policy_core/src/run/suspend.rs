@@ -152,7 +152,7 @@ impl Run {
             call.write(writer);
         });
         writer.list(&self.attempts, |writer, attempt| attempt.write(&self.accounts, writer));
-        self.family.write(&mut writer);
+        self.family.write(&self.changes_under_way(&self.program), &mut writer);
         self.progress.write(&mut writer);
         self.successes.write(&mut writer);
         self.requests.write(&self.accounts, &mut writer);
@@ -199,8 +199,7 @@ impl Run {
         self.earlier = self.attempts.len();
         self.family = Family::read(reader, &program, self.steps)?;
         self.progress = Progress::read(reader, program.index.loops.progressing())?;
-        let tools = program.tools().iter();
-        self.successes = Successes::read(reader, tools.map(|tool| tool.class))?;
+        self.successes = Successes::read(reader, program.tables.orders.all().len(), self.clock)?;
         self.requests = Requests::read(reader, &program, &self.accounts)?;
         for is_open in &mut self.thresholds {
             *is_open = reader.flag()?;

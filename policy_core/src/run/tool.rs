@@ -51,9 +51,13 @@ impl Run {
                 question.tool = Some(event.tool);
                 question.args = event.is_exact.then_some(event.args);
                 question.is_unsafe = event.is_unsafe;
-                (question.rule_admitted(|| question.rule_tool(tool)), question.bindings())
+                let ruling = question.rule_admitted(|| question.rule_tool(tool));
+                (ruling, question.bindings(), question.looks(tool))
             });
-            if let Some((ruling, bindings)) = ruled {
+            if let Some((ruling, bindings, looks)) = ruled {
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.looks = looks;
+                }
                 self.apply((&program, books), id, ruling, &bindings, &mut decision);
             }
         }
@@ -129,12 +133,7 @@ impl Question<'_> {
         let mut votes = Vec::new();
         let (index, class) = (&self.program.index, tables.tools.at(tool).class);
         self.vote_rules(index.rules.of_tool(tool, class), &view, &mut votes);
-        for order in index.orders.of_tool(tool, class) {
-            let order = tables.orders.at(order);
-            if !self.run.successes.precede(order.before, self.call.proposed) {
-                self.vote(order.statement, order.verdict, false, &mut votes);
-            }
-        }
+        self.vote_orders((tool, class), &view, &mut votes);
         self.vote_loops(&mut votes);
         self.vote_time(&mut votes);
         self.vote_within(&mut votes);

@@ -1,14 +1,15 @@
 //! Drives a run with any numbers at all: whatever they are, they mean some event.
 
 use policy_core::{
-    Decision, EngineError, ErrorKind, Failure, ModelCall, Program, Returned, Scopes, Slot, ToolCall, Usage,
+    Decision, EngineError, ErrorKind, Failure, ModelCall, Program, Returned, Scopes, Slot, Source, ToolCall,
+    Usage,
 };
 use proptest::prelude::*;
 
 use super::{
     ACTIVE_TIME, ATTEMPTS, COST, ESCALATIONS, Else, Enforced, FactSpec, INPUT, LimitSpec, Lit, LoopSpec,
-    MODEL_CALLS, Measured, OUTPUT, Op, Policy, RETRIES, Run, SECOND, STEPS, Scoped, Select, TOKENS,
-    TOOL_CALLS, USER, When, Windowed, fact, limit, vocabulary,
+    MODEL_CALLS, Measured, OUTPUT, Op, OrderSpec, Policy, RETRIES, Run, SECOND, STEPS, Scoped, Select,
+    TOKENS, TOOL_CALLS, USER, When, Windowed, fact, limit, vocabulary,
 };
 
 /// One event: what, who, how much, and how much later.
@@ -122,8 +123,20 @@ fn patterns(mut policy: Policy) -> Policy {
     for tool in policy.tools.iter_mut().filter(|tool| tool.name != "pay") {
         tool.may_repeat = false;
     }
-    let look_first =
-        Enforced::Order { before: Select::Tool("look"), after: Select::Tool("pay"), otherwise: Else::Deny };
+    policy.facts.push(fact("call.args.order", 2));
+    policy.facts.last_mut().unwrap().source = 1;
+    for tool in policy.tools.iter_mut().filter(|tool| tool.name != "think") {
+        tool.args = vec![("order", "call.args.order", 0)];
+    }
+    let look_first = OrderSpec {
+        matching: vec!["call.args.order"],
+        again_after: vec!["think"],
+        ..OrderSpec::new(Select::Tool("look"), Select::Tool("pay"), Else::Deny)
+    };
+    let look_again = OrderSpec {
+        again_after: vec!["think"],
+        ..OrderSpec::new(Select::Tool("look"), Select::Class(2), Else::Escalate("leads"))
+    };
     let stuck =
         LoopSpec { same_call: Some((4, 3)), cycle: Some((3, 4)), ..LoopSpec::new(Else::Escalate("leads")) };
     let idle = LoopSpec { no_progress: Some(2), ..LoopSpec::new(Else::Escalate("leads")) };
@@ -139,7 +152,8 @@ fn patterns(mut policy: Policy) -> Policy {
     let policy = policy.with("tool results", Enforced::Truth { otherwise: Else::Fail("broken") });
     let policy = policy.with("stuck", Enforced::Loop(stuck)).with("wrong", Enforced::Loop(wrong));
     let policy = policy.with("idle", Enforced::Loop(idle));
-    policy.with("look first", look_first).with("big", big).with("odd", odd)
+    let policy = policy.with("first", Enforced::Order(look_first)).with("again", Enforced::Order(look_again));
+    policy.with("big", big).with("odd", odd)
 }
 
 fn usage(code: u64, amount: u64) -> Usage {
@@ -236,6 +250,10 @@ impl Player {
     fn tool(&mut self, run: &mut Run, call: Option<u64>, asked: (usize, u8), who: u64) -> String {
         let program = run.program().clone();
         let args = [asked.1];
+        let order = [Slot::Missing, Slot::Int(1), Slot::Int(2)][usize::from(asked.1)];
+        let mut facts = facts(&program, who);
+        let sent = facts.iter_mut().zip(program.facts()).filter(|(_, fact)| fact.source == Source::Arg);
+        sent.for_each(|(slot, _)| *slot = order);
         let event = ToolCall {
             call,
             tool: TOOLS[asked.0],
@@ -243,7 +261,7 @@ impl Player {
             forms: &[vec![asked.1 / 2]],
             is_exact: !who.is_multiple_of(4),
             is_unsafe: false,
-            facts: &facts(&program, who),
+            facts: &facts,
         };
         let decision = run.tool_call(self.now, &event);
         self.remember(decision, Some(asked))

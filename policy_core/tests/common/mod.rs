@@ -176,11 +176,7 @@ pub enum Enforced {
         arms: Vec<(Name, When)>,
         fallbacks: Vec<(Name, Name)>,
     },
-    Order {
-        before: Select,
-        after: Select,
-        otherwise: Else,
-    },
+    Order(OrderSpec),
     Truth {
         otherwise: Else,
     },
@@ -195,11 +191,27 @@ impl Enforced {
             Self::Breaker { .. } => 2,
             Self::Require { .. } => 3,
             Self::Route { .. } => 4,
-            Self::Order { .. } => 5,
+            Self::Order(_) => 5,
             Self::Loop(_) => 6,
             Self::Truth { .. } => 7,
             Self::Rule { .. } => 8,
         }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct OrderSpec {
+    pub before: Select,
+    pub after: Select,
+    /// The facts of arguments.
+    pub matching: Vec<Name>,
+    pub again_after: Vec<Name>,
+    pub otherwise: Else,
+}
+
+impl OrderSpec {
+    pub fn new(before: Select, after: Select, otherwise: Else) -> Self {
+        Self { before, after, matching: vec![], again_after: vec![], otherwise }
     }
 }
 

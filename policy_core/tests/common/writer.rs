@@ -375,10 +375,12 @@ impl<'a> Plan<'a> {
                 w.list(fallbacks, |w, (from, to)| pair(w, (at(&self.models, from), at(&self.models, to))));
                 w.byte(0);
             }
-            Enforced::Order { before, after, otherwise } => {
-                self.select(w, *before);
-                self.select(w, *after);
-                self.outcome(w, *otherwise);
+            Enforced::Order(order) => {
+                self.select(w, order.before);
+                self.select(w, order.after);
+                w.list(&order.matching, |w, fact| w.number(at(&self.facts, fact)));
+                w.list(&order.again_after, |w, tool| w.number(at(&self.tools, tool)));
+                self.outcome(w, order.otherwise);
                 w.option(Some("look first"), Writer::text);
             }
             Enforced::Truth { otherwise } => {

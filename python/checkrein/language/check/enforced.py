@@ -1,4 +1,4 @@
-"""Results of tools, retries, orders, loops and rules; requirements and routes with `routes.py`."""
+"""Results of tools, retries and rules; orders, loops, requirements and routes with their own rooms."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from checkrein.language.check.answers import check_gift
 from checkrein.language.check.breakers import check_breaker, check_window
 from checkrein.language.check.conditions import NOTHING
 from checkrein.language.check.loops import check_loop
+from checkrein.language.check.orders import check_order
 from checkrein.language.check.routes import RouteChecker
 from checkrein.language.facts import (
     BUILT_IN,
@@ -17,7 +18,6 @@ from checkrein.language.facts import (
     Context,
     context_of,
     result_of,
-    selected_tools,
 )
 from checkrein.language.tree import Breaker, Loop, Order, Require, Retry, Route, Rule, Tool, Truth
 
@@ -60,7 +60,7 @@ class EnforcedChecker:
                     if arm.then is not None:
                         self._condition(arm.then.when, CASCADE)
             case Order():
-                self._order(statement)
+                check_order(statement, self.targets)
             case Loop():
                 check_loop(statement, self.targets)
             case Truth():
@@ -126,21 +126,3 @@ class EnforcedChecker:
         else:
             self.targets.outcome(retry.otherwise)
             self._gift(retry.otherwise, retry.selector, context, present)
-
-    # -- orders ----------------------------------------------------------------------------
-
-    def _order(self, order: Order) -> None:
-        self.targets.selector(order.before)
-        self.targets.selector(order.after)
-        before = [t.name.text for t in selected_tools(self.names, order.before)]
-        after = [t.name.text for t in selected_tools(self.names, order.after)]
-        if before and set(before) <= set(after) and len(before) == len(after):
-            self.report.add(
-                "R0505",
-                order.name.span,
-                f"order {quote(order.name.text)} can never be kept: the tools before and after are the same",
-                help="name the tool that has to come first",
-            )
-        self.targets.outcome(order.otherwise)
-        check_gift(self.report, order.otherwise, "order")
-        self.targets.asks(order.otherwise, order.after)

@@ -7,6 +7,7 @@ from typing import Any
 from checkrein.language.emit.sheet import Sheet
 from checkrein.language.facts import ARG_PREFIX
 from checkrein.language.lower.codes import DIMENSIONS, OPERATORS, PLACES
+from checkrein.language.lower.rows import ordered
 from checkrein.language.tree import (
     Breaker,
     Canary,
@@ -124,6 +125,10 @@ class Statements(Sheet):
         self.w.number(index)
         self.selector(order.before)
         self.selector(order.after)
+        self.w.sequence(sorted(self.fact_index[key] for key in self.t.matched[id(order)]), self.w.number)
+        tools = ordered(self.t.names.tools)
+        again = sorted({tools.index(name.text) for name in order.again_after})
+        self.w.sequence(again, self.w.number)
         self.otherwise(order.otherwise)
 
     def loop(self, row: tuple[int, Loop]) -> None:

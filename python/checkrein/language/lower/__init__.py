@@ -41,6 +41,7 @@ def lower(policy: Policy) -> Tables:
     tables.statements = sorted(enforced, key=lambda s: (s[1].name.text.encode(), s[0]))
     conditions = Conditions(tables)
     conditions.lower_all()
+    conditions.lower_orders()
     conditions.lower_texts()
     return tables
 

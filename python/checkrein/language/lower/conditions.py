@@ -29,6 +29,7 @@ from checkrein.language.tree import (
     Member,
     Not,
     Or,
+    Order,
     Require,
     Retry,
     Route,
@@ -83,6 +84,14 @@ class Conditions:
         for name in ordered(self.names.tools):
             tool = self.names.tools[name]
             self._lower(tool.succeeds, result_of(tool))
+
+    def lower_orders(self) -> None:
+        """What orders compare: arguments by the fact that every tool of both sides fills."""
+        for _, statement in self.tables.statements:
+            if isinstance(statement, Order):
+                context = context_of(self.names, statement.after, "order")
+                keys = {self._key(ARG_PREFIX + name.text, context) for name in statement.matching}
+                self.tables.matched[id(statement)] = keys
 
     def lower_texts(self) -> None:
         """The texts of answers, in the same order."""

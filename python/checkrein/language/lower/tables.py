@@ -58,5 +58,7 @@ class Tables:
     """The texts of answers: literals, and facts by key."""
     template_of: dict[int, int] = field(default_factory=dict)
     """`id` of an outcome's node in the tree to its text's index."""
+    matched: dict[int, set[Key]] = field(default_factory=dict)
+    """`id` of an order's node in the tree to the facts that it compares."""
     condition_of: dict[int, int] = field(default_factory=dict)
     """`id` of a condition's node in the tree to its index."""

@@ -157,9 +157,21 @@ def route(b: Builder, span: Span, parts: list[Any]) -> Any:
     return Route(b.name(parts[0]), arms, fallbacks, canaries, span)
 
 
+@builds("matching")
+def matching(b: Builder, span: Span, parts: list[Any]) -> Item:
+    return Item("matching", tuple(b.name(part) for part in parts), span)
+
+
+@builds("again")
+def again(b: Builder, span: Span, parts: list[Any]) -> Item:
+    return Item("again after", tuple(b.name(part) for part in parts), span)
+
+
 @builds("order")
 def order(b: Builder, span: Span, parts: list[Any]) -> Order:
-    return Order(b.name(parts[0]), parts[1], parts[2], parts[-1], span)
+    items = {part.word: part.value for part in parts if isinstance(part, Item)}
+    listed = items.get("matching", ()), items.get("again after", ())
+    return Order(b.name(parts[0]), parts[1], parts[2], *listed, parts[-1], span)
 
 
 @builds("same_call")

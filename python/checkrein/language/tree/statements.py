@@ -312,11 +312,16 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`{ before before after within run }`; each side is a tool selector by name or class."""
+    """`{ before before after matching ... within run again after ... }`.
+
+    Each side is a tool selector by name or class; `matching` names arguments, `again_after` tools.
+    """
 
     name: Name
     before: Selector
     after: Selector
+    matching: tuple[Name, ...]
+    again_after: tuple[Name, ...]
     otherwise: Outcome
     span: Span
 
