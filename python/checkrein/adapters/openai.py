@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from checkrein.adapters import told
 from checkrein.adapters.names import policy_name, refuse_overrides
+from checkrein.adapters.said import tool_results
 from checkrein.errors import EngineError
 from checkrein.guard.context import ATTEMPT, claim_attempt, run_of
 from checkrein.guard.prompt import refuse_server_tools, upper_bound
@@ -171,7 +172,7 @@ class _Calls:
         hides = endpoint is _CHAT and bool(settings.get("stream")) and not _asks_usage(settings)
         call = send_async if self.asynchronous else send
         if self.guard.program.checks_truth:
-            described.setdefault("results", _tool_results(settings))
+            described.setdefault("results", tool_results(settings, endpoint.prompt))
 
         def answered(text: str) -> Any:
             return self._told(endpoint, method, settings, text)
@@ -247,14 +248,6 @@ def _described(given: Any) -> dict[str, Any]:
         words = ", ".join(f"`{word}`" for word in sorted(_DESCRIBES))
         raise EngineError(f"`describe` takes no `{unknown[0]}`; it takes {words}", "signature")
     return described
-
-
-def _tool_results(settings: Mapping[str, Any]) -> list[Any]:
-    """What the conversation says that tools gave."""
-    said = settings.get("messages") or settings.get("input")
-    parts = [part for part in said if isinstance(part, Mapping)] if isinstance(said, list | tuple) else []
-    given = [part.get("content") for part in parts if part.get("role") == "tool"]
-    return given + [part.get("output") for part in parts if part.get("type") == "function_call_output"]
 
 
 def _asked_output(endpoint: _Endpoint, settings: Mapping[str, Any]) -> int | None:

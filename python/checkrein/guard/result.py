@@ -9,6 +9,7 @@ from typing import Any
 
 from checkrein import _core
 from checkrein.errors import EngineError
+from checkrein.guard.dialects import get
 
 NO_JSON: Any = object()
 
@@ -28,8 +29,9 @@ def fields_of(value: Any, names: list[str]) -> dict[str, Any]:
 def fingerprint(value: Any) -> int | None:
     """What two results are compared by: a text that is JSON and a value with that JSON are the same.
 
-    A value that has no canonical JSON has none.
+    So are a text and the parts of a message that make it up. A value that has no canonical JSON has none.
     """
+    value = _joined(value)
     parsed = _parsed(value) if isinstance(value, str) else value
     try:
         if parsed is NO_JSON and isinstance(value, str):
@@ -67,6 +69,21 @@ def marks_of(results: Iterable[Any]) -> list[tuple[int, int]]:
         else (fingerprint(each) or 0, told_mark(each) or 0)
         for each in results
     ]
+
+
+def _joined(value: Any) -> Any:
+    """The text of a list of nothing but texts, as messages have them in parts; else the value."""
+    if not isinstance(value, list | tuple) or not value:
+        return value
+    texts = [_text(part) for part in value]
+    return value if None in texts else "".join(map(str, texts))
+
+
+def _text(part: Any) -> str | None:
+    if not str(get(part, "type")).endswith("text"):
+        return None
+    text = get(part, "text")
+    return text if isinstance(text, str) else None
 
 
 def _parsed(text: str | bytes | bytearray) -> Any:
