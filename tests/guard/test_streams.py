@@ -1,6 +1,7 @@
 """The beginning of a stream belongs to its attempt: an error in place of the first chunk is tried again."""
 
 import asyncio
+import contextvars
 import threading
 
 import anthropic
@@ -252,6 +253,63 @@ def test_whoever_reads_a_stream_slowly_takes_nothing_from_it(make_guard):
     assert stream._patience.left == before, "it was there already"
     assert list(stream) == [2]
     assert 0 < stream._patience.left < before
+
+
+BODY = """tool "rows" { class retrieve timeout 60 s } tool "plain" { class retrieve }
+tool "pay" { class reason }
+rule "asked" on tool "pay" then escalate to "leads" because "x" """
+
+
+def rows(threads, notes):
+    """Yields what a context variable of its own has, and notes where each part of its body runs."""
+    notes.set("begun")
+    for _ in range(3):
+        threads.append(threading.current_thread())
+        yield notes.get(None)
+    threads.append(threading.current_thread())
+
+
+@pytest.mark.parametrize("end", [list, lambda stream: (next(stream), stream.close()), next])
+def test_the_body_of_a_tools_stream_stays_in_one_thread_and_context(make_guard, end):
+    threads, notes = [], contextvars.ContextVar("notes")
+    run = make_guard(BODY).run()
+    stream = run.tool("rows", lambda: rows(threads, notes))
+    assert next(stream) == next(stream) == "begun"
+    end(stream)
+    assert len({id(thread) for thread in threads}) == 1
+    assert threads[0] is not threading.current_thread()
+    del stream
+    threads[0].join(60)
+    assert not threads[0].is_alive(), "it ends with the stream"
+
+
+@pytest.mark.parametrize("tool", ["rows", "plain"])
+def test_the_body_of_a_stream_answers_for_no_person(make_guard, tool):
+    def body():
+        yield 1
+        run.answer(1, approve=True)
+
+    def body_async():
+        async def items():
+            yield 1
+            run.answer(1, approve=True)
+
+        return items()
+
+    async def read():
+        async for _ in body_stream():
+            pass
+
+    def body_stream():
+        return run.tool("search", lambda query: body_async(), query="a")
+
+    run = make_guard(BODY).run()
+    with pytest.raises(checkrein.Escalated):
+        run.tool("pay", lambda: 1)
+    for reads in (lambda: list(run.tool(tool, body)), lambda: asyncio.run(read())):
+        with pytest.raises(checkrein.EngineError) as refused:
+            reads()
+        assert refused.value.kind == "self_answer"
 
 
 def charged(run, dimension):

@@ -68,9 +68,11 @@ class Attempt:
 def is_inside(run_id: str) -> bool:
     """Whether the caller is in an attempt of that run, however deep."""
     attempt = ATTEMPT.get()
-    while attempt is not None:
+    seen: list[Attempt] = []
+    while attempt is not None and attempt not in seen:  # streams that read each other may be a circle
         if attempt.run.id == run_id:
             return True
+        seen.append(attempt)
         attempt = attempt._outer  # noqa: SLF001  (its own class's)
     return False
 

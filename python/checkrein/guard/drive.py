@@ -179,8 +179,12 @@ class _Invoke:
         return None if limit is None else Patience.of(limit)
 
     def _with(self, value: Any, patience: Patience | None) -> Any:
-        """A stream goes on under the patience that is left."""
-        return replace(value, patience=patience) if isinstance(value, Begun) else value
+        """A stream goes on as a part of the attempt, and under the patience that is left."""
+        if isinstance(value, Begun):
+            return replace(value, attempt=self.attempt, patience=patience)
+        if patience is not None:
+            patience.rest()
+        return value
 
 
 Steps = Generator[Any, Any, Any]

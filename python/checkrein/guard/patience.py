@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextvars
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
+
+Outcomes = SimpleQueue[tuple[bool, Any]]
 
 
 @dataclass(slots=True)
@@ -19,11 +22,50 @@ class Patience:
 
     limit: float
     left: float
+    hand: _Hand | None = None
 
     @classmethod
     def of(cls, nanoseconds: int) -> Patience:
         """All of it still left."""
         return cls(nanoseconds / 1e9, nanoseconds / 1e9)
+
+    def rest(self) -> None:
+        """Nothing more is to be done under it. May be called by the collector."""
+        hand, self.hand = self.hand, None
+        if hand is not None:
+            hand.orders.put(None)
+
+    def __del__(self) -> None:
+        self.rest()
+
+
+class _Hand:
+    """A thread for one attempt, in one context, which the caller need not wait for.
+
+    The body of a generator that it begins goes on in it: what belongs to a thread (a cursor of a database)
+    or to a context (a span of a trace) is still there at the next chunk.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.orders: SimpleQueue[tuple[Callable[[], Any], Outcomes] | None] = SimpleQueue()
+        context = contextvars.copy_context()
+        Thread(target=_work, args=(self.orders, context), name=name, daemon=True).start()
+
+    def do(self, call: Callable[[], Any], patience: float) -> tuple[bool, Any]:
+        """Whether `call` gave something, and what it gave or raised. Raises `Empty` after so many seconds."""
+        outcomes: Outcomes = SimpleQueue()
+        self.orders.put((call, outcomes))
+        return outcomes.get(timeout=patience)
+
+
+def _work(orders: SimpleQueue[Any], context: contextvars.Context) -> None:
+    while (order := orders.get()) is not None:
+        call, outcomes = order
+        try:
+            outcomes.put((True, context.run(call)))
+        except BaseException as error:  # noqa: BLE001 -- raised again by the thread that waits
+            outcomes.put((False, error))
+        del order, call, outcomes  # while it waits for the next order it keeps nothing alive
 
 
 def waited(call: Callable[[], Any], patience: Patience | None, subject: str) -> Any:
@@ -36,26 +78,18 @@ def waited(call: Callable[[], Any], patience: Patience | None, subject: str) -> 
         return call()
     if patience.left <= 0:
         raise _late(patience, subject)
-    context = contextvars.copy_context()
-    outcome: list[tuple[bool, Any]] = []
-
-    def body() -> None:
-        try:
-            outcome.append((True, context.run(call)))
-        except BaseException as error:  # noqa: BLE001 -- raised again by the thread that waits
-            outcome.append((False, error))
-
-    thread = threading.Thread(target=body, name=f"checkrein {subject}", daemon=True)
+    hand = patience.hand = patience.hand or _Hand(f"checkrein {subject}")
     begin = time.monotonic()
-    thread.start()
-    thread.join(patience.left)
-    if not outcome:
+    try:
+        is_good, value = hand.do(call, patience.left)
+    except Empty:
         patience.left = 0
-        raise _late(patience, subject)
+        patience.rest()
+        raise _late(patience, subject) from None
     patience.left -= time.monotonic() - begin
-    good, value = outcome[0]
-    if good:
+    if is_good:
         return value
+    patience.rest()
     raise value
 
 

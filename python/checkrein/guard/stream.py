@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from types import AsyncGeneratorType, GeneratorType
 from typing import TYPE_CHECKING, Any, Self
@@ -15,6 +15,7 @@ from checkrein.guard.patience import Patience, waited, waited_async
 from checkrein.guard.usage import UNKNOWN, Usage, lower_bound, merge_usage
 
 if TYPE_CHECKING:
+    from checkrein.guard.context import Attempt
     from checkrein.guard.door import Door
     from checkrein.guard.drive import Request
     from checkrein.guard.run import Run
@@ -41,6 +42,7 @@ class Begun:
 
     source: Any
     first: tuple[Any, ...] = ()
+    attempt: Attempt | None = None
     patience: Patience | None = None
 
 
@@ -103,7 +105,7 @@ class _Settling:
 
     def __init__(self, run: Run, decision: Any, request: Request, stream: Begun) -> None:
         self._run, self._decision, self._request = run, decision, request
-        self._source, self._patience = stream.source, stream.patience
+        self._source, self._attempt, self._patience = stream.source, stream.attempt, stream.patience
         self._first = list(stream.first)
         self._usage: Usage | None = None
         self._open = True
@@ -122,6 +124,10 @@ class _Settling:
         except BaseException:
             self._cut()
             raise
+
+    def _underway(self) -> AbstractContextManager[None]:
+        """While its body runs, that is a part of the attempt."""
+        return self._attempt.underway() if self._attempt else nullcontext()
 
     def _finish(self) -> None:
         if self._open:
@@ -180,7 +186,9 @@ class GuardedStream(_Settling):
         return chunk
 
     def _next(self) -> Any:
-        return waited(lambda: next(self._source), self._patience, self._request.subject)
+        source = self._source
+        with self._underway():
+            return waited(lambda: next(source), self._patience, self._request.subject)
 
     def __enter__(self) -> Self:
         return self
@@ -191,8 +199,11 @@ class GuardedStream(_Settling):
     def close(self) -> None:
         """Stop reading; the rest of the hold stays spent."""
         self._cut()
-        if self._patience is None or self._patience.left > 0:  # else a thread is in it, left behind
+        if self._patience is None:
             self._source.close()
+        elif self._patience.left > 0:  # else a thread is in it, left behind
+            waited(self._source.close, self._patience, self._request.subject)
+            self._patience.rest()
 
 
 class AsyncGuardedStream(_Settling):
@@ -214,7 +225,8 @@ class AsyncGuardedStream(_Settling):
         return chunk
 
     async def _next(self) -> Any:
-        return await waited_async(self._source.__anext__, self._patience, self._request.subject)
+        with self._underway():
+            return await waited_async(self._source.__anext__, self._patience, self._request.subject)
 
     async def __aenter__(self) -> Self:
         return self
