@@ -328,7 +328,7 @@ class Maker:
         watched = kind if kind.startswith("provider") else self._selector([kind])[0]
         if watched == 'provider "x"' and not any(' is "x/' in each for each in self.made.statements):
             watched = "provider any"
-        share, calls = self._one(["1%", "50%", "100%"]), self._one("11235")
+        share, calls = self._one(["1%", "1%", "50%", "100%"]), self._one("11125")
         opens = f"opens when failures >= {share} of {calls} in {self._one(['2 s', '30 s', '10 min'])}"
         probes = f"probes {self._one('1123')} after {self._one(['1 s', '5 s', '40 s'])}"
         self.add(f'breaker "{name}" on {watched} {{ {opens} {probes} }}')
@@ -374,9 +374,10 @@ class Maker:
 
     def _rule(self, name: str) -> None:
         selector, facts = self._selector()
-        gift = "answer" if selector.startswith("model") else "reuse"
-        outcome = self._outcome({"stop": 2, "fail": 5, "deny": 4, "escalate": 11, gift: 6}, facts)
-        self.add(f'rule "{name}" on {selector} {self.when(0.93, facts)} then {outcome} because "Because."')
+        gift = {"answer": 6} if selector.startswith("model") else {"reuse": 12}
+        outcome = self._outcome({"stop": 2, "fail": 5, "deny": 4, "escalate": 11, **gift}, facts)
+        when = self.when(0.4 if outcome == "reuse" else 0.93, facts)
+        self.add(f'rule "{name}" on {selector} {when} then {outcome} because "Because."')
 
     def _test(self, name: str) -> None:
         scopes = [f'{each} "x"' for each in limits.SCOPES if f"on {each}" in self.made.kinds]

@@ -101,6 +101,7 @@ class Host:
         self.after_stop = 0
         # Some hosts send values of the wrong type often, most never.
         self.carelessness = chance.choice([0, 0, 0.02, 0.1])
+        self.repeats = chance.choice([0.1, 0.3, 0.8])
 
     @property
     def now(self) -> int:
@@ -125,7 +126,7 @@ class Host:
             return self._adjust()
         if draw < 0.18 and self.flights:
             return self._settle()
-        if draw < 0.26 and self.flights:
+        if draw < 0.32 and self.flights:
             return self._result()
         if draw < 0.52 and self.flights:
             return self._error()
@@ -168,7 +169,7 @@ class Host:
             args["extra"] = self.chance.choice(ODD_ARGUMENTS)
         if self.done and self.chance.random() < (0.9 if is_keen else 0.3):
             args |= self._same()
-        if self.done and self.chance.random() < 0.2:  # what succeeded once is asked for again
+        if self.done and self.chance.random() < self.repeats:  # what succeeded once is asked for again
             tool, args = self.chance.choice(self.done)
         if self.chance.random() < 0.02:
             tool = "ghost"
@@ -233,7 +234,7 @@ class Host:
             "facts": facts,
             "fields": fields,
             "fingerprint": fingerprint,
-            "committed": self.chance.random() < 0.2,
+            "committed": self.chance.random() < 0.1,
         }
         return "result", {"now": self.now, **usage, **said}
 

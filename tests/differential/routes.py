@@ -58,9 +58,9 @@ def route(maker: Maker, name: str) -> None:
         for _ in range(chance.choice([0, 1, 2]))
     ]
     last = chance.random()
-    if last < 0.3:
+    if last < 0.2:
         items.append(f'to "{chance.choice(models)}"')
-    elif last < 0.6 and len(models) > 1:
+    elif last < 0.7 and len(models) > 1:
         items.append(cascade(maker))
     pairs = [(a, b) for place, a in enumerate(models) for b in models[place + 1 :]]
     chosen = chance.sample(pairs, min(len(pairs), chance.choice([1, 2, 3])))

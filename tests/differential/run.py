@@ -34,7 +34,10 @@ STATEMENTS = (
 )
 
 OF_ORDERS = ("matching", "again after")
-ALSO = ("wrapped up", "parties", "children", "adjusted", "resumed", "kept", "loop at a model")
+ALSO = (
+    "wrapped up", "parties", "children", "adjusted", "resumed", "kept", "loop at a model", "climbed", "stayed",
+    "sooner",
+)  # fmt: skip
 
 
 class Difference(Exception):
@@ -112,6 +115,9 @@ def count_answer(mix: Counter, event: Event, answer: Any) -> None:
         mix["undecided"] += answer["undecided"]
         mix["with advice"] += bool(answer["advice"])
         mix["wrapped up"] += answer["wrap_up"]
+        mix["stayed"] += answer["stayed"]
+        mix["climbed"] += answer["event"] == "model result" and answer["outcome"] == "wait"
+        mix["sooner"] += answer["may_be_sooner"]
 
 
 def batch(seed: int, first: int, count: int) -> tuple[Counter, str | None]:

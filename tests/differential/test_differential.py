@@ -11,7 +11,7 @@ from .run import ALSO, OF_ORDERS, OUTCOMES, STATEMENTS, many, shares
 
 SEED = 20261121
 RUNS = 1_500
-RARE = {"answer": 0.015, "reuse": 0.001, "wait": 0.03}
+RARE = {"answer": 0.015, "reuse": 0.005, "wait": 0.03}
 """Outcomes that need more than one thing to come together, and how common they are at least."""
 
 
