@@ -13,8 +13,10 @@ use common::drive::{Player, SCOPES, busy, play, steps};
 use common::{
     COST, Enforced, LimitSpec, Policy, Run, SESSION, TOKENS, artifact, books, limit_on, payload, seal,
 };
-use policy_core::{Measure, Program, Reading, Scopes, Usage};
+use policy_core::{Health, Measure, Program, Reading, Scopes, Usage};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use std::sync::Arc;
 
 /// The same policy, but escalations and stops do not end the fun.
@@ -92,7 +94,9 @@ proptest! {
         let all = limit_on(SESSION, vec![(COST, 6000), (TOKENS, 9000)], common::Else::Deny);
         let policy = lenient().with("all", all);
         let desk = books();
-        let mut runs = vec![policy.run_in(&desk, &scopes), policy.run_in(&desk, &scopes)];
+        let health = Health::default();
+        let two = [(); 2].map(|()| policy.run_in(&desk, &scopes).watching(&health));
+        let mut runs = Vec::from(two);
         let child = runs[0].child(0);
         runs.push(child);
         let mut players: Vec<Player> = runs.iter().map(|_| Player::default()).collect();
@@ -193,6 +197,23 @@ proptest! {
         prop_assert!(Program::load(&noise).is_err());
         prop_assert!(Program::load(&seal(&noise)).is_err());
     }
+}
+
+#[test]
+fn the_busy_policy_is_played_in_all_its_parts() {
+    let mut runner = TestRunner::deterministic();
+    let strategy = steps(120);
+    let scopes = Scopes { session: Some("s"), ..SCOPES };
+    let mut said = String::new();
+    for _ in 0..60 {
+        let mut run = lenient().run_in(&books(), &scopes);
+        let steps = strategy.new_tree(&mut runner).unwrap().current();
+        said.extend(play(&mut run, &steps));
+    }
+    let parts =
+        ["stayed: true", "outcome: Reuse", "event: ModelResult, outcome: Wait", "may_be_sooner: true"];
+    let missing: Vec<_> = parts.iter().filter(|part| !said.contains(**part)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]

@@ -109,7 +109,8 @@ fn a_run_goes_on_under_its_own_policy_and_for_its_own_people() {
 }
 
 /// The busy policy, with windows; without limits that are wider than a run, with none on active time, which
-/// stands still while a run is away, and without what a process knows of tools and models, which stays there.
+/// stands still while a run is away, and without what a process knows of tools, models and results, which
+/// stays there.
 fn alone() -> Policy {
     let mut policy = busy();
     for (_, statement) in &mut policy.statements {
@@ -121,7 +122,7 @@ fn alone() -> Policy {
             *share = None;
         }
     }
-    let stays = ["user", "burst", "tenant", "served", "target", "used"];
+    let stays = ["user", "burst", "tenant", "served", "target", "used", "known"];
     policy.statements.retain(|(name, _)| !stays.contains(name));
     let rolling = LimitSpec { window: Windowed::Rolling(30 * SECOND), ..LimitSpec::new(vec![], Else::Deny) };
     let hourly = LimitSpec { window: Windowed::Each(0, "East"), ..rolling.clone() };

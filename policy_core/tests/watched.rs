@@ -21,9 +21,7 @@ const ROUNDS: usize = 200;
 
 /// A run with books of its own.
 fn one(program: &Arc<Program>, health: &Health) -> Run {
-    let mut run = Run::new(Arc::clone(program), 7, 0);
-    run.inner = run.inner.watching(health);
-    run
+    Run::new(Arc::clone(program), 7, 0).watching(health)
 }
 
 fn unavailable(attempt: u64) -> Failure<'static> {

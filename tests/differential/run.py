@@ -35,8 +35,8 @@ STATEMENTS = (
 
 OF_ORDERS = ("matching", "again after")
 ALSO = (
-    "wrapped up", "parties", "children", "adjusted", "resumed", "kept", "loop at a model", "climbed", "stayed",
-    "sooner",
+    "wrapped up", "parties", "children", "adjusted", "resumed", "kept", "loop at a model", "climbed",
+    "stayed", "sooner",
 )  # fmt: skip
 
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use policy_core::books::Books;
 use policy_core::{
-    Decision, EngineError, Failure, ModelCall, Now, Program, Reading, Reply, Returned, Scopes, Settlement,
-    State, ToolCall, Usage,
+    Decision, EngineError, Failure, Health, ModelCall, Now, Program, Reading, Reply, Returned, Scopes,
+    Settlement, State, ToolCall, Usage,
 };
 
 /// Books that runs may share.
@@ -24,6 +24,8 @@ pub struct Run {
     pub inner: policy_core::Run,
     pub books: Desk,
     pub ahead: u64,
+    /// How what this process calls fares.
+    pub health: Health,
     /// How far this process's clock is ahead of the first one's.
     shift: i128,
 }
@@ -42,9 +44,18 @@ impl Run {
         books: &Desk,
     ) -> Self {
         let at = Now { mono: now, wall: now };
+        let health = parent.map(|parent| parent.health.clone()).unwrap_or_default();
         let parent = parent.map(|parent| &parent.inner);
         let inner = policy_core::Run::new(program, seed, at, scopes, parent, &mut books.borrow_mut());
-        Self { inner, books: Rc::clone(books), ahead: 0, shift: 0 }
+        Self { inner, books: Rc::clone(books), ahead: 0, health: Health::default(), shift: 0 }
+            .watching(&health)
+    }
+
+    /// The same, with this health in common with others.
+    pub fn watching(mut self, health: &Health) -> Self {
+        self.inner = self.inner.watching(health);
+        self.health = health.clone();
+        self
     }
 
     pub fn child(&self, now: u64) -> Self {
@@ -61,7 +72,7 @@ impl Run {
         self.shift = i128::from(next) - i128::from(now);
         let program = Arc::clone(self.inner.program());
         let resumed = policy_core::Run::resume(program, &state, (self.at(now), later), scopes, &mut books);
-        self.inner = resumed.expect("what it left");
+        self.inner = resumed.expect("what it left").watching(&self.health);
     }
 
     fn at(&self, now: u64) -> Now {

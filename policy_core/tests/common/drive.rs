@@ -1,15 +1,15 @@
 //! Drives a run with any numbers at all: whatever they are, they mean some event.
 
 use policy_core::{
-    Decision, EngineError, ErrorKind, Failure, ModelCall, Program, Returned, Scopes, Slot, Source, ToolCall,
-    Usage,
+    Decision, EngineError, ErrorKind, Failure, ModelCall, Program, Returned, Scopes, Slot, Source, Tariff,
+    ToolCall, Usage,
 };
 use proptest::prelude::*;
 
 use super::{
     ACTIVE_TIME, ATTEMPTS, COST, ESCALATIONS, Else, Enforced, FactSpec, INPUT, LimitSpec, Lit, LoopSpec,
     MODEL_CALLS, Measured, OUTPUT, Op, OrderSpec, Policy, RETRIES, Run, SECOND, STEPS, Scoped, Select,
-    TOKENS, TOOL_CALLS, USER, When, Windowed, fact, limit, vocabulary,
+    TOKENS, TOOL_CALLS, USER, When, Windowed, fact, flat, limit, vocabulary,
 };
 
 /// One event: what, who, how much, and how much later.
@@ -31,6 +31,10 @@ pub fn busy() -> Policy {
     ];
     policy.tools[0].results = vec![("rows", "result.rows", 0)];
     policy.tools[0].succeeds = Some(vec![Op::Compare("result.rows", 5, Lit::Number(2, 3))]);
+    for model in &mut policy.models {
+        // What is cached is cheaper, so that it may pay to stay.
+        model.price = Some(vec![Tariff { cache_read: 200_000, ..flat(1_000_000, 1_000_000) }]);
+    }
     policy.queues.push(("more", 20 * SECOND, Some("over")));
     policy.grants = vec![("more", 3, 700, 2)];
     policy.zones = vec![("East", 3600, vec![(2000, 7200), (9000, 3600)])];
@@ -79,8 +83,9 @@ fn models(policy: Policy) -> Policy {
     let at = vec![(500_000, "half"), (900_000, "nearly")];
     let cap = Enforced::Limit(LimitSpec { at, ..LimitSpec::new(bounds, Else::Stop("over")) });
     let cheap = limit(vec![(COST, 4500)], Else::Deny);
-    let tiers = Enforced::Route {
-        arms: vec![("small", data(2, 3)), ("large", None)],
+    let tiers = Enforced::Cascade {
+        arms: vec![("small", data(2, 3)), ("large", data(4, 6))],
+        last: ("small", "large", data(4, 4)),
         fallbacks: vec![("large", "small")],
     };
     policy
@@ -110,7 +115,7 @@ fn retries(policy: Policy) -> Policy {
         share: Some([200_000, 60 * SECOND, 3]),
         otherwise: Else::Fail("broken"),
     };
-    let terms = [500_000, 4, 30 * SECOND, 1, 5 * SECOND];
+    let terms = [500_000, 2, 60 * SECOND, 1, 3 * SECOND];
     let breaker = |on| Enforced::Breaker { on, terms };
     let policy = policy.with("flaky", flaky).with("tools", tools);
     policy
@@ -153,7 +158,8 @@ fn patterns(mut policy: Policy) -> Policy {
     let policy = policy.with("stuck", Enforced::Loop(stuck)).with("wrong", Enforced::Loop(wrong));
     let policy = policy.with("idle", Enforced::Loop(idle));
     let policy = policy.with("first", Enforced::Order(look_first)).with("again", Enforced::Order(look_again));
-    policy.with("big", big).with("odd", odd)
+    let known = Enforced::Rule { on: Select::Tool("look"), when: data(4, 7), then: Else::Reuse };
+    policy.with("known", known).with("big", big).with("odd", odd)
 }
 
 fn usage(code: u64, amount: u64) -> Usage {

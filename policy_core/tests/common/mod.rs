@@ -176,6 +176,12 @@ pub enum Enforced {
         arms: Vec<(Name, When)>,
         fallbacks: Vec<(Name, Name)>,
     },
+    /// A route whose last arm asks a second model as well.
+    Cascade {
+        arms: Vec<(Name, When)>,
+        last: (Name, Name, When),
+        fallbacks: Vec<(Name, Name)>,
+    },
     Order(OrderSpec),
     Truth {
         otherwise: Else,
@@ -190,7 +196,7 @@ impl Enforced {
             Self::Retry { .. } => 1,
             Self::Breaker { .. } => 2,
             Self::Require { .. } => 3,
-            Self::Route { .. } => 4,
+            Self::Route { .. } | Self::Cascade { .. } => 4,
             Self::Order(_) => 5,
             Self::Loop(_) => 6,
             Self::Truth { .. } => 7,

@@ -34,6 +34,7 @@ fn conditions_of(statement: &Enforced) -> Vec<&When> {
             vec![when]
         }
         Enforced::Route { arms, .. } => arms.iter().map(|(_, when)| when).collect(),
+        Enforced::Cascade { arms, last, .. } => arms.iter().map(|(_, when)| when).chain([&last.2]).collect(),
         _ => vec![],
     }
 }
@@ -372,6 +373,22 @@ impl<'a> Plan<'a> {
                     condition(w, when);
                     w.byte(0);
                 });
+                w.list(fallbacks, |w, (from, to)| pair(w, (at(&self.models, from), at(&self.models, to))));
+                w.byte(0);
+            }
+            Enforced::Cascade { arms, last: (first, then, _), fallbacks } => {
+                w.number(arms.len() as u64 + 1);
+                for (model, when) in arms {
+                    w.number(at(&self.models, model));
+                    condition(w, when);
+                    w.byte(0);
+                }
+                w.number(at(&self.models, first));
+                condition(w, &None);
+                w.byte(1);
+                w.number(at(&self.models, then));
+                w.number(*used);
+                *used += 1;
                 w.list(fallbacks, |w, (from, to)| pair(w, (at(&self.models, from), at(&self.models, to))));
                 w.byte(0);
             }
