@@ -110,8 +110,20 @@ def race(count: int, seed: int, state: Path) -> str:  # noqa: ARG001 -- one shap
     return " ".join(done.stdout.split())
 
 
+def bound(count: int, seed: int, state: Path) -> str:  # noqa: ARG001 -- one shape for all
+    """Adversaries against the worst case of random policies, through the Rust engine."""
+    command = [sys.executable, "-m", "tests.bounds.run", "--runs", str(count), "--seed", str(seed)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    sys.stdout.write(done.stdout)
+    sys.stderr.write(done.stderr)
+    if done.returncode != 0:
+        raise SystemExit(done.returncode)
+    return "; ".join(" ".join(line.split()) for line in done.stdout.splitlines() if line.strip())
+
+
 CHECKS = {
     "airline": airline,
+    "bound": bound,
     "crash-redis": crash("redis"),
     "crash-sqlite": crash("sqlite"),
     "differential": differential,
@@ -120,6 +132,7 @@ CHECKS = {
 }
 
 COUNTED_BY = {
+    "bound": " N={}",
     "crash-redis": " CALLS={}",
     "crash-sqlite": " CALLS={}",
     "differential": " N={}",
