@@ -1,4 +1,4 @@
-"""The common slips in limits, prices, grants and in whose run a test is; tried before those of `slips.py`."""
+"""The common slips in limits, prices, grants and in whose run a test is."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ GLUED = {
 INSTANT = 'at time "2026-03-29T00:30:00Z"'
 
 
-def _next_word(m: Mistake) -> str:
+def word_behind(m: Mistake) -> str:
     found = re.match(r"\s*([A-Za-z_]+)", m.text[m.offset + len(m.chunk) :])
     return found.group(1) if found else ""
 
 
-def _before(m: Mistake) -> str:
+def word_before(m: Mistake) -> str:
     """The terminal that was read last."""
     return m.pending[-1].type if m.pending else ""
 
@@ -63,9 +63,9 @@ def _period(word: str) -> str | None:
 
 def scope(m: Mistake) -> Slip | None:
     """`on users`, `on each user`, `on "user"`, `on tenant`, `limit "x" per user`."""
-    if _before(m) == "STRING" and m.accepts == {"ON"} and m.pending[0].type == "LIMIT":
+    if word_before(m) == "STRING" and m.accepts == {"ON"} and m.pending[0].type == "LIMIT":
         if m.chunk in ("per", "for", "of"):
-            right = f"write `on {_next_word(m) or 'user'}`"
+            right = f"write `on {word_behind(m) or 'user'}`"
             return Slip("R0019", f"{quote(m.chunk)} is not how a limit says for whom it is kept", right)
         if m.chunk in ("each", "rolling", "{"):
             return Slip(
@@ -76,7 +76,7 @@ def scope(m: Mistake) -> Slip | None:
         return None
     word = m.chunk.strip('"').lower()
     if m.chunk in ("each", "every", "per"):
-        right = f"write `on {_next_word(m) or 'user'}`: a limit is always kept for each"
+        right = f"write `on {word_behind(m) or 'user'}`: a limit is always kept for each"
         return Slip("R0010", f"{quote(m.chunk)} is not needed here", right)
     if word in SCOPES and m.chunk.startswith('"'):
         return Slip("R0010", f"the scope {quote(word)} is a word of the language", f"write `on {word}`")
@@ -97,7 +97,7 @@ def window(m: Mistake) -> Slip | None:
     if {"EACH", "ROLLING"} <= m.accepts:
         period = _period(m.chunk)
         if m.chunk in ("per", "every", "a"):
-            period = _period(_next_word(m)) or "day"
+            period = _period(word_behind(m)) or "day"
         if period is not None:
             return Slip("R0019", f"{quote(m.chunk)} is not a word of the language", f"write `each {period}`")
         if m.chunk in ("for", "in", "within", "over", "last", "sliding"):
@@ -106,7 +106,7 @@ def window(m: Mistake) -> Slip | None:
             )
     if "HOUR" in m.accepts and "MONTH" in m.accepts:
         return _after_each(m)
-    if _before(m) == "ROLLING" and _period(m.chunk) is not None:
+    if word_before(m) == "ROLLING" and _period(m.chunk) is not None:
         right = f"write a time such as `rolling 1 d`, or `each {_period(m.chunk)}`"
         return Slip("R0010", "`rolling` is followed by a time", right)
     days = LONG_UNITS.get(m.chunk)
@@ -139,7 +139,7 @@ def _unit(word: str) -> str:
 def zone(m: Mistake) -> Slip | None:
     """`in Europe/Rome`, `each day "Europe/Rome"`."""
     written = re.match(r"[A-Za-z][\w+-]*(?:/[\w+-]+)*", m.text[m.offset :])
-    if _before(m) == "IN" and m.accepts == {"STRING"} and written is not None:
+    if word_before(m) == "IN" and m.accepts == {"STRING"} and written is not None:
         name = written.group()
         message = f"the time zone {quote(name)} is not in quotes"
         return Slip("R0018", message, f'write `in "{name}"`', length=len(name))
@@ -155,14 +155,14 @@ def item(m: Mistake) -> Slip | None:
         glued = GLUED["wrap_up"]
     if glued is not None and glued[0] in m.accepts:
         return Slip("R0019", f"{quote(m.chunk)} is not a word of the language", f"write `{glued[1]}`")
-    if _before(m) == "WRAP" and m.chunk == "-":
+    if word_before(m) == "WRAP" and m.chunk == "-":
         return Slip("R0010", "`wrap up` is two words", "write `wrap up 1 call $0.02`", length=1)
-    if _before(m) == "CALLS" and m.accepts == {"OF"}:
+    if word_before(m) == "CALLS" and m.accepts == {"OF"}:
         right = 'write `model_calls <= 5`, `tool_calls <= 5` or `calls of tool "name" <= 5`'
         return Slip("R0010", "`calls` does not say of what", right)
-    if _before(m) == "OF" and m.accepts == {"MODEL", "TOOL"} and m.chunk.startswith('"'):
+    if word_before(m) == "OF" and m.accepts == {"MODEL", "TOOL"} and m.chunk.startswith('"'):
         return Slip("R0010", "`calls of` needs `tool` or `model`", f"write `calls of tool {m.chunk} <= 5`")
-    if _before(m) == "UP" and m.accepts == {"NUMBER"}:
+    if word_before(m) == "UP" and m.accepts == {"NUMBER"}:
         return Slip("R0010", "`wrap up` does not say for how many calls", "write `wrap up 1 call $0.02`")
     if m.chunk == "fact" and "FACTS" in m.accepts:
         return Slip("R0010", "a test declares no fact, it sends some", "write `facts { ... }`")
@@ -194,7 +194,7 @@ def grants(m: Mistake) -> Slip | None:
     """`grants $5`, `grants $5 2 times`, `grants $5 at most twice`."""
     if not m.pending or m.pending[0].type != "QUEUE" or "GRANTS" not in [t.type for t in m.pending]:
         return None
-    if not m.accepts & {"AT", "MOST", "TIMES"} and _before(m) != "MOST":
+    if not m.accepts & {"AT", "MOST", "TIMES"} and word_before(m) != "MOST":
         return None
     return Slip(
         "R0010", "`grants` does not say how often", "write `grants $5 at most 2 times`, also for once"
@@ -211,11 +211,11 @@ def store(m: Mistake) -> Slip | None:
 
 def rehearsal(m: Mistake) -> Slip | None:
     """`as "u1"`, `at "2026-..."`, `at time 2026-...`."""
-    if {"USER", "TEAM"} <= m.accepts and _before(m) == "AS" and m.chunk.startswith('"'):
+    if {"USER", "TEAM"} <= m.accepts and word_before(m) == "AS" and m.chunk.startswith('"'):
         return Slip("R0010", "`as` needs `session`, `user`, `team` or `org`", 'write `as user "u1"`')
-    if _before(m) == "AT_TIME":
+    if word_before(m) == "AT_TIME":
         return Slip("R0012", "the time is not in quotes", f"write `{INSTANT}`")
-    at_last = _before(m) == "AT" and "CALL" in m.accepts and m.chunk.startswith('"')
+    at_last = word_before(m) == "AT" and "CALL" in m.accepts and m.chunk.startswith('"')
     if at_last or (m.chunk == "at" and "AT_TIME" in m.accepts):
         return Slip("R0010", "`at` needs `time`", f"write `{INSTANT}`")
     return None

@@ -10,9 +10,12 @@ from lark import Token
 from lark.exceptions import UnexpectedToken
 
 from checkrein.diagnostics import Related, quote
-from checkrein.language import slips, words
+from checkrein.language import words
+from checkrein.language.condition_slips import CONDITION_SLIPS, glued_letters
 from checkrein.language.limit_slips import LIMIT_SLIPS
 from checkrein.language.recovery import LEXEME
+from checkrein.language.slips import SLIPS
+from checkrein.language.statement_slips import GENERAL_SLIPS, STATEMENT_SLIPS
 
 if TYPE_CHECKING:
     from lark.exceptions import UnexpectedInput
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 CHUNK = re.compile(r'"(?:[^"\\\n]|\\.)*"?|\$?[0-9][\w.,]*|[A-Za-z_][\w.]*|[<>=!&|]+|\S')
 NUMBER_BEFORE = re.compile(r"([0-9][0-9.]*[kM]?)\s*$")
+KNOWN = (*CONDITION_SLIPS, *LIMIT_SLIPS, *STATEMENT_SLIPS, *SLIPS, glued_letters, *GENERAL_SLIPS)
 TOKEN_GAP = re.compile(r"(?:\s|#[^\n]*)*")
 
 
@@ -97,8 +101,7 @@ def explain(
     if not mistake.pending and mistake.offset in starts:
         after = mistake.offset
     if not _unclosed(mistake, source, after, report):
-        known = (*LIMIT_SLIPS, *slips.SLIPS)
-        found = next((s for s in (slip(mistake) for slip in known) if s is not None), None)
+        found = next((s for s in (slip(mistake) for slip in KNOWN) if s is not None), None)
         start, end = mistake.offset, mistake.offset + max(1, len(mistake.chunk))
         if found is None:
             report.add(

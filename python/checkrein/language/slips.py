@@ -1,6 +1,6 @@
 """The common slips: each function knows one, and says what to write instead.
 
-They are tried in the order of `SLIPS`; the first that knows the mistake speaks.
+They are tried in the order of `mistakes.KNOWN`; the first that knows the mistake speaks.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ OPERATORS = {
     "||": "or",
     "|": "or",
     "!": "not",
+    "\u2264": "<=",
+    "\u2265": ">=",
+    "\u2260": "!=",
 }
 UNIT_WORDS = {
     "ms": ("millisecond", "milliseconds", "msec", "msecs", "millis"),
@@ -62,6 +65,18 @@ AFFIXES = {"startswith": "starts with", "endswith": "ends with"}
 SYNONYMS = {
     "if": ("when",),
     "where": ("when",),
+    "for": ("on",),
+    "denied": ("deny",),
+    "denies": ("deny",),
+    "allowed": ("allow",),
+    "stopped": ("stop",),
+    "failed": ("fail",),
+    "call": ("tool",),
+    "write": ("act",),
+    "action": ("act",),
+    "read": ("retrieve",),
+    "search": ("retrieve",),
+    "think": ("reason",),
     "is": ("==", "in"),
     "equals": ("==",),
     "block": ("deny",),
