@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from checkrein.diagnostics import Report, has_error, quote
+from checkrein.language.check.allowances import without_allowed
 from checkrein.language.check.conditions import ConditionChecker
 from checkrein.language.check.defines import Defines
 from checkrein.language.check.enforced import EnforcedChecker
@@ -26,6 +27,7 @@ __all__ = ["check"]
 def check(policy: Policy) -> list[Diagnostic]:
     """Every finding about a policy that was read, in source order; it compiles if none is an error.
 
+    Warnings that the author allows in a comment are not among them.
     A `broken` policy is checked as far as it goes: what its unreadable parts may declare is not missed.
     """
     report = Report(policy.file)
@@ -48,9 +50,10 @@ def check(policy: Policy) -> list[Diagnostic]:
                 enforced.check(statement)
     check_store(policy, report)
     check_tiers(names, report)
-    if not policy.broken and not has_error(report.diagnostics):
+    is_whole = not policy.broken and not has_error(report.diagnostics)
+    if is_whole:
         _unused(policy, conditions, targets, report)
-    return report.diagnostics
+    return without_allowed(policy, report, is_whole=is_whole)
 
 
 def _unused(policy: Policy, conditions: ConditionChecker, targets: Targets, report: Report) -> None:
