@@ -28,6 +28,18 @@ def search(run, query="x"):
     return run.tool("search", lambda query: query, query=query)
 
 
+@pytest.mark.parametrize("log", [5, b"decisions.jsonl", object()])
+def test_what_cannot_be_a_log_is_refused_before_a_run_begins(make_guard, log):
+    with pytest.raises(TypeError, match="`log` is a file"):
+        make_guard(log=log)
+
+
+def test_a_virtual_clock_moves_by_whole_nanoseconds(clock):
+    with pytest.raises(TypeError):
+        clock.advance(1.5)
+    assert clock.now() == 0
+
+
 def kinds(log):
     return [record["kind"] for record in read_log(log)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from operator import index
 from typing import Protocol
 
 
@@ -59,6 +60,7 @@ class VirtualClock:
 
     def advance(self, duration: int) -> None:
         """Move on by so many nanoseconds (not negative)."""
+        duration = index(duration)  # a `TypeError` for a part of a nanosecond
         if duration < 0:
             raise ValueError("a clock never goes back")
         self._now += duration

@@ -50,14 +50,24 @@ def load(
         raise LoadError(f"cannot read the policy {path}: {reason}") from error
     program = _core.Program.load(data) if path.suffix == ".reinc" else program_of(data, str(path))
     clock = clock or SystemClock()
+    sink = _sink_of(log)
     ledger = open_ledger(program, store, durable, clock)
-    sink = JsonlSink(Path(log)) if isinstance(log, (str, PathLike)) else log
     guard = Guard(program, sink=sink, approver=approver, clock=clock, ledger=ledger)
     if guard.ledger is not None:  # also one that only lets runs share what they know
         watch(guard)
     if ledger is not None:
         finalize(guard, ledger.close, CLOSING_SECONDS).atexit = False
     return guard
+
+
+def _sink_of(log: Any) -> Any:
+    if isinstance(log, (str, PathLike)):
+        return JsonlSink(Path(log))
+    if log is not None and not callable(getattr(log, "write", None)):
+        raise TypeError(
+            f"`log` is a file, an object with `write(record)`, or None; this is a `{type(log).__name__}`"
+        )
+    return log
 
 
 class Guard:
