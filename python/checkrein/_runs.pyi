@@ -295,6 +295,9 @@ class Run:
     def known(self) -> list[int]:
         """Give the attempts whose results a decision may yet hand back."""
 
+    def time_left(self, now: int) -> int | None:
+        """What limits on time leave to it at `now`, in nanoseconds; None without any. This is no event."""
+
     @property
     def in_flight(self) -> int:
         """How many attempts are open."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -179,7 +180,7 @@ def test_an_agent_does_not_answer_for_a_person(stored, make_guard):
 def test_an_agent_does_not_answer_through_the_store_either(stored):
     suspended(stored)
     run = stored.resume("r1")
-    with Attempt(run, None).underway():
+    with Attempt(run, SimpleNamespace(timeout_ns=None)).underway():
         assert kind_of(stored.approvals().approve, "r1", why="yes") == "self_answer"
     assert stored.approvals().get("r1").state == "open"
 

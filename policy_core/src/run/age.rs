@@ -44,6 +44,13 @@ impl Age {
         self.now = now;
     }
 
+    /// The age at this instant, if no event comes before it.
+    pub(super) fn at(mut self, mono: u64) -> Self {
+        let before = self;
+        self.advance(mono);
+        if self.now < before.now { before } else { self }
+    }
+
     /// How old the run is: what its instants are told by.
     pub(crate) const fn now(&self) -> u64 {
         self.now

@@ -259,7 +259,18 @@ impl Run {
 
     /// What is left of the tightest limits on time.
     fn time_left(&self) -> Option<u64> {
-        let left = |bound: Option<u64>, measure| Some(bound?.saturating_sub(self.longest_time(measure)?));
+        self.left_of_time(|measure| self.longest_time(measure))
+    }
+
+    /// What the limits on time leave to the run at this instant of the host's monotonic clock, in
+    /// nanoseconds: its own limits, and what is left to those above it. To look at it is no event.
+    #[must_use]
+    pub fn time_left_at(&self, mono: u64) -> Option<u64> {
+        self.left_of_time(|measure| Some(self.lineage.longest(|age| age.at(mono).time(measure).unwrap_or(0))))
+    }
+
+    fn left_of_time(&self, taken: impl Fn(Measure) -> Option<u64>) -> Option<u64> {
+        let left = |bound: Option<u64>, measure| Some(bound?.saturating_sub(taken(measure)?));
         let active = left(self.program.index.active_time, Measure::ActiveTime);
         let wall = left(self.program.index.wall_time, Measure::WallTime);
         active.into_iter().chain(wall).min()

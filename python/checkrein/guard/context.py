@@ -31,6 +31,9 @@ class Attempt:
     def __init__(self, run: Run, decision: Any) -> None:
         self.run = run
         self.decision = decision
+        timeout = decision.timeout_ns
+        self.until: int | None = None if timeout is None else run.clock.now() + timeout
+        """When it is given up, by the run's clock."""
         self._outer: Attempt | None = None
         self._lock = threading.Lock()
         self._claimed = False
@@ -65,16 +68,19 @@ class Attempt:
             put_back(RUN, run)
 
 
-def is_inside(run_id: str) -> bool:
-    """Whether the caller is in an attempt of that run, however deep."""
+def attempts_around() -> Iterator[Attempt]:
+    """The attempts that the caller is in, from the innermost outwards."""
     attempt = ATTEMPT.get()
     seen: list[Attempt] = []
     while attempt is not None and attempt not in seen:  # streams that read each other may be a circle
-        if attempt.run.id == run_id:
-            return True
+        yield attempt
         seen.append(attempt)
         attempt = attempt._outer  # noqa: SLF001  (its own class's)
-    return False
+
+
+def is_inside(run_id: str) -> bool:
+    """Whether the caller is in an attempt of that run, however deep."""
+    return any(attempt.run.id == run_id for attempt in attempts_around())
 
 
 def put_back(variable: ContextVar[Any], token: Token[Any]) -> None:

@@ -10,6 +10,7 @@ from checkrein.errors import EngineError
 from checkrein.guard.approval import Approver
 from checkrein.guard.block import Outcome
 from checkrein.guard.confidence import read_confidence
+from checkrein.guard.context import attempts_around
 from checkrein.guard.drive import Request, carry_out, steps
 from checkrein.guard.luggage import Resumed
 from checkrein.guard.memory import Memory
@@ -75,6 +76,18 @@ class Run(Memory):
             id=id, seed=seed, names=self.names, scopes=self._scopes, facts={**self.facts, **(facts or {})},
             approver=approver or self.approver, parent=self,
         )  # fmt: skip
+
+    @property
+    def time_left(self) -> float | None:
+        """The seconds that limits on time leave to the run; inside a call, no more than are left to the call.
+
+        None if nothing limits its time. Asking changes nothing: a run that waits for a person still waits.
+        """
+        now = self.clock.now()
+        left = [attempt.until - now for attempt in attempts_around() if attempt.until is not None]
+        of_run = self._core.time_left(now)
+        left += [] if of_run is None else [of_run]
+        return max(0, min(left)) / 1e9 if left else None
 
     # -- guarded calls ----------------------------------------------------------------------------
 

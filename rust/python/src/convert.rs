@@ -108,6 +108,11 @@ numbers! {
     Tokens: "the number of tokens", MAX_QUANTITY, "2^53 - 1";
 }
 
+/// Fingerprints, two by two.
+pub(crate) fn marks(pairs: Vec<[Fingerprint; 2]>) -> Vec<[u64; 2]> {
+    pairs.into_iter().map(|pair| pair.map(|mark| mark.0)).collect()
+}
+
 /// A wall clock, which may be wrong by any amount without stopping a run: what is out of range counts as the
 /// nearest that is in it.
 #[derive(Clone, Copy, Debug)]

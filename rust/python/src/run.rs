@@ -11,7 +11,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::approvals;
 use crate::canonical::{Canonical, canonical, forms};
-use crate::convert::{Fingerprint, Id, Instant, Seed, Tokens, Wall};
+use crate::convert::{Fingerprint, Id, Instant, Seed, Tokens, Wall, marks};
 use crate::decision::{Decision, Settlement};
 use crate::facts::Columns;
 use crate::guarded::Guarded;
@@ -123,8 +123,7 @@ impl Run {
         facts: Option<&Bound<'_, PyDict>>,
         results: Option<Vec<[Fingerprint; 2]>>,
     ) -> PyResult<Decision> {
-        let results: Option<Vec<_>> =
-            results.map(|all| all.iter().map(|either| either.each_ref().map(|mark| mark.0)).collect());
+        let results = results.map(marks);
         // A name without UTF-8 becomes one that no policy declares: the call is denied, not dropped.
         let model = model.map(|name| name.to_string_lossy());
         let sent = self.columns.facts(py, &self.program, facts)?;
@@ -138,8 +137,7 @@ impl Run {
             results: results.as_deref(),
         };
         let now = at(now, wall);
-        let decision = self.admit(py, now, |run, books| run.model_call(now, &event, books))?;
-        Ok(Decision::new(decision, &self.program))
+        self.admit(py, now, |run, books| run.model_call(now, &event, books))
     }
 
     #[pyo3(signature = (now, wall, call, tool, args, facts=None))]
@@ -161,8 +159,7 @@ impl Run {
         let event =
             ToolCall { call, tool: &tool, args: &text, forms: &forms, is_exact, is_unsafe, facts: &slots };
         let now = at(now, wall);
-        let decision = self.admit(args.py(), now, |run, books| run.tool_call(now, &event, books))?;
-        Ok(Decision::new(decision, &self.program))
+        self.admit(args.py(), now, |run, books| run.tool_call(now, &event, books))
     }
 
     #[expect(clippy::too_many_arguments, reason = "the host passes them by name")]
@@ -380,6 +377,10 @@ impl Run {
 
     fn known(&self, py: Python<'_>) -> PyResult<Vec<u64>> {
         self.ask(py, |live| Ok(live.run.known().collect()))
+    }
+
+    fn time_left(&self, py: Python<'_>, now: Instant) -> PyResult<Option<u64>> {
+        self.ask(py, |live| Ok(live.run.time_left_at(now.0)))
     }
 
     #[getter]

@@ -4,6 +4,7 @@ use policy_core::books::Books;
 use policy_core::{EngineError, Now};
 use pyo3::prelude::*;
 
+use crate::decision::Decision;
 use crate::errors;
 use crate::guarded::Broken;
 use crate::live::Live;
@@ -34,12 +35,13 @@ impl Run {
         py: Python<'_>,
         now: Now,
         event: impl FnOnce(&mut policy_core::Run, &mut Books) -> Result<policy_core::Decision, EngineError>,
-    ) -> PyResult<policy_core::Decision> {
+    ) -> PyResult<Decision> {
         let admit = |live: &mut Live| match live.ready() {
             Ok(()) => own(live, |live| live.admit(now, event)),
             Err(error) => Told::Full(error),
         };
-        told(py, self.core.ask(|| Live::ended(&self.program), admit))
+        let decision = told(py, self.core.ask(|| Live::ended(&self.program), admit))?;
+        Ok(Decision::new(decision, &self.program))
     }
 }
 
