@@ -89,17 +89,17 @@ fn a_request_is_sent_again_unchanged_until_it_is_answered_and_late_answers_are_i
     assert_eq!(books.poll(at(34)).as_ref(), Some(&first));
     let again = ledger.apply(&first, at(35));
     assert_eq!(answer, again, "the store did it once");
-    books.reply(at(34), at(35), &again);
+    books.reply(at(35), &again);
     let free =
         |books: &Books| (0..=100).rev().find(|amount| books.room(id, *amount, 0, at(36)) == Room::Fits);
     let granted = free(&books).unwrap();
     assert!((10..70).contains(&granted));
-    books.reply(at(1), at(37), &answer);
+    books.reply(at(37), &answer);
     assert_eq!(free(&books), Some(granted), "an answer counts once");
     let second = books.poll(at(38)).unwrap();
     assert!(second.seq > first.seq && second.items[0].need > 0);
     for late in [answer, Reply::Reassert { seq: first.seq, epoch: 9 }, Reply::Fenced { seq: first.seq }] {
-        books.reply(at(1), at(39), &late);
+        books.reply(at(39), &late);
         assert_eq!(books.poll(at(40)), None, "the second one is in flight still");
     }
     assert_eq!(free(&books), Some(granted));
@@ -196,7 +196,7 @@ fn a_store_that_went_back_is_told_again() {
     for step in 0..20 {
         while let Some(request) = books.poll(at(400 + step * 20)) {
             let answer = ledger.apply(&request, at(400 + step * 20));
-            books.reply(at(0), at(400 + step * 20), &answer);
+            books.reply(at(400 + step * 20), &answer);
             asked.push(request);
         }
     }
@@ -241,7 +241,7 @@ fn clocks_that_differ_by_minutes_agree_on_the_stores_window() {
         books.need(id, 5);
         while let Some(request) = books.poll(ahead(step * 20)) {
             let answer = ledger.apply(&request, at(step * 20));
-            books.reply(ahead(step * 20), ahead(step * 20), &answer);
+            books.reply(ahead(step * 20), &answer);
         }
     }
     assert_eq!(books.room(id, 5, 0, ahead(400)), Room::Fits);
@@ -316,7 +316,7 @@ fn a_node_that_was_declared_dead_begins_anew() {
     assert_eq!(obtain(&mut ledger, &mut books, id, 30, at(0)), Room::Fits);
     books.need(id, 90);
     let request = books.poll(at(50)).unwrap();
-    books.reply(at(50), at(51), &Reply::Fenced { seq: request.seq });
+    books.reply(at(51), &Reply::Fenced { seq: request.seq });
     assert_eq!(books.room(id, 1, 0, at(52)), Room::Leased);
     books.need(id, 1);
     let again = books.poll(at(53)).unwrap();
@@ -377,7 +377,7 @@ fn who_has_nothing_is_heard_of_now_and_then_so_that_no_living_process_is_forgott
         let request = books.poll(at(due)).unwrap();
         assert!(request.is_blank());
         let reply = ledger.apply(&request, at(due));
-        books.reply(at(due), at(due), &reply);
+        books.reply(at(due), &reply);
         let row = RowKey::node(1);
         let shown = describe_row(&row, &ledger.rows[&row], 0);
         assert!(matches!(shown, Some(Shown::Node { heard, .. }) if heard == due * MS), "{shown:?}");

@@ -175,12 +175,12 @@ impl World {
             3 => {
                 self.answer(place, &request);
                 let reply = self.answer(place, &request);
-                self.nodes[place].books.reply(now, now, &reply);
-                self.nodes[place].books.reply(now, now, &reply);
+                self.nodes[place].books.reply(now, &reply);
+                self.nodes[place].books.reply(now, &reply);
             }
             _ => {
                 let reply = self.answer(place, &request);
-                self.nodes[place].books.reply(now, now, &reply);
+                self.nodes[place].books.reply(now, &reply);
             }
         }
     }
@@ -191,7 +191,7 @@ impl World {
         let node = &self.nodes[place];
         if back && !node.heard.is_empty() {
             let reply = node.heard[which % node.heard.len()].clone();
-            self.nodes[place].books.reply(now, now, &reply);
+            self.nodes[place].books.reply(now, &reply);
         } else if !node.sent.is_empty() {
             let request = node.sent[which % node.sent.len()].clone();
             self.answer(place, &request);
@@ -262,7 +262,7 @@ impl World {
                 }
                 while let Some(request) = node.books.poll(now) {
                     let reply = self.ledger.apply(&request, stores);
-                    node.books.reply(now, now, &reply);
+                    node.books.reply(now, &reply);
                 }
             }
             assert!(self.nodes[place].books.health(self.now(place)).is_closed);

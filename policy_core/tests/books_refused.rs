@@ -177,7 +177,7 @@ fn more_than_a_request_can_say_is_said_by_several() {
                     matches!(&reply, Reply::Done { items, .. } if items.iter().all(|a| a.refused.is_none())),
                     "{reply:?}"
                 );
-                books.reply(at(ms), at(ms), &reply);
+                books.reply(at(ms), &reply);
             }
         }
         assert_eq!((requests, account(&ledger, "u").spent), (3, 2 * MAX_QUANTITY + 7));
@@ -205,7 +205,7 @@ fn refused(ledger: &mut Ledger, books: &mut Books, ms: u64) {
     let request = books.poll(at(ms)).unwrap();
     let reply = ledger.apply(&request, at(ms));
     assert!(matches!(reply, Reply::Reassert { .. }), "{reply:?}");
-    books.reply(at(ms), at(ms), &reply);
+    books.reply(at(ms), &reply);
 }
 
 fn part(books: &mut Books, ms: u64) -> Request {
@@ -240,8 +240,8 @@ fn all_that_is_held_is_said_again_in_parts_and_nothing_else_between() {
         said.extend(request.claims.iter().map(|claim| claim.account.clone()));
         let reply = ledger.apply(&request, at(3_100));
         assert_eq!(ledger.apply(&request, at(3_100)), reply, "a repeated part is done once");
-        books.reply(at(3_100), at(3_100), &reply);
-        books.reply(at(3_100), at(3_100), &reply);
+        books.reply(at(3_100), &reply);
+        books.reply(at(3_100), &reply);
     }
     said.dedup();
     assert_eq!(said.len(), ACCOUNTS);
@@ -259,7 +259,7 @@ fn a_loss_between_two_parts_begins_all_of_it_anew() {
     let before = ledger.rows.clone();
     let first = part(&mut books, 3_100);
     let reply = ledger.apply(&first, at(3_100));
-    books.reply(at(3_100), at(3_100), &reply);
+    books.reply(at(3_100), &reply);
     ledger.rows = before;
     refused(&mut ledger, &mut books, 3_200);
     let again = part(&mut books, 4_000);

@@ -40,7 +40,7 @@ fn a_slice_of_a_rolling_window_lapses_without_the_store() {
         assert_eq!(request.items[0].give_back, 10);
         books.settle(id, hold, 20, 5, at(10_600));
         let answer = ledger.apply(&request, at(10_700));
-        books.reply(at(10_500), at(10_700), &answer);
+        books.reply(at(10_700), &answer);
         assert_eq!(books.room(id, 1, 0, at(10_700)), Room::Leased, "what the hold left has lapsed too");
         talk(&mut ledger, &mut books, at(10_900));
         let window = account(&ledger, "u1");
@@ -88,7 +88,7 @@ fn a_call_that_takes_minutes_is_not_taken_for_that_of_a_dead_process() {
                 heard = now;
             }
             let answer = ledger.apply(&request, at(now));
-            books.reply(at(now), at(now), &answer);
+            books.reply(at(now), &answer);
         }
         assert!(now - heard <= 25_000, "an operator may write off what was silent for a minute");
     }

@@ -75,6 +75,6 @@ fn four_leased_accounts() {
     let answer = Answer { granted: 1 << 50, max: 1 << 53, leased: 1 << 50, ..Answer::default() };
     let items = request.items.iter().map(|_| answer).collect();
     let reply = Reply::Done { seq: request.seq, nonce: 1, epoch: 1, now: 0, items };
-    books.reply(Now::default(), Now::default(), &reply);
+    books.reply(Now::default(), &reply);
     measure("leased", &mut books, &ids);
 }

@@ -125,8 +125,9 @@ class Act(TypedDict, total=False):
     measure: str
     window: str
 
-class SuspendedRun(TypedDict):
+class SuspendedRun(TypedDict, total=False):
     run: str
+    damaged: bool  # then nothing else is known of it
     meaning: str  # of its program
     resumed: int  # how often
     waits: bool  # else it was resumed, and has not ended

@@ -1,8 +1,11 @@
 """`checkrein ledger`: what operators see of shared limits, and how they correct them."""
 
+import contextlib
 import json
+import sqlite3
 
 import pytest
+import xxhash
 
 import checkrein
 from checkrein.cli.ledger_words import amount_of, parse_amount
@@ -203,6 +206,37 @@ def test_runs_that_wait_or_were_resumed_are_listed(command, suspended):
     ]
     exported = [json.loads(line) for line in command("ledger", "export").stdout.splitlines()]
     assert [row["run"] for row in exported if row["kind"] == "run"] == ["r1", "r2"]
+
+
+def spoil(path, key):
+    """Put nonsense into a row, as no ledger would, and into the tally that would tell."""
+
+    def share(value):
+        return xxhash.xxh3_64_intdigest(len(key).to_bytes(8, "little") + key.encode() + value)
+
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+        (old,) = database.execute("SELECT value FROM rows WHERE key = ?", [key]).fetchone()
+        (mix,) = database.execute("SELECT mix FROM tally").fetchone()
+        mix = (mix % 2**64) ^ share(old) ^ share(b"nonsense")
+        mix -= 2**64 * (mix >= 2**63)
+        database.execute("UPDATE rows SET value = ? WHERE key = ?", [b"nonsense", key])
+        database.execute("UPDATE tally SET mix = ?", [mix])
+
+
+def test_a_damaged_row_of_a_run_hides_no_other(command, suspended, folder):
+    spoil(folder / ".checkrein" / "ledger.db", "run/r1")
+    printed = command("ledger", "runs")
+    assert printed.exit_code == 0
+    assert [line.split()[:3] for line in printed.stdout.splitlines()[1:]] == [
+        ["r1", "damaged"],
+        ["r2", suspended[:12], "resumed"],
+    ]
+    assert "`checkrein ledger drop-run`" in printed.stderr
+    exported = [json.loads(line) for line in command("ledger", "export").stdout.splitlines()]
+    runs = [row for row in exported if row["kind"] == "run"]
+    assert [(row["run"], row["damaged"]) for row in runs] == [("r1", True), ("r2", False)]
+    assert command("ledger", "drop-run", "r1", "--why", "it cannot be read").exit_code == 0
+    assert command("ledger", "runs").stderr == ""
 
 
 def test_a_run_is_dropped_with_a_reason(command, suspended):

@@ -133,9 +133,8 @@ impl Books {
         }
     }
 
-    /// The store answered the request that was sent at `sent`. What is not the answer to the request in
-    /// flight is ignored.
-    pub fn reply(&mut self, _sent: Now, now: Now, reply: &Reply) {
+    /// The store answered. What is not the answer to the request in flight is ignored.
+    pub fn reply(&mut self, now: Now, reply: &Reply) {
         let Some(link) = self.link.as_mut() else { return };
         let moment = link.moment(now);
         let Some(flight) = &link.flight else { return };

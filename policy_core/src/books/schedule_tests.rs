@@ -142,18 +142,18 @@ impl World {
         match fate {
             0 => self.books.lost(now),
             1 => {}
-            2 => self.books.reply(now, now, &Reply::Clock { seq, now: self.wall() }),
+            2 => self.books.reply(now, &Reply::Clock { seq, now: self.wall() }),
             3 if request.claims.is_empty() => {
-                self.books.reply(now, now, &Reply::Reassert { seq, epoch: 2 });
+                self.books.reply(now, &Reply::Reassert { seq, epoch: 2 });
             }
-            4 => self.books.reply(now, now, &Reply::NoLedger),
-            5 if share == 0 => self.books.reply(now, now, &Reply::Stale { seq }),
+            4 => self.books.reply(now, &Reply::NoLedger),
+            5 if share == 0 => self.books.reply(now, &Reply::Stale { seq }),
             fate => {
                 let mut reply = self.answer(&request, share);
                 if let (6, Reply::Done { items, .. }) = (fate, &mut reply) {
                     items.iter_mut().for_each(|answer| *answer = refused());
                 }
-                self.books.reply(now, now, &reply);
+                self.books.reply(now, &reply);
             }
         }
     }
@@ -262,7 +262,7 @@ fn a_request_takes_what_is_oldest_and_what_calls_wait_for_first() {
         assert!(request.items.len() <= Request::MOST_ITEMS);
         said.extend(request.items.iter().map(|item| item.account.parts()[1].to_owned()));
         let reply = world.answer(&request, 0);
-        world.books.reply(world.now(), world.now(), &reply);
+        world.books.reply(world.now(), &reply);
     }
     let mut expected: Vec<String> = (0..200).filter(|number| *number != 150).map(|n| n.to_string()).collect();
     expected.insert(0, "150".to_owned());
@@ -292,7 +292,7 @@ impl World {
     fn talk(&mut self, share: u64) {
         while let Some(request) = self.books.poll(self.now()) {
             let reply = self.answer(&request, share);
-            self.books.reply(self.now(), self.now(), &reply);
+            self.books.reply(self.now(), &reply);
         }
     }
 
@@ -346,7 +346,7 @@ fn a_read_sees_the_window_that_a_call_would_go_to_before_anybody_looked() {
     world.books.need(world.ids[0].unwrap(), 5);
     let request = world.books.poll(world.now()).unwrap();
     let before = BEGIN - 600 * SECOND;
-    world.books.reply(world.now(), world.now(), &Reply::Clock { seq: request.seq, now: before });
+    world.books.reply(world.now(), &Reply::Clock { seq: request.seq, now: before });
     assert_eq!(world.books.room(id, 20, 0, world.now()), Room::Fits);
     assert_eq!(world.books.take(id, 20, world.now()), window);
     assert_eq!(world.books.health(world.now()).degraded, 0);
@@ -371,7 +371,7 @@ fn what_is_not_urgent_has_its_turn_however_much_is() {
             return;
         }
         let reply = world.answer(&request, 100);
-        world.books.reply(world.now(), world.now(), &reply);
+        world.books.reply(world.now(), &reply);
     }
     unreachable!("nobody hears of a report while so many calls wait");
 }

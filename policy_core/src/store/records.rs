@@ -6,7 +6,6 @@ use super::flaw::{Bug, Flaw};
 use super::message::Reply;
 use super::rows::{RowKey, Rows};
 
-/// A stored row is damaged.
 /// Why nothing is done about a row that cannot be read.
 pub const DAMAGED: &str = "a stored row is damaged";
 

@@ -83,7 +83,7 @@ pub(crate) fn talk(ledger: &mut Ledger, books: &mut Books, now: Now) {
     while let Some(request) = books.poll(now) {
         let answer = ledger.apply(&request, now);
         assert!(!matches!(answer, Reply::Malformed { .. }), "{answer:?} to {request:?}");
-        books.reply(now, now, &answer);
+        books.reply(now, &answer);
     }
 }
 

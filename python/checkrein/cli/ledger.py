@@ -163,11 +163,19 @@ def runs(store: str) -> None:
     if not found:
         raise CheckreinError(f"no run waits in {operator.place}, and none that was resumed goes on")
     rows = [("run", "policy", "state", "since")]
-    rows += [
-        (printable(r["run"]), r["meaning"][:12], "waits" if r["waits"] else "resumed", _when(r["since"]))
-        for r in found
-    ]
+    for r in found:
+        if r["damaged"]:
+            rows.append((printable(r["run"]), "", "damaged", ""))
+        else:
+            state = "waits" if r["waits"] else "resumed"
+            rows.append((printable(r["run"]), r["meaning"][:12], state, _when(r["since"])))
     click.echo("\n".join(table(rows)))
+    if any(r["damaged"] for r in found):
+        click.echo(
+            "nobody can go on with a run whose row is damaged: restore the ledger from a backup, or give the "
+            "run up with `checkrein ledger drop-run`",
+            err=True,
+        )
 
 
 @ledger.command("drop-run")

@@ -1,8 +1,8 @@
 //! Requests to people, between Python and the store: what is asked, what is answered, and what is shown.
 
-use checkrein_stores::{Store, StoreError, Waiting};
+use checkrein_stores::{Described, Store, StoreError};
 use policy_core::QueueDefault;
-use policy_core::store::{Answered, Ask, Given, Operated, Operation, Order, Shown, Word};
+use policy_core::store::{Answered, Ask, Given, Operated, Operation, Order, RowKey, Shown, Word};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
@@ -72,12 +72,12 @@ pub(crate) fn open<'py>(
     })
 }
 
-pub(crate) fn waiting(store: &mut (dyn Store + 'static)) -> Result<Waiting, StoreError> {
-    store.approvals()
+pub(crate) fn waiting(store: &mut (dyn Store + 'static)) -> Result<Described, StoreError> {
+    store.described(RowKey::APPROVALS)
 }
 
 /// Requests as dicts; one that is damaged has its row's name only.
-pub(crate) fn rows<'py>(py: Python<'py>, (now, rows): &Waiting) -> PyResult<Bound<'py, PyList>> {
+pub(crate) fn rows<'py>(py: Python<'py>, (now, rows): &Described) -> PyResult<Bound<'py, PyList>> {
     dicts(py, rows, |(key, shown), dict| {
         let Some(Shown::Approval { run, request, is_question, asked, expires, shown, given }) = shown else {
             return dict.set_item("damaged", key.as_str());

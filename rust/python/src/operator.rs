@@ -171,20 +171,21 @@ impl Operator {
     }
 
     fn runs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let mut rows = self.work(py, |store| store.show(RowKey::RUNS))?;
-        let is_open = |row: &Shown| {
-            matches!(row, Shown::Run { whereabouts: Whereabouts::Waiting | Whereabouts::Resumed, .. })
-        };
-        rows.retain(is_open);
-        dicts(py, &rows, |row, dict| match row {
-            Shown::Run { id, meaning, resumed, whereabouts, since } => {
+        let (_, mut rows) = self.work(py, |store| store.described(RowKey::RUNS))?;
+        rows.retain(|(_, row)| !matches!(row, Some(Shown::Run { whereabouts: Whereabouts::Ended, .. })));
+        dicts(py, &rows, |(key, row), dict| match row {
+            Some(Shown::Run { id, meaning, resumed, whereabouts, since }) => {
                 dict.set_item("run", id)?;
+                dict.set_item("damaged", false)?;
                 dict.set_item("meaning", hex(meaning))?;
                 dict.set_item("resumed", resumed)?;
                 dict.set_item("waits", *whereabouts == Whereabouts::Waiting)?;
                 dict.set_item("since", since)
             }
-            _ => Ok(()),
+            _ => {
+                dict.set_item("run", key.as_str().strip_prefix(RowKey::RUNS))?;
+                dict.set_item("damaged", true)
+            }
         })
     }
 

@@ -242,7 +242,7 @@ impl World {
         }
         let (before, then) = (receiver.clock(sent), receiver.clock(at));
         let restarts = receiver.books.health(then).restarts;
-        receiver.books.reply(before, then, reply);
+        receiver.books.reply(then, reply);
         if matches!(reply, Reply::Done { .. }) {
             receiver.word = receiver.word.max(Some(before.mono));
         }

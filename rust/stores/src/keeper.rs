@@ -145,7 +145,7 @@ impl Keeper {
         match result {
             Ok(reply) => {
                 self.session.set_error(About::Talk, trouble(&reply, &self.place));
-                self.session.books().reply(sent, now, &reply);
+                self.session.books().reply(now, &reply);
                 Talked::Said
             }
             Err(error) => {

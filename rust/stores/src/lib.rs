@@ -36,4 +36,4 @@ pub use record::{Record, Stored, UsageKind};
 pub use redis::RedisStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
-pub use store::{Change, Scanned, Store, Waiting, open_store};
+pub use store::{Change, Described, Scanned, Store, open_store};

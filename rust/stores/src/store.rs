@@ -21,8 +21,8 @@ pub type Change<'a> = &'a mut dyn FnMut(u64, &mut Rows);
 /// The store's clock, and rows.
 pub type Scanned = (u64, Vec<(RowKey, Vec<u8>)>);
 
-/// The store's clock, and requests to people by their rows' names; none for one that is damaged.
-pub type Waiting = (u64, Vec<(RowKey, Option<Shown>)>);
+/// The store's clock, and what rows say, by their names; none for one that is damaged.
+pub type Described = (u64, Vec<(RowKey, Option<Shown>)>);
 
 /// As many rows as are looked at in one transaction: others must not wait for long.
 const PRUNED_AT_ONCE: usize = 64;
@@ -152,9 +152,9 @@ pub trait Store: Send + fmt::Debug {
         given.map_err(|what| StoreError::new(ErrorKind::Damaged, format!("{}: {what}", self.place())))
     }
 
-    /// The requests to people.
-    fn approvals(&mut self) -> Result<Waiting, StoreError> {
-        let (now, rows) = self.scan(RowKey::APPROVALS)?;
+    /// What the rows say whose names begin with `prefix`, by their names; none for one that is damaged.
+    fn described(&mut self, prefix: &str) -> Result<Described, StoreError> {
+        let (now, rows) = self.scan(prefix)?;
         let described = rows.into_iter().map(|(key, value)| {
             let shown = describe_row(&key, &value, now);
             (key, shown)
@@ -185,13 +185,13 @@ pub trait Store: Send + fmt::Debug {
 
     /// What the rows say whose names begin with `prefix`: one of the names of [`RowKey`], or nothing for all.
     fn show(&mut self, prefix: &str) -> Result<Vec<Shown>, StoreError> {
-        let (now, rows) = self.scan(prefix)?;
+        let (_, rows) = self.described(prefix)?;
         let damaged = |key: &RowKey| {
             let text =
                 format!("{}: the row `{key}` was changed; restore the ledger from a backup", self.place());
             StoreError::new(ErrorKind::Damaged, text)
         };
-        rows.iter().map(|(key, value)| describe_row(key, value, now).ok_or_else(|| damaged(key))).collect()
+        rows.into_iter().map(|(key, shown)| shown.ok_or_else(|| damaged(&key))).collect()
     }
 
     /// Is there a ledger?

@@ -131,7 +131,7 @@ impl Contender for Bare {
         let sent = now();
         while let Some(request) = self.books.poll(sent) {
             let reply = self.store.apply(&request).expect("it answers");
-            self.books.reply(sent, now(), &reply);
+            self.books.reply(now(), &reply);
         }
     }
 }

@@ -72,7 +72,7 @@ fn lease(books: &mut Books, sent: Now) -> Option<Duration> {
     let items = request.items.iter().map(|item| answer(item.want.max(item.need), item.max)).collect();
     let reply = Reply::Done { seq: request.seq, nonce: request.seq, epoch: 1, now: now().wall, items };
     let begun = Instant::now();
-    books.reply(sent, sent, &reply);
+    books.reply(sent, &reply);
     Some(asked + begun.elapsed())
 }
 
