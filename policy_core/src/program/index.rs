@@ -269,6 +269,12 @@ fn rehearsed(tables: &Tables) -> Vec<u32> {
     arms.chain(rules.map(|rule| rule.when)).chain(requires).flatten().collect()
 }
 
+/// Where there is a cascade: the fact that canaries are drawn by, for the same reason.
+fn drawn(tables: &Tables) -> Option<u32> {
+    let route = tables.route.as_ref().filter(|route| route.arms.iter().any(|arm| arm.then.is_some()))?;
+    route.canaries.as_ref().map(|canaries| canaries.fact)
+}
+
 fn kept_facts(tables: &Tables) -> Box<[u32]> {
     let retries = || tables.retries.all().iter();
     let succeeds = tables.tools.all().iter().filter_map(|tool| tool.succeeds);
@@ -276,7 +282,7 @@ fn kept_facts(tables: &Tables) -> Box<[u32]> {
     let tested = conditions.flat_map(|when| tables.conditions.at(when).facts.iter().copied());
     let answers = retries().filter_map(|retry| retry.verdict.template());
     let told = answers.flat_map(|template| tables.templates.at(template).facts());
-    let read = tested.chain(told);
+    let read = tested.chain(told).chain(drawn(tables));
     let sent = |fact: &u32| match tables.facts.at(*fact).source {
         Source::Host | Source::Arg => true,
         Source::Result => false,
