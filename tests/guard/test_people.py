@@ -112,3 +112,18 @@ def test_a_runs_id_is_not_enough_for_two_requests(guard):
             guard.approvals().approve("r", why="x")
         guard.approvals().approve("r/1", why="x", act="a")
     assert guard.approvals().get("r/2").state == "open"
+
+
+def test_a_runs_id_that_is_another_ones_request_answers_neither(guard):
+    suspend(guard, "a", ["refund"])
+    suspend(guard, "a/1", ["close"])
+    with pytest.raises(checkrein.CheckreinError, match="`a/1` stands for 2 requests"):
+        guard.approvals().approve("a/1", why="x")
+    assert guard.approvals().approve("a/1/1", why="x").subject == "tool `close`"
+    assert guard.approvals().approve("a", why="x").subject == "tool `refund`"
+
+
+def test_an_empty_answer_is_called_empty(guard):
+    suspend(guard, "q", ["book"])
+    with pytest.raises(checkrein.EngineError, match="an answer is a text that is not empty"):
+        guard.approvals().answer("q", "")

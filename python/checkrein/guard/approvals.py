@@ -110,9 +110,7 @@ class Approvals:
 
     def _meant(self, id: str) -> Waiting:
         """The request to answer: by its whole id, or its run's, since the next best may be another run's."""
-        known = self.waiting()
-        exact = [each for each in known if each.id == id]
-        return _only(id, exact or [each for each in known if each.run == id])
+        return _only(id, [each for each in self.waiting() if id in (each.id, each.run)])
 
     def approve(self, id: str, *, why: str, who: str | None = None, act: str | None = None) -> Waiting:
         """Say yes; the call may run once, with these very arguments. `act` makes repeating it harmless.
@@ -140,7 +138,7 @@ class Approvals:
             raise EngineError(own_answer(waiting.run), "self_answer")
         act = act or os.urandom(6).hex()
         self._store.answer(waiting.run, waiting.request, word, text, act, who or user(), why)
-        return self._meant(waiting.id)
+        return self.get(waiting.id)
 
 
 OTHER_KIND = "a question is answered with a text, any other request with yes or no"
@@ -158,7 +156,9 @@ def _only(id: str, found: list[Waiting]) -> Waiting:
 
 def require_text(said: Any) -> None:
     """A text that a person says; what is true or false in some other sense is nobody's yes or no."""
-    if not isinstance(said, str) or not said:
+    if said == "":
+        raise EngineError("an answer is a text that is not empty; this one is", "other_kind")
+    if not isinstance(said, str):
         raise EngineError(
             "a person answers `True`, `False`, or a question with a text that is not empty; an approver may "
             f"give `None` to leave it open; this was a value of type `{type(said).__name__}`",

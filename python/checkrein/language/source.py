@@ -44,7 +44,7 @@ def read(source: str | bytes, file: str, report: Report) -> Source | None:
     if len(source) > SOURCE_BYTES_MAX or (
         isinstance(source, str) and len(source.encode("utf-8", "replace")) > SOURCE_BYTES_MAX
     ):
-        report.add("R0001", None, "the file is larger than 256 KiB", help="split the policy")
+        report.add("R0001", None, "the file is larger than 256 KiB", help="shorten it: a policy is one file")
         return None
     text = _decode(source, file, report)
     if text is None:
