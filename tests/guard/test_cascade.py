@@ -191,6 +191,16 @@ def test_the_confidence_of_a_reply_is_the_mean_probability_of_its_tokens():
     assert read_confidence(message) == Decimal("0.5")
 
 
+def test_the_confidence_of_a_response_is_that_of_all_it_says():
+    def part(*probabilities):
+        return {"type": "output_text", "logprobs": [{"logprob": math.log(each)} for each in probabilities]}
+
+    thought = {"type": "reasoning", "content": [{"type": "reasoning_text", "text": "x"}]}
+    said = [{"type": "message", "content": [part(0.25), part(0.25, 0.25)]}]
+    assert read_confidence({"output": [thought, *said]}) == Decimal("0.25")
+    assert read_confidence({"output": [*said, {"type": "message", "content": [part()]}]}) is None
+
+
 @pytest.mark.parametrize(
     "reply",
     [

@@ -55,7 +55,7 @@ class Reply:
 
     `after` holds the answer back until the event is set. `cut_after` drops the connection after so
     many words. `input_tokens` and `output_tokens` replace the counts that would be reported. `sure` is
-    the probability of each word, told to a chat completion that asks for `logprobs`.
+    the probability of each word, told to whoever asks for `logprobs`.
     """
 
     text: str = ""
@@ -304,7 +304,7 @@ def _answer(received: Received, reply: Reply) -> wire.Answer:
     answer = wire.Answer(
         received.model, tuple(words), calls, received.input_tokens, wire.output_words(words, calls),
         "length" if cut_off else "tool_calls" if calls else "stop", received.index,
-        reply.sure if received.body.get("logprobs") else None,
+        reply.sure if wire.asks_how_sure(received.body) else None,
     )  # fmt: skip
     used_input = answer.input_tokens if reply.input_tokens is None else reply.input_tokens
     used_output = answer.output_tokens if reply.output_tokens is None else reply.output_tokens

@@ -63,6 +63,11 @@ def output_words(words: Iterable[str], calls: Iterable[tuple[str, str, Mapping[s
     return sum(1 for _ in words) + sum(1 + len(arguments) for _id, _name, arguments in calls)
 
 
+def asks_how_sure(body: Mapping[str, Any]) -> bool:
+    """Whether a request wants the probabilities of the words."""
+    return bool(body.get("logprobs")) or "message.output_text.logprobs" in (body.get("include") or ())
+
+
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
@@ -142,7 +147,9 @@ def _chat_events(answer: Answer, body: Mapping[str, Any]) -> Iterator[Event]:
 def _response_output(answer: Answer) -> list[dict[str, Any]]:
     output: list[dict[str, Any]] = []
     if answer.words:
-        text = {"type": "output_text", "text": answer.text, "annotations": []}
+        text: dict[str, Any] = {"type": "output_text", "text": answer.text, "annotations": []}
+        if answer.sure is not None:
+            text["logprobs"] = [{**_likely(word, answer.sure), "bytes": []} for word in answer.words]
         output.append(
             {"type": "message", "id": "msg_0", "status": "completed", "role": "assistant", "content": [text]}
         )

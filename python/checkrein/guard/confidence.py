@@ -14,10 +14,14 @@ def read_confidence(reply: Any) -> Decimal | None:
     """The geometric mean of the probabilities of a reply's tokens, cut to a millionth; None without them.
 
     Known are the chat completions of OpenAI's interface and the messages of LangChain, made with
-    `logprobs=True`.
+    `logprobs=True`, and OpenAI's responses, made with `include=["message.output_text.logprobs"]`.
     """
     for choice in _listed(_part(reply, "choices"))[:1]:
         return _mean(_part(_part(choice, "logprobs"), "content"))
+    said = [item for item in _listed(_part(reply, "output")) if _part(item, "type") == "message"]
+    parts = [part for item in said for part in _listed(_part(item, "content"))]
+    if parts:
+        return _mean([token for part in parts for token in _listed(_part(part, "logprobs")) or [None]])
     metadata = _part(reply, "response_metadata")
     if metadata is None:
         for message in _listed(_part(reply, "result"))[:1]:
