@@ -71,6 +71,7 @@ class Adversary:
         self.now = self.begun = self.chance.choice([0, 5 * SECOND])
         self.base = self.chance.choice(EDGES) - self.chance.choice([1, SECOND, SECOND, 60 * SECOND])
         self.patience = self.chance.choice([0, 0.02, 0.3])
+        self.fails = self.chance.choice([0.3, 0.6, 0.97])
         self.travels = self.chance.choice([0, 0, 0.03])
         self.starts = self.chance.choice([0, 0, 0.03])
         self.ledger = _core.Ledger.memory()
@@ -160,7 +161,7 @@ class Adversary:
         """A new logical call."""
         going = [each for each in range(len(self.runs)) if each not in self.over]
         run = self.chance.choice(going)
-        kind = "model" if self.chance.random() < 0.7 else "tool"
+        kind = "tool" if self.made.tools and self.chance.random() < 0.3 else "model"
         known = self.memory.allowed.get(kind, [])
         ask = dict(self.chance.choice(known)) if known and self.chance.random() < 0.7 else self.new(kind)
         if kind == "model":
@@ -192,7 +193,9 @@ class Adversary:
         everything = [0, 1, 20, 50, 100, window - output, window - model.least_output]
         asked = self.chance.choice(sizes.get(self.appetite, everything))
         asked >>= self.chance.choice([0, 0, 0, 1, 2, 3, 5])
-        most = 0 if self.appetite == "calls" else self.chance.choice([None, None, None, 10, 60])
+        most = {"calls": 0, "cheap": self.chance.choice([0, 0, None])}.get(
+            self.appetite, self.chance.choice([None, None, None, 10, 60])
+        )
         return {"input_tokens": max(0, asked), "max_output": most}
 
     def ask(self, call: Call) -> None:
@@ -262,7 +265,7 @@ class Adversary:
         usage = self.usage(flight)
         if usage["usage"] == "unsent":
             self.unsent.add(place)
-        if self.chance.random() < 0.6:
+        if self.chance.random() < self.fails:
             kind = self.error_kind()
             none = {"input_tokens": 0, "output_tokens": 0}
             decision = run.error(**begin, **none | usage, kind=kind, fingerprint=self.asked)
@@ -296,14 +299,14 @@ class Adversary:
             return {"usage": self.chance.choice(["unknown", "exact"])}
         asked, cap = flight.ask["input_tokens"], flight.decision.output_cap
         full = {"usage": "exact", "input_tokens": asked, "output_tokens": cap}
-        match self.chance.choice([self.appetite, self.appetite, self.appetite, "any"]):
+        match self.appetite if self.chance.random() < 0.9 else "any":
             case "calls":
                 return {"usage": "exact", "input_tokens": 0, "output_tokens": 0}
             case "money":
                 return self.chance.choice([{"usage": "unknown"}, {**full, "usage": "at_least"}])
             case "cheap":
                 reasoning = self.chance.choice([0, cap])
-                read = self.chance.choice([0, asked, asked])
+                read = self.chance.choice([0, *[asked] * 9])
                 write = self.chance.choice([0, asked - read])
                 return full | {"cache_read": read, "cache_write": write, "reasoning": reasoning}
             case "any":

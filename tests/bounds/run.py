@@ -11,13 +11,13 @@ import argparse
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 from checkrein import _core
 from checkrein.analysis import Bounds, bound
 from checkrein.language import compile_source, sound
-from tests.differential.generate import Fact, Made, Maker
+from tests.differential.generate import Made, Maker
 
 from .adversary import Adversary, Memory, over
 
@@ -56,9 +56,9 @@ class Plain(Maker):
             self.add('retry "many" on model any { when error.kind == "unavailable" attempts <= 5 } else deny')
         self.add('retry "some" on model any { attempts <= 4 } else deny')
 
-    def otherwise(self, escalates: bool = False, gift: str = "", facts: Sequence[Fact] = ()) -> str:
+    def otherwise(self, *given: Any, **named: Any) -> str:
         """Rarely anything that ends the run."""
-        said = super().otherwise(escalates, gift, facts)
+        said = super().otherwise(*given, **named)
         return said if "stop" not in said or self.chance.random() < 0.1 else "else deny"
 
     def _order(self, _name: str) -> None:
@@ -111,18 +111,17 @@ class Nearness:
         return lines
 
 
-def one_policy(seed: int, number: int, nearness: Nearness) -> str | None:
+def one_policy(made: Made, seed: str, nearness: Nearness) -> str | None:
     """All runs of one policy; a report if one used more than its bound."""
-    made = policy_of(seed, number)
     policy = sound(made.source, "random.rein")
     program = _core.Program.load(compile_source(made.source, "random.rein"))
     bounds, memory, best = bound(policy), Memory(), Counter()
     for place in range(RUNS_A_POLICY):
-        adversary = Adversary(policy, program, made, memory, f"{seed} {number} {place}")
+        adversary = Adversary(policy, program, made, memory, f"{seed} {place}")
         used = adversary.spend()
         told = over(bounds, used, adversary.latest_start)
         if told:
-            head = f"a run used more than its bound (seed {seed}, policy {number}, run {place})"
+            head = f"a run used more than its bound ({seed}, run {place})"
             return "\n".join([head, *told, "", made.source])
         best |= Counter(used)
     nearness.add(bounds, best)
@@ -133,7 +132,7 @@ def many(runs: int, seed: int) -> tuple[Nearness, str | None]:
     """That many runs at least."""
     nearness = Nearness()
     for number in range(-(-runs // RUNS_A_POLICY)):
-        report = one_policy(seed, number, nearness)
+        report = one_policy(policy_of(seed, number), f"seed {seed}, policy {number}", nearness)
         if report:
             return nearness, report
     return nearness, None

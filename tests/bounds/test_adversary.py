@@ -7,6 +7,7 @@ import pytest
 
 from checkrein.analysis import attempts, courses, problem, rows
 from checkrein.language.tree import Require
+from tests.differential.generate import Made
 
 from .run import Nearness, many, one_policy
 
@@ -68,31 +69,72 @@ def forgets_approvals(_outcome):
     return False
 
 
-# A policy of this seed that shows it; where the random policies have changed meanwhile, others are tried.
-SEED = 3
-TRIED = 120
-FLAWS = [
-    (rows, "_raised", forgets_grants, 6),
-    (rows, "_windows", forgets_windows, 4),
-    (rows, "_windows", forgets_the_last_window, 42),
-    (rows, "_why_loose", trusts_what_counts, 8),
-    (courses, "_attempts", forgets_retries, 2),
-    (courses, "_attempts", takes_the_fewest, 2),
-    (problem, "model_courses", forgets_fallbacks, 16),
-    (courses, "_reachable", forgets_the_host, 23),
-    (courses, "_may_serve", requires_always, 12),
-    (courses, "_may_pass", forgets_approvals, 57),
-    (attempts, "_least", attempts._most, 29),
-    (attempts, "_most", attempts._least, 30),
-]
-
-
-@pytest.mark.parametrize(
-    ("where", "what", "flaw", "number"), FLAWS, ids=lambda each: getattr(each, "__name__", "")
+SMALL = (
+    'model "small" is "x/s" { place edge window 400 tokens output 50 tokens'
+    " price input $1 output $4 cache read $0.1 per 1M tokens }"
 )
-def test_a_bound_with_a_flaw_is_found_out(where, what, flaw, number):
+LARGE = (
+    'model "large" is "x/l" { place cloud window 1k tokens output 120 tokens'
+    " price input $2 output $8 per 1M tokens }"
+)
+BOTH = [SMALL, LARGE]
+STEPS = 'limit "length" on run { steps <= 3 } else deny'
+HOUR = 'limit "hour" on user each hour { model_calls <= 2 } else deny'
+QUEUE = 'queue "q" { expires 1 min }'
+FALLBACK = 'fallback "small" -> "large"'
+
+FLAWS = {
+    "grants": (rows, "_raised", forgets_grants, [
+        SMALL, 'limit "length" on run { steps <= 3 } else escalate to "q"',
+        'queue "q" { expires 1 min grants 2 at most 2 times }',
+    ]),
+    "windows": (rows, "_windows", forgets_windows, [
+        SMALL, HOUR, 'limit "time" on run { wall_time <= 5 min } else deny',
+    ]),
+    "the last window": (rows, "_windows", forgets_the_last_window, [
+        SMALL, HOUR, 'limit "time" on run { wall_time <= 5 min } else deny',
+    ]),
+    "what rolls": (rows, "_windows", forgets_the_last_window, [
+        SMALL, HOUR.replace("each hour", "rolling 7 s"),
+        'limit "time" on run { wall_time <= 10 s } else deny',
+    ]),
+    "what counts": (rows, "_why_loose", trusts_what_counts, [SMALL, STEPS.replace("}", "counts executed }")]),
+    "retries": (courses, "_attempts", forgets_retries, [
+        SMALL, STEPS, 'retry "r" on model any { attempts <= 3 } else deny',
+    ]),
+    "the more patient retry": (courses, "_attempts", takes_the_fewest, [
+        SMALL, STEPS,
+        'retry "r" on model any { when error.kind in ["timeout", "unavailable"] attempts <= 6 } else deny',
+        'retry "s" on model any { when error.kind == "auth" attempts <= 2 } else deny',
+    ]),
+    "fallbacks": (problem, "model_courses", forgets_fallbacks, [
+        *BOTH, STEPS, f'route "r" {{ to "small" {FALLBACK} }}',
+    ]),
+    "cascades": (problem, "model_courses", forgets_fallbacks, [
+        *BOTH, STEPS, 'route "r" { to "small" then "large" when result.confidence < 70% }',
+    ]),
+    "the host's choice": (courses, "_reachable", forgets_the_host, [
+        *BOTH, STEPS, 'route "r" { to "small" when step.kind == "red" }',
+    ]),
+    "conditions of requirements": (courses, "_may_serve", requires_always, [
+        *BOTH, STEPS, 'require "r" place edge when step.kind == "red"',
+    ]),
+    "approvals": (courses, "_may_pass", forgets_approvals, [
+        SMALL, STEPS, 'rule "r" on model any then escalate to "q" because "Ask."', QUEUE,
+    ]),
+    "cheap tokens": (attempts, "_least", attempts._most, [
+        SMALL, 'limit "money" on run { cost <= $0.001 } else deny',
+    ]),
+    "dear tokens": (attempts, "_most", attempts._least, [SMALL, STEPS]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("forgotten", FLAWS, ids=str)
+def test_a_bound_that_forgets_something_is_found_out(forgotten):
+    where, what, flaw, statements = FLAWS[forgotten]
+    made = Made(statements, ["small", "large"][: sum(each in BOTH for each in statements)])
+    assert one_policy(made, "flaw", Nearness()) is None
     with mock.patch.object(where, what, flaw):
-        tried = ((each, one_policy(SEED, each, Nearness())) for each in (number, *range(TRIED)))
-        found, report = next((each for each in tried if each[1]), (None, ""))
+        report = one_policy(made, "flaw", Nearness())
+    assert report is not None
     assert "a run used more than its bound" in report
-    assert one_policy(SEED, found, Nearness()) is None
