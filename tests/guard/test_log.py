@@ -53,6 +53,14 @@ def test_no_name_of_a_host_stops_a_run(make_guard, log, user):
     ]
 
 
+def test_an_attempt_is_settled_before_its_result_is_decided_about(make_guard, log):
+    judged = 'tool "rows" { result { "count" count } succeeds when result.count > 0 }'
+    with make_guard(judged, log=log).run() as run:
+        run.tool("rows", lambda: {"count": 1})
+    asked, settled, taken = [record for record in read_log(log) if record["kind"] != "program"]
+    assert (asked["event"], settled["decision"], taken["event"]) == ("tool call", asked["id"], "tool result")
+
+
 def test_a_clock_that_went_wrong_stops_no_run(make_guard, log):
     guard = make_guard(log=log, clock=checkrein.VirtualClock(wall=10**30))
     with guard.run() as run:

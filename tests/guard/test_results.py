@@ -107,10 +107,10 @@ def test_the_log_has_the_attempt_and_what_became_of_its_result(guard, tmp_path) 
     told = [(r["kind"], r.get("event"), r.get("outcome"), r.get("by")) for r in records]
     assert told == [
         ("decision", "tool call", "allow", None),
+        ("settlement", None, None, None),
         ("decision", "tool result", "deny", "incomplete result"),
-        ("settlement", None, None, None),
         ("decision", "tool call", "allow", None),
-        ("decision", "tool result", "allow", None),
         ("settlement", None, None, None),
+        ("decision", "tool result", "allow", None),
     ]
-    assert records[1]["values"] == {"result.rows": "0"}
+    assert records[2]["values"] == {"result.rows": "0"}

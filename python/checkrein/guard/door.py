@@ -176,17 +176,13 @@ class Door:
         `already_settled` for a result that comes too late.
         """
         usage = usage or (UNKNOWN if decision.model else NOTHING)
-        with self._lock:
-            after = self._decided(
-                lambda now, wall: self._core.result(
-                    now, wall, decision.attempt, usage.kind, *usage.figures,
-                    dict(facts or {}), dict(fields or {}), fingerprint, committed,
-                ),
-                subject,
-            )  # fmt: skip
-            settled = self._core.settled(decision.attempt)
-            self._write(lambda: settlement_record(self, decision, usage, settled, self._core.limits()))
-        return after
+        return self._decided(
+            lambda now, wall: self._core.result(
+                now, wall, decision.attempt, usage.kind, *usage.figures,
+                dict(facts or {}), dict(fields or {}), fingerprint, committed,
+            ),
+            subject, ended=(decision, usage),
+        )  # fmt: skip
 
     def adjust(self, decision: Any, usage: Usage) -> Any:
         """What the attempt of `decision` really used, learnt after it was settled for want of better.
@@ -345,8 +341,9 @@ class Door:
         return sent
 
     def _decided(
-        self, decide: Callable[[int, int], Any], subject: str, failure: Failure | None = None
-    ) -> Any:
+        self, decide: Callable[[int, int], Any], subject: str, failure: Failure | None = None,
+        ended: tuple[Any, Usage] | None = None,
+    ) -> Any:  # fmt: skip
         if failure is None and self._is_forked():
             raise EngineError("this run is of another process: nobody adds up what a fork spends", "forked")
         if failure is None and self.first.suspended:
@@ -365,6 +362,9 @@ class Door:
             if decision.wrap_up and not self._wrapped_up:
                 self._wrapped_up = True
                 self._advice.append(sentences.WRAP_UP)
+            if ended is not None:
+                settled = self._core.settled(ended[0].attempt)
+                self._write(lambda: settlement_record(self, *ended, settled, self._core.limits()))
             self._write(
                 lambda: decision_record(self, decision, subject, failure, before, self._core.limits())
             )
