@@ -27,6 +27,8 @@ pub struct ModelCall<'a> {
     /// The tool results in the conversation, if the host says which there are: each by two fingerprints, of
     /// what a tool gave and of what the agent was told in place of that. A known one is enough.
     pub results: Option<&'a [[u64; 2]]>,
+    /// The messages of the prompt, if the host says which there are: a fingerprint and the tokens of each.
+    pub messages: Option<&'a [(u64, u64)]>,
 }
 
 /// A tool call that the agent proposes.

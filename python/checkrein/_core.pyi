@@ -129,6 +129,9 @@ class Program:
     def checks_truth(self) -> bool:
         """Whether a model call has to come with the tool results of its conversation."""
     @property
+    def compares_context(self) -> bool:
+        """Whether a model call has to come with the messages of its prompt."""
+    @property
     def judges(self) -> bool:
         """Whether results are decided about, so that `Run.result` says more than `Run.settle`."""
     @property

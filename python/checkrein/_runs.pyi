@@ -77,8 +77,11 @@ class Run:
         max_output: int | None,
         facts: dict[str, object] | None = None,
         results: list[tuple[int, int]] | None = None,
+        messages: list[tuple[int, int]] | None = None,
     ) -> Decision:
         """Ask for a model call, with the fingerprints of the tool results in its conversation.
+
+        `messages` are those of its prompt: a fingerprint and the tokens of each.
 
         `call` is `None` for a new logical call, else the `Decision.call` that is asked again. `model` is the
         host's own choice, which the policy may override.

@@ -167,7 +167,9 @@ class _Replay:
         used, bound = self._usage(turn)
         subject = f"model `{self.model}`"
         decision = self._ask(
-            lambda again: self.run.decide(model=self.model, input_tokens=bound, call=again),
+            lambda again: self.run.decide(
+                model=self.model, input_tokens=bound, call=again, context=turn.prompt
+            ),
             subject,
             turn.message,
         )

@@ -198,7 +198,12 @@ class _Rehearsal:
 
             def ask(again: int | None) -> Any:
                 return self.run.decide(
-                    model=name, input_tokens=item.input, max_tokens=item.asks, facts=facts, call=again
+                    model=name,
+                    input_tokens=item.input,
+                    max_tokens=item.asks,
+                    facts=facts,
+                    call=again,
+                    context=(),
                 )
 
         call = _Call(item, subject, ask)

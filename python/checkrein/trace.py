@@ -42,6 +42,7 @@ class ModelTurn:
 
     `prompt_bytes` and `output_bytes` are the UTF-8 bytes of all text before it, and of its own: what
     was said, the names and arguments of tool calls. `usage` is what the trace reports, if it does.
+    `prompt` are the messages before it.
     """
 
     message: int
@@ -50,6 +51,7 @@ class ModelTurn:
     output_bytes: int
     usage: Usage | None
     calls: tuple[ToolCall, ...]
+    prompt: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +152,13 @@ class _Reader:
                 raise _Malformed(f"{where} has the role `{role}`, not one of {', '.join(_ROLES)}")
             time = _time(message.get("time", message.get("timestamp")), where)
             if role == "assistant":
-                yield self._turn(number, time, message, where)
+                yield self._turn(number, time, messages, where)
             elif role == "tool":
                 yield self._result(number, time, message, where)
             self.text_bytes += _text_bytes(message.get("content"))
 
-    def _turn(self, number: int, time: int | None, message: dict[str, Any], where: str) -> ModelTurn:
+    def _turn(self, number: int, time: int | None, messages: list[Any], where: str) -> ModelTurn:
+        message = messages[number - 1]
         calls = message.get("tool_calls") or []
         if not isinstance(calls, list):
             raise _Malformed(f"`tool_calls` of {where} is not a list")
@@ -164,7 +167,8 @@ class _Reader:
             self._call(call, f"tool call {n} of {where}") for n, call in enumerate(calls, start=1)
         )
         produced = self.text_bytes - prompt + _text_bytes(message.get("content"))
-        return ModelTurn(number, time, prompt, produced, read_usage(message), proposed)
+        said = tuple(messages[: number - 1])
+        return ModelTurn(number, time, prompt, produced, read_usage(message), proposed, said)
 
     def _call(self, call: Any, where: str) -> ToolCall:
         call = _object(call, where)

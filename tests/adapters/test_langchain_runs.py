@@ -194,3 +194,46 @@ def test_the_last_call_is_told_that_it_is_the_last(serve, make_guard, shop):
     told = ["This is the last call that the limit leaves: close now." in str(r.body) for r in server.requests]
     assert told[-1]
     assert told.count(True) == 1
+
+
+AGAIN = 'loop "again" on run { repeated_context >= 50% } else deny because "Told before."'
+
+
+def test_an_ordinary_agent_of_ten_turns_repeats_nothing(serve, make_guard, shop, records):
+    turns = [call_tool("search", query=f"parcel {number}") for number in range(9)]
+    server = serve({"large-1": [*turns, say("done")]})
+    agent = agent_of(make_guard(AGAIN), server, shop.tools, agent={"system_prompt": "Trace parcels."})
+    assert agent.invoke(question("where is it? " * 20))["messages"][-1].text == "done"
+    assert len(server.requests) == 10
+    assert {record["outcome"] for record in records.decisions()} == {"allow"}
+
+
+def test_a_sub_agent_that_is_told_everything_again_is_found(serve, make_guard):
+    server = serve(
+        {
+            "large-1": [call_tool("write", task="x"), call_tool("note", task="in Bologna"), say("done")],
+            "small-1": say("written"),
+        }
+    )
+    governed = langchain.middleware(make_guard(AGAIN, 'tool "write" { }', 'tool "note" { }'))
+    from langchain.agents import create_agent
+
+    story = "the parcel left on Monday " * 20
+    inner = create_agent(chat(server, "small-1"), [], middleware=[governed], system_prompt="Write letters.")
+
+    @tool
+    def write(task: str) -> str:
+        """Ask another agent, which is told all."""
+        return inner.invoke(question(story))["messages"][-1].text
+
+    @tool
+    def note(task: str) -> str:
+        """Ask another agent, which is told what it needs."""
+        return inner.invoke(question(task))["messages"][-1].text
+
+    agent = create_agent(chat(server), [write, note], middleware=[governed], system_prompt="Trace parcels.")
+    with governed.guard.run():
+        said = agent.invoke(question(story))["messages"]
+    results = [message.text for message in said if message.type == "tool"]
+    assert results == ["This call was not run. Told before.", "written"]
+    assert len(server.requests) == 4

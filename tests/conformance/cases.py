@@ -82,6 +82,7 @@ def event_of(line: dict[str, Any], now: int, wall: int, later: int = 0) -> tuple
     tokens |= {part: line.get(part, 0) for part in ("cache_read", "cache_write", "reasoning")}
     if do == "model":
         asked = {"model": line.get("model"), "input_tokens": line["input"], "max_output": line.get("max")}
+        asked["messages"] = line.get("messages") and [tuple(each) for each in line["messages"]]
         said = line.get("results")
         asked["results"] = said and [each if isinstance(each, list) else [each, each] for each in said]
         return "model_call", {**at, "call": line.get("call"), "facts": facts, **asked}

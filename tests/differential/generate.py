@@ -358,9 +358,13 @@ class Maker:
         cycle = f"cycle <= {self._one('123')} calls repeated >= {self._one('23')}"
         error = f"same error >= {self._one('234')} within {self._one(['1', '3', '10'])} steps"
         idle = f"no progress >= {self._one('2234')} steps"
+        again = f"repeated_context >= {self._one(['10%', '50%', '90%', '100%'])}"
+        if self.chance.random() < 0.3:
+            idle = self._one([again, f"{again} {idle}"])
         items = self._one([same, cycle, f"{same} {cycle}", error, f"{same} {error}", idle, f"{idle} {same}"])
         known = sorted({fact.name for facts in self.made.tools.values() for fact in facts})
-        if error != items and known and self.chance.random() < 0.4:
+        compares = any(each in items for each in (same, cycle, "no progress"))
+        if compares and known and self.chance.random() < 0.4:
             ignored = self.chance.sample(known, min(len(known), self._one([1, 1, 2])))
             items += "".join(f" ignoring {fact}" for fact in ignored)
         is_early = error not in items

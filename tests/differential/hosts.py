@@ -99,6 +99,7 @@ class Host:
         self.requests: dict[int, int] = {}
         self.done: list[tuple[str, dict]] = []
         self.after_stop = 0
+        self.prompt: list[tuple[int, int]] = []
         # Some hosts send values of the wrong type often, most never.
         self.carelessness = chance.choice([0, 0, 0.02, 0.1])
         self.repeats = chance.choice([0.1, 0.3, 0.8])
@@ -159,8 +160,19 @@ class Host:
             **asked,
             "max_output": limit,
             "facts": self._facts(),
+            "messages": self._messages(),
             "results": self.chance.choice([None, [], [], [(1, 1)], [(1, 5), (2, 2)], [(3, 5)]]),
         }
+
+    def _messages(self) -> list[tuple[int, int]] | None:
+        """A prompt that goes on with the latest, mostly, or begins otherwise with some of what was said."""
+        if self.chance.random() < 0.03:
+            return None
+        said = [(self.chance.choice([1, 2, 3, 4, 5]), self.chance.choice([0, 1, 10, 90])) for _ in range(2)]
+        if self.chance.random() < 0.3:
+            self.prompt = self.chance.sample(self.prompt, len(self.prompt) // 2)
+        self.prompt = [*self.prompt[-12:], *said[: self.chance.choice([0, 1, 1, 2])]]
+        return self.prompt
 
     def _tool(self) -> Event:
         tool, is_keen = self._chosen()

@@ -151,3 +151,98 @@ def test_a_childs_step_is_idle_if_its_parent_knows_that(idle):
                 steps(child, (2, "b"))
         steps(run, (2, "b"), (3, "c"))
     assert (str(child.outcome), str(run.outcome)) == ("stuck", "completed")
+
+
+AGAIN = """
+language 1
+policy "again"
+model "m" is "x/m" { place edge window 8k tokens output 1k tokens price free }
+loop "again" on run { repeated_context >= 50% } else deny because "Told before."
+"""
+
+
+@pytest.fixture
+def again(tmp_path):
+    path = tmp_path / "again.rein"
+    path.write_text(AGAIN)
+    return checkrein.load(path, log=None)
+
+
+def told(text, role="user", **more):
+    return {"role": role, "content": text, **more}
+
+
+def asks(run, *messages, **more):
+    """A model call with these messages; whether it was made."""
+    made = []
+    try:
+        run.model(lambda messages, **_: made.append(messages), model="m", messages=list(messages), **more)
+    except checkrein.Denied as denied:
+        return denied.decision.by != "again"
+    return bool(made)
+
+
+LONG = told("the parcel left on Monday " * 20)
+
+
+def test_ten_turns_of_an_ordinary_agent_repeat_nothing(again):
+    with again.run() as run:
+        said = [told("be kind", "system"), LONG]
+        for turn in range(10):
+            assert asks(run, *said)
+            call = {
+                "id": f"c{turn}",
+                "type": "function",
+                "function": {"name": "look", "arguments": f"[{turn}]"},
+            }
+            said.append(told(None, "assistant", tool_calls=[call]))
+            said.append(told(f"row {turn}", "tool", tool_call_id=f"c{turn}"))
+
+
+@pytest.mark.parametrize(
+    "say", [told, lambda text, _role="user": text, lambda text, role="user": (role, text)]
+)
+def test_the_same_explanation_after_another_beginning_is_found(again, say):
+    with again.run() as run:
+        assert asks(run, say("trace parcels", "system"), say("a long story " * 9))
+        with run.child() as child:
+            assert not asks(child, say("write letters", "system"), say("a long story " * 9))
+            assert asks(child, say("write letters", "system"), say("a short story"))
+
+
+def test_ids_of_calls_make_no_difference_and_images_do(again):
+    def row(id):
+        return told("the same long row " * 9, "tool", tool_call_id=id, id=f"m{id}")
+
+    def shown(url):
+        return told([{"type": "image_url", "image_url": {"url": url * 500}}, {"type": "text", "text": "see"}])
+
+    with again.run() as run:
+        assert asks(run, told("one"), row("a"), input_tokens=100)
+        assert not asks(run, told("two"), row("b"), input_tokens=100)
+        assert asks(run, shown("x"), input_tokens=100)
+        assert asks(run, told("look at this, please"), shown("y"), input_tokens=100)
+        # An image weighs nothing, so this says little again.
+        assert asks(run, told("look at this once more, please. " * 9), shown("y"), input_tokens=100)
+
+
+def test_a_prompt_by_another_name_is_passed_as_context(again):
+    def model(model, max_tokens, prompt):
+        return prompt
+
+    with again.run() as run:
+        with pytest.raises(checkrein.Denied) as denied:
+            run.model(model, model="m", prompt="x")
+        assert denied.value.decision.undecided
+        assert run.model(model, model="m", prompt="x", context=["x"]) == "x"
+        assert run.decide(model="m", context=["y", "x"]).outcome == "deny"
+        assert run.decide(model="m", context=[]).outcome == "allow"
+
+
+def test_what_can_be_read_once_is_not_read(again):
+    with again.run() as run:
+        messages = iter([told("x")])
+        with pytest.raises(checkrein.Denied) as denied:
+            run.model(lambda messages, **_: None, model="m", messages=messages, input_tokens=1)
+        assert denied.value.decision.undecided
+        assert next(messages) == told("x")

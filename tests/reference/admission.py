@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from checkrein.language import tree
 
-from . import deadlines, health, limits, orders, progress
+from . import context, deadlines, health, limits, orders, progress
 from .accounts import FITS, FULL
 from .facts import explained, holds, source_of, written
 from .family import closed_by_call
@@ -101,7 +101,8 @@ def model_votes(run: Run, call: Call, name: str | None = None) -> list[Vote | No
     on_models = [rule for rule in run.of["rule"] if rule.selector.point == "model"]
     rules = [rule for rule in on_models if (rule.selector.name.text if rule.selector.name else None) == name]
     votes = [by_condition(run, rule, rule.outcome, call, ask) for rule in rules]
-    votes += [vote(run, loop, loop.otherwise, call) for loop in (call.loops if name is None else [])]
+    found = context.votes(run, call) if name is None else []
+    votes += [vote(run, loop, loop.otherwise, call, is_unknown) for loop, is_unknown in found]
     for truth in run.of["truth"] if name is None else []:
         told = call.ask.results
         if told is None or not all(set(either) & set(run.family.given) for either in told):
@@ -309,6 +310,7 @@ def open_attempt(run: Run, attempt: Attempt, timeout: int | None, **fields) -> d
             del run.requests[kind, name, binding]
     call.state, call.waiting = "in flight", None
     progress.goes_on(run, call)
+    context.sends(run, call)
     call.begun = call.begun if call.made else run.now
     call.made[attempt.target] = attempt.number = call.made.get(attempt.target, 0) + 1
     number = len(run.attempts) + 1

@@ -24,7 +24,9 @@ def climbs(run: Run, tried: Attempt, facts: dict[str, Any], committed: bool) -> 
     if call.point != "model" or arm is None or committed or run.latch:
         return None
     sent = {name: value for name, value in facts.items() if value is not None}
-    call.ask = replace(call.ask, facts={**call.ask.facts, **sent}, attempt=tried.number, results=[])
+    call.ask = replace(
+        call.ask, facts={**call.ask.facts, **sent}, attempt=tried.number, results=[], messages=[]
+    )
     held = holds(run, arm.then.when, call.ask)
     values = explained(run, arm.then.when, call.ask)
     call.failed.add(tried.target)

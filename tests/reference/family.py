@@ -55,6 +55,9 @@ class Family:
     given: list[int] = field(default_factory=list)
     brought: dict[frozenset[str], list[tuple[bytes, int | None]]] = field(default_factory=dict)
     """By the arguments that are left out: calls with what they gave."""
+    sent: list[int] = field(default_factory=list)
+    beginnings: list[tuple[int, ...]] = field(default_factory=list)
+    """Of prompts, by the messages up to there."""
     moment: int = 0
     uses: dict[tuple[int, int], Use] = field(default_factory=dict)
     """By the numbers of the run and of the attempt."""

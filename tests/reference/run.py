@@ -93,12 +93,17 @@ class Run:
 
     # -- events -----------------------------------------------------------------------------------
 
-    def model_call(self, now, wall, call, model, input_tokens, max_output, facts, results=None) -> dict:
+    def model_call(
+        self, now, wall, call, model, input_tokens, max_output, facts, results=None, messages=None
+    ) -> dict:
         whole(input_tokens)
         whole(max_output or 0)
+        for _, tokens in messages or []:
+            whole(tokens)
         self.vocabulary.accept(facts)
         self.tick(now, wall)
-        return self._asked(Ask("model", dict(facts), model, input_tokens, max_output, results=results), call)
+        asked = Ask("model", dict(facts), model, input_tokens, max_output, results=results, messages=messages)
+        return self._asked(asked, call)
 
     def tool_call(self, now, wall, call, tool, args, facts) -> dict:
         self.vocabulary.accept(facts)

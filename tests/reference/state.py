@@ -52,6 +52,7 @@ class Ask:
     attempt: int = 1
     error: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
+    messages: list[tuple[int, int]] | None = None
     results: list[tuple[int, int]] | None = None
 
 

@@ -246,6 +246,7 @@ impl Known<'_> {
             same_error: reader.option(pair)?,
             cycle: reader.option(pair)?,
             no_progress: reader.option(above_zero)?,
+            repeated_context: reader.option(percent)?,
             verdict: self.verdict(reader, false)?,
         };
         let is_late = repetition.same_error.is_some();
@@ -253,7 +254,7 @@ impl Known<'_> {
         if is_late && matches!(outcome, Outcome::Escalate | Outcome::Reuse) {
             return Err(reader.malformed("a loop asks about a call that was made"));
         }
-        if repetition.no_progress.is_some() && outcome == Outcome::Reuse {
+        if repetition.is_of_models() && outcome == Outcome::Reuse {
             return Err(reader.malformed("a model's result is given again"));
         }
         let reason = self.reason(reader)?;

@@ -152,6 +152,9 @@ pub(crate) struct Repetitions {
     pub(crate) of_calls: Box<[u32]>,
     pub(crate) of_errors: Box<[u32]>,
     pub(crate) of_models: Box<[u32]>,
+    /// Some loop looks at what steps bring, or at what prompts repeat.
+    progresses: bool,
+    pub(crate) compares_context: bool,
 }
 
 impl Repetitions {
@@ -169,7 +172,9 @@ impl Repetitions {
             form_of: loops.iter().map(form_of).collect(),
             of_calls: found(&|each| each.same_call.is_some() || each.cycle.is_some()),
             of_errors: found(&|each| each.same_error.is_some()),
-            of_models: found(&|each| each.no_progress.is_some()),
+            of_models: found(&Loop::is_of_models),
+            progresses: loops.iter().any(|each| each.no_progress.is_some()),
+            compares_context: loops.iter().any(|each| each.repeated_context.is_some()),
             forms,
         }
     }
@@ -186,7 +191,7 @@ impl Repetitions {
 
     /// The same where it is looked at what steps bring; else there is nothing to remember of that.
     pub(crate) fn progressing(&self) -> usize {
-        if self.of_models.is_empty() { 0 } else { self.count() }
+        if self.progresses { self.count() } else { 0 }
     }
 }
 

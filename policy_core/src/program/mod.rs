@@ -222,7 +222,7 @@ impl Program {
     pub fn judges(&self) -> bool {
         let mut arms = self.tables.route.iter().flat_map(|route| &route.arms);
         self.checks_truth()
-            || !self.index.loops.of_models.is_empty()
+            || self.index.loops.progressing() > 0
             || self.tools().iter().any(|tool| tool.succeeds.is_some())
             || arms.any(|arm| arm.then.is_some())
     }
@@ -241,6 +241,12 @@ impl Program {
     #[must_use]
     pub const fn checks_truth(&self) -> bool {
         self.tables.truth.is_some()
+    }
+
+    /// Whether a model call has to come with the messages of its prompt.
+    #[must_use]
+    pub const fn compares_context(&self) -> bool {
+        self.index.loops.compares_context
     }
 
     /// Whether some statement watches how models and tools fare, or it matters which model served last: the

@@ -279,7 +279,16 @@ pub(crate) struct Loop {
     pub(crate) cycle: Option<(u64, u64)>,
     /// Steps in a row that brought nothing new.
     pub(crate) no_progress: Option<u64>,
+    /// What share of a prompt was paid for before, in parts per million.
+    pub(crate) repeated_context: Option<u64>,
     pub(crate) verdict: Verdict,
+}
+
+impl Loop {
+    /// Whether it may be found when a model is to be called.
+    pub(crate) const fn is_of_models(&self) -> bool {
+        self.no_progress.is_some() || self.repeated_context.is_some()
+    }
 }
 
 /// What a conversation says that tools gave, they gave.

@@ -72,7 +72,8 @@ impl Run {
             }
             // The conversation was looked at when the first model was asked.
             let (input, results) = (call.input_tokens?, Some(&[][..]));
-            let asked = Asked { question: &question, input, most: call.max_output, results };
+            let messages = Some(&[][..]);
+            let asked = Asked { question: &question, input, most: call.max_output, results, messages };
             let mut rehearsal = Decision::new(0, Event::ModelCall, Some(id));
             match asked.rule(&mut candidates, &mut rehearsal) {
                 Ruling::Clear(clearance) if clearance.subject == then => Some(Climb {

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::context::Context;
 use super::progress::{Progress, pair};
 use crate::code::{Reader, Writer};
 use crate::latest::Latest;
@@ -26,6 +27,7 @@ pub(crate) struct Memory {
     /// For each form of arguments where it matters: calls with what they gave.
     brought: Vec<Latest>,
     pub(crate) changes: Changes,
+    pub(crate) context: Context,
 }
 
 impl Memory {
@@ -65,8 +67,8 @@ impl Family {
         let ring = Ring::new(program.index.loops.count());
         let brought = (0..program.index.loops.progressing()).map(|_| Latest::default()).collect();
         let (mistakes, given) = (Mistakes::default(), Latest::default());
-        let changes = Changes::new(program.tables.orders.all().len());
-        Self::of(Memory { steps: 0, ring, mistakes, given, brought, changes })
+        let (changes, context) = (Changes::new(program.tables.orders.all().len()), Context::default());
+        Self::of(Memory { steps: 0, ring, mistakes, given, brought, changes, context })
     }
 
     fn of(memory: Memory) -> Self {
@@ -86,6 +88,7 @@ impl Family {
         memory.given.write(writer);
         memory.brought.iter().for_each(|brought| brought.write(writer));
         memory.changes.write(kept, writer);
+        memory.context.write(writer);
     }
 
     /// What was written, of a run that has made so many steps itself.
@@ -97,6 +100,7 @@ impl Family {
         let forms = 0..program.index.loops.progressing();
         let brought = forms.map(|_| Latest::read(reader)).collect::<Option<_>>()?;
         let changes = Changes::read(reader, program.tables.orders.all().len())?;
-        Some(Self::of(Memory { steps, ring, mistakes, given, brought, changes }))
+        let context = Context::read(reader)?;
+        Some(Self::of(Memory { steps, ring, mistakes, given, brought, changes, context }))
     }
 }

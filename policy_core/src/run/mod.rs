@@ -8,6 +8,7 @@ mod call;
 mod candidates;
 mod cascade;
 mod conclude;
+mod context;
 mod escalate;
 mod family;
 mod form;

@@ -10,7 +10,7 @@ use super::candidates::Candidates;
 use super::question::{Clearance, Question, Ruling};
 use super::{Run, check_facts, check_tokens};
 use crate::books::{AccountId, Books};
-use crate::decision::{BuiltIn, Decision, Event, Why};
+use crate::decision::{BuiltIn, Decision, Event, Outcome, Why};
 use crate::error::EngineError;
 use crate::event::{ModelCall, Now};
 use crate::facts::{Sent, View, keep};
@@ -36,6 +36,7 @@ impl Run {
         check_facts(&program, event.facts)?;
         check_tokens(event.input_tokens)?;
         check_tokens(event.max_output.unwrap_or(0))?;
+        event.messages.unwrap_or_default().iter().try_for_each(|(_, tokens)| check_tokens(*tokens))?;
         self.begin_event(now);
         let mut decision = self.begin_decision(Event::ModelCall, event.call);
         if self.is_over(&mut decision) {
@@ -112,12 +113,16 @@ impl Run {
                 input: event.input_tokens,
                 most: event.max_output,
                 results: event.results,
+                messages: event.messages,
             };
             (question.rule_admitted(|| asked.rule(&mut candidates, decision)), question.bindings())
         });
         self.candidates = candidates;
-        if let Some((ruling, bindings)) = ruled {
-            self.apply((program, books), id, ruling, &bindings, decision);
+        let Some((ruling, bindings)) = ruled else { return };
+        let is_first = self.calls.get(&id).is_some_and(|call| !call.tries.is_begun());
+        self.apply((program, books), id, ruling, &bindings, decision);
+        if is_first && decision.outcome == Outcome::Allow && program.compares_context() {
+            self.family.memory().context.send(event.messages.unwrap_or_default());
         }
     }
 }
@@ -139,6 +144,7 @@ pub(super) struct Asked<'a> {
     pub(super) input: u64,
     pub(super) most: Option<u64>,
     pub(super) results: Option<&'a [[u64; 2]]>,
+    pub(super) messages: Option<&'a [(u64, u64)]>,
 }
 
 impl Asked<'_> {
@@ -154,7 +160,7 @@ impl Asked<'_> {
         question.vote_time(&mut votes);
         question.vote_within(&mut votes);
         question.vote_truth(self.results, &mut votes);
-        question.vote_loops(&mut votes);
+        question.vote_model_loops(self.messages, &mut votes);
         self.ask_requirements(&view, candidates, &mut votes);
         if let Some(ruling) = question.rule(&view, votes, Vec::new()) {
             return ruling;

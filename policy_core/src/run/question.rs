@@ -201,6 +201,23 @@ impl<'a> Question<'a> {
         }
     }
 
+    /// The votes of loops that are found at a model call: by the steps before it, or by these messages. What
+    /// a prompt repeats cannot be told without them.
+    pub(crate) fn vote_model_loops(&self, messages: Option<&[(u64, u64)]>, votes: &mut Vec<Vote>) {
+        if !self.program.compares_context() {
+            return self.vote_loops(votes);
+        }
+        let share = messages.map(|messages| self.run.family.memory().context.share(messages));
+        for &index in &self.program.index.loops.of_models {
+            let each = self.program.tables.loops.at(index);
+            let is_idle = self.call.loops.contains(&index);
+            let repeats = |least| share.is_none_or(|share| share.reaches(least));
+            if is_idle || each.repeated_context.is_some_and(repeats) {
+                self.vote(each.statement, each.verdict, !is_idle && share.is_none(), votes);
+            }
+        }
+    }
+
     /// The votes of the limits that these entries are of.
     pub(crate) fn vote_limits(&self, ways: &[u32], votes: &mut Vec<Vote>) {
         let limit = |place: &u32| self.run.accounts.entry(*place).and_then(|entry| entry.limit);

@@ -144,6 +144,7 @@ fn patterns(mut policy: Policy) -> Policy {
     };
     let stuck =
         LoopSpec { same_call: Some((4, 3)), cycle: Some((3, 4)), ..LoopSpec::new(Else::Escalate("leads")) };
+    let again = LoopSpec { repeated_context: Some(500_000), ..LoopSpec::new(Else::Escalate("leads")) };
     let idle = LoopSpec { no_progress: Some(2), ..LoopSpec::new(Else::Escalate("leads")) };
     let wrong = LoopSpec {
         ignoring: vec!["amount"],
@@ -156,7 +157,7 @@ fn patterns(mut policy: Policy) -> Policy {
     let odd = Enforced::Rule { on: Select::Model("small"), when: Some(spent), then: Else::Deny };
     let policy = policy.with("tool results", Enforced::Truth { otherwise: Else::Fail("broken") });
     let policy = policy.with("stuck", Enforced::Loop(stuck)).with("wrong", Enforced::Loop(wrong));
-    let policy = policy.with("idle", Enforced::Loop(idle));
+    let policy = policy.with("idle", Enforced::Loop(idle)).with("context", Enforced::Loop(again));
     let policy = policy.with("first", Enforced::Order(look_first)).with("again", Enforced::Order(look_again));
     let known = Enforced::Rule { on: Select::Tool("look"), when: data(4, 7), then: Else::Reuse };
     policy.with("known", known).with("big", big).with("odd", odd)
@@ -241,12 +242,14 @@ impl Player {
     fn model(&mut self, run: &mut Run, call: Option<u64>, who: u64, amount: u64) -> String {
         let program = run.program().clone();
         let model = [None, Some("ghost"), Some("small"), Some("large")].get(who as usize % 8).copied();
+        let messages = [(amount % 3, amount), (who % 3, 40), (7, 1)];
         let event = ModelCall {
             call,
             model: model.unwrap_or(Some("large")),
             input_tokens: amount,
             max_output: (amount.is_multiple_of(3)).then_some(amount / 10),
             facts: &facts(&program, who),
+            messages: (who != 6).then_some(&messages),
             results: (who != 5).then_some(if amount.is_multiple_of(11) { &[[0, 1], [1, 1]] } else { &[] }),
         };
         let decision = run.model_call(self.now, &event);

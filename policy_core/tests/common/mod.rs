@@ -228,14 +228,16 @@ pub struct LoopSpec {
     pub same_error: Option<(u64, u64)>,
     pub cycle: Option<(u64, u64)>,
     pub no_progress: Option<u64>,
+    pub repeated_context: Option<u64>,
     pub otherwise: Else,
 }
 
 impl LoopSpec {
     /// One that watches nothing yet.
     pub fn new(otherwise: Else) -> Self {
-        let (same_call, same_error, cycle, no_progress) = (None, None, None, None);
-        Self { ignoring: vec![], same_call, same_error, cycle, no_progress, otherwise }
+        let (same_call, same_error, cycle) = (None, None, None);
+        let (no_progress, repeated_context) = (None, None);
+        Self { ignoring: vec![], same_call, same_error, cycle, no_progress, repeated_context, otherwise }
     }
 }
 

@@ -410,6 +410,7 @@ impl<'a> Plan<'a> {
                 w.option(each.same_error, pair);
                 w.option(each.cycle, pair);
                 w.option(each.no_progress, Writer::number);
+                w.option(each.repeated_context, Writer::number);
                 self.outcome(w, each.otherwise);
                 w.option(None, Writer::text);
             }

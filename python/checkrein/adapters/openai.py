@@ -30,7 +30,7 @@ from checkrein.adapters.names import policy_name, refuse_overrides
 from checkrein.adapters.said import tool_results
 from checkrein.errors import EngineError
 from checkrein.guard.context import ATTEMPT, claim_attempt, run_of
-from checkrein.guard.prompt import refuse_server_tools, upper_bound
+from checkrein.guard.prompt import messages_of, refuse_server_tools, upper_bound
 from checkrein.guard.stream import is_stream
 from checkrein.guard.usage import Usage, read_usage
 
@@ -63,7 +63,8 @@ _RESPONSES = _Endpoint(
 
 # What a host may say about a call: `Run.model` takes it under the same names.
 _DESCRIBES = frozenset({
-    "answered", "approver", "confidence", "facts", "input_tokens", "judge", "key", "results", "step",
+    "answered", "approver", "confidence", "context", "facts", "input_tokens", "judge", "key", "results",
+    "step",
 })  # fmt: skip
 
 # Settings that no prompt is made of.
@@ -173,6 +174,9 @@ class _Calls:
         call = send_async if self.asynchronous else send
         if self.guard.program.checks_truth:
             described.setdefault("results", tool_results(settings, endpoint.prompt))
+
+        if self.guard.program.compares_context:
+            described.setdefault("context", messages_of(settings))
 
         def answered(text: str) -> Any:
             return self._told(endpoint, method, settings, text)

@@ -15,6 +15,7 @@ from checkrein.guard.approvals import OTHER_KIND, Asked, own_answer, require_tex
 from checkrein.guard.classify import Failure
 from checkrein.guard.context import is_inside
 from checkrein.guard.luggage import Resumed
+from checkrein.guard.prompt import weigh
 from checkrein.guard.result import marks_of, told_mark
 from checkrein.guard.scopes import WORDS, Scopes, text_of
 from checkrein.guard.stream import unless_ended
@@ -107,17 +108,18 @@ class Door:
         facts: Mapping[str, Any] | None = None,
         call: int | None = None,
         results: Iterable[Any] | None = None,
+        context: Any = None,
     ) -> Any:
         """One decision, for hosts that run the call themselves.
 
-        With `tool` a tool call, else a model call, with the tool `results` that its conversation has. An
-        `allow` opens `decision.attempt`: end it with `settle` or `fail`. On `wait`, wait
-        `decision.wait_ns` and ask again with `decision.call`.
+        With `tool` a tool call, else a model call, with the tool `results` that its conversation has and the
+        messages of its prompt (`context`). An `allow` opens `decision.attempt`: end it with `settle` or
+        `fail`. On `wait`, wait `decision.wait_ns` and ask again with `decision.call`.
         """
         sent = self._facts(facts, step, confidence)
         if tool is not None:
             return self.ask_tool(call, tool, dict(args or {}), sent)
-        return self.ask_model(call, model, input_tokens, max_tokens, sent, results)
+        return self.ask_model(call, model, input_tokens, max_tokens, sent, results, context)
 
     def ask_model(
         self,
@@ -127,13 +129,15 @@ class Door:
         max_tokens: int | None,
         facts: dict[str, Any],
         results: Iterable[Any] | None = None,
+        context: Any = None,
     ) -> Any:
         """Ask about a model call; `call` is the logical call when it is asked again."""
         subject = sentences.subject("model", model)
         marks = marks_of(results) if results is not None and self.guard.program.checks_truth else None
+        weighed = weigh(context) if self.guard.program.compares_context else None
         decision = self._decided(
             lambda now, wall: self._core.model_call(
-                now, wall, call, model, input_tokens, max_tokens, facts, marks
+                now, wall, call, model, input_tokens, max_tokens, facts, marks, weighed
             ),
             subject,
         )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from checkrein import _core
 from checkrein.errors import EngineError
 
 # Parts that a provider bills by what they show, not by their bytes, or that only refer to something.
@@ -13,6 +14,10 @@ _MEDIA = frozenset({
     "audio", "computer_screenshot", "document", "file", "image", "image_url", "input_audio", "input_file",
     "input_image", "item_reference", "media", "video",
 })  # fmt: skip
+
+
+_IDS = frozenset({"id", "call_id", "tool_call_id"})
+"""What names a message or a call anew each time."""
 
 
 def upper_bound(messages: Any, settings: Any = None) -> int:
@@ -35,6 +40,52 @@ def refuse_server_tools(tools: Any) -> None:
                 "say how many tokens the prompt has at most, as `input_tokens`",
                 "uncounted",
             )
+
+
+def messages_of(arguments: Mapping[str, Any]) -> list[Any] | None:
+    """The messages among the arguments of a model call, with what stands before them; None without any."""
+    prompt = next((arguments[name] for name in ("messages", "input") if name in arguments), None)
+    if isinstance(prompt, str):
+        prompt = [prompt]
+    if prompt is None or not isinstance(prompt, Collection) or isinstance(prompt, Mapping):
+        return None
+    before = [arguments[name] for name in ("system", "instructions") if arguments.get(name)]
+    return [*before, *prompt]
+
+
+def weigh(messages: Iterable[Any] | None) -> list[tuple[int, int]] | None:
+    """What each message is known by, with an upper bound of its tokens; media weigh nothing.
+
+    The ids of calls make no difference: what a tool gave twice is the same.
+    """
+    if messages is None:
+        return None
+    return [_weighed(message) for message in messages]
+
+
+def _weighed(message: Any) -> tuple[int, int]:
+    said = json.loads(json.dumps(message, default=_plain))
+    if isinstance(said, dict):
+        said = {name: value for name, value in said.items() if name not in _IDS}
+        calls = said.get("tool_calls")
+        if isinstance(calls, list):
+            said["tool_calls"] = [
+                {name: value for name, value in call.items() if name not in _IDS}
+                if isinstance(call, dict)
+                else call
+                for call in calls
+            ]
+    text = json.dumps(_without_media(said), ensure_ascii=False)
+    return _core.xxh3_64(_core.canonical(said)), len(text.encode("utf-8", "surrogatepass"))
+
+
+def _without_media(value: Any) -> Any:
+    if isinstance(value, dict):
+        kind = value.get("type")
+        if isinstance(kind, str) and kind in _MEDIA:
+            return None
+        return {name: _without_media(each) for name, each in value.items()}
+    return [_without_media(each) for each in value] if isinstance(value, list) else value
 
 
 def _refuse_media(value: Any) -> None:

@@ -14,7 +14,7 @@ from checkrein.guard.context import attempts_around
 from checkrein.guard.drive import Request, carry_out, steps
 from checkrein.guard.luggage import Resumed
 from checkrein.guard.memory import Memory
-from checkrein.guard.prompt import upper_bound
+from checkrein.guard.prompt import messages_of, upper_bound
 from checkrein.guard.result import fields_of
 from checkrein.guard.scopes import Scopes, text_of
 from checkrein.guard.signature import bind_arguments, is_asynchronous, require_fit
@@ -108,6 +108,7 @@ class Run(Memory):
         judge: Callable[[Any], Any] = read_confidence,
         answered: Callable[[str], Any] | None = None,
         results: Iterable[Any] | None = None,
+        context: Any = None,
         **kwargs: Any,
     ) -> Any:
         """Run `call(model=..., max_tokens=..., **kwargs)` under the policy; its result is returned.
@@ -115,12 +116,13 @@ class Run(Memory):
         `model` is the policy's name of the wanted model (a route may choose another); `max_tokens`
         the most output wanted (the policy may cap it lower). `input_tokens` must be an upper bound
         of the prompt; left out, a token per byte of the arguments is taken. `key` and `approver` are
-        as for `call_tool`; `results` are the tool results in the conversation, for a `truth`. A coroutine
-        function gives a coroutine. `judge` tells how sure a result is,
-        from 0 to 1 or None, for a policy whose route asks a larger model then; left out, the mean probability
-        of its tokens is read where the reply has them. Where the policy answers instead of a
-        model, `answered(text)` is the result. Raises `Stopped`, `Failed`, `Denied`, `Escalated` or,
-        without `answered`, `Answered`; an exception of `call` that no retry takes is passed on unchanged.
+        as for `call_tool`; `results` are the tool results in the conversation, for a `truth`, and
+        `context` the messages of the prompt, for a loop that looks at `repeated_context`: left out, they are
+        read from the arguments `messages` or `input`. A coroutine function gives a coroutine. `judge` tells
+        how sure a result is, from 0 to 1 or None, for a policy whose route asks a larger model then; left
+        out, the mean probability of its tokens is read where the reply has them. Where the policy answers
+        instead of a model, `answered(text)` is the result. Raises `Stopped`, `Failed`, `Denied`, `Escalated`
+        or, without `answered`, `Answered`; an exception of `call` that no retry takes is passed on unchanged.
         """
         _refuse_own_retries(call)
         require_fit(call, kwargs)
@@ -131,7 +133,8 @@ class Run(Memory):
             return upper_bound(kwargs) if input_tokens is None else input_tokens
 
         def ask(again: int | None) -> Any:
-            return self.ask_model(again, model, prompt(), max_tokens, sent, given)
+            said = messages_of(kwargs) if context is None else context
+            return self.ask_model(again, model, prompt(), max_tokens, sent, given, said)
 
         def invoke(decision: Any) -> Any:
             return call(model=decision.model, max_tokens=decision.output_cap, **kwargs)

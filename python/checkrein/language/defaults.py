@@ -42,7 +42,7 @@ def with_loop(statements: Iterable[Any], report: Report) -> list[Any]:
         return kept
     name = Name(NAME, NOWHERE)
     stop = Outcome("stop", NOWHERE, target=name)
-    loop = Loop(name, (), (5, 20), (5, 20), (8, 4), None, stop, NOWHERE, built_in=BUILT_IN)
+    loop = Loop(name, (), (5, 20), (5, 20), (8, 4), None, None, stop, NOWHERE, built_in=BUILT_IN)
     if not any(isinstance(each, State) and each.name.text == NAME for each in kept):
         agent = "You repeat yourself without getting on. Stop, and say what you could not do."
         user = "I could not make progress and stopped."

@@ -151,3 +151,8 @@ fn no_such_number(value: &Bound<'_, PyAny>, what: &str, most: &str) -> PyErr {
     let message = format!("{what} is `{given}`; pass a whole number from 0 to {most}");
     errors::engine_error(value.py(), "bad_value", message)
 }
+
+/// Messages with their tokens.
+pub(crate) fn weighed(messages: Vec<(Fingerprint, Tokens)>) -> Vec<(u64, u64)> {
+    messages.into_iter().map(|(mark, tokens)| (mark.0, tokens.0)).collect()
+}

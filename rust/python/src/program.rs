@@ -104,6 +104,11 @@ impl Program {
     }
 
     #[getter]
+    fn compares_context(&self) -> bool {
+        self.core.compares_context()
+    }
+
+    #[getter]
     fn judges(&self) -> bool {
         self.core.judges()
     }

@@ -11,7 +11,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::approvals;
 use crate::canonical::{Canonical, canonical, forms};
-use crate::convert::{Fingerprint, Id, Instant, Seed, Tokens, Wall, marks};
+use crate::convert::{Fingerprint, Id, Instant, Seed, Tokens, Wall, marks, weighed};
 use crate::decision::{Decision, Settlement};
 use crate::facts::Columns;
 use crate::guarded::Guarded;
@@ -68,14 +68,13 @@ impl Run {
         parent: Option<&Bound<'_, Self>>,
         id: &str,
     ) -> PyResult<Self> {
-        let now = at(now, wall);
+        let (now, whose) = (at(now, wall), ([session, user, team, org], keys));
         let begin = |program, scopes: &Scopes<'_>, parent: Option<&policy_core::Run>, books: &mut Books| {
             Ok(policy_core::Run::new(program, seed.0, now, scopes, parent, books))
         };
         if let Some(parent) = parent {
             return Self::below(py, program, parent.get(), now, id, begin);
         }
-        let whose = ([session, user, team, org], keys);
         Self::alone(py, program, ledger, whose, now, id, |program, scopes, books| {
             begin(program, scopes, None, books)
         })
@@ -110,7 +109,9 @@ impl Run {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the host passes them by name")]
-    #[pyo3(signature = (now, wall, call, model, input_tokens, max_output, facts=None, results=None))]
+    #[pyo3(signature = (
+        now, wall, call, model, input_tokens, max_output, facts=None, results=None, messages=None
+    ))]
     fn model_call(
         &self,
         py: Python<'_>,
@@ -122,8 +123,9 @@ impl Run {
         max_output: Option<Tokens>,
         facts: Option<&Bound<'_, PyDict>>,
         results: Option<Vec<[Fingerprint; 2]>>,
+        messages: Option<Vec<(Fingerprint, Tokens)>>,
     ) -> PyResult<Decision> {
-        let results = results.map(marks);
+        let (now, results, messages) = (at(now, wall), results.map(marks), messages.map(weighed));
         // A name without UTF-8 becomes one that no policy declares: the call is denied, not dropped.
         let model = model.map(|name| name.to_string_lossy());
         let sent = self.columns.facts(py, &self.program, facts)?;
@@ -135,8 +137,8 @@ impl Run {
             max_output: max_output.map(|tokens| tokens.0),
             facts: &slots,
             results: results.as_deref(),
+            messages: messages.as_deref(),
         };
-        let now = at(now, wall);
         self.admit(py, now, |run, books| run.model_call(now, &event, books))
     }
 
@@ -154,11 +156,10 @@ impl Run {
         let Canonical { text, is_exact, is_unsafe } = canonical(args)?;
         let sent = self.columns.call(&self.program, &tool, args, facts)?;
         let slots = sent.slots();
-        let call = call.map(|id| id.0);
+        let (now, call) = (at(now, wall), call.map(|id| id.0));
         let forms = forms(args, self.program.ignored_args())?;
         let event =
             ToolCall { call, tool: &tool, args: &text, forms: &forms, is_exact, is_unsafe, facts: &slots };
-        let now = at(now, wall);
         self.admit(args.py(), now, |run, books| run.tool_call(now, &event, books))
     }
 
@@ -218,7 +219,7 @@ impl Run {
         fingerprint: Option<Fingerprint>,
         committed: bool,
     ) -> PyResult<Decision> {
-        let (input, output) = (input_tokens, output_tokens);
+        let (now, input, output) = (at(now, wall), input_tokens, output_tokens);
         let tool = match fields {
             Some(_) => {
                 self.tell(py, |live| Ok(live.run.target(attempt.0).map(|(name, _)| name.to_owned())))?
@@ -234,7 +235,6 @@ impl Run {
             fingerprint: fingerprint.map(|fingerprint| fingerprint.0),
             committed,
         };
-        let now = at(now, wall);
         let come = |run: &mut policy_core::Run, books: &mut Books| run.result(now, &returned, books);
         let decision = self.tell(py, |live| live.conclude(now, returned.attempt, come))?;
         Ok(Decision::new(decision, &self.program))

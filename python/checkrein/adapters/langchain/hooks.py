@@ -185,6 +185,7 @@ class Checkrein(AgentMiddleware[Any, Any, Any]):
             "max_tokens": chat.output_limit(request.model, request.model_settings),
             "usage": messages.usage_of,
             "results": messages.results_of(run, request.messages),
+            "context": chat.sent(request) if self.guard.program.compares_context else None,
             **described,
         }
 

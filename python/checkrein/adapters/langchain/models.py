@@ -85,14 +85,18 @@ def settings_without_cap(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name not in _OUTPUT_SETTINGS}
 
 
+def sent(request: ModelRequest[Any]) -> list[dict[str, Any]]:
+    """What of a request's messages can reach a provider, the system message first."""
+    messages = [request.system_message, *request.messages] if request.system_message else request.messages
+    return [{name: getattr(message, name, None) for name in _SENT} for message in messages]
+
+
 def prompt_bound(request: ModelRequest[Any], extra: str) -> int:
     """An upper bound of the tokens of a request's prompt, `extra` system text included."""
-    messages = [request.system_message, *request.messages] if request.system_message else request.messages
-    sent = [{name: getattr(message, name, None) for name in _SENT} for message in messages]
     tools = [tool if isinstance(tool, dict) else convert_to_openai_tool(tool) for tool in request.tools]
     refuse_server_tools(tools)
     added = [getattr(request.model, "extra_body", None), request.model_settings.get("extra_body")]
-    return upper_bound([*sent, extra], [tools, _schemas(request.response_format), added])
+    return upper_bound([*sent(request), extra], [tools, _schemas(request.response_format), added])
 
 
 def _output_field(model: BaseChatModel) -> str:

@@ -22,8 +22,8 @@ RING = 256
 def check_loop(loop: Loop, targets: Targets) -> None:
     """Report what is wrong with a loop."""
     report, names = targets.report, targets.names
-    watched = (loop.same_call, loop.same_error, loop.cycle, loop.no_progress)
-    if all(each is None for each in watched) and not names.broken:
+    is_watching = loop.compares_calls or loop.finds_at_models or loop.same_error is not None
+    if not is_watching and not names.broken:
         report.add(
             "R0502",
             loop.name.span,

@@ -140,6 +140,7 @@ class Statements(Sheet):
         self.w.maybe(loop.same_error, self.pair)
         self.w.maybe(loop.cycle, self.pair)
         self.w.maybe(loop.no_progress, self.w.number)
+        self.w.maybe(loop.repeated_context, self.w.number)
         self.otherwise(loop.otherwise)
 
     def truth(self, row: tuple[int, Truth]) -> None:

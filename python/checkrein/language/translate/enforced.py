@@ -201,6 +201,11 @@ def no_progress(b: Builder, span: Span, parts: list[Any]) -> Any:
     return steps if steps is DROPPED else Item("no progress", steps, span)
 
 
+@builds("repeated_context")
+def repeated_context(b: Builder, span: Span, parts: list[Any]) -> Any:
+    return b.setting(span, "repeated_context", parts[0], "percent")
+
+
 def _pair(b: Builder, span: Span, word: str, parts: list[Any]) -> Any:
     numbers = [b.number(p) for p in parts]
     return DROPPED if DROPPED in numbers else Item(word, tuple(numbers), span)
@@ -221,6 +226,7 @@ def loop(b: Builder, span: Span, parts: list[Any]) -> Loop:
         items.get("same error"),
         items.get("cycle"),
         items.get("no progress"),
+        items.get("repeated_context"),
         parts[-1],
         span,
     )

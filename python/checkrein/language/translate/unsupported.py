@@ -16,7 +16,6 @@ NAMES = {
     "assert_never": "`assert`",
     "include": "`include`",
     "list_type": "`list of`",
-    "repeated_context": "`repeated_context`",
     "quantified": "a condition over a list (`all of`, `any of`)",
 }
 """Grammar rule to what a message calls it."""

@@ -339,7 +339,8 @@ class Truth:
 class Loop:
     """`same_call` and `same_error` are (count, steps); `cycle` is (longest period, repetitions).
 
-    `no_progress` is how many steps in a row brought nothing new. `ignoring` are facts `call.args.X`: calls
+    `no_progress` is how many steps in a row brought nothing new, `repeated_context` which part
+    of a prompt was paid for before, in parts per million. `ignoring` are facts `call.args.X`: calls
     are compared without these arguments. `built_in` is the text of the one that stands in no file.
     """
 
@@ -349,6 +350,7 @@ class Loop:
     same_error: tuple[int, int] | None
     cycle: tuple[int, int] | None
     no_progress: int | None
+    repeated_context: int | None
     otherwise: Outcome
     span: Span
     built_in: str | None = None
@@ -361,7 +363,7 @@ class Loop:
     @property
     def finds_at_models(self) -> bool:
         """Whether it may be found when a model is to be called."""
-        return self.no_progress is not None
+        return self.no_progress is not None or self.repeated_context is not None
 
 
 @dataclass(frozen=True, slots=True)
