@@ -28,18 +28,23 @@ writes this file; nothing here is typed in.
 """
 
 
-def differential(count: int, seed: int, state: Path) -> str:
-    """Random policies and runs through the Rust engine and the reference interpreter."""
-    command = [
-        sys.executable, "-m", "tests.differential.run",
-        "--runs", str(count), "--seed", str(seed), "--jobs", "2", "--resume", str(state),
-    ]  # fmt: skip
+def said_by(command: list[str]) -> str:
+    """What a check prints, on one line; one that fails ends this as well."""
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     sys.stdout.write(done.stdout)
     sys.stderr.write(done.stderr)
     if done.returncode != 0:
         raise SystemExit(done.returncode)
     return "; ".join(" ".join(line.split()) for line in done.stdout.splitlines() if line.strip())
+
+
+def differential(count: int, seed: int, state: Path) -> str:
+    """Random policies and runs through the Rust engine and the reference interpreter."""
+    command = [
+        sys.executable, "-m", "tests.differential.run",
+        "--runs", str(count), "--seed", str(seed), "--jobs", "2", "--resume", str(state),
+    ]  # fmt: skip
+    return said_by(command)
 
 
 def airline(count: int, seed: int, state: Path) -> str:  # noqa: ARG001 -- one shape for all
@@ -88,12 +93,7 @@ def crash(store: str) -> Callable[[int, int, Path], str]:
 
     def check(count: int, seed: int, state: Path) -> str:  # noqa: ARG001 -- one shape for all
         command = [sys.executable, "scripts/crash.py", store, str(count)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        sys.stdout.write(done.stdout)
-        sys.stderr.write(done.stderr)
-        if done.returncode != 0:
-            raise SystemExit(done.returncode)
-        return "; ".join(" ".join(line.split()) for line in done.stdout.splitlines() if line.strip())
+        return said_by(command)
 
     return check
 
@@ -113,12 +113,13 @@ def race(count: int, seed: int, state: Path) -> str:  # noqa: ARG001 -- one shap
 def bound(count: int, seed: int, state: Path) -> str:  # noqa: ARG001 -- one shape for all
     """Adversaries against the worst case of random policies, through the Rust engine."""
     command = [sys.executable, "-m", "tests.bounds.run", "--runs", str(count), "--seed", str(seed)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    sys.stdout.write(done.stdout)
-    sys.stderr.write(done.stderr)
-    if done.returncode != 0:
-        raise SystemExit(done.returncode)
-    return "; ".join(" ".join(line.split()) for line in done.stdout.splitlines() if line.strip())
+    return said_by(command)
+
+
+def grammar(count: int, seed: int, state: Path) -> str:  # noqa: ARG001 -- one shape for all
+    """Random strings that llguidance judges by the grammar, and the parser reads."""
+    command = [sys.executable, "-m", "tests.decoder.run", "--strings", str(count), "--seed", str(seed)]
+    return said_by(command)
 
 
 CHECKS = {
@@ -127,6 +128,7 @@ CHECKS = {
     "crash-redis": crash("redis"),
     "crash-sqlite": crash("sqlite"),
     "differential": differential,
+    "grammar": grammar,
     "race": race,
     "sim": sim,
 }
@@ -136,6 +138,7 @@ COUNTED_BY = {
     "crash-redis": " CALLS={}",
     "crash-sqlite": " CALLS={}",
     "differential": " N={}",
+    "grammar": " N={}",
     "race": " N={}",
     "sim": " SEEDS={}",
 }

@@ -18,7 +18,7 @@ from checkrein.language.parser import STORED, build, digest_of, load_parser, sto
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = [p.read_text("utf-8", "replace") for p in sorted((ROOT / "grammar").rglob("*.rein"))]
-BUILT = build(GRAMMAR)
+BUILT = {words: build(GRAMMAR, words=words) for words in (False, True)}
 ODD = [*'{}",#5! \n\u00e9', "", "<=", "cost <=", "at time", "5 min", "$5", "a.b", "limit", "word"]
 
 
@@ -50,7 +50,8 @@ def test_every_policy_is_read_as_the_grammar_says():
     assert load_parser().source_path == "<deserialized>"
     for text in TEXTS:
         whole = text, 0, len(text), "start"
-        assert seen_by(load_parser(), *whole) == seen_by(BUILT, *whole)
+        for words, built in BUILT.items():
+            assert seen_by(load_parser(words=words), *whole) == seen_by(built, *whole)
 
 
 def test_every_broken_policy_is_read_as_the_grammar_says():
@@ -65,8 +66,9 @@ def test_every_broken_policy_is_read_as_the_grammar_says():
         start = chance.choice([0, 0, chance.randrange(len(text) + 1)])
         end = chance.choice([len(text), chance.randint(start, len(text))])
         rule = chance.choice(["start", "rest"])
-        found = seen_by(load_parser(), text, start, end, rule)
-        assert found == seen_by(BUILT, text, start, end, rule), (text, start, end, rule)
+        words = chance.random() < 0.5
+        found = seen_by(load_parser(words=words), text, start, end, rule)
+        assert found == seen_by(BUILT[words], text, start, end, rule), (text, start, end, rule, words)
         mistakes += found[0] == "mistake"
     assert 200 < mistakes < 400
 

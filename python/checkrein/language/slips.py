@@ -291,7 +291,7 @@ def no_value(m: Mistake) -> Slip | None:
 
 
 def affix(m: Mistake) -> Slip | None:
-    """`startswith`, `ends_with`."""
+    """`starts_with`, `EndsWith`."""
     right = AFFIXES.get(m.chunk.lower().replace("_", ""))
     if "STARTS" not in m.accepts or right is None:
         return None

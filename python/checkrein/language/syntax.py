@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 LANGUAGE = 1
 SYNTAX_ERRORS_MAX = 20
 STATEMENTS_MAX = 10_000
-VERSION = re.compile(r"(?:\s|#[^\n]*\n)*language\s+([0-9][\w.]*)")
+GAP = r"(?:\s|#[^\n]*\n)*"
+VERSION = re.compile(rf"{GAP}language{GAP}([0-9]+(?:\.[0-9]+)?[kM]?)")
+WORD_BEFORE = re.compile(r"\w*\Z", re.ASCII)
 
 
 def parse(source: str | bytes, file: str) -> tuple[Policy | None, list[Diagnostic]]:
@@ -89,7 +91,8 @@ def _read_all(source: Source, report: Report) -> tuple[list[Tree[Token]], bool]:
             trees.append(_parse(lark, text, position, len(text), rule))
         except UnexpectedInput as error:
             starts = statement_starts(text) if starts is None else starts
-            broken_from, skip_to = explain(error, source, starts, words.table(lark), report)
+            told = _by_whole_words(error, text, position, rule)
+            broken_from, skip_to = explain(told, source, starts, words.table(lark), report)
             if broken_from > position:
                 trees += _readable(lark, text, position, broken_from, rule)
             position, rule = skip_to, "rest"
@@ -98,6 +101,19 @@ def _read_all(source: Source, report: Report) -> tuple[list[Tree[Token]], bool]:
     rest = source.span(position, position + 1)
     report.add("R0022", rest, f"more than {SYNTAX_ERRORS_MAX} mistakes, what follows was not read")
     return trees, True
+
+
+def _by_whole_words(error: UnexpectedInput, text: str, start: int, rule: str) -> UnexpectedInput:
+    """The mistake as its author sees it, where the parser took a part of a word, as in `30 seconds`."""
+    offset: Any = error.pos_in_stream
+    before = WORD_BEFORE.search(text, max(start, offset - 256), offset)
+    try:
+        _parse(load_parser(words=True), text, start, len(text), rule)
+    except UnexpectedInput as whole:
+        at: Any = whole.pos_in_stream
+        if before is not None and before.start() <= at <= offset:
+            return whole
+    return error
 
 
 def _readable(lark: Lark, text: str, start: int, end: int, rule: str) -> list[Tree[Token]]:

@@ -28,7 +28,7 @@ REST = "\nrest: statement*\n"
 
 
 class _AnyWord:
-    """Lets the lexer take any word anywhere, so that a misspelling is one token and not a letter."""
+    """Lets the lexer take any word anywhere."""
 
     always_accept = ("WORD",)
 
@@ -36,28 +36,32 @@ class _AnyWord:
         return stream
 
 
-@lru_cache(maxsize=1)
-def load_parser() -> Lark:
-    """The parser of the grammar that is compiled into the engine; made once, on first use."""
+@lru_cache(maxsize=2)
+def load_parser(*, words: bool = False) -> Lark:
+    """The parser of the grammar that is compiled into the engine; made once, on first use.
+
+    It reads by the grammar alone, as a decoder that is held to the grammar writes. With `words` it takes any
+    word anywhere, so that a misspelling is one token and not a letter: to tell a mistake by.
+    """
     from checkrein._core import GRAMMAR
 
     try:
         stored = json.loads(STORED.read_bytes())
         if stored["digest"] == digest_of(GRAMMAR):
-            return _restored(stored)
+            return _restored(stored, words)
     except Exception:  # noqa: BLE001, S110  (whatever is wrong with the file, the grammar is there)
         pass
-    return build(GRAMMAR)
+    return build(GRAMMAR, words=words)
 
 
-def build(grammar: str) -> Lark:
+def build(grammar: str, *, words: bool) -> Lark:
     """Lark's parser of a grammar, all worked out."""
     return Lark(
         grammar + REST,
         start=["start", "rest"],
         parser="lalr",
         lexer="contextual",
-        postlex=_AnyWord(),
+        postlex=_AnyWord() if words else None,
         propagate_positions=True,
         maybe_placeholders=False,
     )
@@ -70,7 +74,7 @@ def digest_of(grammar: str) -> str:
 
 def stored_of(grammar: str) -> dict[str, Any]:
     """What `tables.json` holds: the data that Lark's own stand-alone parsers are made of, always the same."""
-    data, memo = build(grammar).memo_serialize([TerminalDef, Rule])
+    data, memo = build(grammar, words=True).memo_serialize([TerminalDef, Rule])
     del data["options"]["postlex"]
     data["parser"]["parser"] = _in_order(data["parser"]["parser"])
     return {"digest": digest_of(grammar), "data": data, "memo": memo}
@@ -99,10 +103,10 @@ def _in_order(table: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _restored(stored: dict[str, Any]) -> Lark:
+def _restored(stored: dict[str, Any], words: bool) -> Lark:
     """The parser of stored tables. Lark's keys are numbers, and JSON has texts only."""
     data = stored["data"]
-    data["options"]["postlex"] = _AnyWord()
+    data["options"]["postlex"] = _AnyWord() if words else None
     table = data["parser"]["parser"]
     table["tokens"] = _numbered(table["tokens"])
     table["states"] = {state: _numbered(row) for state, row in _numbered(table["states"]).items()}
