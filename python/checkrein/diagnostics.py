@@ -6,7 +6,7 @@ What it cannot do: find anything. The codes and their meaning are in `checkrein/
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -31,11 +31,21 @@ class Related:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """A change of the text that puts a finding right: `text` instead of what stands from `start` to `end`."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
     """What is wrong, where, and what to do next.
 
     `code` is stable and explained by `checkrein rule CODE`. `span` is None when the finding is about
-    the file as a whole. `expected` lists, in words, what could have stood there.
+    the file as a whole. `expected` lists, in words, what could have stood there. `fix` is there if it is
+    sure what the author meant: nobody has to be asked.
     """
 
     code: str
@@ -46,6 +56,7 @@ class Diagnostic:
     expected: tuple[str, ...] = ()
     help: str | None = None
     related: tuple[Related, ...] = ()
+    fix: Edit | None = None
 
     @property
     def line(self) -> int:
@@ -149,6 +160,7 @@ def to_json(diagnostic: Diagnostic) -> dict[str, Any]:
         "related": [
             {"message": r.message, "line": r.span.line, "column": r.span.column} for r in diagnostic.related
         ],
+        "fix": asdict(diagnostic.fix) if diagnostic.fix else None,
     }
 
 
@@ -174,9 +186,10 @@ class Report:
         expected: tuple[str, ...] = (),
         related: tuple[Related, ...] = (),
         severity: Severity = "error",
+        fix: Edit | None = None,
     ) -> None:
         """Add one finding."""
-        found = Diagnostic(code, severity, self.file, span, message, expected, help, related)
+        found = Diagnostic(code, severity, self.file, span, message, expected, help, related, fix)
         self._found.setdefault((code, span.start if span else None, message), found)
 
     @property

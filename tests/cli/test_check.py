@@ -86,3 +86,43 @@ def test_bytes_that_are_no_policy(command, folder, data):
     assert printed.exit_code == 1
     assert "error R" in printed.stdout
     assert printed.stderr == ""
+
+
+SLIPS = (
+    'language 1\npolicy "p"\ntool search { }\nrule "r" on tool "serch" if has step.kind deny because "No."\n'
+)
+SLIPS = SLIPS.replace("\n", "\r\n")
+
+
+def test_fix_puts_right_what_is_sure_and_checks_what_is_left(command, folder):
+    (folder / "slips.rein").write_bytes(SLIPS.encode())
+    printed = command("check", "slips.rein")
+    assert printed.stdout.endswith("2 findings in 1 file; `--fix` puts all of them right\n")
+    printed = command("check", "--fix", "slips.rein", "support.rein")
+    assert (printed.exit_code, printed.stderr) == (1, "slips.rein: 3 fixed\n")
+    assert printed.stdout.startswith("error R0101: unknown tool `serch`\n --> slips.rein:4:18\n")
+    assert printed.stdout.endswith("1 finding in 2 files\n")
+    right = SLIPS.replace("search {", '"search" {').replace("if has", "when has").replace("deny", "then deny")
+    assert (folder / "slips.rein").read_bytes() == right.encode()
+
+
+def test_fix_touches_nothing_without_need(command, folder):
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    printed = command("check", "--fix", "support.rein", "mistakes.rein")
+    assert (printed.exit_code, printed.stderr) == (1, "")
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    assert "in place" in command("check", "--fix", "-", stdin=SLIPS).stderr
+
+
+def test_fix_leaves_what_is_no_text_to_its_finding(command, folder):
+    (folder / "latin.rein").write_bytes(b"tool search { } # \xe9")
+    printed = command("check", "--fix", "latin.rein")
+    assert (printed.exit_code, printed.stderr) == (1, "")
+    assert printed.stdout.startswith("error R0002: ")
+
+
+def test_a_fix_as_json(command):
+    printed = command("check", "--format", "json", "-", stdin=SLIPS)
+    first, second = json.loads(printed.stdout)
+    assert SLIPS[first["fix"]["start"] : first["fix"]["end"]] == "search"
+    assert (first["fix"]["text"], second["fix"]["text"]) == ('"search"', "when")

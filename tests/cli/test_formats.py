@@ -89,3 +89,15 @@ def test_a_command_cannot_be_made_up_in_a_policy(command, folder):
     printed = command("check", "--format", "github", "a,b:c%.rein").stdout
     assert "file=a%2Cb%3Ac%25.rein,line=3," in printed
     assert len([line for line in printed.splitlines() if line.startswith("::")]) == 1
+
+
+def test_a_fix_is_part_of_the_log(command):
+    run = sarif(command("check", "--format", "sarif", "-", stdin='language 1\npolicy "p"\ntool search { }\n'))
+    (fix,) = run["results"][0]["fixes"]
+    (change,) = fix["artifactChanges"]
+    assert change["replacements"] == [
+        {
+            "deletedRegion": {"startLine": 3, "startColumn": 6, "endLine": 3, "endColumn": 12},
+            "insertedContent": {"text": '"search"'},
+        }
+    ]

@@ -2,7 +2,6 @@
 
 import datetime
 import re
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -11,23 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkrein import _core
-from checkrein.language import check, compile_source, parse
-from checkrein.language.emit import emit
+from checkrein.language import compile_source
 from checkrein.language.layout import laid_out
 from checkrein.language.layout.printer import WIDTH
-from checkrein.language.lower import lower
-from checkrein.language.tree import Span
 from tests.conformance.cases import all_cases
 from tests.differential.generate import Maker
 from tests.docs.pages import PAGES, blocks
+from tests.language.texts import LEXEME, placeless
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = sorted([*(ROOT / "grammar/examples").glob("*.rein"), *(ROOT / "python/checkrein/demo").glob("*.rein")])
 HEADER = 'language 1\npolicy "p"\n'
-LEXEME = re.compile(
-    r'"(?:[^"\\\n]|\\.)*"|#[^\n]*|[A-Z]{3} [0-9.]+|[a-z_]+\s*<=|at\s+time\b|\$?[A-Za-z0-9_][\w.]*'
-    r"|[<>=!]=|->|\.\.|\S"
-)
 SPACES = [" ", " ", " ", "  ", "\t", "\n", "\n    ", "\n\n", "\r\n", " \n\n\n "]
 
 
@@ -60,16 +53,6 @@ def lexemes(text):
 def alone(text):
     """The comments that stand on a line of their own."""
     return [line.strip() for line in text.splitlines() if line.lstrip().startswith("#")]
-
-
-def placeless(source):
-    """The artifact of a policy, without where its statements stand and their text; None if it has none."""
-    policy, found = parse(source, "p.rein")
-    if policy is None or any(d.severity == "error" for d in [*found, *check(policy)]):
-        return None
-    nowhere = Span(0, 0, 0, 0)
-    statements = tuple(replace(statement, span=nowhere) for statement in policy.statements)
-    return emit(lower(replace(policy, source="", statements=statements)))
 
 
 def assert_only_the_layout_differs(source, text):

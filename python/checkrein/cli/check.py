@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from checkrein.cli.files import SourceFile, sources
+from checkrein.cli.files import STDIN_NAME, SourceFile, sources, write_whole
 from checkrein.cli.settings import settings
+from checkrein.errors import CheckreinError
 
 if TYPE_CHECKING:
     from checkrein.cli.formats import Checked
@@ -20,18 +22,38 @@ if TYPE_CHECKING:
     "--format", "style", type=click.Choice(["full", "concise", "json", "github", "sarif"]), default="full",
     show_default=True, help="How findings are printed: for people, for editors, or for a service.",
 )  # fmt: skip
+@click.option("--fix", is_flag=True, help="Put right what can mean one thing only, and check what is left.")
 @click.pass_context
-def check(ctx: click.Context, paths: tuple[str, ...], style: str) -> None:
+def check(ctx: click.Context, paths: tuple[str, ...], style: str, fix: bool) -> None:
     """Find the mistakes in policies.
 
-    Folders are searched for *.rein files; - is stdin. Nothing is run, and nothing is written.
+    Folders are searched for *.rein files; - is stdin. Nothing is run, and without --fix nothing is written.
     """
     from checkrein.cli.formats import FORMATS
 
     project = settings()
-    checked = [_checked(source, project) for source in sources(paths, project)]
+    found = sources(paths, project)
+    if fix:
+        found = (_fixed(source, project) for source in found)
+    checked = [_checked(source, project) for source in found]
     click.echo(FORMATS[style](checked))
     ctx.exit(1 if any(each.findings for each in checked) else 0)
+
+
+def _fixed(source: SourceFile, project: Settings) -> SourceFile:
+    """The policy after its sure fixes, which are written and told on stderr."""
+    from checkrein.language.fixes import fixed
+
+    if source.name == STDIN_NAME:
+        raise CheckreinError("stdin cannot be fixed in place; give a file")
+    try:
+        text, changes = fixed(source.data.decode(), source.name, project.wants)
+    except UnicodeDecodeError:
+        return source
+    if changes:
+        write_whole(Path(source.name), text.encode())
+        click.echo(f"{source.name}: {changes} fixed", err=True)
+    return SourceFile(source.name, text.encode())
 
 
 def _checked(source: SourceFile, project: Settings) -> Checked:

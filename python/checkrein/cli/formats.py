@@ -71,7 +71,9 @@ FORMATS: dict[str, Callable[[Sequence[Checked]], str]] = {
 def _sum(checked: Sequence[Checked]) -> str:
     found = sum(len(each.findings) for each in checked)
     verdict = f"{count(found, 'finding')} in" if found else "no mistakes in"
-    return f"{verdict} {count(len(checked), 'file')}"
+    fixable = sum(finding.fix is not None for each in checked for finding in each.findings)
+    offer = f"; `--fix` puts {'all' if fixable == found else fixable} of them right" if fixable else ""
+    return f"{verdict} {count(len(checked), 'file')}{offer}"
 
 
 def _line(found: Diagnostic) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from checkrein.cli.formats import Checked
-    from checkrein.diagnostics import Diagnostic
+    from checkrein.diagnostics import Diagnostic, Edit
     from checkrein.language.tree import Span
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -59,17 +59,28 @@ def _result(found: Diagnostic, index: int, source: Source) -> dict[str, Any]:
             {"id": i, "message": {"text": related.message}, **_location(related.span, source)}
             for i, related in enumerate(found.related)
         ]
+    if found.fix is not None:
+        result["fixes"] = [_fix(found, found.fix, source)]
     return result
+
+
+def _fix(found: Diagnostic, edit: Edit, source: Source) -> dict[str, Any]:
+    replacement = {
+        "deletedRegion": _region(source.span(edit.start, edit.end), source),
+        "insertedContent": {"text": edit.text},
+    }
+    change = {"artifactLocation": {"uri": _uri(source.file)}, "replacements": [replacement]}
+    return {"description": {"text": found.help or found.message}, "artifactChanges": [change]}
 
 
 def _location(span: Span | None, source: Source) -> dict[str, Any]:
     place: dict[str, Any] = {"artifactLocation": {"uri": _uri(source.file)}}
     if span is not None:
-        place["region"] = region(span, source)
+        place["region"] = _region(span, source)
     return {"physicalLocation": place}
 
 
-def region(span: Span, source: Source) -> dict[str, int]:
+def _region(span: Span, source: Source) -> dict[str, int]:
     """From a span's first character to behind its last one."""
     end = source.span(span.end, span.end)
     return {

@@ -13,6 +13,7 @@ from checkrein.diagnostics import Related, quote
 from checkrein.language import words
 from checkrein.language.condition_slips import CONDITION_SLIPS, glued_letters
 from checkrein.language.limit_slips import LIMIT_SLIPS
+from checkrein.language.mends import mend
 from checkrein.language.recovery import LEXEME
 from checkrein.language.slips import SLIPS
 from checkrein.language.statement_slips import GENERAL_SLIPS, STATEMENT_SLIPS
@@ -101,9 +102,10 @@ def explain(
     if not mistake.pending and mistake.offset in starts:
         after = mistake.offset
     if not _unclosed(mistake, source, after, report):
-        found = next((s for s in (slip(mistake) for slip in KNOWN) if s is not None), None)
+        said = ((slip, slip(mistake)) for slip in KNOWN)
+        slip, found = next((pair for pair in said if pair[1] is not None), (None, None))
         start, end = mistake.offset, mistake.offset + max(1, len(mistake.chunk))
-        if found is None:
+        if slip is None or found is None:
             report.add(
                 "R0010",
                 source.span(start, end),
@@ -118,7 +120,8 @@ def explain(
             elif found.length:
                 end = start + found.length
             span = source.span(start, end)
-            report.add(found.code, span, found.message, help=found.help, expected=wanted)
+            fix = mend(slip, mistake, found)
+            report.add(found.code, span, found.message, help=found.help, expected=wanted, fix=fix)
     return broken_from, after
 
 

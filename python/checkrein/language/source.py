@@ -11,6 +11,7 @@ import unicodedata
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
+from checkrein.diagnostics import Edit
 from checkrein.language.tree import Span
 
 if TYPE_CHECKING:
@@ -89,15 +90,18 @@ def _report_hidden(source: Source, report: Report) -> bool:
             continue
         found += 1
         if found <= HIDDEN_SHOWN_MAX:
+            fix = None
             name = unicodedata.name(character, "control character").lower()
             help = "delete it: what is reviewed must be what is enforced"
             if character == "\ufeff" and match.start() == 0:
                 name, help = "byte order mark", "save the file as UTF-8 without a byte order mark"
+                fix = Edit(0, 1, "")
             report.add(
                 "R0003",
                 source.span(match.start(), match.end()),
                 f"invisible character U+{ord(character):04X} ({name})",
                 help=help,
+                fix=fix,
             )
     return found > 0
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from checkrein.diagnostics import quote
+from checkrein.diagnostics import Edit, quote
 from checkrein.language.recovery import LEXEME
 from checkrein.language.source import Source
 from checkrein.language.tree import Span
@@ -31,6 +31,8 @@ class Allowance:
     span: Span
     start: int
     end: int
+    removal: Edit
+    """How the comment is without it."""
 
     def covers(self, found: Diagnostic) -> bool:
         """Whether a finding is of this code and in this place."""
@@ -50,13 +52,14 @@ def without_allowed(policy: Policy, report: Report, *, is_whole: bool) -> list[D
     for allowance in allowances:
         if any(allowance.covers(d) for d in allowed):
             continue
+        code = quote(allowance.code)
         if any(allowance.covers(d) for d in found):
-            message, help = f"{quote(allowance.code)} is an error here, which cannot be allowed", "mend it"
+            message, help, fix = f"{code} is an error here, which cannot be allowed", "mend it", None
         elif is_whole:
-            message, help = f"{quote(allowance.code)} is not found here", "remove it from the comment"
+            message, help, fix = f"{code} is not found here", "remove it from the comment", allowance.removal
         else:
             continue
-        report.add("R0550", allowance.span, message, help=help, severity="warning")
+        report.add("R0550", allowance.span, message, help=help, severity="warning", fix=fix)
     return [d for d in report.diagnostics if d not in allowed]
 
 
@@ -73,9 +76,21 @@ def _allowances(policy: Policy, report: Report) -> Iterator[Allowance]:
             report.add("R0551", span, f"this comment {wrong}", help=EXAMPLE, severity="warning")
             continue
         start, end = _scope(policy, comment.start())
-        for code in CODE.finditer(comment.group(), allowance.start(1), allowance.end(1)):
+        codes = list(CODE.finditer(comment.group(), allowance.start(1), allowance.end(1)))
+        for i, code in enumerate(codes):
             at = source.span(comment.start() + code.start(), comment.start() + code.end())
-            yield Allowance(code.group(), at, start, end)
+            yield Allowance(code.group(), at, start, end, _removal(policy.source, comment, codes, i))
+
+
+def _removal(text: str, comment: re.Match[str], codes: list[re.Match[str]], i: int) -> Edit:
+    """The comment without one of its codes; nothing of it, and no empty line, if that was the only one."""
+    if len(codes) > 1:
+        first, end = (codes[i], codes[i + 1].start()) if i == 0 else (codes[i - 1], codes[i].end())
+        start = first.start() if i == 0 else first.end()
+        return Edit(comment.start() + start, comment.start() + end, "")
+    start = len(text[: comment.start()].rstrip(" \t"))
+    is_alone = start == 0 or text[start - 1] == "\n"
+    return Edit(start, comment.end() + (is_alone and comment.end() < len(text)), "")
 
 
 def _scope(policy: Policy, at: int) -> tuple[int, int]:
