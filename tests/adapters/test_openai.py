@@ -346,3 +346,21 @@ def test_a_reservation_is_not_usable_once_its_call_is_over(setup):
         run.model(host_call, model="large")
         left_behind[0].run(create, client)
         assert used(run, "model_calls") == (2, 0)
+
+
+def test_what_was_told_before_is_found(setup):
+    again = 'loop "again" on run { repeated_context >= 50% } else deny because "Told before."'
+    server, guard, client = setup({"large-1": say("a")}, again)
+    story = {"role": "user", "content": "the parcel left on Monday " * 20}
+
+    def ask(*messages):
+        return client.chat.completions.create(model="large-1", messages=list(messages))
+
+    with guard.run():
+        ask({"role": "system", "content": "Trace parcels."}, story)
+        ask({"role": "system", "content": "Trace parcels."}, story, {"role": "assistant", "content": "a"})
+        with pytest.raises(checkrein.Denied, match="Told before"):
+            ask({"role": "system", "content": "Write letters."}, story)
+        with pytest.raises(checkrein.Denied, match="Told before"):
+            client.responses.create(model="large-1", instructions="Write letters.", input=[story])
+    assert len(server.requests) == 2

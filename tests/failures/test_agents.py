@@ -66,6 +66,15 @@ def test_failure_39_our_own_denial_is_never_retried(load, serve, clock):
     assert (len(server.requests) - sent, result["checkrein_outcome"]) == (3, "stuck")
 
 
+def test_varied_arguments_do_not_hide_a_denied_call(load, serve):
+    server = serve(large=[call_tool("refund", amount=number) for number in range(1, 99)])
+    idle = 'loop "idle" on run { no progress >= 4 steps } else stop "stuck"'
+    guard = load(LIMIT, idle, NO_REFUNDS, 'state "stuck" tell user "I could not make progress."')
+    result = agent_of(guard, server).invoke(PLEASE)
+    assert result["messages"][-1].content == "I could not make progress."
+    assert len(server.requests) == 4
+
+
 def test_failure_53_a_denied_call_is_not_asked_for_again_and_again(load, serve, records):
     server = serve(large=call_tool("refund", amount=1))
     guard = load(LIMIT, STREAK, NO_REFUNDS, 'state "stuck" tell user "I could not make progress."')

@@ -61,3 +61,13 @@ def test_no_run_that_was_rewarded_is_without_progress(steps, stopped, tmp_path):
     by_idle = [run for run in found if run.stop and run.stop.kind == "loop"]
     assert {(run.task, run.trial) for run in by_idle} == stopped
     assert not [run for run in by_idle if run.reward == 1]
+
+
+def test_a_single_agent_repeats_little(tmp_path):
+    source = AIRLINE_POLICY.read_text().partition("\ntest ")[0]
+    path = tmp_path / "context.rein"
+    path.write_text(f'{source}\nloop "told before" on run {{ repeated_context >= 20% }} else deny\n')
+    with airline_runs().open("rb") as lines:
+        found = list(replay(lines, checkrein.load(path, log=None).program))
+    repeats = [run for run in found for verdict in run.verdicts if verdict.by == "told before"]
+    assert [run.reward for run in repeats] == [0]
