@@ -119,7 +119,7 @@ FLAWS = {
     "conditions of requirements": (courses, "_may_serve", requires_always, [
         *BOTH, STEPS, 'require "r" place edge when step.kind == "red"',
     ]),
-    "approvals": (courses, "_may_pass", forgets_approvals, [
+    "approvals": (courses, "may_pass", forgets_approvals, [
         SMALL, STEPS, 'rule "r" on model any then escalate to "q" because "Ask."', QUEUE,
     ]),
     "cheap tokens": (attempts, "_least", attempts._most, [

@@ -108,10 +108,11 @@ def _may_serve(policy: Policy, model: Model) -> bool:
 
 def _forbids(rule: Rule) -> bool:
     """Whether no call that the rule is about is ever let through: it always votes, and nobody can approve."""
-    return rule.when is None and not _may_pass(rule.outcome)
+    return rule.when is None and not may_pass(rule.outcome)
 
 
-def _may_pass(outcome: Outcome) -> bool:
+def may_pass(outcome: Outcome) -> bool:
+    """Whether a call may go on although a statement votes so: a person approves, or nothing is known."""
     return outcome.kind == "reuse" or (outcome.kind == "escalate" and outcome.wants == "approval")
 
 

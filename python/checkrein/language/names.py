@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from checkrein.diagnostics import Related, quote, visible
 from checkrein.language.tree import (
+    UNNAMED,
     Breaker,
     Define,
     Fact,
@@ -20,7 +21,6 @@ from checkrein.language.tree import (
     Route,
     Rule,
     State,
-    Store,
     Test,
     Tool,
     Truth,
@@ -76,7 +76,7 @@ class Names:
         self.facts = _table(policy.of(Fact))
         self.defines = _table(policy.of(Define))
         self.statements = {
-            s.name.text for s in policy.statements if not isinstance(s, Store) and isinstance(s, ENFORCED)
+            s.name.text for s in policy.statements if not isinstance(s, UNNAMED) and isinstance(s, ENFORCED)
         }
         self.bounded = {
             b.dimension for limit in policy.of(Limit) if limit.scope.text == "run" for b in limit.bounds
@@ -134,7 +134,7 @@ def check_names(policy: Policy, report: Report) -> None:
     """Names that may not be, and names given twice. Facts and defines share one space of names."""
     seen: dict[tuple[str, str], Name] = {}
     for statement in policy.statements:
-        if isinstance(statement, Store):
+        if isinstance(statement, UNNAMED):
             continue
         kind = KIND_WORDS[type(statement)]
         space = "fact" if kind == "define" else kind

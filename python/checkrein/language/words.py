@@ -36,7 +36,7 @@ STATEMENTS = (
     "route", "order", "loop", "truth", "rule", "observe", "assert", "include", "test",
 )  # fmt: skip
 UNITS = ("ms", "s", "min", "h", "d")
-NOT_ENFORCED = frozenset("observe assert include list".split())
+NOT_ENFORCED = frozenset("observe include list".split())
 """Words that are refused as not supported yet: a message never recommends them."""
 
 GROUPS = (

@@ -15,7 +15,7 @@ from checkrein.language.check.targets import Targets
 from checkrein.language.check.trials import TrialChecker
 from checkrein.language.check.vocabulary import check_vocabulary
 from checkrein.language.names import Names, check_names
-from checkrein.language.tree import Define, Limit, Queue, State, Store, Test
+from checkrein.language.tree import UNNAMED, CostClaim, Define, Limit, OrderClaim, Queue, State, Test
 
 if TYPE_CHECKING:
     from checkrein.diagnostics import Diagnostic
@@ -46,6 +46,9 @@ def check(policy: Policy) -> list[Diagnostic]:
                 trials.check(statement)
             case Limit():
                 limits.check(statement)
+            case OrderClaim():
+                targets.selector(statement.selector)
+                names.resolve(report, "tool", statement.tool, names.tools)
             case _:
                 enforced.check(statement)
     check_store(policy, report)
@@ -53,6 +56,11 @@ def check(policy: Policy) -> list[Diagnostic]:
     is_whole = not policy.broken and not has_error(report.diagnostics)
     if is_whole:
         _unused(policy, conditions, targets, report)
+        if any(isinstance(each, CostClaim | OrderClaim) for each in policy.statements):
+            # It reads what this package makes, so it is looked for only where somebody claims something.
+            from checkrein.analysis.claims import check_claims
+
+            check_claims(policy, report)
     return without_allowed(policy, report, is_whole=is_whole)
 
 
@@ -62,7 +70,7 @@ def _unused(policy: Policy, conditions: ConditionChecker, targets: Targets, repo
     states = set(targets.used_states)
     states |= {q.default_stop.text for q in queues.values() if q.default_stop is not None}
     for statement in policy.statements:
-        if isinstance(statement, Store):
+        if isinstance(statement, UNNAMED):
             continue
         name = statement.name
         match statement:

@@ -14,6 +14,7 @@ from checkrein.language.tree import (
     And,
     Call,
     Compare,
+    CostClaim,
     Define,
     Fact,
     Grants,
@@ -212,6 +213,8 @@ def currencies(statements: tuple[Any, ...]) -> Iterator[tuple[str, Span]]:
                 yield from _of_literals([statement.grants.amount] if statement.grants else [])
             case Fact():
                 yield from _of_literals([statement.default] if statement.default else [])
+            case CostClaim():
+                yield from _of_literals([statement.most])
             case Define():
                 yield from _of_condition(statement.condition)
             case Test():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from checkrein.language.translate import (  # noqa: F401 - for what they register
     breakers,
+    claims,
     enforced,
     limits,
     texts,

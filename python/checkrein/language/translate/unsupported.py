@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 NAMES = {
     "observe": "`observe until`",
-    "assert_cost": "`assert`",
-    "assert_never": "`assert`",
     "include": "`include`",
     "list_type": "`list of`",
     "quantified": "a condition over a list (`all of`, `any of`)",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from checkrein.language.tree.basis import Dimension, Literal, Name, Span, Type
+from checkrein.language.tree.claims import CostClaim, OrderClaim
 from checkrein.language.tree.conditions import (
     Affix,
     And,
@@ -73,6 +74,7 @@ from checkrein.language.tree.trials import (
 )
 
 __all__ = [
+    "UNNAMED",
     "Affix",
     "And",
     "Answer",
@@ -86,6 +88,7 @@ __all__ = [
     "Clock",
     "Compare",
     "Condition",
+    "CostClaim",
     "Define",
     "Defined",
     "Dimension",
@@ -107,6 +110,7 @@ __all__ = [
     "Opens",
     "Or",
     "Order",
+    "OrderClaim",
     "Outcome",
     "Policy",
     "Price",
@@ -155,8 +159,13 @@ Statement = (
     | Loop
     | Truth
     | Rule
+    | CostClaim
+    | OrderClaim
     | Test
 )
+
+UNNAMED = (Store, CostClaim, OrderClaim)
+"""The statements without a name."""
 
 
 @dataclass(frozen=True, slots=True)
