@@ -36,6 +36,7 @@ TRACEBACK = "CHECKREIN_TRACEBACK"
 
 # The order in which people meet them, which is the order of the help.
 _COMMANDS = (
+    "init",
     "check",
     "fmt",
     "test",
