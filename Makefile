@@ -22,8 +22,9 @@ demo: $(VENV)/.built  ## see eleven failures, without and with a policy (offline
 test: $(VENV)/.tested-with $(VENV)/.built  ## everything that CI runs
 	@scripts/test.sh
 
-bench: $(VENV)/.tested-with $(VENV)/.built  ## one decision beside the same rules in Python
+bench: $(VENV)/.tested-with $(VENV)/.built  ## one decision beside the same rules in Python; a policy from text to program
 	@$(BIN)/python -m tests.bench.bench_decide
+	@$(BIN)/python -m tests.bench.bench_compile
 
 bench-ledger: $(VENV)/.benched-with $(VENV)/.built  ## shared limits, beside what people use instead; writes docs/benchmarks.md
 	@$(BIN)/python -m tests.bench.bench_ledger --page docs/benchmarks.md \

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 import checkrein
+from checkrein import cache as caches
 from checkrein import compiled
-from checkrein.compiled import BYTES_MAX, ENTRIES_MAX, cache_folder, program_of
+from checkrein.cache import BYTES_MAX, ENTRIES_MAX, cache_folder
+from checkrein.compiled import program_of
 
 ROOT = Path(__file__).resolve().parents[2]
 MINIMAL = (ROOT / "grammar/examples/minimal.rein").read_bytes()
@@ -74,7 +76,7 @@ def test_whatever_made_it_is_part_of_its_name(cache, compiles, monkeypatch, tmp_
     if what == "compiler":
         (tmp_path / "language").mkdir()
         (tmp_path / "language" / "check.py").write_text("")
-        monkeypatch.setattr(compiled, "PACKAGE", tmp_path)
+        monkeypatch.setattr(caches, "PACKAGE", tmp_path)
     elif what == "python":
         monkeypatch.setattr(sys.implementation, "cache_tag", "cpython-400")
     else:
@@ -87,12 +89,12 @@ def test_a_change_of_one_file_of_the_compiler_is_seen(tmp_path, monkeypatch):
     (tmp_path / "prices").mkdir()
     snapshot = tmp_path / "prices" / "snapshot.json"
     snapshot.write_text("{}")
-    monkeypatch.setattr(compiled, "PACKAGE", tmp_path)
-    before = compiled._key(MINIMAL, "p.rein")
-    assert compiled._key(MINIMAL, "p.rein") == before
+    monkeypatch.setattr(caches, "PACKAGE", tmp_path)
+    before = caches._name("artifact", MINIMAL, "p.rein")
+    assert caches._name("artifact", MINIMAL, "p.rein") == before
     snapshot.write_text("[]")
     os.utime(snapshot, ns=(1, 1))
-    assert compiled._key(MINIMAL, "p.rein") != before
+    assert caches._name("artifact", MINIMAL, "p.rein") != before
 
 
 def test_a_policy_with_mistakes_keeps_nothing(cache):

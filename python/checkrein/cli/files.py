@@ -56,7 +56,7 @@ def read_source(name: str) -> SourceFile:
     """One policy's source; `-` is stdin."""
     if name.endswith(COMPILED_SUFFIX):
         raise CheckreinError(f"`{name}` is compiled; give its source, a `{SUFFIX}` file")
-    from checkrein.language.source import SOURCE_BYTES_MAX
+    from checkrein.policy_files import SOURCE_BYTES_MAX
 
     try:
         with click.open_file(name, "rb") as file:

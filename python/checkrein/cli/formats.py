@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from checkrein.cli.output import count, paint
 from checkrein.diagnostics import render_all, to_json
-from checkrein.language.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -86,6 +85,8 @@ def _command(found: Diagnostic, text: str) -> str:
     """A workflow command. Its line breaks and percent signs are escaped, in its properties more."""
     properties = {"title": f"checkrein {found.code}", "file": found.file, "line": found.line}
     if found.span is not None:
+        from checkrein.language.source import Source
+
         end = Source(text, found.file).span(found.span.end, found.span.end)
         properties["endLine"] = end.line
         if end.line == found.line:  # columns across lines mean nothing there

@@ -13,13 +13,13 @@ from checkrein.diagnostics import has_error, render_all
 from checkrein.errors import PolicyError
 from checkrein.language.check import check
 from checkrein.language.emit import emit
-from checkrein.language.lower import lower
+from checkrein.language.lower import lower, zones_of
 from checkrein.language.syntax import parse
 
 if TYPE_CHECKING:
     from checkrein.language.tree import Policy
 
-__all__ = ["check", "compile_reading", "compile_source", "parse", "sound"]
+__all__ = ["check", "compile_reading", "compile_source", "files_read", "parse", "sound"]
 
 
 def compile_source(source: str | bytes, file: str) -> bytes:
@@ -32,9 +32,14 @@ def compile_source(source: str | bytes, file: str) -> bytes:
 
 
 def compile_reading(source: str | bytes, file: str) -> tuple[bytes, dict[str, str | None]]:
-    """The same, and what was read besides the policy and the package: files, with their SHA-256."""
-    tables = lower(sound(source, file))
-    return emit(tables), dict(pair for zone in tables.zones for pair in zone.read)
+    """The same, and what was read for it besides."""
+    policy = sound(source, file)
+    return emit(lower(policy)), files_read(policy)
+
+
+def files_read(policy: Policy) -> dict[str, str | None]:
+    """The files read besides a policy and the package, with their SHA-256; None if one is not there."""
+    return dict(pair for zone in zones_of(policy) for pair in zone.read)
 
 
 def sound(source: str | bytes, file: str) -> Policy:

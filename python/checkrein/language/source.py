@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from checkrein.diagnostics import Edit
 from checkrein.language.tree import Span
+from checkrein.policy_files import SOURCE_BYTES_MAX
 
 if TYPE_CHECKING:
     from checkrein.diagnostics import Report
 
-SOURCE_BYTES_MAX = 256 * 1024
 HIDDEN_SHOWN_MAX = 20
 
 PRINTABLE_ASCII = re.compile(r"[\t\n\r\x20-\x7e]*")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
-from checkrein.digests import file_digest
+from checkrein.policy_files import file_digest
 
 __all__ = ["UTC_NAME", "Zone", "known_zones", "zone"]
 

@@ -31,7 +31,7 @@ def lower(policy: Policy) -> Tables:
     tariffs = {name: tariffs_of(model, currency) or () for name, model in names.models.items()}
     looked_up = any(model.price is None for model in names.models.values())
     tables = Tables(policy, names, currency, tariffs, snapshot_id() if looked_up else "")
-    tables.zones = _zones(policy)
+    tables.zones = zones_of(policy)
     for name, fact in names.facts.items():
         dimension = DIMENSIONS.index(fact.type.dimension)
         default = None if fact.default is None else constant_of(fact.default)
@@ -46,7 +46,8 @@ def lower(policy: Policy) -> Tables:
     return tables
 
 
-def _zones(policy: Policy) -> list[Zone]:
+def zones_of(policy: Policy) -> list[Zone]:
+    """The zones that the windows of a policy name, ascending."""
     windows = (limit.window for limit in policy.of(Limit))
     used = {zone_name(window) for window in windows if isinstance(window, Calendar)}
     found = [zone(name) for name in sorted(used, key=lambda name: name.encode())]

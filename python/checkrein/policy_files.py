@@ -1,4 +1,4 @@
-"""What names the content of a file."""
+"""Files as the compiler and the cache see them: how large a policy may be, and what names a content."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+SOURCE_BYTES_MAX = 256 * 1024
 
 
 def file_digest(path: Path) -> str | None:
