@@ -2,7 +2,7 @@
 
 import pytest
 
-from checkrein.analysis import bound, unbounded
+from checkrein.analysis import bound, problem, unbounded
 from checkrein.language import sound
 
 SMALL = (
@@ -253,6 +253,28 @@ def test_a_larger_prompt_has_other_rates():
     least = bounds_of('model "m" is "openrouter/qwen/qwen3-coder-flash" '
                       "{ place cloud window 20k tokens output 1k tokens }", STEPS)  # fmt: skip
     assert tiered.of("cost").most > 60 * least.of("cost").most
+
+
+def test_many_models_are_no_less_when_they_are_taken_together(monkeypatch):
+    route = 'route "r" { to "large" fallback "large" -> "small" }'
+    statements = [
+        SMALL,
+        LARGE,
+        FREE,
+        STEPS,
+        RETRY,
+        route,
+        'limit "t" on run { tokens <= 9k tokens } else deny',
+    ]
+    alone = {figure.measure: figure.most for figure in bounds_of(*statements).figures}
+    monkeypatch.setattr(problem, "MANY", 1)
+    together = {figure.measure: figure.most for figure in bounds_of(*statements).figures}
+    assert all(together[measure] >= most for measure, most in alone.items())
+    assert together["model_calls"] == alone["model_calls"]
+    monkeypatch.setattr(problem, "MANY", 16)
+    assert most("cost", SMALL, LARGE, STEPS, RETRY) == 10 * (3 * LARGE_COST + 2 * SMALL_COST)
+    monkeypatch.setattr(problem, "MANY", 1)
+    assert most("cost", SMALL, LARGE, STEPS, RETRY) == 10 * 5 * LARGE_COST
 
 
 def test_attempts_of_tools():

@@ -34,7 +34,11 @@ def corners(model: Model, tariffs: Sequence[Tariff]) -> list[Corner]:
     """The corners of a model's attempts, each at its dearest and cheapest; one of them uses nothing."""
     found = {Corner(0, 0, NONE)}
     for least, most, dearest, cheapest in _parts(model, tariffs):
-        for place in _places(model, least, most):
+        places = set(_places(model, least, most))
+        if least == 0 and not _is_whole(dearest):
+            # Next to the corner that uses nothing and is not rounded up.
+            places |= {(min(1, most), 0), (0, 1)}
+        for place in places:
             if any(place):
                 found |= {Corner(*place, _cost(place, dearest)), Corner(*place, _exact(place, cheapest))}
     return sorted(found)
@@ -75,10 +79,6 @@ def _places(model: Model, least: int, most: int) -> Iterator[tuple[int, int]]:
     for tokens in sorted(inputs):
         yield tokens, 0
         yield tokens, min(output, window - tokens)
-    if least == 0:
-        # Next to the corner that uses nothing, and is not rounded up.
-        yield min(1, most), 0
-        yield 0, min(1, output)
 
 
 def _exact(place: tuple[int, int], rates: Rates) -> Fraction:
@@ -86,5 +86,9 @@ def _exact(place: tuple[int, int], rates: Rates) -> Fraction:
 
 
 def _cost(place: tuple[int, int], rates: Rates) -> Fraction:
-    is_whole = all(rate % MILLION == 0 for rate in rates)
-    return _exact(place, rates) + (0 if is_whole else ROUNDING)
+    return _exact(place, rates) + (0 if _is_whole(rates) else ROUNDING)
+
+
+def _is_whole(rates: Rates) -> bool:
+    """Whether each token costs a whole number of billionths, so that nothing is ever rounded."""
+    return all(rate % MILLION == 0 for rate in rates)

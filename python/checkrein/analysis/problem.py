@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from checkrein.analysis.simplex import Row
     from checkrein.language.tree import Bound, Policy
 
+MANY = 16
+"""More models than that are not told apart in what one step can be."""
 STEPS, RETRIES = 0, 1
 """The first two variables."""
 
@@ -115,15 +117,17 @@ def _shape_steps(found: Problem) -> None:
     free = RETRIES + 1
     everything: dict[int, int] = {}
     last: dict[int, int] = {}
-    for course in found.models:
-        model = found.names.models[course.name]
-        kinds = corners(model, tariffs_of(model, currency) or ())
-        found.kinds |= {free + place: (course, corner) for place, corner in enumerate(kinds)}
-        own = {free + place: 1 for place in range(len(kinds))}
-        free += len(kinds)
+    for courses in _together(found.models):
+        own: dict[int, int] = {}
+        for course in courses:
+            model = found.names.models[course.name]
+            kinds = enumerate(corners(model, tariffs_of(model, currency) or ()), free)
+            found.kinds |= (new := {variable: (course, corner) for variable, corner in kinds})
+            own |= dict.fromkeys(new, 1)
+            free += len(new)
         everything |= own
-        followed = course.attempts if course.goes_on else course.attempts - 1
-        if not course.goes_on:
+        followed = sum(each.attempts if each.goes_on else each.attempts - 1 for each in courses)
+        if not all(each.goes_on for each in courses):
             last[free] = 1
             own[free] = -1
             free += 1
@@ -131,6 +135,16 @@ def _shape_steps(found: Problem) -> None:
     found.shape.append(({**last, STEPS: -1}, 0))
     found.shape.append(({STEPS: 1, **dict.fromkeys(everything, -1)}, 0))
     found.shape.append(({**everything, STEPS: -1, RETRIES: -1}, 0))
+
+
+def _together(models: list[Course]) -> list[list[Course]]:
+    """Each model alone; where there are many, those with the same course as one: no less, and far faster."""
+    if len(models) <= MANY:
+        return [[each] for each in models]
+    groups: dict[tuple[int, bool], list[Course]] = {}
+    for each in models:
+        groups.setdefault((each.attempts, each.goes_on), []).append(each)
+    return list(groups.values())
 
 
 def _group_tools(found: Problem) -> None:

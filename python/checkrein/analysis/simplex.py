@@ -20,6 +20,8 @@ __all__ = ["Optimum", "Row", "is_proved", "maximise"]
 Row = tuple["Mapping[int, int]", int]
 """Coefficients by variable, and the most that they may come to."""
 NOTHING = Fraction(0)
+PATIENCE = 30
+"""Steps without a gain before the slow rule that always ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +72,17 @@ class _Lines:
         }
         self.worth = {each: Fraction(of) for each, of in objective.items() if of}
         self.value = NOTHING
-        self.is_stuck = False
+        self.stuck = 0
 
     def entering(self) -> int | None:
-        """A variable that is worth having. After a step that gained nothing the first one: so no circle."""
+        """A variable that is worth having: the one that is worth most.
+
+        After many steps in a row that gained nothing, the first one: so it never goes in a circle for ever.
+        """
         good = [each for each, worth in self.worth.items() if worth > 0]
         if not good:
             return None
-        return min(good) if self.is_stuck else max(good, key=lambda each: (self.worth[each], each))
+        return min(good) if self.stuck > PATIENCE else max(good, key=lambda each: (self.worth[each], each))
 
     def leaving(self, entering: int) -> int | None:
         """The variable that is used up first; None if none ever is."""
@@ -101,7 +106,7 @@ class _Lines:
                 self.most[basic] -= share * most
                 _add(others, takes, -share)
         share = self.worth.pop(entering)
-        self.is_stuck = most == 0
+        self.stuck = self.stuck + 1 if most == 0 else 0
         self.value += share * most
         _add(self.worth, takes, -share)
         self.most[entering], self.takes[entering] = most, takes
