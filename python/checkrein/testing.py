@@ -65,8 +65,8 @@ class Result:
         return "\n".join(map(str, self.misses)) or f"test `{self.name}` passed"
 
 
-def run_file(path: str | PathLike[str]) -> list[Result]:
-    """Run every `test` block of a `.rein` file, in source order.
+def run_file(path: str | PathLike[str], *, only: str | None = None) -> list[Result]:
+    """Run every `test` block of a `.rein` file, in source order; or those with `only` in their names.
 
     Raises `PolicyError` with every mistake if the file does not compile, and `LoadError` if it can't
     be read.
@@ -75,23 +75,29 @@ def run_file(path: str | PathLike[str]) -> list[Result]:
         source = Path(path).read_bytes()
     except OSError as error:
         raise LoadError(f"cannot read the policy `{path}`: {error.strerror or error}") from error
-    return run_source(source, str(path))
+    return run_source(source, str(path), only=only)
 
 
-def run_source(source: str | bytes, file: str) -> list[Result]:
+def run_source(source: str | bytes, file: str, *, only: str | None = None) -> list[Result]:
     """Like `run_file`, of a policy's text; `file` is the name that places are given with."""
     from checkrein.language import compile_source, parse
 
     program = _core.Program.load(compile_source(source, file))
     policy, _findings = parse(source, file)
-    return [] if policy is None else run_tests(policy, program)
+    return [] if policy is None else run_tests(policy, program, only=only)
 
 
-def run_tests(policy: tree.Policy, program: Any) -> list[Result]:
+def run_tests(policy: tree.Policy, program: Any, *, only: str | None = None) -> list[Result]:
     """Run the `test` blocks of a parsed policy through `program`, its compiled form."""
+    return [Rehearsal(policy, program, test).result() for test in chosen(policy, only)]
+
+
+def chosen(policy: tree.Policy, only: str | None) -> list[tree.Test]:
+    """The tests with `only` in their names, in capitals or not; all if it is None."""
     from checkrein.language import tree
 
-    return [_Rehearsal(policy, program, test).result() for test in policy.of(tree.Test)]
+    tests = policy.of(tree.Test)
+    return [test for test in tests if only is None or only.casefold() in test.name.text.casefold()]
 
 
 @dataclass(slots=True)
@@ -132,7 +138,7 @@ class _Call:
         return next((d for d in reversed(self.decisions) if d.outcome == "wait"), self.final)
 
 
-class _Rehearsal:
+class Rehearsal:
     """One test: a fresh run of the policy, with a clock and a ledger of its own."""
 
     def __init__(self, policy: tree.Policy, program: Any, test: tree.Test) -> None:
