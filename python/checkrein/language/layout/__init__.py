@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from checkrein.diagnostics import Report
-from checkrein.language.layout.pieces import pieces_of
+from checkrein.language.layout.pieces import Pieces, pieces_of
 from checkrein.language.layout.printer import Printer
 from checkrein.language.source import read
 from checkrein.language.syntax import parse
@@ -38,17 +38,18 @@ def laid_out(source: str | bytes, file: str) -> Laid:
     text = read(source, file, Report(file))
     if findings or text is None:
         return Laid(None, findings)
-    laid = Printer(pieces_of(text.text)).text()
-    if _said(laid) != _said(text.text):
+    pieces = pieces_of(text.text)
+    laid = Printer(pieces).text()
+    if _said(pieces_of(laid)) != _said(pieces):
         raise AssertionError("the layout of a policy changed what it says")
     return Laid(laid.replace("\n", _line_end(text.text)), [])
 
 
-def _said(text: str) -> list[tuple[str, ...]]:
+def _said(whole: Pieces) -> list[tuple[str, ...]]:
     """What must not change: every token with the comments around it."""
     return [
         (piece.text, *(c.text for c in piece.before), "behind", *(c.text for c in piece.after))
-        for piece in pieces_of(text).pieces
+        for piece in whole.pieces
     ]
 
 
