@@ -126,3 +126,13 @@ def test_a_fix_as_json(command):
     first, second = json.loads(printed.stdout)
     assert SLIPS[first["fix"]["start"] : first["fix"]["end"]] == "search"
     assert (first["fix"]["text"], second["fix"]["text"]) == ('"search"', "when")
+
+
+def test_fix_leaves_what_the_project_ignores(command, folder):
+    (folder / "slips.rein").write_text(
+        'language 1\npolicy "p"\nloop off # checkrein: allow R0109 because it was\n'
+    )
+    (folder / "pyproject.toml").write_text('[tool.checkrein]\nignore = ["R0550"]\n')
+    assert command("check", "--fix", "slips.rein").stderr == ""
+    (folder / "pyproject.toml").unlink()
+    assert command("check", "--fix", "slips.rein").stderr == "slips.rein: 1 fixed\n"

@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -117,6 +118,13 @@ def test_a_byte_order_mark_goes():
 def test_a_guess_is_no_fix(text):
     assert findings(HEADER + NOWHERE + text)
     assert mended(HEADER + NOWHERE + text) == (HEADER + NOWHERE + text, 0)
+
+
+def test_fixes_that_reach_into_each_other_are_made_one_after_the_other():
+    text = HEADER + 'state "y" tell user "Y" # checkrein: allow R0108, R0101, R0110 because it is meant'
+    once = [d.fix for d in findings(text) if d.code == "R0550"]
+    assert any(a.end > b.start for a, b in pairwise(once))
+    assert mended(text).text == HEADER + 'state "y" tell user "Y"'
 
 
 def test_only_what_is_wanted_is_fixed():

@@ -2,6 +2,7 @@
 
 import datetime
 import re
+import tomllib
 from pathlib import Path
 from random import Random
 
@@ -37,6 +38,7 @@ def policies():
 
 
 POLICIES = dict(policies())
+LAYOUTS = tomllib.loads(Path(__file__).with_name("layouts.toml").read_text("utf-8"))["layout"]
 
 
 def laid(source):
@@ -142,3 +144,9 @@ def test_what_a_policy_says_may_be_wrong():
 def test_the_ends_of_lines_stay_what_they_were(end):
     source = HEADER.replace("\n", end) + 'state "s"   tell user "t" # why  ' + end
     assert laid(source) == HEADER.replace("\n", end) + 'state "s" tell user "t"  # why' + end
+
+
+@pytest.mark.parametrize("case", LAYOUTS, ids=lambda case: case["name"])
+def test_exactly_so(case):
+    assert laid(HEADER + case["before"]) == HEADER + case["after"]
+    assert laid(HEADER + case["after"]) == HEADER + case["after"]
