@@ -150,3 +150,17 @@ def test_the_ends_of_lines_stay_what_they_were(end):
 def test_exactly_so(case):
     assert laid(HEADER + case["before"]) == HEADER + case["after"]
     assert laid(HEADER + case["after"]) == HEADER + case["after"]
+
+
+def test_what_would_be_too_large_is_left_alone():
+    rest = HEADER + 'tool"t"{class act}\n'
+    padding = 256 * 1024 - len(rest) - 2
+    text, findings = laid_out("#" * padding + "\n" + rest, "p.rein")
+    assert text is None
+    assert [found.message for found in findings] == ["the file would be larger than 256 KiB"]
+    assert laid_out("#" * (padding - 10) + "\n" + rest, "p.rein").text is not None
+
+
+def test_words_that_stand_glued_are_set_apart():
+    text = HEADER + 'rule"r"on tool any when a.b=="x"or has a.c thendeny because"x"'
+    assert laid(text) == HEADER + 'rule "r" on tool any when a.b == "x" or has a.c then deny because "x"\n'

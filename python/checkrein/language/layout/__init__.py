@@ -12,6 +12,7 @@ from checkrein.language.layout.pieces import Pieces, pieces_of
 from checkrein.language.layout.printer import Printer
 from checkrein.language.source import read
 from checkrein.language.syntax import parse
+from checkrein.policy_files import SOURCE_BYTES_MAX
 
 if TYPE_CHECKING:
     from checkrein.diagnostics import Diagnostic
@@ -42,7 +43,12 @@ def laid_out(source: str | bytes, file: str) -> Laid:
     laid = Printer(pieces).text()
     if _said(pieces_of(laid)) != _said(pieces):
         raise AssertionError("the layout of a policy changed what it says")
-    return Laid(laid.replace("\n", _line_end(text.text)), [])
+    laid = laid.replace("\n", _line_end(text.text))
+    if len(laid.encode()) > SOURCE_BYTES_MAX:
+        report = Report(file)
+        report.add("R0001", None, "the file would be larger than 256 KiB", help="split the policy")
+        return Laid(None, report.diagnostics)
+    return Laid(laid, [])
 
 
 def _said(whole: Pieces) -> list[tuple[str, ...]]:
