@@ -118,9 +118,10 @@ class Unknown:
 
 def selected_tools(names: Names, selector: Selector) -> tuple[Tool, ...]:
     """The declared tools that a tool selector matches, by name."""
-    tools = [names.tools[name] for name in sorted(names.tools)]
     if selector.name is not None:
-        return tuple(t for t in tools if t.name.text == selector.name.text)
+        named = names.tools.get(selector.name.text)
+        return () if named is None else (named,)
+    tools = names.ordered_tools
     if selector.tool_class is not None:
         return tuple(t for t in tools if t.tool_class == selector.tool_class)
     return tuple(tools)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from checkrein.diagnostics import Related, quote, visible
@@ -84,6 +85,18 @@ class Names:
         self.providers = dict.fromkeys(provider_of(m.target.text) for m in policy.of(Model))
         self.argument_names = sorted({a.name.text for t in self.tools.values() for a in t.args})
         self._suggestions_left = SUGGESTIONS_MAX
+        self._places: dict[str, dict[str, int]] = {}
+
+    @cached_property
+    def ordered_tools(self) -> list[Tool]:
+        """The tools by name."""
+        return [self.tools[name] for name in ordered(self.tools)]
+
+    def place(self, kind: str, name: str) -> int:
+        """Where a model, tool, state or queue stands in the artifact; `kind` is the plural."""
+        if kind not in self._places:
+            self._places[kind] = {each: i for i, each in enumerate(ordered(getattr(self, kind)))}
+        return self._places[kind][name]
 
     def did_you_mean(self, name: str, candidates: Collection[str], prefix: str = "") -> str | None:
         """A help line with the most similar candidate, if one is similar."""
@@ -103,6 +116,11 @@ class Names:
                 "R0101", name.span, f"unknown {kind} {quote(name.text)}", help=help or _declare(kind, name)
             )
         return False
+
+
+def ordered(table: Iterable[str]) -> list[str]:
+    """Names in the order of the artifact: by their bytes."""
+    return sorted(table, key=lambda name: name.encode())
 
 
 def provider_of(target: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from checkrein.language.lower.rows import ordered, outcome_row, selector_row
+from checkrein.language.lower.rows import outcome_row, selector_row
+from checkrein.language.names import ordered
 
 if TYPE_CHECKING:
     from checkrein.language.lower.tables import Tables

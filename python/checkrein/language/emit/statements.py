@@ -7,7 +7,6 @@ from typing import Any
 from checkrein.language.emit.sheet import Sheet
 from checkrein.language.facts import ARG_PREFIX
 from checkrein.language.lower.codes import DIMENSIONS, OPERATORS, PLACES
-from checkrein.language.lower.rows import ordered
 from checkrein.language.tree import (
     Breaker,
     Canary,
@@ -88,7 +87,7 @@ class Statements(Sheet):
                 self.w.number(need.tier)
             case NamesNeed() if need.kind == "model":
                 self.w.byte(2)
-                models = {self.model_names.index(name.text) for name in need.names}
+                models = {self._model(name.text) for name in need.names}
                 self.w.sequence(sorted(models), self.w.number)
             case NamesNeed():
                 self.w.byte(3)
@@ -99,25 +98,28 @@ class Statements(Sheet):
         index, route = row
         self.w.number(index)
         self.w.sequence(route.arms, self.arm)
-        edges = [(self.model_names.index(a.text), self.model_names.index(b.text)) for a, b in route.fallbacks]
+        edges = [(self._model(a.text), self._model(b.text)) for a, b in route.fallbacks]
         self.w.sequence(edges, self.pair)
         self.w.maybe(route.canaries or None, self.canaries)
+
+    def _model(self, name: str) -> int:
+        return self.t.names.place("models", name)
 
     def canaries(self, canaries: tuple[Canary, ...]) -> None:
         self.w.number(self.fact_index[(canaries[0].fact.text, DIMENSIONS.index("text"))])
         self.w.sequence(canaries, self.canary)
 
     def canary(self, canary: Canary) -> None:
-        self.w.number(self.model_names.index(canary.model.text))
+        self.w.number(self._model(canary.model.text))
         self.w.number(int(canary.percent.value))
 
     def arm(self, arm: Any) -> None:
-        self.w.number(self.model_names.index(arm.model.text))
+        self.w.number(self._model(arm.model.text))
         self.condition(arm.when)
         self.w.maybe(arm.then, self.then)
 
     def then(self, then: Then) -> None:
-        self.w.number(self.model_names.index(then.model.text))
+        self.w.number(self._model(then.model.text))
         self.w.number(self.t.condition_of[id(then.when)])
 
     def order(self, row: tuple[int, Order]) -> None:
@@ -126,8 +128,7 @@ class Statements(Sheet):
         self.selector(order.before)
         self.selector(order.after)
         self.w.sequence(sorted(self.fact_index[key] for key in self.t.matched[id(order)]), self.w.number)
-        tools = ordered(self.t.names.tools)
-        again = sorted({tools.index(name.text) for name in order.again_after})
+        again = sorted({self.t.names.place("tools", name.text) for name in order.again_after})
         self.w.sequence(again, self.w.number)
         self.otherwise(order.otherwise)
 

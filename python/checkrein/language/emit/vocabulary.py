@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from checkrein.language.emit.sheet import Sheet
 from checkrein.language.facts import ARG_PREFIX, RESULT_PREFIX
 from checkrein.language.lower.codes import CLASSES, DIMENSIONS, MONEY_UNITS, PLACES
-from checkrein.language.lower.rows import ordered
+from checkrein.language.names import ordered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,7 +96,7 @@ class Vocabulary(Sheet):
         self.w.number(queue.expires or 0)
         self.w.byte(int(queue.default_stop is not None))
         if queue.default_stop is not None:
-            self.w.number(ordered(self.t.names.states).index(queue.default_stop.text))
+            self.w.number(self.t.names.place("states", queue.default_stop.text))
         self.w.maybe(queue.grants, self.grants)
         self.w.sequence(sorted({b.text for b in queue.binds}, key=lambda b: b.encode()), self.w.text)
 

@@ -17,8 +17,8 @@ from checkrein.language.facts import (
     result_of,
 )
 from checkrein.language.lower.codes import DIMENSIONS, OPERATORS
-from checkrein.language.lower.rows import ordered
 from checkrein.language.lower.tables import FactEntry
+from checkrein.language.names import ordered
 from checkrein.language.tree import (
     Affix,
     And,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from checkrein.language.lower.codes import AMOUNTS, BASES, CLASSES, FAILURES, MEASURES, OUTCOMES, WANTS
 from checkrein.language.lower.tables import BoundRow
@@ -18,9 +18,9 @@ def selector_row(names: Names, selector: Selector) -> tuple[int, int | None]:
     if selector.point == "model":
         if selector.name is None:
             return (0, None)
-        return (1, sorted(names.models).index(selector.name.text))
+        return (1, names.place("models", selector.name.text))
     if selector.name is not None:
-        return (3, sorted(names.tools).index(selector.name.text))
+        return (3, names.place("tools", selector.name.text))
     if selector.tool_class is not None:
         return (4, CLASSES.index(selector.tool_class))
     return (2, None)
@@ -31,13 +31,8 @@ def outcome_row(names: Names, outcome: Outcome) -> tuple[int, int | None]:
     kind = WANTS[outcome.wants] if outcome.kind == "escalate" else OUTCOMES.index(outcome.kind)
     if outcome.target is None:
         return (kind, None)
-    table: Any = names.queues if outcome.kind == "escalate" else names.states
-    return (kind, ordered(table).index(outcome.target.text))
-
-
-def ordered(table: dict[str, Any]) -> list[str]:
-    """Names in the order of the artifact: by their bytes."""
-    return sorted(table, key=lambda name: name.encode())
+    table = "queues" if outcome.kind == "escalate" else "states"
+    return (kind, names.place(table, outcome.target.text))
 
 
 def bounds_row(names: Names, limit: Limit) -> list[BoundRow]:
