@@ -56,6 +56,30 @@ CASES = {
         [SMALL, STEPS, RETRY.replace("{", '{ when error.kind == "timeout"'),
          'retry "b" on model any { when error.kind == "auth" attempts <= 2 } else deny'],
     ),
+    "the most where only some of them are about an error": (
+        "model_calls",
+        40,
+        [SMALL, STEPS, RETRY.replace("3", "4"),
+         'retry "b" on model any { when error.kind in ["timeout", "unknown"] attempts <= 9 } else deny'],
+    ),
+    "the most for errors that nobody else is about": (
+        "model_calls",
+        90,
+        [SMALL, STEPS, RETRY.replace("3", "4"),
+         'retry "b" on model any { when not error.kind == "timeout" attempts <= 9 } else deny'],
+    ),
+    "what depends on more than the error restricts nothing for sure": (
+        "model_calls",
+        90,
+        [SMALL, STEPS, 'retry "a" on model any { when error.kind == "auth" attempts <= 9 } else deny',
+         'retry "b" on model any { when error.kind == "auth" and step.kind == "x" attempts <= 2 } else deny'],
+    ),
+    "what holds for sure does": (
+        "model_calls",
+        20,
+        [SMALL, STEPS, 'retry "a" on model any { when error.kind == "auth" attempts <= 9 } else deny',
+         'retry "b" on model any { when error.kind == "auth" or step.kind == "x" attempts <= 2 } else deny'],
+    ),
     "who answers in the end restricts nobody who waits": (
         "model_calls",
         30,

@@ -15,7 +15,9 @@ from typing import Any
 
 from checkrein import _core
 from checkrein.analysis import Bounds
+from checkrein.analysis.attempts import Corner, corners
 from checkrein.errors import EngineError
+from checkrein.language.prices import tariffs_of
 from checkrein.language.tree import Model, Policy
 from tests.differential.generate import KINDS, Fact, Made
 from tests.differential.hosts import EDGES, VALUES
@@ -35,6 +37,7 @@ class Memory:
     """What served well in earlier runs of the same policy."""
 
     allowed: dict[str, list[dict]] = field(default_factory=dict)
+    served: dict[str, list[dict]] = field(default_factory=dict)
     retried: Counter = field(default_factory=Counter)
 
 
@@ -74,6 +77,7 @@ class Adversary:
         self.fails = self.chance.choice([0.3, 0.6, 0.97])
         self.travels = self.chance.choice([0, 0, 0.03])
         self.starts = self.chance.choice([0, 0, 0.03])
+        self.favourites = self.favour()
         self.ledger = _core.Ledger.memory()
         keys = {"acct.id": "n1", "acct.tier": "free"}
         self.whose = {"ledger": self.ledger, **WHOSE, "keys": keys, "id": "a"}
@@ -165,10 +169,33 @@ class Adversary:
         known = self.memory.allowed.get(kind, [])
         ask = dict(self.chance.choice(known)) if known and self.chance.random() < 0.7 else self.new(kind)
         if kind == "model":
+            ask = self.favoured(ask)
             ask |= self.size(ask["model"])
         else:
             ask["args"] = {**ask["args"], "number": self.asked}
         self.ask(Call(run, 0, kind, ask, self.now))
+
+    def favoured(self, ask: dict[str, Any]) -> dict[str, Any]:
+        """One that was served by the model that is worth most, if this host goes for that."""
+        for name in self.favourites:
+            if name in self.memory.served and self.chance.random() < 0.85:
+                return dict(self.chance.choice(self.memory.served[name]))
+        return ask
+
+    def favour(self) -> list[str]:
+        """The models, the one that brings most of what is wanted first; none if it takes what comes."""
+        if self.chance.random() < 0.4:
+            return []
+        worth = {
+            each.name.text: max(self.worth(corner) for corner in corners(each, tariffs_of(each, "$") or ()))
+            for each in self.policy.of(Model)
+        }
+        return sorted(worth, key=lambda name: worth[name], reverse=True)
+
+    def worth(self, corner: Corner) -> Any:
+        """What an attempt is worth to this host."""
+        wanted = {"money": corner.cost, "output": corner.output}
+        return wanted.get(self.appetite, corner.input + corner.output)
 
     def new(self, kind: str) -> dict[str, Any]:
         if kind == "model":
@@ -181,20 +208,24 @@ class Adversary:
     def size(self, name: str | None) -> dict[str, Any]:
         """How large a prompt is, and what is asked for, by what this host wants most."""
         models = {each.name.text: each for each in self.policy.of(Model)}
+        name = self.favourites[0] if self.favourites else name
         model = models[name or self.chance.choice(list(models))]
         window, output = int(model.window or 0), int(model.output or 0)
         sizes = {
             "calls": [0],
             "tokens": [window - model.least_output, window - output],
             "output": [0, 0, 1],
-            "money": [window - output, window - model.least_output, 0],
+            "money": [*[window - output] * 4, window - model.least_output, 0],
             "cheap": [window - model.least_output, window - output],
         }
         everything = [0, 1, 20, 50, 100, window - output, window - model.least_output]
         asked = self.chance.choice(sizes.get(self.appetite, everything))
-        asked >>= self.chance.choice([0, 0, 0, 1, 2, 3, 5])
+        # What is too large for somebody who is greedy is made smaller step by step.
+        asked >>= (
+            min(self.got_nothing // 2, 9) if self.favourites else self.chance.choice([0, 0, 0, 1, 2, 3, 5])
+        )
         most = {"calls": 0, "cheap": self.chance.choice([0, 0, None])}.get(
-            self.appetite, self.chance.choice([None, None, None, 10, 60])
+            self.appetite, None if self.favourites else self.chance.choice([None, None, None, 10, 60])
         )
         return {"input_tokens": max(0, asked), "max_output": most}
 
@@ -220,6 +251,7 @@ class Adversary:
         if call.kind == "model" and self.chance.random() < 0.3:
             models = [*self.made.models, None]
             call.ask = {**call.ask, "model": self.chance.choice(models), **self.size(None)}
+            call.ask |= self.favoured({})
         self.ask(call)
 
     def heed(self, call: Call, decision: Any) -> None:
@@ -232,6 +264,9 @@ class Adversary:
             )
             self.sent.append((call.run, call.call, decision.attempt, call.kind))
             known = self.memory.allowed.setdefault(call.kind, [])
+            if decision.model is not None:
+                served = self.memory.served.setdefault(decision.model, [])
+                served.append({each: call.ask[each] for each in ("model", "facts")})
             known.append(
                 {each: call.ask[each] for each in ("model", "tool", "args", "facts") if each in call.ask}
             )

@@ -9,14 +9,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from checkrein.language.tree import NamesNeed, Require, Retry, Route, Rule, TierNeed
+from checkrein.language.facts import ERROR_KINDS
+from checkrein.language.tree import (
+    And,
+    Compare,
+    Member,
+    NamesNeed,
+    Not,
+    Or,
+    Require,
+    Retry,
+    Route,
+    Rule,
+    TierNeed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from checkrein.language.names import Names
-    from checkrein.language.tree import Model, Outcome, Policy, Selector, Tool
+    from checkrein.language.tree import Condition, Model, Outcome, Policy, Selector, Tool
 
+KIND = "error.kind"
+PASSING = frozenset({"timeout", "rate_limited", "unavailable", "unknown", "tool_failure"})
+"""The kinds of errors that a retry without a condition is about."""
+RETRIED = tuple(kind for kind in ERROR_KINDS if kind not in ("cancelled", "denied"))
+"""All kinds but those that are never retried."""
 COMPARE: dict[str, Callable[[int, int], bool]] = {
     "==": lambda left, right: left == right,
     "!=": lambda left, right: left != right,
@@ -131,18 +149,48 @@ def _meets(model: Model, require: Require) -> bool:
 def _attempts(retries: Iterable[Retry]) -> tuple[int, tuple[Retry, ...]]:
     """The most attempts that these statements let a call make on one model or tool, and which of them do.
 
-    Each statement that looks at an error has to have attempts left, but for those whose `else` restricts
-    less than to wait. One without a condition looks only at errors that may pass, and at all of these.
+    After an error of some kind a call goes on only if a statement that may be about it has attempts left,
+    and so have all that surely are, but for those whose `else` restricts less than to wait.
     """
     retries = list(retries)
-    always = [retry for retry in retries if retry.when is None and retry.otherwise.kind != "answer"]
-    least = min((retry.attempts or 1 for retry in always), default=None)
     most = 1
     because: tuple[Retry, ...] = ()
-    for retry in retries:
-        attempts = retry.attempts or 1
-        if retry.when is None and least is not None:
-            attempts = min(attempts, least)
-        if attempts > most:
-            most, because = attempts, (retry,)
+    for kind in RETRIED:
+        about = {retry.span.start: _is_about(retry, kind) for retry in retries}
+        may = [retry for retry in retries if about[retry.span.start] is not False]
+        last = max(may, key=lambda retry: retry.attempts or 1, default=None)
+        if last is None:
+            continue
+        sure = (retry for retry in may if about[retry.span.start] and retry.otherwise.kind != "answer")
+        first = min(sure, key=lambda retry: retry.attempts or 1, default=last)
+        decides = min(last, first, key=lambda retry: retry.attempts or 1)
+        if (decides.attempts or 1) > most:
+            most, because = decides.attempts or 1, (decides,)
     return most, because
+
+
+def _is_about(retry: Retry, kind: str) -> bool | None:
+    """Whether a statement looks at errors of a kind; None where that depends on something else."""
+    if retry.when is None:
+        return kind in PASSING
+    return _holds(retry.when, kind)
+
+
+def _holds(condition: Condition, kind: str) -> bool | None:
+    """Whether a condition holds for errors of a kind, by what it says of the kind alone."""
+    match condition:
+        case Compare(fact=fact, operator="==" | "!=" as operator, literal=literal) if fact.text == KIND:
+            return (literal.value == kind) == (operator == "==")
+        case Member(fact=fact, literals=literals) if fact.text == KIND:
+            return kind in {each.value for each in literals}
+        case Not(operand=operand):
+            inner = _holds(operand, kind)
+            return None if inner is None else not inner
+        case And(operands=operands):
+            inners = [_holds(each, kind) for each in operands]
+            return False if False in inners else None if None in inners else True
+        case Or(operands=operands):
+            inners = [_holds(each, kind) for each in operands]
+            return True if True in inners else None if None in inners else False
+        case _:
+            return None
