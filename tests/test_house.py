@@ -151,11 +151,12 @@ def within(module, *packages):
 
 # Room: what it never imports. `None` stands for the modules that lie in the package itself.
 NEVER = {
-    "language": ("guard", "adapters", "cli", "demo", "record", "replay", "testing", "explain"),
-    "analysis": ("guard", "adapters", "cli", "demo", "record", "replay", "testing", "explain"),
-    "guard": ("adapters", "cli", "demo", "replay", "testing", "explain", "language", "analysis"),
-    "adapters": ("cli", "demo", "language", "analysis", "replay", "testing", "explain"),
+    "language": ("lsp", "guard", "adapters", "cli", "demo", "record", "replay", "testing", "explain"),
+    "analysis": ("lsp", "guard", "adapters", "cli", "demo", "record", "replay", "testing", "explain"),
+    "guard": ("lsp", "adapters", "cli", "demo", "replay", "testing", "explain", "language", "analysis"),
+    "adapters": ("lsp", "cli", "demo", "language", "analysis", "replay", "testing", "explain"),
     "prices": (
+        "lsp",
         "guard",
         "adapters",
         "analysis",
@@ -167,7 +168,8 @@ NEVER = {
         "testing",
         "explain",
     ),
-    None: ("adapters", "cli", "demo"),
+    "lsp": ("guard", "adapters", "demo", "record", "replay", "explain"),
+    None: ("adapters", "cli", "demo", "lsp"),
 }
 
 
@@ -182,11 +184,12 @@ def test_imports_go_downwards_only(room):
 
 
 FRAMEWORKS = {
-    "httpx", "langchain", "langchain_core", "langchain_openai", "langgraph", "lark", "numpy",
-    "onnxruntime_genai", "openai",
+    "httpx", "langchain", "langchain_core", "langchain_openai", "langgraph", "lark", "lsprotocol", "numpy",
+    "onnxruntime_genai", "openai", "pygls",
 }  # fmt: skip
-# The compiler is built on Lark; an adapter on its framework, but what several adapters share is not.
-FREE = ("language", "demo", "adapters")
+# The compiler is built on Lark, the language server on pygls; an adapter on its framework, but what several
+# adapters share is not.
+FREE = ("language", "demo", "adapters", "lsp")
 SHARED = ("adapters/__init__.py", "adapters/names.py")
 
 

@@ -48,6 +48,7 @@ _COMMANDS = (
     "approvals",
     "rule",
     "prices",
+    "lsp",
     "demo",
 )
 

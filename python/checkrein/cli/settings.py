@@ -51,12 +51,12 @@ class Settings:
         )
 
 
-def settings() -> Settings:
-    """What the nearest project above the current folder says; nothing if there is none.
+def settings(folder: Path | None = None) -> Settings:
+    """What the nearest project above a folder says, the current one if left out; nothing if there is none.
 
     Raises `CheckreinError` for a file that can't be read, and for a setting that is unknown or means nothing.
     """
-    here = Path.cwd()
+    here = folder or Path.cwd()
     for folder in (here, *here.parents):
         path = folder / FILE
         section = _section(path) if path.is_file() else None

@@ -1,0 +1,160 @@
+"""The Language Server Protocol, by pygls: requests of an editor to questions about a document, and back."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+
+import checkrein
+from checkrein.lsp.changes import all_fixed, changes, formatted
+from checkrein.lsp.document import Document, Place
+
+if TYPE_CHECKING:
+    from checkrein.diagnostics import Diagnostic, Edit
+
+PAUSE = 0.15
+"""Seconds without a keystroke after which findings are told."""
+SOURCE = "checkrein"
+SEVERITIES = {"error": types.DiagnosticSeverity.Error, "warning": types.DiagnosticSeverity.Warning}
+
+
+class Service:
+    """What one editor is served with."""
+
+    def __init__(self) -> None:
+        # Whole texts: they are small, and nobody has to agree on what a changed part is.
+        full = types.TextDocumentSyncKind.Full
+        self.server = LanguageServer("checkrein", checkrein.__version__, text_document_sync_kind=full)
+        self._documents: dict[str, tuple[str, Document]] = {}
+        self._pending: dict[str, asyncio.TimerHandle] = {}
+        answers: list[tuple[str, Any, Any]] = [
+            (types.TEXT_DOCUMENT_DID_OPEN, self.opened, None),
+            (types.TEXT_DOCUMENT_DID_CHANGE, self.changed, None),
+            (types.TEXT_DOCUMENT_DID_SAVE, self.opened, None),
+            (types.TEXT_DOCUMENT_DID_CLOSE, self.closed, None),
+            (types.TEXT_DOCUMENT_FORMATTING, self.formatting, None),
+            (types.TEXT_DOCUMENT_CODE_ACTION, self.actions, types.CodeActionOptions(code_action_kinds=[
+                types.CodeActionKind.QuickFix, types.CodeActionKind.SourceFixAll,
+            ])),
+        ]  # fmt: skip
+        for feature, answer, options in answers:
+            # pygls writes on what it registers, which a bound method does not allow.
+            self.server.feature(feature, options)(partial(answer))
+
+    # -- findings --------------------------------------------------------------------------------------
+
+    def opened(self, params: Any) -> None:
+        """Tell what is wrong with a document at once."""
+        self._tell(params.text_document.uri)
+
+    def changed(self, params: types.DidChangeTextDocumentParams) -> None:
+        """Tell it when the author pauses."""
+        uri = params.text_document.uri
+        self._forget_pending(uri)
+        self._pending[uri] = asyncio.get_running_loop().call_later(PAUSE, self._tell, uri)
+
+    def closed(self, params: types.DidCloseTextDocumentParams) -> None:
+        """Take back what was told."""
+        uri = params.text_document.uri
+        self._forget_pending(uri)
+        self._documents.pop(uri, None)
+        self._publish(types.PublishDiagnosticsParams(uri, []))
+
+    def _tell(self, uri: str) -> None:
+        self._forget_pending(uri)
+        document = self._document(uri)
+        version = self.server.workspace.get_text_document(uri).version
+        found = [self._diagnostic(document, uri, finding) for finding in document.findings]
+        self._publish(types.PublishDiagnosticsParams(uri, found, version))
+
+    def _publish(self, params: types.PublishDiagnosticsParams) -> None:
+        self.server.text_document_publish_diagnostics(params)
+
+    def _forget_pending(self, uri: str) -> None:
+        pending = self._pending.pop(uri, None)
+        if pending is not None:
+            pending.cancel()
+
+    def _diagnostic(self, document: Document, uri: str, finding: Diagnostic) -> types.Diagnostic:
+        start, end = (finding.span.start, finding.span.end) if finding.span else (0, 0)
+        related = [
+            types.DiagnosticRelatedInformation(
+                types.Location(uri, self._range(document, each.span.start, each.span.end)), each.message
+            )
+            for each in finding.related
+        ]
+        message = finding.message
+        if finding.expected:
+            message += f"\nexpected: {', '.join(finding.expected)}"
+        if finding.help:
+            message += f"\nhelp: {finding.help}"
+        return types.Diagnostic(
+            range=self._range(document, start, end),
+            message=message,
+            severity=SEVERITIES[finding.severity],
+            code=finding.code,
+            source=SOURCE,
+            related_information=related or None,
+        )
+
+    # -- changes ---------------------------------------------------------------------------------------
+
+    def formatting(self, params: types.DocumentFormattingParams) -> list[types.TextEdit] | None:
+        """The canonical layout; what the editor says of tabs and widths does not count."""
+        document = self._document(params.text_document.uri)
+        text = formatted(document)
+        return None if text is None else [self._whole(document, text)]
+
+    def actions(self, params: types.CodeActionParams) -> list[types.CodeAction]:
+        """Quick fixes of what is wrong in a range, and all sure ones of the file."""
+        uri = params.text_document.uri
+        document = self._document(uri)
+        start, end = (self._offset(document, at) for at in (params.range.start, params.range.end))
+        wanted = params.context.only
+        offered = []
+        if wanted is None or types.CodeActionKind.QuickFix in wanted:
+            offered += [
+                types.CodeAction(
+                    title=change.title,
+                    kind=types.CodeActionKind.QuickFix,
+                    diagnostics=[self._diagnostic(document, uri, change.finding)],
+                    is_preferred=change.is_sure,
+                    edit=types.WorkspaceEdit(changes={uri: [self._edit(document, change.edit)]}),
+                )
+                for change in changes(document, start, end)
+            ]
+        if wanted is not None and any(str(kind).startswith("source") for kind in wanted):
+            text = all_fixed(document)
+            if text is not None:
+                edit = types.WorkspaceEdit(changes={uri: [self._whole(document, text)]})
+                kind = types.CodeActionKind.SourceFixAll
+                offered.append(types.CodeAction(title="fix all that is sure", kind=kind, edit=edit))
+        return offered
+
+    def _edit(self, document: Document, edit: Edit) -> types.TextEdit:
+        return types.TextEdit(self._range(document, edit.start, edit.end), edit.text)
+
+    def _whole(self, document: Document, text: str) -> types.TextEdit:
+        return types.TextEdit(self._range(document, 0, len(document.text)), text)
+
+    # -- documents -------------------------------------------------------------------------------------
+
+    def _document(self, uri: str) -> Document:
+        """The document as it is now; read once for as long as its text is the same."""
+        held = self.server.workspace.get_text_document(uri)
+        text, document = self._documents.get(uri, (None, None))
+        if document is None or text != held.source:
+            unit = self.server.workspace.position_encoding
+            document = Document(held.source, held.path, str(getattr(unit, "value", unit)))
+            self._documents[uri] = (held.source, document)
+        return document
+
+    def _range(self, document: Document, start: int, end: int) -> types.Range:
+        return types.Range(*(types.Position(*document.place(offset)) for offset in (start, end)))
+
+    def _offset(self, document: Document, at: types.Position) -> int:
+        return document.offset(Place(at.line, at.character))
