@@ -10,6 +10,8 @@ from checkrein import _core
 from checkrein.diagnostics import render_all, to_json
 from checkrein.errors import PolicyError
 from checkrein.language import compile_source, words
+from checkrein.language.fixes import fixed
+from checkrein.language.layout import laid_out
 from checkrein.language.parser import load_parser
 from checkrein.language.slips import DIMENSIONS
 
@@ -112,6 +114,16 @@ def test_a_limit_of_any_parts(limit, granted):
 @given(mutated())
 def test_a_mutated_policy(source):
     survives(source)
+
+
+@BOUNDED
+@given(mutated())
+def test_a_mutated_policy_that_is_fixed_and_laid_out(source):
+    text, changes = fixed(source, "p.rein", lambda _finding: True)
+    assert (text == source) == (changes == 0)
+    assert fixed(text, "p.rein", lambda _finding: True) == (text, 0)
+    laid, findings = laid_out(source, "p.rein")
+    assert (laid is None) == bool(findings)
 
 
 @BOUNDED
