@@ -153,7 +153,19 @@ def within(module, *packages):
 NEVER = {
     "language": ("lsp", "guard", "adapters", "cli", "demo", "record", "replay", "testing", "explain"),
     "analysis": ("lsp", "guard", "adapters", "cli", "demo", "record", "replay", "testing", "explain"),
-    "guard": ("lsp", "adapters", "cli", "demo", "replay", "testing", "explain", "language", "analysis"),
+    "coverage": ("lsp", "guard", "adapters", "analysis", "cli", "demo", "record", "replay", "explain"),
+    "guard": (
+        "coverage",
+        "lsp",
+        "adapters",
+        "cli",
+        "demo",
+        "replay",
+        "testing",
+        "explain",
+        "language",
+        "analysis",
+    ),
     "adapters": ("lsp", "cli", "demo", "language", "analysis", "replay", "testing", "explain"),
     "prices": (
         "lsp",

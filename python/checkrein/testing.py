@@ -138,10 +138,24 @@ class _Call:
         return next((d for d in reversed(self.decisions) if d.outcome == "wait"), self.final)
 
 
+class Watch:
+    """Sees what the calls of a test ask, and what is decided. This one looks away."""
+
+    def asked(self, item: tree.Call, facts: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        """The facts that are sent when `item` is asked about."""
+        return facts
+
+    def decided(self, item: tree.Call, decision: Any) -> None:
+        """Something was decided about `item`: an ask, a result or an error."""
+
+
 class Rehearsal:
     """One test: a fresh run of the policy, with a clock and a ledger of its own."""
 
-    def __init__(self, policy: tree.Policy, program: Any, test: tree.Test) -> None:
+    def __init__(
+        self, policy: tree.Policy, program: Any, test: tree.Test, watch: Watch | None = None
+    ) -> None:
+        self.watch = watch or Watch()
         self.policy = policy
         self.test = test
         begins, self.items = _beginning(test)
@@ -155,8 +169,10 @@ class Rehearsal:
         self.said: dict[int, str] = {}
 
     def result(self) -> Result:
-        self._play(self.items)
-        self.guard.close()
+        try:
+            self._play(self.items)
+        finally:
+            self.guard.close()
         return Result(self.test.name.text, self.policy.file, self.test.span.line, tuple(self.misses))
 
     def _play(self, items: Iterable[tree.TestItem]) -> None:
@@ -198,7 +214,8 @@ class Rehearsal:
             args = {arg.text: _host_value(literal, units.get(arg.text)) for arg, literal in item.args}
 
             def ask(again: int | None) -> Any:
-                return self.run.decide(tool=name, args=args, facts=facts, call=again)
+                sent = self.watch.asked(item, facts)
+                return self.run.decide(tool=name, args=args, facts=sent, call=again)
         else:
             subject = f"model `{name or 'any'}`"
 
@@ -207,7 +224,7 @@ class Rehearsal:
                     model=name,
                     input_tokens=item.input,
                     max_tokens=item.asks,
-                    facts=facts,
+                    facts=self.watch.asked(item, facts),
                     call=again,
                     context=(),
                 )
@@ -220,10 +237,13 @@ class Rehearsal:
         """Ask about `call`, and go on as a host would, until nothing is left to do for it."""
         while True:
             decision = call.ask(again)
+            self.watch.decided(call.item, decision)
             call.decisions.append(decision)
             again = decision.call
             if decision.outcome == "allow":
                 after = self._end(call, decision)
+                if after is not None:
+                    self.watch.decided(call.item, after)
                 if after is None or (after.outcome == "allow" and after.event.endswith("result")):
                     return
                 decision = after

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FILE = "pyproject.toml"
 SECTION = "[tool.checkrein]"
+FAIL_UNDER = "fail-under"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Settings:
     """Beginnings of the codes of warnings that are reported; all if it is empty."""
     ignore: tuple[str, ...] = ()
     """Beginnings of the codes of warnings that are not."""
+    fail_under: float | None = None
+    """Of how many percent covered by tests on `checkrein test --cov` is content."""
 
     @property
     def policies(self) -> tuple[str, ...]:
@@ -77,7 +80,8 @@ def _section(path: Path) -> Any:
 
 
 def _settings(home: Path, section: Any, file: str) -> Settings:
-    known = [name for name in Settings.__slots__ if name != "home"]
+    lists = ["paths", "exclude", "select", "ignore"]
+    known = [*lists, FAIL_UNDER]
     if not isinstance(section, dict):
         raise CheckreinError(f"`tool.checkrein` in `{file}` is not a table\n  help: write `{SECTION}`")
     for name, value in section.items():
@@ -85,7 +89,10 @@ def _settings(home: Path, section: Any, file: str) -> Settings:
             meant = closest(name, known)
             help = f"did you mean `{meant}`?" if meant else f"settings are {', '.join(known)}"
             raise CheckreinError(f"unknown setting `{name}` under `{SECTION}` in `{file}`\n  help: {help}")
-        if not isinstance(value, list) or not all(isinstance(part, str) and part for part in value):
+        if name == FAIL_UNDER:
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 100:
+                raise CheckreinError(f"`{name}` under `{SECTION}` in `{file}` is not a number from 0 to 100")
+        elif not isinstance(value, list) or not all(isinstance(part, str) and part for part in value):
             raise CheckreinError(f"`{name}` under `{SECTION}` in `{file}` is not a list of texts")
     from checkrein.cli.rule import pages
 
@@ -94,4 +101,5 @@ def _settings(home: Path, section: Any, file: str) -> Settings:
             raise CheckreinError(
                 f"there is no code `{code}`, which `{file}` names\n  help: `checkrein rule` lists them all"
             )
-    return Settings(home, **{name: tuple(section.get(name, ())) for name in known})
+    given = {name: tuple(section.get(name, ())) for name in lists}
+    return Settings(home, **given, fail_under=section.get(FAIL_UNDER))

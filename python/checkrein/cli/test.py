@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from checkrein.cli.files import sources, write_whole
-from checkrein.cli.output import count, paint
+from checkrein.cli.output import count, fail, paint
 from checkrein.cli.settings import settings
 from checkrein.errors import CheckreinError, PolicyError
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from checkrein.cli.files import SourceFile
+    from checkrein.coverage import Coverage
     from checkrein.testing import Result
 
 
@@ -26,6 +27,7 @@ class Tested(NamedTuple):
     file: str
     results: list[Result]
     error: str | None = None
+    coverage: Coverage | None = None
 
     @property
     def failed(self) -> int:
@@ -46,15 +48,23 @@ class Tested(NamedTuple):
     "--junit", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path),
     help="Write the results as JUnit XML too, for CI services.",
 )  # fmt: skip
+@click.option("--cov", is_flag=True, help="Say what the tests cover of the policies, and what they do not.")
+@click.option(
+    "--fail-under", "least", metavar="PERCENT", type=click.FloatRange(0, 100),
+    help="Fail if the tests cover less; it brings --cov with it.",
+)  # fmt: skip
 @click.pass_context
 def test(
-    ctx: click.Context, paths: tuple[str, ...], only: str | None, style: str, junit: Path | None
-) -> None:
+    ctx: click.Context, paths: tuple[str, ...], only: str | None, style: str, junit: Path | None,
+    cov: bool, least: float | None,
+) -> None:  # fmt: skip
     """Run the test blocks of policies.
 
     Time is virtual, and no model or tool is called. Folders are searched for *.rein files; - is stdin.
     """
-    tested = [_tested(source, only) for source in sources(paths, settings())]
+    project = settings()
+    covers = cov or least is not None
+    tested = [_tested(source, only, covers=covers) for source in sources(paths, project)]
     if not any(each.results or each.error for each in tested):
         named = f"with `{only}` in its name " if only is not None else ""
         raise CheckreinError(f"there is no `test` block {named}in what was given")
@@ -63,17 +73,41 @@ def test(
         from checkrein.cli.junit import report
 
         write_whole(junit, report(tested))
-    ctx.exit(1 if any(each.failed or each.error for each in tested) else 0)
+    # What the project asks for is asked of all tests, not of those that `-k` chose.
+    least = project.fail_under if least is None and cov and only is None else least
+    too_little = least is not None and _covers_less(tested, least)
+    ctx.exit(1 if too_little or any(each.failed or each.error for each in tested) else 0)
 
 
-def _tested(source: SourceFile, only: str | None) -> Tested:
+def _tested(source: SourceFile, only: str | None, *, covers: bool) -> Tested:
     from checkrein.testing import run_source
 
     try:
+        if covers:
+            return _covered(source, only)
         return Tested(source.name, run_source(source.data, source.name, only=only))
     except PolicyError as error:
         click.echo(paint(str(error)) + "\n", err=True)
         return Tested(source.name, [], str(error))
+
+
+def _covered(source: SourceFile, only: str | None) -> Tested:
+    from checkrein import _core
+    from checkrein.coverage import measure
+    from checkrein.language import compile_source, sound
+
+    program = _core.Program.load(compile_source(source.data, source.name))
+    results, coverage = measure(sound(source.data, source.name), program, only=only)
+    return Tested(source.name, results, coverage=coverage)
+
+
+def _covers_less(tested: Sequence[Tested], least: float) -> bool:
+    from checkrein.coverage.words import percent
+
+    covered = percent(each.coverage for each in tested if each.coverage is not None)
+    if covered < least:
+        fail(f"the tests cover {covered:g}%, less than {least:g}%")
+    return covered < least
 
 
 def _as_text(tested: Sequence[Tested]) -> str:
@@ -81,7 +115,16 @@ def _as_text(tested: Sequence[Tested]) -> str:
     total, failed = sum(len(each.results) for each in tested), sum(each.failed for each in tested)
     broken = sum(each.error is not None for each in tested)
     untested = f", {count(broken, 'file')} with mistakes" if broken else ""
-    return "\n".join([*lines, f"{count(total, 'test')}, {failed or 'none'} failed{untested}"])
+    lines.append(f"{count(total, 'test')}, {failed or 'none'} failed{untested}")
+    covered = {each.file: each.coverage for each in tested if each.coverage is not None}
+    if covered:
+        from checkrein.coverage.words import as_text, percent
+
+        for file, coverage in covered.items():
+            lines += ["", *as_text(file, coverage)]
+        if len(covered) > 1:
+            lines += ["", f"{percent(covered.values()):g}% covered in all"]
+    return "\n".join(lines)
 
 
 def _lines(result: Result) -> list[str]:
@@ -95,15 +138,23 @@ def _lines(result: Result) -> list[str]:
 
 
 def _as_json(tested: Sequence[Tested]) -> str:
-    files = [
-        {
-            "file": each.file,
-            "mistakes": each.error,
-            "tests": [_values(result) for result in each.results],
-        }
-        for each in tested
-    ]
-    return json.dumps({"files": files}, indent=2, ensure_ascii=False)
+    values: dict[str, Any] = {"files": [_of_file(each) for each in tested]}
+    covered = [each.coverage for each in tested if each.coverage is not None]
+    if covered:
+        from checkrein.coverage.words import percent
+
+        values["percent"] = percent(covered)
+    return json.dumps(values, indent=2, ensure_ascii=False)
+
+
+def _of_file(tested: Tested) -> dict[str, Any]:
+    tests = [_values(result) for result in tested.results]
+    values: dict[str, Any] = {"file": tested.file, "mistakes": tested.error, "tests": tests}
+    if tested.coverage is not None:
+        from checkrein.coverage.words import as_values
+
+        values["coverage"] = as_values(tested.coverage)
+    return values
 
 
 def _values(result: Result) -> dict[str, Any]:

@@ -1,0 +1,170 @@
+"""What the tests of a policy cover, as the engine tells it.
+
+Votes are counted in the tests themselves. What the atoms of conditions were is asked of the engine too: the
+test is run again up to the same call, under the same policy with probes (see `probes`), and the call is asked
+with the probes on. Runs are the same for the same events, and it is checked that they were.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from checkrein.coverage.points import Points
+from checkrein.coverage.probes import AFTER_ERROR, FACT, Probes, combined
+from checkrein.testing import Rehearsal, Result, Watch, chosen
+
+if TYPE_CHECKING:
+    from checkrein.coverage.points import Atom, Point
+    from checkrein.coverage.probes import Reading
+    from checkrein.language.tree import Call, Policy, Test
+
+__all__ = ["Coverage", "measure"]
+
+ASKS_MAX = 20_000
+"""How many asks of one test are made again at most to learn about its conditions."""
+
+
+@dataclass(slots=True)
+class Coverage:
+    """What was covered of one policy."""
+
+    points: list[Point]
+    atoms: list[Atom]
+    unseen: list[str] = field(default_factory=list)
+    """Tests that are too long to have their conditions looked at in all of their calls."""
+
+    @property
+    def met(self) -> int:
+        """How many statements voted, arms were taken and outcomes were met."""
+        return sum(point.times > 0 for point in self.points) + sum(
+            len(atom.met & atom.wanted) for atom in self.atoms
+        )
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return len(self.points) + sum(len(atom.wanted) for atom in self.atoms)
+
+
+def measure(policy: Policy, program: Any, *, only: str | None = None) -> tuple[list[Result], Coverage]:
+    """Run the tests of a checked policy, and see what they cover of it."""
+    points = Points(policy)
+    probes = Probes(points)
+    atoms = sorted(points.atoms.values(), key=lambda atom: atom.span.start)
+    coverage = Coverage(points.all, atoms)
+    results = []
+    for test in chosen(policy, only):
+        seen = _Seen()
+        results.append(Rehearsal(policy, program, test, seen).result())
+        _count(points, seen)
+        if not _look(points, probes, test, seen):
+            coverage.unseen.append(test.name.text)
+    return results, coverage
+
+
+@dataclass(slots=True)
+class _Ask:
+    """One ask of a test, what was decided about it, and then about its end."""
+
+    item: Call
+    decisions: list[Any] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        return len(self.decisions) > 1 and self.decisions[-1].event.endswith("error")
+
+
+class _Seen(Watch):
+    """Everything that was decided in a test."""
+
+    def __init__(self) -> None:
+        self.asks: list[_Ask] = []
+
+    def asked(self, item: Call, facts: dict[str, Any]) -> dict[str, Any]:
+        self.asks.append(_Ask(item))
+        return facts
+
+    def decided(self, item: Call, decision: Any) -> None:  # noqa: ARG002
+        self.asks[-1].decisions.append(decision)
+
+
+class _Told(Exception):
+    """The decision that was wanted, with the probes in it: no error, the test ends here."""
+
+    def __init__(self, decision: Any) -> None:
+        super().__init__()
+        self.decision = decision
+
+
+class _Asking(_Seen):
+    """The same test once more, up to one ask, which is made with the probes of a group."""
+
+    def __init__(self, number: int, group: str, real: list[_Ask]) -> None:
+        super().__init__()
+        self.number = number
+        self.group = group
+        self.real = real
+
+    def asked(self, item: Call, facts: dict[str, Any]) -> dict[str, Any]:
+        super().asked(item, facts)
+        return {**facts, FACT: self.group} if len(self.asks) > self.number else facts
+
+    def decided(self, item: Call, decision: Any) -> None:
+        super().decided(item, decision)
+        made = self.asks[-1].decisions
+        if len(self.asks) > self.number and (self.group != AFTER_ERROR or len(made) > 1):
+            raise _Told(decision)
+        real = self.real[len(self.asks) - 1].decisions[len(made) - 1]
+        if _gist(decision) != _gist(real):
+            raise RuntimeError(f"with probes, decision {real.number} of the test became another one")
+
+
+def _gist(decision: Any) -> tuple[Any, ...]:
+    d = decision
+    return (d.event, d.outcome, d.by, d.kind, d.model, d.output_cap, d.wait_ns, tuple(d.votes))
+
+
+def _count(points: Points, seen: _Seen) -> None:
+    """What voted, and what passed a model over."""
+    for decision in (decision for ask in seen.asks for decision in ask.decisions):
+        voted = {(kind, name) for kind, name, *_ in decision.votes}
+        for place in voted | {(kind, name) for _, kind, name in decision.passed}:
+            if place in points.voters:
+                points.voters[place].times += 1
+        if decision.event == "model result" and decision.outcome == "wait" and decision.kind == "route":
+            climb = points.climbs.get(decision.model)
+            if climb is not None:
+                climb.times += 1
+
+
+def _look(points: Points, probes: Probes, test: Test, seen: _Seen) -> bool:
+    """Learn what conditions were in the asks of a test; false if it has too many to look at all of them."""
+    made = 0
+    for number, ask in enumerate(seen.asks):
+        for group in probes.groups(ask.item, failed=ask.failed):
+            made += number + 1
+            if made > ASKS_MAX:
+                return False
+            try:
+                Rehearsal(points.policy, probes.program, test, _Asking(number, group, seen.asks)).result()
+            except _Told as told:
+                _learn(points, ask, probes.read(group, told.decision))
+    return True
+
+
+def _learn(points: Points, ask: _Ask, readings: list[Reading]) -> None:
+    voted = {(kind, name) for decision in ask.decisions for kind, name, *_ in decision.votes}
+    first = ask.decisions[0]
+    for reading in readings:
+        use = reading.use
+        if use.when is not None:
+            values = {id(leaf): value for leaf, value in reading.atoms}
+            says = (use.point.kind, use.point.name) in voted
+            if combined(points, use.when, values) != reading.whole or (says and reading.whole == "false"):
+                raise RuntimeError(f"the probes of {use.point.kind} `{use.point.name}` contradict each other")
+        for leaf, value in reading.atoms:
+            points.atom(leaf).met.add(value)
+        is_arm = any(arm is use for _, arm in points.arms)
+        if is_arm and reading.whole == "true" and first.outcome == "allow":
+            use.point.times += any(model == first.model for model, arm in points.arms if arm is use)

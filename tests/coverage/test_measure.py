@@ -1,0 +1,214 @@
+"""What the tests of a policy cover: counted votes, and atoms as the engine finds them."""
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from checkrein import _core
+from checkrein import coverage as room
+from checkrein.coverage import measure
+from checkrein.language import compile_source, sound
+
+BASE = """
+language 1 policy "covered"
+model "small" is "t/small" { tier 1 place edge window 10k tokens output 1k tokens price free }
+model "large" is "t/large" { tier 2 place cloud window 10k tokens output 1k tokens price free }
+tool "look" { class retrieve may repeat args { "id" text "n" count optional } }
+tool "pay" { class act args { "amount" money "note" text optional } }
+fact data.class one of "public", "pii"
+fact trip.price money optional
+queue "leads" { expires 10 min default deny }
+state "over" tell user "x" state "broken" tell agent "x"
+"""
+
+
+def covered(source, *, passes=True, **options):
+    """The results, the points that decided something, and of each atom which values it had."""
+    source = BASE + source
+    program = _core.Program.load(compile_source(source, "t.rein"))
+    results, coverage = measure(sound(source, "t.rein"), program, **options)
+    missed = [str(result) for result in results if not result.passed]
+    assert not missed or not passes
+    points = {f"{p.kind} {p.name}": p.times for p in coverage.points}
+    atoms = {a.text: ("".join(sorted(v[0] for v in a.met)), len(a.wanted)) for a in coverage.atoms}
+    return points, atoms, coverage
+
+
+def test_each_kind_of_statement_is_counted_when_it_votes():
+    points, _, coverage = covered("""
+limit "calls" on run { tool_calls <= 4 } else stop "over"
+retry "again" on tool "look" { when error.kind == "timeout" attempts <= 2 } else fail "broken"
+order "first" { "look" before "pay" within run } else deny
+loop "stuck" on run { same call >= 9 within 10 steps } else stop "over"
+rule "big" on tool "pay" when call.args.amount > $9 then escalate to "leads" because "Big."
+rule "bigger" on tool "pay" when call.args.amount > $99 then deny because "Bigger."
+test "all" {
+  tool "pay" { "amount" $1 } expect deny by "first"
+  tool "look" { "id" "1" } fails "timeout" 1 times expect allow
+  tool "pay" { "amount" $10 } approve expect allow
+  tool "look" { "id" "2" } tool "look" { "id" "3" } tool "look" { "id" "4" } expect stop "over" by "calls"
+}""")
+    assert points == {
+        "limit calls": 1, "retry again": 1, "order first": 1, "loop stuck": 0,
+        "rule big": 1, "rule bigger": 0,
+    }  # fmt: skip
+    assert (coverage.met, coverage.total) == (4 + 1 + 2 + 1, 6 + 2 + 3 + 3)
+
+
+@pytest.mark.parametrize(
+    ("calls", "met"),
+    [
+        ('tool "pay" { "amount" $10 }', "t"),
+        ('tool "pay" { "amount" $9 }', "f"),
+        ('tool "pay" { }', "u"),
+        ('tool "look" { "id" "1" }', ""),
+        ('model "small" { data.class "pii" }', ""),
+        ('tool "pay" { "amount" $10 } tool "pay" { } tool "pay" { "amount" $1 }', "ftu"),
+    ],
+)
+def test_an_atom_has_the_values_that_the_engine_found(calls, met):
+    rule = 'rule "big" on tool "pay" when call.args.amount > $9 then deny because "Big."'
+    _, atoms, _ = covered(f'{rule} test "t" {{ {calls} expect wait }}', passes=False)
+    assert atoms == {"call.args.amount > $9": (met, 3)}
+
+
+def test_an_optional_fact_and_an_engine_fact_need_no_unknown():
+    _, atoms, _ = covered("""
+rule "dear" on tool any when has trip.price and trip.price > $5 and run.tool_calls.spent >= 1
+  then deny because "Dear."
+test "t" { tool "look" { "id" "1" trip.price $6 } tool "look" { "id" "2" } expect allow }""")
+    assert atoms == {
+        "has trip.price": ("ft", 2), "trip.price > $5": ("tu", 2), "run.tool_calls.spent >= 1": ("ft", 2),
+    }  # fmt: skip
+
+
+def test_a_define_is_covered_once_where_it_stands():
+    points, atoms, coverage = covered("""
+define risk.big = not (call.args.amount <= $9)
+rule "a" on tool "pay" when risk.big then deny because "A."
+rule "b" on tool "pay" when risk.big and call.args.amount > $99 then deny because "B."
+test "t" { tool "pay" { "amount" $10 } expect deny by "a" }""")
+    assert atoms == {"call.args.amount <= $9": ("f", 3), "call.args.amount > $99": ("f", 3)}
+    assert points == {"rule a": 1, "rule b": 0}
+    assert coverage.total == 8
+
+
+def test_what_was_decided_before_hides_nothing():
+    """Both rules are looked at, though the first denies. The arms are too, but none is taken."""
+    points, atoms, _ = covered("""
+rule "never" on model any when data.class == "pii" then deny because "Never."
+rule "late" on model any when run.steps.spent >= 1 then deny because "Late."
+rule "small" on model "small" when call.input_tokens > 5 tokens then deny because "Long."
+route "r" { to "small" when data.class == "public" to "large" fallback "small" -> "large" }
+test "t" {
+  model { data.class "pii" input 9 } expect deny by "never"
+}""")
+    assert points['route r: to "small"'] == points['route r: to "large"'] == 0
+    assert atoms['data.class == "pii"'] == ("t", 3)
+    assert atoms["run.steps.spent >= 1"][0] in ("f", "t")
+    assert atoms["call.input_tokens > 5 tokens"] == ("", 2)
+
+
+def test_arms_requirements_and_rules_on_one_model():
+    points, atoms, _ = covered("""
+require "at home" place edge when data.class == "pii"
+rule "small" on model "small" when call.input_tokens > 5 tokens then deny because "Long."
+rule "large" on model "large" when call.input_tokens > 5 tokens then deny because "Long."
+route "r" { to "small" when step.kind == "classify" to "large" fallback "large" -> "small" }
+test "t" {
+  model { data.class "public" step.kind "classify" input 9 } expect deny by "small"
+  model { data.class "public" step.kind "classify" input 2 } expect allow on "small"
+  model { data.class "pii" input 2 } expect allow on "small"
+  model { data.class "public" input 2 } expect allow on "large"
+}""")
+    assert points == {
+        "require at home": 1, "rule small": 1, "rule large": 0,
+        'route r: to "small"': 1, 'route r: to "large"': 1,
+    }  # fmt: skip
+    assert atoms['data.class == "pii"'] == ("ft", 3)
+    assert atoms['step.kind == "classify"'] == ("ft", 2)
+
+
+def test_conditions_of_retries_are_read_after_errors():
+    _, atoms, _ = covered("""
+retry "r" on tool "look" { when error.kind == "timeout" and not (run.tool_calls.spent > 5) attempts <= 3
+  backoff 1 s .. 2 s } else fail "broken"
+test "t" {
+  tool "look" { "id" "1" } expect allow
+  tool "look" { "id" "2" } fails "timeout" 1 times expect allow
+  tool "look" { "id" "3" } fails "auth" expect allow
+}""")
+    assert atoms == {'error.kind == "timeout"': ("ft", 2), "run.tool_calls.spent > 5": ("f", 2)}
+
+
+def test_limits_of_users_are_spent_the_same_way_again():
+    points, atoms, _ = covered("""
+limit "day" on user each day { tool_calls <= 2 } else deny
+rule "n" on tool "look" when has call.args.n and call.args.n == 3 then deny because "No."
+test "t" {
+  as user "ann"
+  repeat 3 { tool "look" { "id" "1" } } expect deny by "day"
+  wait 24 h
+  tool "look" { "id" "1" "n" 3 } expect deny by "n"
+}""")
+    assert points == {"limit day": 1, "rule n": 1}
+    assert atoms == {"has call.args.n": ("ft", 2), "call.args.n == 3": ("tu", 2)}
+
+
+def test_a_long_test_says_what_was_not_looked_at(monkeypatch):
+    source = """
+rule "n" on tool "look" when has call.args.n and call.args.n == 3 then deny because "No."
+test "long" { repeat 20 { tool "look" { "id" "1" } } tool "look" { "id" "1" "n" 3 } expect deny by "n" }"""
+    _, atoms, coverage = covered(source)
+    assert atoms["has call.args.n"] == ("ft", 2)
+    assert coverage.unseen == []
+    monkeypatch.setattr(room, "ASKS_MAX", 100)
+    points, atoms, coverage = covered(source)
+    assert atoms["has call.args.n"] == ("f", 2)
+    assert points == {"rule n": 1}
+    assert coverage.unseen == ["long"]
+
+
+def test_only_the_tests_that_were_chosen_cover():
+    source = """
+rule "n" on tool "look" when has call.args.n then deny because "No."
+test "with" { tool "look" { "id" "1" "n" 3 } expect deny by "n" }
+test "out" { tool "look" { "id" "1" } expect allow }"""
+    assert covered(source)[1] == {"has call.args.n": ("ft", 2)}
+    assert covered(source, only="OUT")[1] == {"has call.args.n": ("f", 2)}
+
+
+FLAGS = ("a", "b", "c")
+ATOMS = st.sampled_from(FLAGS).map(lambda name: f"flag.{name} == true")
+CONDITIONS = st.recursive(
+    ATOMS,
+    lambda inner: st.one_of(
+        inner.map(lambda c: f"not ({c})"),
+        st.tuples(inner, st.sampled_from(["and", "or"]), inner).map(lambda p: f"({p[0]}) {p[1]} ({p[2]})"),
+    ),
+    max_leaves=6,
+)
+CALLS = st.lists(
+    st.fixed_dictionaries({n: st.sampled_from(["true", "false", None]) for n in FLAGS}),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(condition=CONDITIONS, calls=CALLS)
+def test_atoms_are_what_was_sent_whatever_stands_around_them(condition, calls):
+    """Missing is unknown, each sent flag is itself; that the whole agrees is checked while it is measured."""
+    sent = ("".join(f" flag.{n} {v}" for n, v in call.items() if v) for call in calls)
+    items = " ".join(f'tool "look" {{ "id" "1"{facts} }}' for facts in sent)
+    declared = " ".join(f"fact flag.{n} flag" for n in FLAGS)
+    rule = f'rule "r" on tool any when {condition} then deny because "No."'
+    _, _, coverage = covered(f'{declared} {rule} test "t" {{ {items} expect wait }}', passes=False)
+    words = {"true": "true", "false": "false", None: "unknown"}
+    for name in FLAGS:
+        met = set(
+            itertools.chain.from_iterable(a.met for a in coverage.atoms if a.text.startswith(f"flag.{name}"))
+        )
+        assert met in (set(), {words[call[name]] for call in calls})
