@@ -246,3 +246,31 @@ def test_what_can_be_read_once_is_not_read(again):
             run.model(lambda messages, **_: None, model="m", messages=messages, input_tokens=1)
         assert denied.value.decision.undecided
         assert next(messages) == told("x")
+
+
+def test_a_context_that_can_be_read_once_is_compared_at_every_ask(tmp_path):
+    path = tmp_path / "asked.rein"
+    path.write_text(
+        f"{AGAIN}"
+        'rule "ask" on model any then escalate to "leads" because "First."\n'
+        'queue "leads" { expires 5 min default deny }\n'
+    )
+
+    def model(model, max_tokens):
+        return "said"
+
+    with checkrein.load(path, log=None, approver=lambda _: True).run() as run:
+        for beginning, is_new in (("one", True), ("two", False)):
+            given = iter([told(beginning, "system"), LONG])
+            if is_new:
+                assert run.model(model, model="m", input_tokens=900, context=given) == "said"
+            else:
+                with pytest.raises(checkrein.Denied, match=r"Told before\."):
+                    run.model(model, model="m", input_tokens=900, context=given)
+
+
+@pytest.mark.parametrize("odd", [object(), told(b"x")])
+def test_a_message_that_cannot_be_compared_is_said_to_be_one(again, odd):
+    with again.run() as run, pytest.raises(checkrein.EngineError, match="context=") as error:
+        run.model(lambda **_: None, model="m", messages=[odd], input_tokens=9)
+    assert error.value.kind == "uncounted"

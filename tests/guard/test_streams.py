@@ -2,6 +2,9 @@
 
 import asyncio
 import contextvars
+import gc
+import io
+import sqlite3
 import threading
 
 import anthropic
@@ -314,3 +317,123 @@ def test_the_body_of_a_stream_answers_for_no_person(make_guard, tool):
 
 def charged(run, dimension):
     return next((row["spent"], row["held"]) for row in run.limits() if row["dimension"] == dimension)
+
+
+ORDERED = """tool "glance" { class retrieve } tool "buy" { class reason }
+order "glance first" { "glance" before "buy" within run } else deny because "Glance first." """
+
+
+def read_one(stream):
+    next(stream)
+    stream.close()
+
+
+def leave(stream):
+    del stream
+
+
+@pytest.mark.parametrize(
+    ("end", "may"), [(list, True), (read_one, True), (lambda stream: stream.close(), False), (leave, False)]
+)
+def test_a_stream_that_nobody_reads_is_no_success(make_guard, end, may):
+    run = make_guard(ORDERED).run()
+    end(run.tool("glance", lambda: iter_of(1, 2)))
+    gc.collect()
+    if may:
+        assert run.tool("buy", lambda: "bought") == "bought"
+    else:
+        with pytest.raises(checkrein.Denied, match="Glance first"):
+            run.tool("buy", lambda: "bought")
+
+
+class Lost:
+    """A stream, for both kinds of callers, that fails before its first chunk."""
+
+    def __init__(self, closed):
+        self.closed = closed
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        raise ConnectionError("away")
+
+    async def __anext__(self):
+        raise ConnectionError("away")
+
+    def close(self):
+        self.closed.append("close")
+        raise RuntimeError("and again")
+
+    async def aclose(self):
+        self.closed.append("aclose")
+
+
+@pytest.mark.parametrize("how", ["close", "aclose"])
+def test_a_stream_that_fails_before_it_is_handed_on_is_closed(make_guard, how):
+    closed = []
+    run = make_guard(RETRY).run()
+
+    async def call(model, max_tokens):
+        return Lost(closed)
+
+    def make():
+        if how == "close":
+            return run.model(lambda model, max_tokens: Lost(closed), model="large")
+        return asyncio.run(run.model(call, model="large"))
+
+    with pytest.raises(checkrein.Failed):
+        make()
+    assert closed == [how] * 3
+
+
+def test_a_stream_that_comes_too_late_is_closed(make_guard):
+    release, closed = threading.Event(), threading.Event()
+
+    def late():
+        release.wait(60)
+        try:
+            yield 1
+        finally:
+            closed.set()
+
+    kept = []
+
+    def quick():
+        kept.append(late())
+        return kept[-1]
+
+    run = make_guard(clock=None).run()
+    with pytest.raises(checkrein.Failed):
+        run.tool("quick", quick)
+    release.set()
+    assert closed.wait(60)
+
+
+def test_what_is_no_mere_stream_is_read_by_the_host_from_its_beginning(make_guard, tmp_path):
+    path = tmp_path / "rows.txt"
+    path.write_text("one\ntwo\n")
+    run = make_guard().run()
+    with run.tool("search", lambda query: path.open(), query="a") as file:
+        assert file.read() == "one\ntwo\n"
+    with run.tool("search", lambda query: path.open("a"), query="b") as file:
+        file.write("three\n")
+    assert path.read_text() == "one\ntwo\nthree\n"
+    with sqlite3.connect(":memory:") as db:
+        rows = run.tool("search", lambda query: db.execute("values (1), (2)"), query="c")
+        assert rows.fetchall() == [(1,), (2,)]
+    spoken = run.model(lambda model, max_tokens: io.BytesIO(b"RIFF"), model="large", input_tokens=1)
+    assert spoken.read() == b"RIFF"
+
+
+def test_a_slow_reader_takes_no_time_from_the_body(make_guard, clock):
+    run = make_guard(BODY).run()
+
+    def body():
+        for _ in range(2):
+            yield run.time_left
+
+    stream = run.tool("rows", body)
+    next(stream)
+    clock.advance(1000)
+    assert 0 < next(stream) <= 60

@@ -23,6 +23,8 @@ from checkrein.guard.stream import (
     Begun,
     begun,
     begun_async,
+    can_begin,
+    drop,
     guarded_stream,
     is_stream,
     tell_end,
@@ -148,7 +150,7 @@ class _Invoke:
     def sync(self) -> Any:
         patience = self._patience() if self.request.threaded else None
         with self.attempt.underway():
-            value = waited(self._begun, patience, self.request.subject)
+            value = waited(lambda: self._begun(patience), patience, self.request.subject)
         if inspect.iscoroutine(value):
             value.close()
             raise EngineError(
@@ -158,9 +160,16 @@ class _Invoke:
             )
         return self._with(value, patience)
 
-    def _begun(self) -> Any:
+    def _begun(self, patience: Patience | None) -> Any:
         value = self.request.invoke(self.decision)
-        return begun(value) if is_stream(value) and not self.request.whole else value
+        if not is_stream(value) or self.request.whole:
+            return value
+        if not can_begin(value, self.request.point):
+            return Begun(value)
+        stream = begun(value)
+        if patience is not None and patience.left <= 0:  # this thread was abandoned meanwhile
+            drop(value)
+        return stream
 
     async def asynchronous(self) -> Any:
         patience = self._patience()
@@ -172,7 +181,9 @@ class _Invoke:
         value = self.request.invoke(self.decision)
         if inspect.isawaitable(value):
             value = await value
-        return await begun_async(value) if is_stream(value) and not self.request.whole else value
+        if not is_stream(value) or self.request.whole:
+            return value
+        return await begun_async(value) if can_begin(value, self.request.point) else Begun(value)
 
     def _patience(self) -> Patience | None:
         limit = self.decision.timeout_ns

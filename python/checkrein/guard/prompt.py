@@ -64,7 +64,14 @@ def weigh(messages: Iterable[Any] | None) -> list[tuple[int, int]] | None:
 
 
 def _weighed(message: Any) -> tuple[int, int]:
-    said = json.loads(json.dumps(message, default=_plain))
+    try:
+        said = json.loads(json.dumps(message, default=_plain))
+    except (EngineError, TypeError, ValueError) as error:
+        raise EngineError(
+            f"a message of type `{type(message).__name__}` cannot be compared with earlier ones, as the "
+            "policy's `repeated_context` asks; pass `context=`, the messages as texts and mappings of such",
+            "uncounted",
+        ) from error
     if isinstance(said, dict):
         said = {name: value for name, value in said.items() if name not in _IDS}
         calls = said.get("tool_calls")

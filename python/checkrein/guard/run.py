@@ -128,12 +128,13 @@ class Run(Memory):
         require_fit(call, kwargs)
         sent = self._facts(facts, step, confidence)
         given = None if results is None else list(results)
+        told = None if context is None else [context] if isinstance(context, str) else list(context)
 
         def prompt() -> int:  # counted at every ask: a host may add to its messages before a retry
             return upper_bound(kwargs) if input_tokens is None else input_tokens
 
         def ask(again: int | None) -> Any:
-            said = messages_of(kwargs) if context is None else context
+            said = messages_of(kwargs) if told is None else told
             return self.ask_model(again, model, prompt(), max_tokens, sent, given, said)
 
         def invoke(decision: Any) -> Any:

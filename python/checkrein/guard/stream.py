@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from types import AsyncGeneratorType, GeneratorType
 from typing import TYPE_CHECKING, Any, Self
@@ -28,6 +28,17 @@ def is_stream(value: Any) -> bool:
     return _has_any(value, "__next__", "__anext__") and _has_any(value, "close", "aclose")
 
 
+def can_begin(value: Any, point: str) -> bool:
+    """Whether the first chunk of a stream may be read before the host has it.
+
+    A generator has nothing but chunks, and so has what a model's client gives. A tool's file or cursor, like
+    whatever is read in other ways too, is the host's to read from its beginning.
+    """
+    if isinstance(value, (GeneratorType, AsyncGeneratorType)):
+        return True
+    return point == "model" and not _has_any(value, "read", "fetchone")
+
+
 def _has_any(value: Any, *names: str) -> bool:
     """Whether it has one of these attributes; one that cannot be read is none."""
     try:
@@ -38,7 +49,7 @@ def _has_any(value: Any, *names: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A stream with its first chunk, if there is one: what failed before that was seen by nobody."""
+    """A stream, with its first chunk if that was read: what failed before it was seen by nobody."""
 
     source: Any
     first: tuple[Any, ...] = ()
@@ -54,6 +65,9 @@ def begun(source: Any) -> Begun:
         return Begun(source, (next(source),))
     except StopIteration:
         return Begun(source)
+    except BaseException:
+        drop(source)
+        raise
 
 
 async def begun_async(source: Any) -> Begun:
@@ -64,6 +78,22 @@ async def begun_async(source: Any) -> Begun:
         return Begun(source, (await source.__anext__(),))
     except StopAsyncIteration:
         return Begun(source)
+    except BaseException:
+        with suppress(Exception):
+            await _closed(source)
+        raise
+
+
+def drop(source: Any) -> None:
+    """Close a stream that the host will never have."""
+    with suppress(Exception):
+        source.close()
+
+
+async def _closed(source: Any) -> None:
+    closing = (getattr(source, "aclose", None) or source.close)()
+    if inspect.isawaitable(closing):
+        await closing
 
 
 def guarded_stream(run: Run, decision: Any, request: Request, stream: Begun) -> Any:
@@ -109,7 +139,7 @@ class _Settling:
         self._first = list(stream.first)
         self._usage: Usage | None = None
         self._open = True
-        self._begun = bool(stream.first)
+        self._begun = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)
@@ -126,8 +156,13 @@ class _Settling:
             raise
 
     def _underway(self) -> AbstractContextManager[None]:
-        """While its body runs, that is a part of the attempt."""
-        return self._attempt.underway() if self._attempt else nullcontext()
+        """While its body runs, that is a part of the attempt, with the time that is left to that by now."""
+        attempt, patience = self._attempt, self._patience
+        if attempt is None:
+            return nullcontext()
+        if patience is not None:
+            attempt.until = self._run.clock.now() + int(patience.left * 1e9)
+        return attempt.underway()
 
     def _finish(self) -> None:
         if self._open:
@@ -136,7 +171,7 @@ class _Settling:
     def _cut(self) -> None:
         """Closed early: what was reported so far is a lower bound, and never refunds the hold.
 
-        Before the first chunk nobody knows how whom it came from fares: that is no success.
+        What nobody has read a chunk of is no success.
         """
         if self._open and not self._begun:
             self._broke(GeneratorExit())
@@ -237,8 +272,6 @@ class AsyncGuardedStream(_Settling):
     async def aclose(self) -> None:
         """Stop reading; the rest of the hold stays spent."""
         self._cut()
-        closing = (getattr(self._source, "aclose", None) or self._source.close)()
-        if inspect.isawaitable(closing):
-            await closing
+        await _closed(self._source)
 
     close = aclose
