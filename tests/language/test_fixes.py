@@ -20,7 +20,7 @@ HEADER = 'language 1\npolicy "p"\n'
 NOWHERE = 'tool "s" { class retrieve } state "x" tell user "X." queue "q" { expires 1 h default stop "x" }\n'
 
 
-def mended(text):
+def after_fixes(text):
     return fixed(text, "p.rein", lambda _finding: True)
 
 
@@ -90,11 +90,11 @@ def findings(text):
     ],
 )
 def test_what_can_mean_one_thing_only(wrong, right):
-    assert mended(HEADER + NOWHERE + wrong).text == HEADER + NOWHERE + right
+    assert after_fixes(HEADER + NOWHERE + wrong).text == HEADER + NOWHERE + right
 
 
 def test_a_byte_order_mark_goes():
-    assert mended("\ufeff" + HEADER + "loop off") == (HEADER + "loop off", 1)
+    assert after_fixes("\ufeff" + HEADER + "loop off") == (HEADER + "loop off", 1)
 
 
 @pytest.mark.parametrize(
@@ -117,14 +117,14 @@ def test_a_byte_order_mark_goes():
 )
 def test_a_guess_is_no_fix(text):
     assert findings(HEADER + NOWHERE + text)
-    assert mended(HEADER + NOWHERE + text) == (HEADER + NOWHERE + text, 0)
+    assert after_fixes(HEADER + NOWHERE + text) == (HEADER + NOWHERE + text, 0)
 
 
 def test_fixes_that_reach_into_each_other_are_made_one_after_the_other():
     text = HEADER + 'state "y" tell user "Y" # checkrein: allow R0108, R0101, R0110 because it is meant'
     once = [d.fix for d in findings(text) if d.code == "R0550"]
     assert any(a.end > b.start for a, b in pairwise(once))
-    assert mended(text).text == HEADER + 'state "y" tell user "Y"'
+    assert after_fixes(text).text == HEADER + 'state "y" tell user "Y"'
 
 
 def test_only_what_is_wanted_is_fixed():
@@ -135,10 +135,10 @@ def test_only_what_is_wanted_is_fixed():
 @pytest.mark.parametrize("path", REJECTS, ids=lambda path: path.stem)
 def test_a_fix_puts_its_finding_right(path):
     text = path.read_text("utf-8")
-    after, changes = mended(text)
+    after, changes = after_fixes(text)
     assert (changes > 0) == any(d.fix for d in findings(text)) == (after != text)
     assert not any(d.fix for d in findings(after))
-    assert mended(after) == (after, 0)
+    assert after_fixes(after) == (after, 0)
 
 
 SLIPS = {
@@ -167,8 +167,8 @@ def slipped(chance, words):
 def test_a_policy_with_slips_is_what_it_was_before_them(seed):
     chance = Random(seed)
     source = Maker(chance).policy().source
-    assert mended(source) == (source, 0)
+    assert after_fixes(source) == (source, 0)
     wrong = " ".join(slipped(chance, LEXEME.findall(source)))
-    after, changes = mended(wrong)
+    after, changes = after_fixes(wrong)
     assert placeless(after) == placeless(source)
     assert (changes > 0) == (wrong != " ".join(LEXEME.findall(source)))

@@ -13,8 +13,8 @@ from checkrein.diagnostics import Related, quote
 from checkrein.language import words
 from checkrein.language.condition_slips import CONDITION_SLIPS, glued_letters
 from checkrein.language.limit_slips import LIMIT_SLIPS
-from checkrein.language.mends import mend
 from checkrein.language.recovery import LEXEME
+from checkrein.language.slip_fixes import fix_of
 from checkrein.language.slips import SLIPS
 from checkrein.language.statement_slips import GENERAL_SLIPS, STATEMENT_SLIPS
 
@@ -120,7 +120,7 @@ def explain(
             elif found.length:
                 end = start + found.length
             span = source.span(start, end)
-            fix = mend(slip, mistake, found)
+            fix = fix_of(slip, mistake, found)
             report.add(found.code, span, found.message, help=found.help, expected=wanted, fix=fix)
     return broken_from, after
 

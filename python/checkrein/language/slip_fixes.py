@@ -1,6 +1,6 @@
 """What can be put right without asking: slips that mean one thing only, and its right spelling.
 
-A guess is no mend: `did you mean` stays a question. What follows a mend is checked like any other text.
+A guess is no fix: `did you mean` stays a question. What follows a fix is checked like any other text.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ UNSURE_UNITS = frozenset(["m"])
 """Minutes, or metres, months, millions."""
 
 
-def mend(slip: Callable[[Mistake], Slip | None], m: Mistake, said: Slip) -> Edit | None:
+def fix_of(slip: Callable[[Mistake], Slip | None], m: Mistake, said: Slip) -> Edit | None:
     """What to write instead of a mistake that `slip` knows; None if that is not sure."""
-    mended = MENDS.get(slip)
-    return mended(m, said) if mended is not None else None
+    known = FIXES.get(slip)
+    return known(m, said) if known is not None else None
 
 
 def _edit(m: Mistake, text: str, start: int | None = None, end: int | None = None) -> Edit:
@@ -157,7 +157,7 @@ def _unquoted(m: Mistake, _said: Slip) -> Edit | None:
     return _edit(m, m.chunk[1:-1])
 
 
-MENDS: dict[Callable[[Mistake], Slip | None], Callable[[Mistake, Slip], Edit | None]] = {
+FIXES: dict[Callable[[Mistake], Slip | None], Callable[[Mistake, Slip], Edit | None]] = {
     slips.operator: _operator,
     slips.quotes: _quotes,
     slips.comment: _comment,
