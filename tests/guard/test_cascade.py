@@ -120,6 +120,15 @@ def test_a_judge_may_ask_a_model_which_is_a_call_of_its_own(run):
     assert next(row["spent"] for row in run.limits() if row["dimension"] == "model_calls") == 2
 
 
+def test_a_judge_whose_own_call_is_refused_knows_nothing(run):
+    def judge(_said):
+        run.model(Models(), model="nobody", usage=lambda _: Usage("exact", 5, 2))
+
+    models = Models(small="yes", large="no")
+    assert run.model(models, usage=lambda _: Usage("exact", 5, 2), judge=judge) == "no"
+    assert models.asked == ["small", "large"]
+
+
 def test_an_asynchronous_judge_is_awaited(run):
     models = Models(small="yes", large="no")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -308,7 +309,8 @@ def _judged(
         usage = request.used(value) or UNKNOWN
         fields = request.fields(value)
         if request.confidence is not None and not is_doubted and run.guard.models[decision.model]["cascades"]:
-            facts = {"result.confidence": (yield _Judge(request.confidence, value))}
+            with suppress(Refusal):  # of a call of the judge's own: then nobody knows
+                facts = {"result.confidence": (yield _Judge(request.confidence, value))}
         mark = fingerprint(request.content(value)) if request.point == "tool" else None
     finally:
         after = tell_end(
