@@ -12,6 +12,8 @@ from pygls.lsp.server import LanguageServer
 import checkrein
 from checkrein.lsp.changes import all_fixed, changes, formatted
 from checkrein.lsp.document import Document, Place
+from checkrein.lsp.help import help_at
+from checkrein.lsp.uses import declarations, use_at
 
 if TYPE_CHECKING:
     from checkrein.diagnostics import Diagnostic, Edit
@@ -36,6 +38,8 @@ class Service:
             (types.TEXT_DOCUMENT_DID_CHANGE, self.changed, None),
             (types.TEXT_DOCUMENT_DID_SAVE, self.opened, None),
             (types.TEXT_DOCUMENT_DID_CLOSE, self.closed, None),
+            (types.TEXT_DOCUMENT_HOVER, self.hover, None),
+            (types.TEXT_DOCUMENT_DEFINITION, self.definition, None),
             (types.TEXT_DOCUMENT_FORMATTING, self.formatting, None),
             (types.TEXT_DOCUMENT_CODE_ACTION, self.actions, types.CodeActionOptions(code_action_kinds=[
                 types.CodeActionKind.QuickFix, types.CodeActionKind.SourceFixAll,
@@ -100,6 +104,28 @@ class Service:
             source=SOURCE,
             related_information=related or None,
         )
+
+    # -- meaning ---------------------------------------------------------------------------------------
+
+    def hover(self, params: types.HoverParams) -> types.Hover | None:
+        """What there is to say about a place."""
+        document = self._document(params.text_document.uri)
+        said = help_at(document, self._offset(document, params.position))
+        if said is None:
+            return None
+        content = types.MarkupContent(types.MarkupKind.Markdown, said.text)
+        return types.Hover(content, self._range(document, said.start, said.end))
+
+    def definition(self, params: types.DefinitionParams) -> list[types.Location]:
+        """Where the name at a place is declared."""
+        uri = params.text_document.uri
+        document = self._document(uri)
+        names = document.names
+        use = None if names is None else use_at(names, self._offset(document, params.position))
+        if names is None or use is None:
+            return []
+        spans = [use.name.span] if use.is_declaration else declarations(names, use)
+        return [types.Location(uri, self._range(document, span.start, span.end)) for span in spans]
 
     # -- changes ---------------------------------------------------------------------------------------
 
