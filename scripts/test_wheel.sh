@@ -27,3 +27,4 @@ cp grammar/examples/support.rein "$work/copy.rein"
 (cd "$work" && bare/bin/checkrein check copy.rein && bare/bin/checkrein test copy.rein >/dev/null)
 (cd "$work" && bare/bin/checkrein rule R0101 >/dev/null)
 echo "the command runs from the installed wheel"
+(cd "$work" && bare/bin/python -I -c "from checkrein.language.parser import STORED; assert STORED.is_file()")
