@@ -78,6 +78,11 @@ def findings(text):
             'rule "r" on tool "s" when step.kind starts with "a" then deny because "X"',
         ),
         ("loop off # checkrein: allow R0108 because it was", "loop off"),
+        ('tool "t" { class: act }', 'tool "t" { class act }'),
+        ("fact a.b flag = true", "fact a.b flag default true"),
+        ("fact a.b flag=true", "fact a.b flag default true"),
+        ('define a.b = step.kind in ["a", "b",]', 'define a.b = step.kind in ["a", "b"]'),
+        ('state "y" tell to user "Y"', 'state "y" tell user "Y"'),
         ("loop off\n  # checkrein: allow R0108 because it was\n", "loop off\n"),
         (
             'define a.b = step.kind == "a" # checkrein: allow R0109, R0108 because',
@@ -102,6 +107,8 @@ def test_a_byte_order_mark_goes():
     [
         'tool "t" { timeout 5 m }',
         'tool "serch" { clas act }',
+        'rule "r" on tool "s" then not deny because "X"',
+        "define a.b = step.kind in []",
         'limit "l" on run { cost < $5 } else deny',
         'limit "l" on run { cost <= $1,000 } else deny',
         'limit "l" on run { cost <= $1,5 } else deny',

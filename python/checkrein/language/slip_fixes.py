@@ -23,6 +23,8 @@ SPELLINGS = frozenset(
     ["if", "where", "equals", "otherwise", "string", "str", "int", "integer", "bool", "boolean"]
 )  # fmt: skip
 """The synonyms that can stand for one word only."""
+FILLERS = frozenset([":", "=", ":=", "to", "times", "the", "a", "an"])
+"""What may be left out without a change of what is said; a `not` could not."""
 UNSURE_UNITS = frozenset(["m"])
 """Minutes, or metres, months, millions."""
 
@@ -94,6 +96,20 @@ def _surplus(m: Mistake, said: Slip) -> Edit | None:
     is_apart = not m.text[end : end + 1].strip()
     start = len(m.text[: m.offset].rstrip(" \t")) if is_apart else m.offset
     return Edit(start, end, "" if is_apart else " ") if said.code != "R0016" else None
+
+
+def _needless(m: Mistake, said: Slip) -> Edit | None:
+    return _surplus(m, said) if m.chunk in FILLERS else None
+
+
+def _brackets(m: Mistake, said: Slip) -> Edit | None:
+    """A list without the comma at its end; nothing else about lists is sure."""
+    comma = m.text[: m.offset].rstrip()
+    return Edit(len(comma) - 1, len(comma), "") if "end in a comma" in said.message else None
+
+
+def _default(m: Mistake, said: Slip) -> Edit | None:
+    return _edit(m, "default") if "give a default" in said.message and m.chunk == "=" else None
 
 
 def _synonym(m: Mistake, said: Slip) -> Edit | None:
@@ -176,5 +192,8 @@ FIXES: dict[Callable[[Mistake], Slip | None], Callable[[Mistake, Slip], Edit | N
     condition_slips.several_units: _several_units,
     condition_slips.percent: _percent,
     condition_slips.odd_space: _space,
+    condition_slips.brackets: _brackets,
     statement_slips.needless_quotes: _unquoted,
+    statement_slips.needless: _needless,
+    statement_slips.vocabulary: _default,
 }
