@@ -143,6 +143,22 @@ test "t" {
     assert atoms == {'error.kind == "timeout"': ("ft", 2), "run.tool_calls.spent > 5": ("f", 2)}
 
 
+def test_conditions_of_results():
+    _, atoms, _ = covered("""
+tool "ask" { class retrieve may repeat result { "done" flag "rows" count optional }
+  succeeds when result.done == true and (not (has result.rows) or result.rows >= 1) }
+retry "r" on tool "ask" { attempts <= 2 } else fail "broken"
+test "t" {
+  tool "ask" { } expect allow
+  tool "ask" { } gives { "done" true "rows" 1 } expect allow
+  tool "ask" { } gives { "done" true "rows" 0 } 1 times expect allow
+  tool "ask" { } gives { "rows" 2 } expect fail "broken"
+}""")
+    assert atoms == {
+        "result.done == true": ("tu", 3), "has result.rows": ("t", 2), "result.rows >= 1": ("ft", 2),
+    }  # fmt: skip
+
+
 def test_limits_of_users_are_spent_the_same_way_again():
     points, atoms, _ = covered("""
 limit "day" on user each day { tool_calls <= 2 } else deny

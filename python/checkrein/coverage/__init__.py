@@ -15,7 +15,7 @@ from checkrein.coverage.probes import AFTER_ERROR, FACT, Probes, combined
 from checkrein.testing import Rehearsal, Result, Watch, chosen
 
 if TYPE_CHECKING:
-    from checkrein.coverage.points import Atom, Point
+    from checkrein.coverage.points import Atom, Point, Value
     from checkrein.coverage.probes import Reading
     from checkrein.language.tree import Call, Policy, Test
 
@@ -70,9 +70,9 @@ class _Ask:
     item: Call
     decisions: list[Any] = field(default_factory=list)
 
-    @property
-    def failed(self) -> bool:
-        return len(self.decisions) > 1 and self.decisions[-1].event.endswith("error")
+    def ended(self, how: str) -> bool:
+        """Whether something was decided about its error, or its result."""
+        return len(self.decisions) > 1 and bool(self.decisions[-1].event.endswith(how))
 
 
 class _Seen(Watch):
@@ -100,8 +100,9 @@ class _Told(Exception):
 class _Asking(_Seen):
     """The same test once more, up to one ask, which is made with the probes of a group."""
 
-    def __init__(self, number: int, group: str, real: list[_Ask]) -> None:
+    def __init__(self, number: int, group: str, real: list[_Ask], *, after: bool) -> None:
         super().__init__()
+        self.after = after
         self.number = number
         self.group = group
         self.real = real
@@ -113,7 +114,7 @@ class _Asking(_Seen):
     def decided(self, item: Call, decision: Any) -> None:
         super().decided(item, decision)
         made = self.asks[-1].decisions
-        if len(self.asks) > self.number and (self.group != AFTER_ERROR or len(made) > 1):
+        if len(self.asks) > self.number and len(made) > self.after:
             raise _Told(decision)
         real = self.real[len(self.asks) - 1].decisions[len(made) - 1]
         if _gist(decision) != _gist(real):
@@ -132,25 +133,71 @@ def _count(points: Points, seen: _Seen) -> None:
         for place in voted | {(kind, name) for _, kind, name in decision.passed}:
             if place in points.voters:
                 points.voters[place].times += 1
-        if decision.event == "model result" and decision.outcome == "wait" and decision.kind == "route":
-            climb = points.climbs.get(decision.model)
-            if climb is not None:
-                climb.times += 1
 
 
 def _look(points: Points, probes: Probes, test: Test, seen: _Seen) -> bool:
     """Learn what conditions were in the asks of a test; false if it has too many to look at all of them."""
-    made = 0
-    for number, ask in enumerate(seen.asks):
-        for group in probes.groups(ask.item, failed=ask.failed):
-            made += number + 1
-            if made > ASKS_MAX:
-                return False
-            try:
-                Rehearsal(points.policy, probes.program, test, _Asking(number, group, seen.asks)).result()
-            except _Told as told:
-                _learn(points, ask, probes.read(group, told.decision))
+    again = _Again(points, probes, test, seen.asks)
+    try:
+        for number, ask in enumerate(seen.asks):
+            for group in probes.groups(ask.item, failed=ask.ended("error")):
+                decision = again.ask(number, group, after=group == AFTER_ERROR)
+                if decision is not None:
+                    _learn(points, ask, probes.read(group, decision))
+            if ask.item.name is not None and ask.item.name.text in points.results and ask.ended("result"):
+                _learn_result(points, again, number, ask)
+    except _TooLong:
+        return False
     return True
+
+
+class _TooLong(Exception):
+    """More was asked again than `ASKS_MAX`."""
+
+
+@dataclass(slots=True)
+class _Again:
+    """Makes asks of a test once more, with probes."""
+
+    points: Points
+    probes: Probes
+    test: Test
+    asks: list[_Ask]
+    made: int = 0
+
+    def ask(self, number: int, group: str, *, after: bool) -> Any:
+        """What is decided about an ask with the probes of a group on, or about its end."""
+        self.made += number + 1
+        if self.made > ASKS_MAX:
+            raise _TooLong
+        watch = _Asking(number, group, self.asks, after=after)
+        try:
+            Rehearsal(self.points.policy, self.probes.program, self.test, watch).result()
+        except _Told as told:
+            return told.decision
+        return None
+
+
+def _learn_result(points: Points, again: _Again, number: int, ask: _Ask) -> None:
+    """A result is taken if what its tool succeeds by is true: asked of each atom and its contrary."""
+    succeeds = points.results[ask.item.name.text].succeeds if ask.item.name else None
+    leaves = list(points.leaves(succeeds)) if succeeds else []
+    if succeeds is None or all(points.atom(leaf).is_done for leaf in leaves):
+        return
+
+    def is_taken(group: str) -> bool:
+        decision = again.ask(number, group, after=True)
+        return decision is not None and bool(decision.outcome == "allow")
+
+    values: dict[int, Value] = {}
+    for place, leaf in enumerate(leaves):
+        values[id(leaf)] = (
+            "true" if is_taken(f"{place}") else "false" if is_taken(f"not {place}") else "unknown"
+        )
+    if (combined(points, succeeds, values) == "true") != (ask.decisions[-1].outcome == "allow"):
+        raise RuntimeError("the probes of a result contradict each other")
+    for leaf in leaves:
+        points.atom(leaf).met.add(values[id(leaf)])
 
 
 def _learn(points: Points, ask: _Ask, readings: list[Reading]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from checkrein.language.facts import Unknown, context_of, find
+from checkrein.language.facts import Unknown, context_of, find, result_of
 from checkrein.language.names import KIND_WORDS, Names
 from checkrein.language.tree import (
     And,
@@ -22,17 +22,19 @@ from checkrein.language.tree import (
     Route,
     Rule,
     Selector,
+    Tool,
     Truth,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from checkrein.language.facts import Context
     from checkrein.language.tree import Condition, Policy, Span
 
 Value = Literal["true", "false", "unknown"]
 VOTERS = (Limit, Retry, Breaker, Require, Order, Loop, Truth, Rule)
-"""The statements that vote. A route votes by its cascades alone; its arms are covered one by one."""
+"""The statements that vote. A route's arms are covered one by one."""
 
 
 @dataclass(slots=True)
@@ -80,10 +82,10 @@ class Points:
         self.names = Names(policy)
         self.voters: dict[tuple[str, str], Point] = {}
         self.arms: list[tuple[str, Use]] = []
-        self.climbs: dict[str, Point] = {}
-        """The cascades, by the model that is asked as well."""
         self.atoms: dict[tuple[int, int], Atom] = {}
         self.uses: list[Use] = []
+        self.results: dict[str, Tool] = {}
+        """The tools that say what they succeed by."""
         for statement in policy.statements:
             if isinstance(statement, VOTERS) and not getattr(statement, "built_in", None):
                 kind, name = KIND_WORDS[type(statement)], statement.name.text
@@ -91,12 +93,14 @@ class Points:
                 self._conditions_of(statement, point)
             elif isinstance(statement, Route):
                 self._arms_of(statement)
+            elif isinstance(statement, Tool) and statement.succeeds is not None:
+                self.results[statement.name.text] = statement
+                self._atoms_of(statement.succeeds, result_of(statement))
 
     @property
     def all(self) -> list[Point]:
         """Statements and arms, in the order of the file."""
-        arms = [use.point for _, use in self.arms]
-        points = [*self.voters.values(), *arms, *self.climbs.values()]
+        points = [*self.voters.values(), *(use.point for _, use in self.arms)]
         return sorted(points, key=lambda point: point.span.start)
 
     def leaves(self, condition: Condition) -> Iterator[Condition]:
@@ -131,28 +135,28 @@ class Points:
             use = Use(point, Selector("model", arm.span), arm.when)
             self.arms.append((arm.model.text, use))
             self._use(use)
-            if arm.then is not None:
-                then = arm.then.model
-                name = f'{route.name.text}: then "{then.text}"'
-                self.climbs[arm.model.text] = Point("route", name, then.span)
 
     def _use(self, use: Use) -> None:
         self.uses.append(use)
-        for leaf in self.leaves(use.when) if use.when else ():
+        if use.when is not None:
+            kind = use.point.kind
+            self._atoms_of(use.when, context_of(self.names, use.selector, kind, error=use.after_error))
+
+    def _atoms_of(self, condition: Condition, context: Context) -> None:
+        for leaf in self.leaves(condition):
             place = (leaf.span.start, leaf.span.end)
             if place not in self.atoms:
                 text = " ".join(self.policy.source[leaf.span.start : leaf.span.end].split())
                 self.atoms[place] = Atom(text, leaf.span, {"true", "false"})
-            if self._may_be_unknown(leaf, use):
+            if self._may_be_unknown(leaf, context):
                 self.atoms[place].wanted.add("unknown")
 
-    def _may_be_unknown(self, leaf: Condition, use: Use) -> bool:
-        """Whether a host or a model may leave its fact out although it has to be there."""
+    def _may_be_unknown(self, leaf: Condition, context: Context) -> bool:
+        """Whether a host, a model or a tool may leave its fact out although it has to be there."""
         if isinstance(leaf, (Has, Not, And, Or, Defined)):
             return False
-        context = context_of(self.names, use.selector, use.point.kind, error=use.after_error)
         known = find(self.names, leaf.fact.text, context)
         if isinstance(known, Unknown) or known.optional:
             return False
         declared = self.names.facts.get(known.name)
-        return known.source == "arg" or (declared is not None and declared.default is None)
+        return known.source in ("arg", "result") or (declared is not None and declared.default is None)

@@ -2,7 +2,7 @@
 
 A probe is a rule (after an error a retry) on the same calls, with the atom as its condition. It votes only
 when a fact that no host can send names its group, so without that fact the engine decides as it does without
-probes.
+probes. What a tool succeeds by is probed by an atom in its place.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from checkrein.language.tree import (
     Outcome,
     Retry,
     Rule,
+    Tool,
     Type,
 )
 
@@ -32,12 +33,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from checkrein.coverage.points import Points, Use, Value
-    from checkrein.language.tree import Call, Condition, Selector, Span, Tool
+    from checkrein.language.tree import Call, Condition, Selector, Span
 
 FACT = "checkrein: probe"
 """No policy can declare a fact of this name."""
 AFTER_ERROR = "error"
 CALL = "call"
+NOTHING = ""
+"""What the fact is where nothing is probed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,9 @@ class Probes:
             self.of.append((use, control, whole, [(leaf, self._add(use, leaf)) for leaf in leaves]))
         policy = points.policy
         span = policy.name.span
-        fact = Fact(Name(FACT, span), Type("text", span), False, Literal("text", "", span), span)
-        probed = replace(policy, statements=(*policy.statements, fact, *self.statements))
+        fact = Fact(Name(FACT, span), Type("text", span), False, Literal("text", NOTHING, span), span)
+        own = [self._switched(each) if isinstance(each, Tool) else each for each in policy.statements]
+        probed = replace(policy, statements=(*own, fact, *self.statements))
         self.program: Any = _core.Program.load(emit(lower(probed)))
 
     def groups(self, item: Call, *, failed: bool) -> list[str]:
@@ -97,15 +101,30 @@ class Probes:
             if group_of(use) == group and control in votes
         ]
 
+    def _switched(self, tool: Tool) -> Tool:
+        """The tool, succeeding by one atom, or by its contrary, where the fact names that."""
+        if tool.succeeds is None:
+            return tool
+        span = tool.succeeds.span
+        ways: list[Condition] = [And((_is(NOTHING, span), tool.succeeds), span)]
+        for place, leaf in enumerate(self.points.leaves(tool.succeeds)):
+            ways.append(And((_is(f"{place}", span), leaf), span))
+            ways.append(And((_is(f"not {place}", span), Not(leaf, span)), span))
+        return replace(tool, succeeds=Or(tuple(ways), span))
+
     def _add(self, use: Use, condition: Condition | None) -> str:
         self.count += 1
         name = f"{FACT} {self.count}"
         span = use.point.span
-        switch = Compare(Name(FACT, span), "==", Literal("text", group_of(use), span), span)
+        switch = _is(group_of(use), span)
         when: Condition = switch if condition is None else And((switch, condition), span)
         otherwise = Outcome("deny", span, reason="probe")
         self.statements.append(_probe(Name(name, span), use, when, otherwise, span))
         return name
+
+
+def _is(group: str, span: Span) -> Compare:
+    return Compare(Name(FACT, span), "==", Literal("text", group, span), span)
 
 
 def group_of(use: Use) -> str:
