@@ -62,8 +62,7 @@ class Document:
 
     @cached_property
     def _read(self) -> tuple[Policy | None, list[Diagnostic]]:
-        policy, found = parse(self.text, self.path)
-        return policy, [*found, *check(policy)] if policy is not None else found
+        return parse(self.text, self.path)
 
     @property
     def policy(self) -> Policy | None:
@@ -81,7 +80,8 @@ class Document:
 
         Settings that are wrong are not told here: then every warning is shown.
         """
-        found = sorted(self._read[1], key=lambda each: each.order)
+        found = [*self._read[1], *(check(self.policy) if self.policy is not None else ())]
+        found.sort(key=lambda each: each.order)
         try:
             project = settings(Path(self.path).absolute().parent)
         except CheckreinError:

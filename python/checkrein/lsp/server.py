@@ -11,6 +11,7 @@ from pygls.lsp.server import LanguageServer
 
 import checkrein
 from checkrein.lsp.changes import all_fixed, changes, formatted
+from checkrein.lsp.completion import completion
 from checkrein.lsp.document import Document, Place
 from checkrein.lsp.help import help_at
 from checkrein.lsp.uses import declarations, use_at
@@ -22,6 +23,12 @@ PAUSE = 0.15
 """Seconds without a keystroke after which findings are told."""
 SOURCE = "checkrein"
 SEVERITIES = {"error": types.DiagnosticSeverity.Error, "warning": types.DiagnosticSeverity.Warning}
+KINDS = {
+    "name": types.CompletionItemKind.Value,
+    "fact": types.CompletionItemKind.Variable,
+    "word": types.CompletionItemKind.Keyword,
+}
+"""In the order in which candidates are shown."""
 
 
 class Service:
@@ -38,6 +45,9 @@ class Service:
             (types.TEXT_DOCUMENT_DID_CHANGE, self.changed, None),
             (types.TEXT_DOCUMENT_DID_SAVE, self.opened, None),
             (types.TEXT_DOCUMENT_DID_CLOSE, self.closed, None),
+            (types.TEXT_DOCUMENT_COMPLETION, self.completion, types.CompletionOptions(
+                trigger_characters=['"', "."],
+            )),
             (types.TEXT_DOCUMENT_HOVER, self.hover, None),
             (types.TEXT_DOCUMENT_DEFINITION, self.definition, None),
             (types.TEXT_DOCUMENT_FORMATTING, self.formatting, None),
@@ -115,6 +125,24 @@ class Service:
             return None
         content = types.MarkupContent(types.MarkupKind.Markdown, said.text)
         return types.Hover(content, self._range(document, said.start, said.end))
+
+    def completion(self, params: types.CompletionParams) -> list[types.CompletionItem]:
+        """What can be written at a place: names first, then facts, then words of the language."""
+        document = self._document(params.text_document.uri)
+        found = completion(document, self._offset(document, params.position))
+        if found is None:
+            return []
+        replaced = self._range(document, found.start, found.end)
+        return [
+            types.CompletionItem(
+                label=each.text,
+                kind=KINDS[each.kind],
+                detail=each.detail or None,
+                sort_text=f"{list(KINDS).index(each.kind)}{number:05}",
+                text_edit=types.TextEdit(replaced, each.text),
+            )
+            for number, each in enumerate(found.candidates)
+        ]
 
     def definition(self, params: types.DefinitionParams) -> list[types.Location]:
         """Where the name at a place is declared."""
