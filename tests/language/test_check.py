@@ -237,4 +237,5 @@ def test_a_finding_as_json():
         "expected": [],
         "help": 'declare it: `tool "t" { ... }`',
         "related": [],
+        "fix": None,
     }
