@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import checkrein
 from checkrein import _core
 from checkrein import coverage as room
 from checkrein.coverage import measure
@@ -182,9 +183,19 @@ test "long" { repeat 20 { tool "look" { "id" "1" } } tool "look" { "id" "1" "n" 
     assert coverage.unseen == []
     monkeypatch.setattr(room, "ASKS_MAX", 100)
     points, atoms, coverage = covered(source)
-    assert atoms["has call.args.n"] == ("f", 2)
+    assert atoms["has call.args.n"] == ("ft", 2), "each call of the text comes before what it repeats"
+    assert atoms["call.args.n == 3"] == ("tu", 2)
     assert points == {"rule n": 1}
     assert coverage.unseen == ["long"]
+    monkeypatch.setattr(room, "ASKS_MAX", 10)
+    assert covered(source)[1]["has call.args.n"] == ("f", 2)
+
+
+def test_a_condition_too_long_for_probes():
+    parts = " or ".join(f"result.n == {n}" for n in range(600))
+    with pytest.raises(checkrein.CheckreinError, match="too long for its parts to be looked at"):
+        covered(f"""tool "ask" {{ result {{ "n" count }} succeeds when {parts} }}
+test "t" {{ tool "ask" {{ }} expect allow }}""")
 
 
 def test_only_the_tests_that_were_chosen_cover():

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Coverage", "measure"]
 
-ASKS_MAX = 20_000
+ASKS_MAX = 10_000
 """How many asks of one test are made again at most to learn about its conditions."""
 
 
@@ -139,7 +139,8 @@ def _look(points: Points, probes: Probes, test: Test, seen: _Seen) -> bool:
     """Learn what conditions were in the asks of a test; false if it has too many to look at all of them."""
     again = _Again(points, probes, test, seen.asks)
     try:
-        for number, ask in enumerate(seen.asks):
+        for number in _in_order(seen.asks):
+            ask = seen.asks[number]
             for group in probes.groups(ask.item, failed=ask.ended("error")):
                 decision = again.ask(number, group, after=group == AFTER_ERROR)
                 if decision is not None:
@@ -149,6 +150,12 @@ def _look(points: Points, probes: Probes, test: Test, seen: _Seen) -> bool:
     except _TooLong:
         return False
     return True
+
+
+def _in_order(asks: list[_Ask]) -> list[int]:
+    """The first ask of each call that stands in the test, then what it repeats."""
+    first = {id(ask.item): number for number, ask in reversed(list(enumerate(asks)))}
+    return sorted(range(len(asks)), key=lambda number: (first[id(asks[number].item)] != number, number))
 
 
 class _TooLong(Exception):

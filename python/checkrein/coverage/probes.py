@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from checkrein import _core
+from checkrein.errors import CheckreinError, LoadError
 from checkrein.language.emit import emit
 from checkrein.language.lower import lower
 from checkrein.language.tree import (
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from checkrein.coverage.points import Points, Use, Value
-    from checkrein.language.tree import Call, Condition, Selector, Span
+    from checkrein.language.tree import Call, Condition, Policy, Selector, Span
 
 FACT = "checkrein: probe"
 """No policy can declare a fact of this name."""
@@ -70,8 +71,7 @@ class Probes:
         span = policy.name.span
         fact = Fact(Name(FACT, span), Type("text", span), False, Literal("text", NOTHING, span), span)
         own = [self._switched(each) if isinstance(each, Tool) else each for each in policy.statements]
-        probed = replace(policy, statements=(*own, fact, *self.statements))
-        self.program: Any = _core.Program.load(emit(lower(probed)))
+        self.program = _load(replace(policy, statements=(*own, fact, *self.statements)))
 
     def groups(self, item: Call, *, failed: bool) -> list[str]:
         """The groups that may tell something new about a call, and about its error if it failed."""
@@ -121,6 +121,16 @@ class Probes:
         otherwise = Outcome("deny", span, reason="probe")
         self.statements.append(_probe(Name(name, span), use, when, otherwise, span))
         return name
+
+
+def _load(policy: Policy) -> Any:
+    try:
+        return _core.Program.load(emit(lower(policy)))
+    except LoadError as error:
+        message = f"a condition of `{policy.file}` is too long for its parts to be looked at"
+        raise CheckreinError(
+            f"{message}\n  help: leave `--cov` out, or write it as two statements"
+        ) from error
 
 
 def _is(group: str, span: Span) -> Compare:
