@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -38,3 +39,14 @@ def test_the_corpus_is_large_and_its_names_are_unique() -> None:
     counts = Counter(case.name for case in CASES)
     assert [name for name, count in counts.items() if count > 1] == []
     assert len(CASES) >= 300
+
+
+def test_a_host_that_ends_no_call_does_not_switch_off_the_sight_of_idle_steps() -> None:
+    """256 steps are waited for; with the next one the oldest counts, and so on."""
+    case = next(case for case in CASES if case.name == "a-call-that-never-ends-takes-only-its-own-step-out")
+    ask, look = case.events[:2]
+    dropped = {"do": "tool", "tool": look["tool"], "expect": {"outcome": "allow"}}
+    ask = ask | {"expect": {"outcome": "allow"}}
+    stop = ask | {"expect": {"outcome": "stop", "by": "idle"}}
+    events = [each for _ in range(256 + 2) for each in (ask, dropped)] + [stop]
+    test_both_engines_answer_as_written(replace(case, events=events))

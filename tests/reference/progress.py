@@ -15,14 +15,23 @@ if TYPE_CHECKING:
     from .state import Call
 
 MOST = 4096
+WAITED_FOR = 256
+
+
+@dataclass(eq=False)
+class Step:
+    """What was asked for from a model call to the next, and for which arguments left out it is not idle."""
+
+    has_asked: bool = False
+    calls: list[Call] = field(default_factory=list)
+    fresh: set[frozenset[str]] = field(default_factory=set)
 
 
 @dataclass
 class Steps:
-    """The present step of a run, and how many before it in a row were idle, by what loops leave out."""
+    """The steps that are not counted yet, the present one last, and how many idle ones there were."""
 
-    has_asked: bool = False
-    fresh: set[frozenset[str]] = field(default_factory=set)
+    open: list[Step] = field(default_factory=lambda: [Step()])
     idle: dict[frozenset[str], int] = field(default_factory=lambda: defaultdict(int))
 
 
@@ -34,30 +43,44 @@ def watching(run: Run) -> list[tuple[tree.Loop, frozenset[str]]]:
     ]
 
 
-def asked(run: Run, tool: str) -> None:
+def asked(run: Run, call: Call) -> None:
     """A tool is asked for, declared or not."""
+    step, tool = run.steps.open[-1], call.ask.tool
+    step.calls.append(call)
     if not (tool in run.tools and run.tools[tool].may_repeat):
-        run.steps.has_asked = True
+        step.has_asked = True
 
 
 def brought(run: Run, call: Call, mark: int | None) -> None:
-    """A tool succeeded: is that new to the family?"""
+    """A tool succeeded: is that new to the family? Then no step before this moment was idle."""
     for ignored in {ignored for _, ignored in watching(run)}:
         left = {name: each for name, each in call.ask.args.items() if name not in ignored}
         had = run.family.brought.setdefault(ignored, [])
         pair = (call_bytes(call.ask.tool, left), mark)
         if pair not in had:
             had.append(pair)
-            run.steps.fresh.add(ignored)
+            for step in run.steps.open:
+                step.fresh.add(ignored)
             run.steps.idle[ignored] = 0
         del had[:-MOST]
 
 
 def stepped(run: Run) -> None:
-    """A new logical model call: the step before it is over."""
-    for ignored in {ignored for _, ignored in watching(run)}:
-        run.steps.idle[ignored] += run.steps.has_asked and ignored not in run.steps.fresh
-    run.steps = Steps(idle=run.steps.idle)
+    """A new logical model call: the step before it is over, and counts unless calls of it are under way."""
+    asking = [step for step in run.steps.open if step.has_asked]
+    waited_for = [
+        step for step in asking[-WAITED_FOR:] if any(is_under_way(run, call) for call in step.calls)
+    ]
+    for step in asking:
+        for ignored in {ignored for _, ignored in watching(run)}:
+            run.steps.idle[ignored] += step not in waited_for and ignored not in step.fresh
+    run.steps.open = [*waited_for, Step()]
+
+
+def is_under_way(run: Run, call: Call) -> bool:
+    """Whether a call was let pass, or waits without a person, and is not over."""
+    is_flying = any(tried.usage is None for tried in run.attempts.values() if tried.call is call)
+    return is_flying or (call.state == "open" and bool(call.made or call.waiting is not None))
 
 
 def idle(run: Run) -> list[tree.Loop]:
@@ -70,3 +93,4 @@ def goes_on(run: Run, call: Call) -> None:
     if call.point == "model" and call.loops:
         call.loops = []
         run.steps.idle.clear()
+        del run.steps.open[:-1]

@@ -274,7 +274,6 @@ class Run:
             self.step_clock = self.clock
             progress.stepped(self)
         else:
-            progress.asked(self, ask.tool)
             tool = self.tools.get(ask.tool)
             if not (tool and tool.may_repeat):
                 self.family.note(ask.tool, ask.args)
@@ -282,6 +281,8 @@ class Run:
         call = self.calls[number] = Call(number, ask.point, self.now, self.step_clock, binding, ask)
         if ask.point == "model":
             call.loops = progress.idle(self)
+        else:
+            progress.asked(self, call)
         return call
 
     def attempt(self, number: int, unsettled: bool = False) -> Attempt:

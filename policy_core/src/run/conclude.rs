@@ -205,7 +205,7 @@ impl Run {
     fn go_on(&mut self, id: u64) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         if call.point == Point::Model && !mem::take(&mut call.loops).is_empty() {
-            self.progress.go_on();
+            self.progress.go_on(self.present_step());
         }
     }
 

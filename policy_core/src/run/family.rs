@@ -44,10 +44,15 @@ impl Memory {
         loops.of_calls.iter().copied().filter(closed).collect()
     }
 
-    /// A call, known by this fingerprint in each form, had this result, which may be progress.
-    pub(super) fn bring(&mut self, forms: &[u64], result: Option<u64>, progress: &mut Progress) {
+    /// A call, known by this fingerprint in each form, had this result, which may be progress in this step.
+    pub(super) fn bring(
+        &mut self,
+        forms: &[u64],
+        result: Option<u64>,
+        (progress, step): (&mut Progress, u64),
+    ) {
         let news = self.brought.iter_mut().zip(forms);
-        progress.bring(news.map(|(brought, call)| brought.add(pair(*call, result))));
+        progress.bring(step, news.map(|(brought, call)| brought.add(pair(*call, result))));
     }
 
     /// An error of a tool was given up. Gives the loops that it closes.

@@ -304,6 +304,11 @@ impl Run {
         self.lineage.fly(more, fewer);
     }
 
+    /// The event clock of the model call that the present step began with; 0 before the first of them.
+    fn present_step(&self) -> u64 {
+        self.step_clock.unwrap_or(0)
+    }
+
     /// A new logical call's id.
     fn next_call(&mut self) -> u64 {
         self.call_count = self.call_count.saturating_add(1);

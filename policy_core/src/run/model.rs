@@ -1,5 +1,6 @@
 //! Admission of model calls: rules and requirements vote, then the candidates are tried in order.
 
+use std::collections::BTreeSet;
 use std::mem;
 use std::sync::Arc;
 
@@ -66,8 +67,8 @@ impl Run {
                 let id = self.next_call();
                 self.steps = self.steps.saturating_add(1);
                 self.family.memory().step();
+                self.progress.step(&self.steps_under_way(program));
                 self.step_clock = Some(self.clock);
-                self.progress.step();
                 let mut call = Call::new(Point::Model, self.age.now(), None);
                 call.loops = self.idle_loops(program);
                 self.calls.insert(id, call);
@@ -86,6 +87,17 @@ impl Run {
         call.max_output = event.max_output;
         call.kept = keep(&program.index, event.facts);
         Some(id)
+    }
+
+    /// The steps whose tool calls were let pass, or wait on their own, and are not over.
+    fn steps_under_way(&self, program: &Program) -> BTreeSet<u64> {
+        if program.index.loops.progressing() == 0 {
+            return BTreeSet::new();
+        }
+        let is_under_way = |call: &&Call| {
+            matches!(call.point, Point::Tool { .. }) && (call.tries.is_begun() || call.waiting.is_some())
+        };
+        self.calls.values().filter(is_under_way).map(|call| call.proposed.unwrap_or(0)).collect()
     }
 
     /// The loops that have seen enough steps without anything new.

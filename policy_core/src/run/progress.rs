@@ -1,13 +1,20 @@
 //! What the steps of a run bring: how many in a row asked for tools and had nothing that is new.
 
+use std::collections::BTreeSet;
+
 use crate::code::{Reader, Writer};
 use crate::fingerprint::xxh3_64;
 
-/// The steps of a run, as far as loops look at what they bring.
+/// So many steps are waited for until their calls are over; of more, the oldest count as they are.
+const MOST: usize = 256;
+
+/// The steps of a run, as far as loops look at what they bring. A step goes by the event clock of its model
+/// call; before the first of them it is 0.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    /// In the present step a tool was asked for that may not repeat.
-    has_asked: bool,
+    /// Steps that asked for a tool that may not repeat, oldest first: the present one, and those whose calls
+    /// are not over, so that nobody knows yet what they bring.
+    asking: Vec<u64>,
     /// For each form of arguments that the program compares.
     forms: Vec<Form>,
 }
@@ -15,43 +22,54 @@ pub(crate) struct Progress {
 /// What is new where calls are compared in one form.
 #[derive(Clone, Copy, Debug, Default)]
 struct Form {
-    /// Steps in a row, before the present one, that asked and brought nothing new.
+    /// Steps in a row that asked and brought nothing new.
     idle: u64,
-    /// Something new has come in the present step.
-    is_new: bool,
+    /// From this step on they count: something new has come in the one before, or somebody has looked.
+    since: u64,
 }
 
 impl Progress {
     pub(super) fn new(forms: usize) -> Self {
-        Self { has_asked: false, forms: vec![Form::default(); forms] }
+        Self { asking: Vec::new(), forms: vec![Form::default(); forms] }
     }
 
-    /// A tool is asked for that may not repeat.
-    pub(super) const fn ask(&mut self) {
-        self.has_asked = true;
+    /// In this step a tool is asked for that may not repeat.
+    pub(super) fn ask(&mut self, step: u64) {
+        if !self.forms.is_empty() && self.asking.last() != Some(&step) {
+            self.asking.push(step);
+        }
     }
 
-    /// A result came, which is new or not in each form.
-    pub(super) fn bring(&mut self, news: impl Iterator<Item = bool>) {
+    /// In this step a result came, which is new or not in each form.
+    pub(super) fn bring(&mut self, step: u64, news: impl Iterator<Item = bool>) {
         for (form, is_new) in self.forms.iter_mut().zip(news) {
             if is_new {
-                *form = Form { idle: 0, is_new: true };
+                *form = Form { idle: 0, since: step.saturating_add(1) };
             }
         }
     }
 
-    /// A step is over, and the next one begins. One that asked for nothing is no step of these.
-    pub(super) fn step(&mut self) {
+    /// A step is over, and the next one begins. One that asked for nothing is no step of these; one whose
+    /// calls are `under_way` counts when they are over.
+    pub(super) fn step(&mut self, under_way: &BTreeSet<u64>) {
+        let mut more = self.asking.len();
+        let (late, over): (Vec<u64>, Vec<u64>) = self.asking.iter().partition(|step| {
+            let is_late = more <= MOST && under_way.contains(step);
+            more = more.saturating_sub(1);
+            is_late
+        });
         for form in &mut self.forms {
-            let is_idle = self.has_asked && !form.is_new;
-            *form = Form { idle: form.idle.saturating_add(u64::from(is_idle)), is_new: false };
+            let idle = over.iter().filter(|step| **step >= form.since);
+            form.idle = idle.fold(form.idle, |idle, _| idle.saturating_add(1));
         }
-        self.has_asked = false;
+        self.asking = late;
     }
 
-    /// Somebody who saw that nothing came lets the run go on: it is counted from here.
-    pub(super) fn go_on(&mut self) {
-        self.forms.iter_mut().for_each(|form| form.idle = 0);
+    /// Somebody who saw that nothing came lets the run go on: it is counted from this step on.
+    pub(super) fn go_on(&mut self, step: u64) {
+        for form in &mut self.forms {
+            *form = Form { idle: 0, since: form.since.max(step) };
+        }
     }
 
     /// How many steps in a row brought nothing new.
@@ -60,18 +78,22 @@ impl Progress {
     }
 
     pub(super) fn write(&self, writer: &mut Writer) {
-        writer.flag(self.has_asked);
+        writer.list(&self.asking, |writer, step| writer.number(*step));
         for form in &self.forms {
             writer.number(form.idle);
-            writer.flag(form.is_new);
+            writer.number(form.since);
         }
     }
 
-    /// What was written, for so many forms.
-    pub(super) fn read(reader: &mut Reader<'_>, forms: usize) -> Option<Self> {
-        let has_asked = reader.flag()?;
-        let form = |_| Some(Form { idle: reader.number()?, is_new: reader.flag()? });
-        Some(Self { has_asked, forms: (0..forms).map(form).collect::<Option<_>>()? })
+    /// What was written, for so many forms, at this event clock.
+    pub(super) fn read(reader: &mut Reader<'_>, forms: usize, clock: u64) -> Option<Self> {
+        let asking = reader.list(Reader::number)?;
+        let is_ascending = asking.is_sorted_by(|one, next| one < next);
+        if !is_ascending || asking.last().is_some_and(|step| *step > clock) {
+            return None;
+        }
+        let form = |_| Some(Form { idle: reader.number()?, since: reader.number()? });
+        Some(Self { asking, forms: (0..forms).map(form).collect::<Option<_>>()? })
     }
 }
 

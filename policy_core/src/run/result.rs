@@ -165,7 +165,8 @@ impl Run {
         let over = self.calls.remove(&call);
         if let (Subject::Tool(tool, class), Some(over)) = (subject, over) {
             self.succeed(program, &over, tool, class);
-            self.family.memory().bring(&over.forms, fingerprint, &mut self.progress);
+            let step = self.present_step();
+            self.family.memory().bring(&over.forms, fingerprint, (&mut self.progress, step));
             if let Some(exact) = over.exact {
                 self.known.record(exact, attempt);
             }

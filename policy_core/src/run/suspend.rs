@@ -198,7 +198,7 @@ impl Run {
         self.attempts = reader.list(|reader| Attempt::read(reader, &program, &self.accounts))?;
         self.earlier = self.attempts.len();
         self.family = Family::read(reader, &program, self.steps)?;
-        self.progress = Progress::read(reader, program.index.loops.progressing())?;
+        self.progress = Progress::read(reader, program.index.loops.progressing(), self.clock)?;
         self.successes = Successes::read(reader, program.tables.orders.all().len(), self.clock)?;
         self.requests = Requests::read(reader, &program, &self.accounts)?;
         for is_open in &mut self.thresholds {

@@ -117,7 +117,7 @@ impl Run {
             return Default::default();
         }
         if !may_repeat {
-            self.progress.ask();
+            self.progress.ask(self.present_step());
         }
         let forms = event.forms.iter().map(|args| fingerprint(event.tool, args));
         let fingerprints: Vec<u64> = iter::once(whole).chain(forms).collect();
