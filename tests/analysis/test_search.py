@@ -1,0 +1,152 @@
+"""The search over cells is exact: it finds what a search over many more values finds, and nothing else."""
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from checkrein.analysis.cells import Domain, Odd, domain_of, representatives
+from checkrein.analysis.search import ANY, FALSE, TRUE, UNKNOWN, Search, Undecided, expanded, leaves_of
+from checkrein.language import parse
+from checkrein.language.facts import Context, context_of
+from checkrein.language.names import Names
+from checkrein.language.tree import Rule
+from tests.reference import values as slots
+from tests.reference.conditions import truth as truth_of
+
+FACTS = """language 1 policy "p" tool "t" { args { "a" money in cents } }
+fact x.n count
+fact x.d count default 0
+fact x.t text optional
+fact x.c one of "a", "b", "c"
+fact x.f flag
+"""
+NUMBERS = [*range(-3, 9)]
+TEXTS = ["".join(w) for size in range(5) for w in itertools.product("abz", repeat=size)]
+# Much more than one value of each cell: whatever the conditions below can tell apart is among them.
+WIDE = {
+    "x.n": [*NUMBERS, slots.MISSING, slots.ILL],
+    "x.d": [*NUMBERS, slots.ILL],
+    "x.t": [*TEXTS, slots.MISSING, slots.ILL],
+    "x.c": ["a", "b", "c", slots.MISSING, slots.ILL],
+    "x.f": [True, False, slots.MISSING, slots.ILL],
+}
+ODD = {Odd.MISSING: slots.MISSING, Odd.ILL_TYPED: slots.ILL}
+
+words = st.text("ab", max_size=2)
+numbers = st.integers(0, 5)
+leaves = st.one_of(
+    st.builds("x.{} {} {}".format, st.sampled_from("nd"),
+              st.sampled_from(["==", "!=", "<", "<=", ">", ">="]), numbers),
+    st.builds("x.n in [{}, {}]".format, numbers, numbers),
+    st.builds('x.t {} "{}"'.format, st.sampled_from(["==", "!=", "starts with", "ends with"]), words),
+    st.builds('x.c in ["{}", "{}"]'.format, st.sampled_from("abc"), st.sampled_from("abc")),
+    st.builds("x.f == {}".format, st.sampled_from(["true", "false"])),
+    st.builds("has x.{}".format, st.sampled_from("ntdcf")),
+)  # fmt: skip
+conditions = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.builds("({} and {})".format, inner, inner),
+        st.builds("({} or {})".format, inner, inner),
+        st.builds("not ({})".format, inner),
+    ),
+    max_leaves=5,
+)
+
+
+def read(*texts, facts=FACTS):
+    """The expanded conditions, the domains of their facts, and the names."""
+    rules = [f'rule "r{i}" on tool "t" when {t} then deny because "x"' for i, t in enumerate(texts)]
+    policy, findings = parse(facts + "\n".join(rules), "p.rein")
+    assert policy is not None
+    assert not findings
+    names = Names(policy)
+    found = [expanded(rule.when, names.defines) for rule in policy.of(Rule)]
+    context = context_of(names, policy.of(Rule)[0].selector, "rule")
+    read = {leaf.fact.text for each in found for leaf in leaves_of(each)}
+    return found, {name: domain_of(names, name, context) for name in read}
+
+
+def as_set(truth):
+    return {True: TRUE, False: FALSE, None: UNKNOWN}[truth]
+
+
+@settings(max_examples=120, deadline=None)
+@given(conditions, conditions)
+def test_it_finds_what_brute_force_finds(first, second):
+    pair, domains = read(first, second)
+    facts = sorted(domains)
+    if any(len(WIDE[name]) > 20 for name in facts) and len(facts) > 3:
+        return  # more than brute force can do in time
+    seen = set()
+    for values in itertools.product(*(WIDE[name] for name in facts)):
+        look = dict(zip(facts, values, strict=True)).__getitem__
+        seen.add(tuple(as_set(truth_of(each, look, {})) for each in pair))
+    search = Search(pair, domains)
+    for goals in itertools.product((FALSE, UNKNOWN, TRUE), repeat=2):
+        witness = search.find(*goals)
+        assert (witness is not None) == (goals in seen)
+        if witness is not None:
+            full = {name: witness.get(name, Odd.ILL_TYPED) for name in facts}
+            look = {name: ODD.get(value, value) for name, value in full.items()}.__getitem__
+            assert tuple(as_set(truth_of(each, look, {})) for each in pair) == goals
+
+
+NEVER = [
+    "x.n > 5 and x.n < 5", "x.n > 5 and x.n < 6", 'x.t starts with "ab" and x.t starts with "b"',
+    'x.t == "ab" and not x.t ends with "b"', 'x.c != "a" and x.c != "b" and x.c != "c"',
+    "x.f == true and x.f == false", "not has x.d", "x.n == 1 and not has x.n",
+    # An amount in cents is never between two cents.
+    "call.args.a > $1 and call.args.a < $1.01",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NEVER)
+def test_what_is_never_true_is_found(text):
+    found, domains = read(text)
+    assert Search(found, domains).find(TRUE) is None
+    assert Search(found, domains).find(ANY) is not None
+
+
+CAN_BE = [
+    "x.n > 5 and x.n < 7", 'x.t starts with "ab" and x.t starts with "a"', "call.args.a < $0",
+    'x.t starts with "ab" and x.t ends with "ba" and x.t != "aba"', "x.n < 0", "has x.n",
+    "call.args.a > $1 and call.args.a < $1.02",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", CAN_BE)
+def test_what_can_be_true_is_found(text):
+    found, domains = read(text)
+    assert Search(found, domains).find(TRUE) is not None
+
+
+def test_a_representative_is_as_round_as_its_cell_allows():
+    found, domains = read("call.args.a > $100 and call.args.a < $100.02")
+    assert representatives(domains["call.args.a"], list(leaves_of(found[0])))[:5] == (
+        0, 100_000_000_000, 100_010_000_000, 100_020_000_000, 101_000_000_000
+    )  # fmt: skip
+
+
+def test_a_fact_that_is_not_known_there_has_no_domain():
+    policy, _ = parse(FACTS, "p.rein")
+    assert domain_of(Names(policy), "error.kind", Context("model", "a route")) is None
+    assert domain_of(Names(policy), "call.model", Context("model", "a rule"), "m") == Domain("text", ("m",))
+
+
+def test_beyond_its_budget_it_does_not_know():
+    """Eight pigeons in seven holes: nothing short of trying them all tells that two share one."""
+    facts = "".join(
+        f"fact p.n{i} one of {', '.join(chr(34) + c + chr(34) for c in 'abcdefg')}\n" for i in range(8)
+    )
+    different = " and ".join(
+        f'not (p.n{i} == "{c}" and p.n{j} == "{c}")'
+        for i, j in itertools.combinations(range(8), 2)
+        for c in "abcdefg"
+    )
+    known = " and ".join(f"has p.n{i}" for i in range(8))
+    found, domains = read(f"{known} and {different}", facts=FACTS + facts)
+    with pytest.raises(Undecided):
+        Search(found, domains).find(TRUE)
