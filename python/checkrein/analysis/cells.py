@@ -117,7 +117,8 @@ def representatives(domain: Domain, leaves: Sequence[Leaf]) -> tuple[Value, ...]
         found = _texts(leaves)
     else:
         found = _numbers(domain, leaves)
-    return (*dict.fromkeys(found), *domain.odd)
+    once: list[Value] = list(dict.fromkeys(found))
+    return (*once, *domain.odd)
 
 
 def _texts(leaves: Sequence[Leaf]) -> Iterator[str]:

@@ -61,6 +61,10 @@ def check(policy: Policy) -> list[Diagnostic]:
             from checkrein.analysis.claims import check_claims
 
             check_claims(policy, report)
+        # The room that knows what conditions mean stands on this one, so it is asked where it is needed.
+        from checkrein.analysis.findings import report_findings
+
+        report_findings(names, report)
     return without_allowed(policy, report, is_whole=is_whole)
 
 

@@ -1,0 +1,183 @@
+"""What `check` tells of a policy without mistakes: statements that can't do what they seem to say."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from checkrein.amounts import duration
+from checkrein.analysis.cells import domain_of, representatives, truth
+from checkrein.analysis.places import places_of, search
+from checkrein.analysis.search import FALSE, TRUE, Budget, Undecided, leaves_of
+from checkrein.diagnostics import quote
+from checkrein.language.tree import Affix, And, Defined, Limit, Model, Not, Or, Require, Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from checkrein.analysis.cells import Leaf
+    from checkrein.analysis.places import Place
+    from checkrein.diagnostics import Report
+    from checkrein.language.names import Names
+    from checkrein.language.tree import Condition
+
+LOOKS_OF_CHECK = 300_000
+"""What all questions of one `check` may cost, some tenths of a second; what is left then is not told."""
+
+ADDRESS = re.compile(
+    r"(^|[._])(e?mail|address|domain|host|hostname|recipient|sender|to|cc|bcc|url)s?($|[._])"
+)
+DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}", re.IGNORECASE)
+FOLDER = re.compile(r"(/[\w.-]+)+")
+SITE = re.compile(r"[a-z]+://[\w.-]+(:\d+)?", re.IGNORECASE)
+
+
+def report_findings(names: Names, report: Report) -> None:
+    """Add the findings that need no pair of statements; all are warnings."""
+    budget = Budget(LOOKS_OF_CHECK)
+    for place in places_of(names):
+        _constant(names, place, budget, report)
+        for leaf in leaves_of(place.condition):
+            if isinstance(leaf, Affix):
+                _unanchored(leaf, report)
+    for retry in names.policy.of(Retry):
+        _too_slow(retry, report)
+    for limit in names.policy.of(Limit):
+        _idle_bounds(names, limit, report)
+    _unmet_places(names, report)
+
+
+# -- conditions that say nothing -------------------------------------------------------------------
+
+
+def _constant(names: Names, place: Place, budget: Budget, report: Report) -> None:
+    """The whole condition, else each comparison that stands in it."""
+    try:
+        if _is_free(names, place):
+            return
+        whole = search(names, budget, place)
+        for goal in (FALSE, TRUE):
+            if whole.find(goal) is None:
+                _tell(names, place, place.written, goal, report)
+                return
+        for leaf in _written_leaves(place.written):
+            for goal in _missed(names, place, leaf)[:1]:
+                _tell(names, place, leaf, goal, report)
+    except Undecided:
+        return
+
+
+def _is_free(names: Names, place: Place) -> bool:
+    """Whether each fact is read once, by a comparison that can be true and false: so can the whole then."""
+    leaves = list(leaves_of(place.condition))
+    if len({leaf.fact.text for leaf in leaves}) < len(leaves):
+        return False
+    return not any(_missed(names, place, leaf) for leaf in leaves)
+
+
+def _missed(names: Names, place: Place, leaf: Leaf) -> list[int]:
+    """Which of true and false one comparison can't be."""
+    domain = domain_of(names, leaf.fact.text, place.context, place.model)
+    if domain is None:
+        return []
+    found = {truth(leaf, value) for value in representatives(domain, [leaf])}
+    return [goal for goal, wanted in ((FALSE, False), (TRUE, True)) if wanted not in found]
+
+
+def _written_leaves(condition: Condition) -> Iterator[Leaf]:
+    """The comparisons that stand in the statement itself: a define may say more elsewhere."""
+    match condition:
+        case Not():
+            yield from _written_leaves(condition.operand)
+        case And() | Or():
+            for operand in condition.operands:
+                yield from _written_leaves(operand)
+        case Defined():
+            pass
+        case _:
+            yield condition
+
+
+def _tell(names: Names, place: Place, part: Condition, goal: int, report: Report) -> None:
+    written = quote(names.policy.source[part.span.start : part.span.end])
+    whole = part is place.written
+    subject = f"the condition of {place.owner}" if whole else f"{written} in {place.owner}"
+    if goal == FALSE:
+        help = "leave it out, or write what was meant"
+        if place.is_retry and whole:
+            help = "write the kinds of errors that were meant; without `when` they are those that may pass"
+        report.add("R0620", part.span, f"{subject} can't be false", help=help, severity="warning")
+    else:
+        help = "write what was meant, such as `or` in place of `and`, or remove it"
+        report.add("R0621", part.span, f"{subject} can't be true", help=help, severity="warning")
+
+
+# -- patterns that let more in than they seem to ---------------------------------------------------
+
+
+def _unanchored(leaf: Affix, report: Report) -> None:
+    part = str(leaf.literal.value)
+    if leaf.end == "ends":
+        if not (DOMAIN.fullmatch(part) and ADDRESS.search(leaf.fact.text)):
+            return
+        other, better = f"not-{part}", f'"@{part}"` or `ends with ".{part}"'
+    elif FOLDER.fullmatch(part):
+        other, better = f"{part}-other", f'"{part}/"'
+    elif SITE.fullmatch(part):
+        other, better = f"{part}.example.org", f'"{part}/"'
+    else:
+        return
+    message = f"`{leaf.end} with {quote(part)[1:-1]!r}` holds for {quote(other)} too".replace("'", '"')
+    help = f"write `{leaf.end} with {better}`"
+    report.add("R0628", leaf.span, message, help=help, severity="warning")
+
+
+# -- statements that nothing can come of -----------------------------------------------------------
+
+
+def _too_slow(retry: Retry, report: Report) -> None:
+    """Attempts whose delays alone take longer than the deadline; each delay is at least the first one."""
+    if retry.attempts is None or retry.within is None or retry.backoff is None or retry.backoff[0] == 0:
+        return
+    least = retry.backoff[0]
+    possible = 1 + (retry.within - 1) // least
+    if possible < retry.attempts:
+        waits = f"{duration(least)} before each further one" if possible > 1 else f"{duration(least)} first"
+        message = (
+            f"retry {quote(retry.name.text)} makes at most {possible} of its {retry.attempts} attempts: "
+            f"it waits at least {waits}, and ends {duration(retry.within)} after the call began"
+        )
+        help = "allow more time, wait less, or try less often"
+        report.add("R0630", retry.name.span, message, help=help, severity="warning")
+
+
+def _idle_bounds(names: Names, limit: Limit, report: Report) -> None:
+    """Bounds that nothing of this policy counts in; one of 0 says that there shall be none."""
+    models = names.policy.of(Model)
+    for bound in limit.bounds:
+        why = None
+        if bound.literal.value == 0:
+            continue
+        if bound.dimension == "cost" and models and all(m.price == "free" for m in models):
+            why = "every model is free"
+        elif bound.dimension == "escalations" and not _asks(names):
+            why = "no statement asks a person"
+        if why is not None:
+            message = (
+                f"the bound `{bound.dimension}` of limit {quote(limit.name.text)} is never reached: {why}"
+            )
+            report.add("R0631", bound.span, message, help="remove it", severity="warning")
+
+
+def _asks(names: Names) -> bool:
+    outcomes = [getattr(s, "otherwise", None) or getattr(s, "outcome", None) for s in names.policy.statements]
+    return any(outcome is not None and outcome.kind == "escalate" for outcome in outcomes)
+
+
+def _unmet_places(names: Names, report: Report) -> None:
+    models = names.policy.of(Model)
+    for require in names.policy.of(Require):
+        if isinstance(require.need, str) and models and all(m.place != require.need for m in models):
+            message = f"no model has the place `{require.need}` that {quote(require.name.text)} requires"
+            help = "where it applies every model call is denied; if that is meant, write a rule that says so"
+            report.add("R0629", require.name.span, message, help=help, severity="warning")
