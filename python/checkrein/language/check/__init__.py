@@ -14,6 +14,7 @@ from checkrein.language.check.routes import check_tiers
 from checkrein.language.check.targets import Targets
 from checkrein.language.check.trials import TrialChecker
 from checkrein.language.check.vocabulary import check_vocabulary
+from checkrein.language.meaning.findings import report_findings
 from checkrein.language.names import Names, check_names
 from checkrein.language.tree import UNNAMED, CostClaim, Define, Limit, OrderClaim, Queue, State, Test
 
@@ -56,15 +57,12 @@ def check(policy: Policy) -> list[Diagnostic]:
     is_whole = not policy.broken and not has_error(report.diagnostics)
     if is_whole:
         _unused(policy, conditions, targets, report)
+        report_findings(names, report)
         if any(isinstance(each, CostClaim | OrderClaim) for each in policy.statements):
             # It reads what this package makes, so it is looked for only where somebody claims something.
             from checkrein.analysis.claims import check_claims
 
             check_claims(policy, report)
-        # The room that knows what conditions mean stands on this one, so it is asked where it is needed.
-        from checkrein.analysis.findings import report_findings
-
-        report_findings(names, report)
     return without_allowed(policy, report, is_whole=is_whole)
 
 

@@ -6,18 +6,18 @@ import re
 from typing import TYPE_CHECKING
 
 from checkrein.amounts import duration
-from checkrein.analysis.cells import domain_of, representatives, truth
-from checkrein.analysis.places import places_of, search
-from checkrein.analysis.search import FALSE, TRUE, Budget, Undecided, leaves_of
 from checkrein.diagnostics import quote
+from checkrein.language.meaning.cells import domain_of, representatives, truth
+from checkrein.language.meaning.places import places_of, search
+from checkrein.language.meaning.search import FALSE, TRUE, Budget, Undecided, leaves_of
 from checkrein.language.tree import Affix, And, Defined, Limit, Model, Not, Or, Require, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from checkrein.analysis.cells import Leaf
-    from checkrein.analysis.places import Place
     from checkrein.diagnostics import Report
+    from checkrein.language.meaning.cells import Leaf
+    from checkrein.language.meaning.places import Place
     from checkrein.language.names import Names
     from checkrein.language.tree import Condition
 

@@ -6,10 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checkrein.analysis.cells import Domain, Odd, domain_of, representatives
-from checkrein.analysis.search import ANY, FALSE, TRUE, UNKNOWN, Search, Undecided, expanded, leaves_of
 from checkrein.language import parse
 from checkrein.language.facts import Context, context_of
+from checkrein.language.meaning.cells import Domain, Odd, domain_of, representatives
+from checkrein.language.meaning.search import (
+    ANY,
+    FALSE,
+    TRUE,
+    UNKNOWN,
+    Search,
+    Undecided,
+    expanded,
+    leaves_of,
+)
 from checkrein.language.names import Names
 from checkrein.language.tree import Rule
 from tests.reference import values as slots

@@ -11,13 +11,13 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from checkrein.analysis.cells import representatives, truth
+from checkrein.language.meaning.cells import representatives, truth
 from checkrein.language.tree import And, Defined, Not, Or
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from checkrein.analysis.cells import Domain, Leaf, Value
+    from checkrein.language.meaning.cells import Domain, Leaf, Value
     from checkrein.language.tree import Condition, Define
 
 FALSE, UNKNOWN, TRUE = 1, 2, 4

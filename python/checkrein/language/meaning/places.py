@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from checkrein.analysis.cells import domain_of
-from checkrein.analysis.search import Search, expanded, leaves_of
 from checkrein.diagnostics import quote
 from checkrein.language.facts import CASCADE, Context, context_of, result_of
+from checkrein.language.meaning.cells import domain_of
+from checkrein.language.meaning.search import Search, expanded, leaves_of
 from checkrein.language.tree import Require, Retry, Route, Rule, Tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from checkrein.analysis.cells import Domain
-    from checkrein.analysis.search import Budget
+    from checkrein.language.meaning.cells import Domain
+    from checkrein.language.meaning.search import Budget
     from checkrein.language.names import Names
     from checkrein.language.tree import Condition, Selector
 
