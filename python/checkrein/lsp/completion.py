@@ -245,7 +245,7 @@ def _known(names: Names, tokens: list[Token]) -> Iterator[tuple[str, str]]:
 def _declared_here(tokens: list[Token]) -> Iterator[tuple[str, str]]:
     """The arguments and fields of the tool at the end of the text, which is no statement yet."""
     prefix = ""
-    for word, following in pairwise(map(str, words)):
+    for word, following in pairwise(map(str, tokens)):
         if word in PREFIXES and following == "{":
             prefix = PREFIXES[word]
         elif word == "}":
