@@ -127,3 +127,10 @@ def test_a_damaged_artifact_is_refused(command, folder):
     printed = command("replay", "trace.jsonl", "--policy", "support.reinc")
     assert (printed.exit_code, printed.stdout) == (2, "")
     assert printed.stderr.startswith("error: ")
+
+
+def test_the_language_server_without_its_package_says_what_to_install(command, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    printed = command("lsp")
+    assert (printed.exit_code, printed.stdout) == (2, "")
+    assert printed.stderr == "error: the language server needs pygls\n  help: pip install 'checkrein[lsp]'\n"
