@@ -1,5 +1,8 @@
 """Loops through the guard: which errors are the same mistake, and who makes it."""
 
+import asyncio
+import contextlib
+
 import pytest
 
 import checkrein
@@ -140,6 +143,38 @@ def test_what_cannot_be_compared_is_told_apart_by_its_call(idle):
         with pytest.raises(checkrein.Stopped):
             steps(run, (9, "never"))
     assert str(run.outcome) == "stuck"
+
+
+@pytest.mark.parametrize(("new", "outcome"), [(True, "completed"), (False, "stuck")])
+def test_branches_side_by_side_are_told_when_they_are_over(idle, new, outcome):
+    async def model(model, max_tokens):
+        return {}
+
+    async def branch(run, page, is_asked, all_are_asked):
+        async def look(page):
+            is_asked.set()
+            await all_are_asked.wait()
+            if not new:
+                raise LookupError(str(page))
+            return page
+
+        await run.model(model, model="m", input_tokens=1)
+        return await run.tool("look", look, page=page)
+
+    async def task():
+        with idle.run() as run:
+            all_are_asked, branches = asyncio.Event(), []
+            for page in range(5):
+                is_asked = asyncio.Event()
+                branches.append(asyncio.create_task(branch(run, page, is_asked, all_are_asked)))
+                await asyncio.wait_for(is_asked.wait(), 20)
+            all_are_asked.set()
+            await asyncio.gather(*branches, return_exceptions=True)
+            with contextlib.suppress(checkrein.Stopped):
+                await run.model(model, model="m", input_tokens=1)
+        return str(run.outcome)
+
+    assert asyncio.run(task()) == outcome
 
 
 def test_a_childs_step_is_idle_if_its_parent_knows_that(idle):

@@ -204,10 +204,8 @@ impl<'a> Question<'a> {
     /// The votes of loops that are found at a model call: by the steps before it, or by these messages. What
     /// a prompt repeats cannot be told without them.
     pub(crate) fn vote_model_loops(&self, messages: Option<&[(u64, u64)]>, votes: &mut Vec<Vote>) {
-        if !self.program.compares_context() {
-            return self.vote_loops(votes);
-        }
-        let share = messages.map(|messages| self.run.family.memory().context.share(messages));
+        let compared = messages.filter(|_| self.program.compares_context());
+        let share = compared.map(|messages| self.run.family.memory().context.share(messages));
         for &index in &self.program.index.loops.of_models {
             let each = self.program.tables.loops.at(index);
             let is_idle = self.call.loops.contains(&index);
