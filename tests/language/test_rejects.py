@@ -22,7 +22,7 @@ WRITE = os.environ.get("CHECKREIN_WRITE_REJECTS") == "1"
 
 def printed(name, source):
     policy, found = parse(source, f"{name}.rein")
-    found = sorted(found + (check(policy) if policy else []), key=lambda d: d.order)
+    found = sorted(found + (check(policy, deep=True) if policy else []), key=lambda d: d.order)
     return render_all(found, source.decode("utf-8", "replace")) + "\n"
 
 

@@ -33,7 +33,7 @@ def sections(page):
 
 def findings(text, bounds=False):
     policy, found = parse(text, "page.rein")
-    found += check(policy) if policy else []
+    found += check(policy, deep=True) if policy else []
     if bounds and policy and not found:
         found += unbounded(bound(policy))
     return [d.code for d in found]

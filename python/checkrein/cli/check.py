@@ -26,8 +26,9 @@ SOUND = "sound"
     show_default=True, help="How findings are printed: for people, for editors, or for a service.",
 )  # fmt: skip
 @click.option("--fix", is_flag=True, help="Put right what can mean one thing only, and check what is left.")
+@click.option("--deep", is_flag=True, help="Compare rules with each other, too.")
 @click.pass_context
-def check(ctx: click.Context, paths: tuple[str, ...], style: str, fix: bool) -> None:
+def check(ctx: click.Context, paths: tuple[str, ...], style: str, fix: bool, deep: bool) -> None:
     """Find the mistakes in policies.
 
     Folders are searched for *.rein files; - is stdin. Nothing is run, and without --fix nothing is written.
@@ -38,7 +39,7 @@ def check(ctx: click.Context, paths: tuple[str, ...], style: str, fix: bool) -> 
     found = sources(paths, project)
     if fix:
         found = (_fixed(source, project) for source in found)
-    checked = [_checked(source, project) for source in found]
+    checked = [_checked(source, project, deep) for source in found]
     click.echo(FORMATS[style](checked))
     ctx.exit(1 if any(each.findings for each in checked) else 0)
 
@@ -59,14 +60,14 @@ def _fixed(source: SourceFile, project: Settings) -> SourceFile:
     return SourceFile(source.name, text.encode())
 
 
-def _checked(source: SourceFile, project: Settings) -> Checked:
+def _checked(source: SourceFile, project: Settings, deep: bool) -> Checked:
     """What is wrong with a policy, and whether its loop is the built-in one.
 
     That nothing is wrong with it is kept, so that the compiler is not even loaded the next time.
     """
     from checkrein.cli.formats import Checked
 
-    kept = recall(SOUND, source.data, source.name)
+    kept = None if deep else recall(SOUND, source.data, source.name)
     if kept in (b"0", b"1"):
         return Checked(source, [], kept == b"1")
     from checkrein.language import check as check_policy
@@ -75,7 +76,7 @@ def _checked(source: SourceFile, project: Settings) -> Checked:
 
     policy, findings = parse(source.data, source.name)
     if policy is not None:
-        findings = [*findings, *check_policy(policy)]
+        findings = [*findings, *check_policy(policy, deep=deep)]
     is_default = policy is not None and not policy.broken and has_built_in_loop(policy.statements)
     if policy is not None and not findings:
         keep(SOUND, source.data, source.name, b"%d" % is_default, files_read(policy))

@@ -15,6 +15,7 @@ from checkrein.language.check.targets import Targets
 from checkrein.language.check.trials import TrialChecker
 from checkrein.language.check.vocabulary import check_vocabulary
 from checkrein.language.meaning.findings import report_findings
+from checkrein.language.meaning.pairs import DEEP, report_pairs
 from checkrein.language.names import Names, check_names
 from checkrein.language.tree import UNNAMED, CostClaim, Define, Limit, OrderClaim, Queue, State, Test
 
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 
-def check(policy: Policy) -> list[Diagnostic]:
+def check(policy: Policy, *, deep: bool = False) -> list[Diagnostic]:
     """Every finding about a policy that was read, in source order; it compiles if none is an error.
 
-    Warnings that the author allows in a comment are not among them.
+    Warnings that the author allows in a comment are not among them. Pairs of rules are compared if `deep`.
     A `broken` policy is checked as far as it goes: what its unreadable parts may declare is not missed.
     """
     report = Report(policy.file)
@@ -58,12 +59,14 @@ def check(policy: Policy) -> list[Diagnostic]:
     if is_whole:
         _unused(policy, conditions, targets, report)
         report_findings(names, report)
+        if deep:
+            report_pairs(names, report)
         if any(isinstance(each, CostClaim | OrderClaim) for each in policy.statements):
             # It reads what this package makes, so it is looked for only where somebody claims something.
             from checkrein.analysis.claims import check_claims
 
             check_claims(policy, report)
-    return without_allowed(policy, report, is_whole=is_whole)
+    return without_allowed(policy, report, is_whole=is_whole, unasked=frozenset() if deep else DEEP)
 
 
 def _unused(policy: Policy, conditions: ConditionChecker, targets: Targets, report: Report) -> None:

@@ -40,11 +40,13 @@ class Allowance:
         return found.code == self.code and self.start <= at < self.end
 
 
-def without_allowed(policy: Policy, report: Report, *, is_whole: bool) -> list[Diagnostic]:
+def without_allowed(
+    policy: Policy, report: Report, *, is_whole: bool, unasked: frozenset[str]
+) -> list[Diagnostic]:
     """What was found, without what the author allows; with what is wrong with the allowances.
 
     Errors are never allowed. Only where everything `is_whole`, so that all was looked for, an allowance of
-    what is not there is a finding.
+    what is not there is a finding; never of the codes that were `unasked`.
     """
     allowances = list(_allowances(policy, report)) if "checkrein" in policy.source else []
     found = report.diagnostics
@@ -55,7 +57,7 @@ def without_allowed(policy: Policy, report: Report, *, is_whole: bool) -> list[D
         code = quote(allowance.code)
         if any(allowance.covers(d) for d in found):
             message, help, fix = f"{code} is an error here, which cannot be allowed", "mend it", None
-        elif is_whole:
+        elif is_whole and allowance.code not in unasked:
             message, help, fix = f"{code} is not found here", "remove it from the comment", allowance.removal
         else:
             continue
