@@ -124,7 +124,7 @@ def vote(run: Run, statement: Any, outcome: tree.Outcome, call: Call, undecided=
     """An outcome as a vote; an escalation turns into what became of its request."""
     name = outcome.target.text if outcome.target else None
     cast = Vote(statement, outcome.kind, undecided, reason=outcome.reason, values=list(values))
-    if outcome.kind == "reuse" and run.known.get(call.binding) is None:
+    if outcome.kind == "reuse" and orders.fresh(run, call, names_tool) is None:
         cast.outcome = "deny"
         return None if isinstance(statement, tree.Rule) else cast
     if outcome.kind != "escalate":

@@ -33,6 +33,17 @@ def kept(run: Run, order: tree.Order, call: Call, names_tool: Any) -> bool | Non
     return False
 
 
+def fresh(run: Run, call: Call, names_tool: Any) -> int | None:
+    """The attempt whose result a call may be given: none if it looked before what has changed since."""
+    number = run.known.get(call.binding)
+    if number is None:
+        return None
+    looks = [order for order in run.of["order"] if names_tool(run, order.before, call.ask.tool)]
+    changers = {name.text for order in looks for name in order.again_after}
+    began = run.family.uses[run.number, number].began
+    return None if run.family.changed_since(began, changers) else number
+
+
 def values(run: Run, order: tree.Order, tool: str, args: dict[str, Any]) -> list | None:
     """What a call is about; None if an argument is missing or ill-typed."""
     found = [slot for _, _, slot in compared(run, order, tool, args)]

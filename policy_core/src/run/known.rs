@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::fingerprint::Binding;
+use crate::order::Changes;
 
 /// How many calls are remembered at most, as many as loops look back on.
 const MOST: usize = 256;
@@ -10,27 +11,43 @@ const MOST: usize = 256;
 /// Calls with the attempt that gave their latest result; the newest is last.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    results: VecDeque<(Binding, u64)>,
+    results: VecDeque<(Binding, Found)>,
+}
+
+/// A result that can be handed back.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) attempt: u64,
+    /// The orders that begin anew after a change and in which its tool comes first: how many changes each had
+    /// had when the attempt began.
+    pub(crate) changes: Vec<(u32, u64)>,
+}
+
+impl Found {
+    /// Whether nothing has changed since.
+    pub(crate) fn is_fresh(&self, changes: &Changes) -> bool {
+        self.changes.iter().all(|&(order, made)| changes.settled(order) == Some(made))
+    }
 }
 
 impl Known {
     /// An attempt at this call has succeeded.
-    pub(crate) fn record(&mut self, call: Binding, attempt: u64) {
+    pub(crate) fn record(&mut self, call: Binding, found: Found) {
         self.results.retain(|(known, _)| *known != call);
         if self.results.len() == MOST {
             self.results.pop_front();
         }
-        self.results.push_back((call, attempt));
+        self.results.push_back((call, found));
     }
 
-    /// The attempt with the latest result of this call.
-    pub(crate) fn of(&self, call: Binding) -> Option<u64> {
-        self.results.iter().find(|(known, _)| *known == call).map(|(_, attempt)| *attempt)
+    /// The latest result of this call.
+    pub(crate) fn of(&self, call: Binding) -> Option<&Found> {
+        self.results.iter().find(|(known, _)| *known == call).map(|(_, found)| found)
     }
 
     /// All attempts whose results may be handed back.
     pub(crate) fn attempts(&self) -> impl Iterator<Item = u64> {
-        self.results.iter().map(|(_, attempt)| *attempt)
+        self.results.iter().map(|(_, found)| found.attempt)
     }
 }
 
@@ -41,12 +58,14 @@ mod tests {
     #[test]
     fn the_latest_result_of_a_call_counts_and_the_oldest_call_is_forgotten() {
         let mut known = Known::default();
+        let found = |attempt| Found { attempt, changes: Vec::new() };
         for call in 0..300 {
-            known.record(Binding::Call(call), call);
-            known.record(Binding::Call(44), 1000 + call);
+            known.record(Binding::Call(call), found(call));
+            known.record(Binding::Call(44), found(1000 + call));
         }
+        let of = |call| known.of(Binding::Call(call)).map(|found| found.attempt);
         assert_eq!(known.attempts().count(), MOST);
-        assert_eq!(known.of(Binding::Call(44)), Some(1299));
-        assert_eq!((known.of(Binding::Call(43)), known.of(Binding::Call(45))), (None, Some(45)));
+        assert_eq!(of(44), Some(1299));
+        assert_eq!((of(43), of(45)), (None, Some(45)));
     }
 }

@@ -279,9 +279,10 @@ impl<'a> Question<'a> {
         votes.push(vote);
     }
 
-    /// The attempt with the latest result of this very call.
+    /// The attempt with the latest result of this very call, if nothing has changed since.
     fn known(&self) -> Option<u64> {
-        self.run.known.of(self.call.exact?)
+        let found = self.run.known.of(self.call.exact?)?;
+        found.is_fresh(&self.run.family.memory().changes).then_some(found.attempt)
     }
 
     /// What the votes for an answer come to: one whose text cannot be told denies.

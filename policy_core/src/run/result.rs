@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::amounts::Subject;
-use super::call::Attempt;
+use super::call::{Attempt, Call};
+use super::known::Found;
 use super::question::Question;
 use super::settle::{Fate, check_usage};
 use super::{Run, check_facts};
@@ -12,7 +13,7 @@ use crate::decision::{BuiltIn, By, Decision, Event, Outcome};
 use crate::error::EngineError;
 use crate::event::{ErrorKind, Failure, Now, Returned, Usage};
 use crate::facts::Sent;
-use crate::program::Program;
+use crate::program::{Program, ToolClass};
 use crate::value::{Slot, Truth, Value};
 
 /// What a tool that fell short of its `succeeds when` is taken for.
@@ -168,8 +169,17 @@ impl Run {
             let step = self.present_step();
             self.family.memory().bring(&over.forms, fingerprint, (&mut self.progress, step));
             if let Some(exact) = over.exact {
-                self.known.record(exact, attempt);
+                let changes = begun_at(program, &over, (tool, class));
+                self.known.record(exact, Found { attempt, changes });
             }
         }
     }
+}
+
+/// For each order that begins anew after a change and in which this tool comes first: how many changes there
+/// had been when the latest attempt at the call began.
+fn begun_at(program: &Program, call: &Call, (tool, class): (u32, ToolClass)) -> Vec<(u32, u64)> {
+    let orders = program.index.looks.of_tool(tool, class);
+    let anew = orders.filter(|order| !program.tables.orders.at(*order).again_after.is_empty());
+    anew.map(|order| (order, call.changes.get(order as usize).copied().unwrap_or(0))).collect()
 }
