@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import random
+import subprocess
 import sys
 
 import pytest
@@ -131,3 +132,21 @@ def test_a_file_without_an_end_is_too_large(command, folder, name):
     printed = command(name, "endless.rein")
     assert printed.exit_code == 1
     assert "larger than 256 KiB" in printed.stdout + printed.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such link")
+@pytest.mark.parametrize("name", ["check", "fmt", "test"])
+def test_a_policy_that_emacs_has_open_is_read_all_the_same(command, folder, name):
+    (folder / "policies").mkdir()
+    (folder / "support.rein").rename(folder / "policies" / "support.rein")
+    (folder / "policies" / ".#support.rein").symlink_to("someone@host.1:2")
+    assert command(name, "policies").exit_code == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such shell")
+@pytest.mark.parametrize("words", ["check -", "fmt -", "test -", "bound -", "lsp"])
+def test_without_a_stdin_that_is_said(folder, words):
+    line = 'exec "$0" -c "from checkrein.cli.main import main; main()" "$@" <&-'
+    words = ["sh", "-c", line, sys.executable, *words.split()]
+    printed = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert (printed.returncode, "closed" in printed.stderr, "internal" in printed.stderr) == (2, True, False)

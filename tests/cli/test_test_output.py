@@ -3,6 +3,8 @@
 import json
 from xml.etree import ElementTree
 
+import pytest
+
 from checkrein import testing
 
 
@@ -69,3 +71,16 @@ def test_a_report_that_cannot_be_written(command):
     printed = command("test", "support.rein", "--junit", "nowhere/report.xml")
     assert printed.exit_code == 2
     assert "cannot write `nowhere/report.xml`" in printed.stderr
+
+
+@pytest.mark.parametrize("given", ["support.rein", "."])
+def test_junit_xml_is_never_written_over_a_policy(command, folder, given):
+    before = (folder / "support.rein").read_bytes()
+    printed = command("test", given, "--junit", "support.rein")
+    assert (printed.exit_code, "is the policy itself" in printed.stderr) == (2, True)
+    assert (folder / "support.rein").read_bytes() == before
+
+
+def test_a_share_that_is_no_number_is_refused(command, folder):
+    printed = command("test", "support.rein", "--fail-under", "nan")
+    assert (printed.exit_code, printed.stdout) == (2, "")

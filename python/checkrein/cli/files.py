@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +57,8 @@ def read_source(name: str) -> SourceFile:
     """One policy's source; `-` is stdin."""
     if name.endswith(COMPILED_SUFFIX):
         raise CheckreinError(f"`{name}` is compiled; give its source, a `{SUFFIX}` file")
+    if name == STDIN and sys.stdin is None:
+        raise CheckreinError("there is no stdin to read: it is closed")
     from checkrein.policy_files import SOURCE_BYTES_MAX
 
     try:
@@ -93,7 +96,8 @@ def _names(path: str, project: Settings) -> list[str]:
     for folder, folders, files in os.walk(path):
         visible = (f for f in folders if not f.startswith("."))
         folders[:] = sorted(f for f in visible if not project.excludes(str(Path(folder, f))))
-        policies = [Path(folder, file) for file in sorted(files) if file.endswith(SUFFIX)]
+        # Emacs marks a file that is being edited by a broken link of this name beside it.
+        policies = [Path(folder, f) for f in sorted(files) if f.endswith(SUFFIX) and not f.startswith(".#")]
         policies = [policy for policy in policies if not project.excludes(str(policy))]
         # What is there and no file (a pipe, a device) would wait for ever; a broken link is an error.
         found += [str(policy) for policy in policies if policy.is_file() or not policy.exists()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 
 import click
 
@@ -18,6 +19,8 @@ def lsp(stdio: bool) -> None:  # noqa: ARG001
     """
     if importlib.util.find_spec("pygls") is None:
         raise CheckreinError("the language server needs pygls\n  help: pip install 'checkrein[lsp]'")
+    if sys.stdin is None or sys.stdout is None:
+        raise CheckreinError("the language server talks over stdin and stdout, and one of them is closed")
     from checkrein.lsp.server import Service
 
     Service().server.start_io()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -62,6 +63,8 @@ def test(
 
     Time is virtual, and no model or tool is called. Folders are searched for *.rein files; - is stdin.
     """
+    if least is not None and math.isnan(least):
+        raise click.BadParameter("it is not a number.", param_hint="--fail-under")
     project = settings()
     covers = cov or least is not None
     tested = [_tested(source, only, covers=covers) for source in sources(paths, project)]
@@ -70,6 +73,8 @@ def test(
         raise CheckreinError(f"there is no `test` block {named}in what was given")
     click.echo(_as_json(tested) if style == "json" else _as_text(tested))
     if junit is not None:
+        if any(junit.resolve() == Path(each.file).resolve() for each in tested):
+            raise CheckreinError(f"`{junit}` is the policy itself; write the results elsewhere")
         from checkrein.cli.junit import report
 
         write_whole(junit, report(tested))
