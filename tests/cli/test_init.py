@@ -88,3 +88,7 @@ def test_a_broken_link_is_no_place_to_write(command, home):
     (home / "policies" / "support.rein").symlink_to(target)
     assert command("init").exit_code == 2
     assert not target.exists()
+
+
+def test_what_comes_next_can_be_pasted(command, home):
+    assert 'next: cd "my agent" && checkrein test\n' in command("init", "my agent").stdout

@@ -35,7 +35,8 @@ def init(folder: Path, template: str) -> None:
     is_new = _wrote(project, SETTINGS.encode())
     if not is_new and SECTION not in project.read_text(encoding="utf-8", errors="replace"):
         click.echo(f"left {project} as it is; add to it:\n\n{SETTINGS}")
-    where = "" if folder == Path() else f"cd {folder} && "
+    quoted = f'"{folder}"' if " " in str(folder) else folder
+    where = "" if folder == Path() else f"cd {quoted} && "
     click.echo(f"next: {where}checkrein test")
 
 
