@@ -29,7 +29,8 @@ def fields_of(value: Any, names: list[str]) -> dict[str, Any]:
 def fingerprint(value: Any) -> int | None:
     """What two results are compared by: a text that is JSON and a value with that JSON are the same.
 
-    So are a text and the parts of a message that make it up. A value that has no canonical JSON has none.
+    So are a text and the parts of a message that make it up. Inside, what is no JSON counts by its text, or
+    by its type if it has none; a value that is nested too deep, or too large, has no fingerprint.
     """
     value = _joined(value)
     parsed = _parsed(value) if isinstance(value, str) else value
