@@ -333,9 +333,9 @@ def leave(stream):
 
 
 @pytest.mark.parametrize(
-    ("end", "may"), [(list, True), (read_one, True), (lambda stream: stream.close(), False), (leave, False)]
+    ("end", "may"), [(list, True), (read_one, False), (lambda stream: stream.close(), False), (leave, False)]
 )
-def test_a_stream_that_nobody_reads_is_no_success(make_guard, end, may):
+def test_what_a_tool_gives_is_a_success_once_it_is_read_to_its_end(make_guard, end, may):
     run = make_guard(ORDERED).run()
     end(run.tool("glance", lambda: iter_of(1, 2)))
     gc.collect()
@@ -437,3 +437,23 @@ def test_a_slow_reader_takes_no_time_from_the_body(make_guard, clock):
     next(stream)
     clock.advance(1000)
     assert 0 < next(stream) <= 60
+
+
+HALF = """fact index.fresh flag
+tool "glance" { class retrieve succeeds when index.fresh == true } tool "buy" { class reason }
+order "glance first" { "glance" before "buy" within run } else deny because "Glance first." """
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_stream_succeeds_as_the_tool_says(make_guard, fresh):
+    run = make_guard(HALF).run(facts={"index.fresh": fresh})
+    stream, seen = run.tool("glance", lambda: iter_of(1, 2)), []
+    if fresh:
+        assert list(stream) == [1, 2]
+        assert run.tool("buy", lambda: "bought") == "bought"
+        return
+    with pytest.raises(checkrein.Denied, match="incomplete result"):
+        seen.extend(stream)
+    assert charged(run, "tool_calls") == (1, 0)
+    with pytest.raises(checkrein.Denied, match="Glance first"):
+        run.tool("buy", lambda: "bought")

@@ -24,7 +24,6 @@ from checkrein.guard.stream import (
     Begun,
     begun,
     begun_async,
-    can_begin,
     drop,
     guarded_stream,
     is_stream,
@@ -165,8 +164,6 @@ class _Invoke:
         value = self.request.invoke(self.decision)
         if not is_stream(value) or self.request.whole:
             return value
-        if not can_begin(value, self.request.point):
-            return Begun(value)
         stream = begun(value)
         if patience is not None and patience.left <= 0:  # this thread was abandoned meanwhile
             drop(value)
@@ -182,9 +179,7 @@ class _Invoke:
         value = self.request.invoke(self.decision)
         if inspect.isawaitable(value):
             value = await value
-        if not is_stream(value) or self.request.whole:
-            return value
-        return await begun_async(value) if can_begin(value, self.request.point) else Begun(value)
+        return await begun_async(value) if is_stream(value) and not self.request.whole else value
 
     def _patience(self) -> Patience | None:
         limit = self.decision.timeout_ns

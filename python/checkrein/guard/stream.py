@@ -22,21 +22,15 @@ if TYPE_CHECKING:
 
 
 def is_stream(value: Any) -> bool:
-    """True for generators and for client streams (iterators that can be closed)."""
-    if isinstance(value, (GeneratorType, AsyncGeneratorType)):
-        return True
-    return _has_any(value, "__next__", "__anext__") and _has_any(value, "close", "aclose")
+    """True for generators and client streams: iterators that can be closed, and are read in no other way.
 
-
-def can_begin(value: Any, point: str) -> bool:
-    """Whether the first chunk of a stream may be read before the host has it.
-
-    A generator has nothing but chunks, and so has what a model's client gives. A tool's file or cursor, like
-    whatever is read in other ways too, is the host's to read from its beginning.
+    A file or a cursor of a database is none: it is the host's to read from its beginning.
     """
     if isinstance(value, (GeneratorType, AsyncGeneratorType)):
         return True
-    return point == "model" and not _has_any(value, "read", "fetchone")
+    if not (_has_any(value, "__next__", "__anext__") and _has_any(value, "close", "aclose")):
+        return False
+    return not _has_any(value, "read", "fetchone")
 
 
 def _has_any(value: Any, *names: str) -> bool:
@@ -165,15 +159,33 @@ class _Settling:
         return attempt.underway()
 
     def _finish(self) -> None:
-        if self._open:
-            self._settle(self._usage or UNKNOWN)
+        """The end: of a tool's, the policy says whether that was a result."""
+        run, request = self._run, self._request
+        if not self._open:
+            return
+        usage = self._usage or UNKNOWN
+        if not (request.point == "tool" and run.guard.program.judges):
+            self._settle(usage)
+            return
+        self._open = False
+        after = tell_end(
+            run, self._decision,
+            lambda: run.result(self._decision, usage, committed=True, subject=request.subject),
+        )  # fmt: skip
+        if after is not None and after.outcome != "allow":
+            raise run.refusal(after, request.subject)
+
+    @property
+    def _is_some(self) -> bool:
+        """What was read so far is worth something. Of what a tool gives only the whole is a result."""
+        return self._begun and self._request.point == "model"
 
     def _cut(self) -> None:
         """Closed early: what was reported so far is a lower bound, and never refunds the hold.
 
         What nobody has read a chunk of is no success.
         """
-        if self._open and not self._begun:
+        if self._open and not self._is_some:
             self._broke(GeneratorExit())
         elif self._open:
             self._settle(self._lower_bound())
@@ -199,7 +211,7 @@ class _Settling:
         # The collector may run in the middle of an event of this very run: only leave a note.
         if self._open:
             self._open = False
-            self._run.dropped(self._decision, self._lower_bound(), begun=self._begun)
+            self._run.dropped(self._decision, self._lower_bound(), begun=self._is_some)
 
 
 class GuardedStream(_Settling):
