@@ -9,7 +9,7 @@ from checkrein.language.lower import lower
 from checkrein.language.tree import Span
 
 LEXEME = re.compile(
-    r'"(?:[^"\\\n]|\\.)*"|#[^\n]*|[A-Z]{3} [0-9.]+|[a-z_]+\s*<=|at\s+time\b|\$?[A-Za-z0-9_][\w.]*'
+    r'"(?:[^"\\\n]|\\.)*"|#[^\n]*|[A-Z]{3} [0-9.]+|[a-z_]+\s*<=|at\s+time\b|\$?\w+(?:\.\w+)*'
     r"|[<>=!]=|->|\.\.|\S"
 )
 
