@@ -136,3 +136,12 @@ def test_fix_leaves_what_the_project_ignores(command, folder):
     assert command("check", "--fix", "slips.rein").stderr == ""
     (folder / "pyproject.toml").unlink()
     assert command("check", "--fix", "slips.rein").stderr == "slips.rein: 1 fixed\n"
+
+
+def test_a_path_that_is_not_there_hides_nothing_of_those_before_it(command):
+    alone = command("check", "--format", "concise", "mistakes.rein")
+    printed = command("check", "--format", "concise", "mistakes.rein", "nofile.rein")
+    assert (printed.exit_code, printed.stdout) == (2, alone.stdout)
+    assert "nofile.rein" in printed.stderr
+    assert json.loads(command("check", "--format", "json", "support.rein", "nofile.rein").stdout) == []
+    assert command("check", "nofile.rein").stdout == ""

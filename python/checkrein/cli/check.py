@@ -39,8 +39,16 @@ def check(ctx: click.Context, paths: tuple[str, ...], style: str, fix: bool, dee
     found = sources(paths, project)
     if fix:
         found = (_fixed(source, project) for source in found)
-    checked = [_checked(source, project, deep) for source in found]
-    click.echo(FORMATS[style](checked))
+    checked: list[Checked] = []
+    unread: CheckreinError | None = None
+    try:
+        checked.extend(_checked(source, project, deep) for source in found)
+    except CheckreinError as error:  # what was found until then is told first
+        unread = error
+    if checked or unread is None:
+        click.echo(FORMATS[style](checked))
+    if unread is not None:
+        raise unread
     ctx.exit(1 if any(each.findings for each in checked) else 0)
 
 
