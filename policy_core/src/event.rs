@@ -273,6 +273,8 @@ pub struct Failure<'a> {
     pub own: bool,
     /// Of the error's message: errors of a tool with other ones are other errors.
     pub fingerprint: Option<u64>,
+    /// Something of what came back has been passed on already, so it is not made again.
+    pub committed: bool,
 }
 
 impl Failure<'_> {

@@ -34,6 +34,7 @@ fn unavailable(attempt: u64) -> Failure<'static> {
         billed: Slot::Missing,
         own: false,
         fingerprint: None,
+        committed: false,
     }
 }
 

@@ -285,3 +285,30 @@ def test_a_stream_succeeds_as_the_tool_says(make_guard, fresh):
     assert charged(run, "tool_calls") == (1, 0)
     with pytest.raises(checkrein.Denied, match="Glance first"):
         run.tool("buy", lambda: "bought")
+
+
+AGAIN = """retry "glances" on tool "glance" { attempts <= 3 } else fail "dim"
+state "dim" tell agent "Nothing was seen." """
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_a_stream_that_falls_short_at_its_end_is_not_made_again(make_guard, way):
+    run, made = make_guard(HALF, AGAIN).run(facts={"index.fresh": False}), []
+
+    def glance():
+        made.append(way)
+        return iter_of(1, 2)
+
+    async def read():
+        async def items():
+            for item in glance():
+                yield item
+
+        async def begin():
+            return items()
+
+        return [item async for item in await run.tool("glance", begin)]
+
+    with pytest.raises(checkrein.Failed, match="dim"):
+        asyncio.run(read()) if way == "async" else list(run.tool("glance", glance))
+    assert made == [way]

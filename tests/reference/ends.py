@@ -49,7 +49,7 @@ def result(
     if not held:
         values = explained(run, needed, ask)
         close(run, tried, normal(tried, reported), "tool_failure")
-        return fell_short(run, tried, held is None, values)
+        return fell_short(run, tried, held is None, values, committed)
     close(run, tried, normal(tried, reported), good=True)
     stays.serve(run, tried)
     model = tried.target if call.point == "model" else None
@@ -66,7 +66,7 @@ def result(
     return run.decide(f"{call.point} result", "allow", **extra)
 
 
-def fell_short(run: Run, tried: Attempt, is_unknown: bool, values: list) -> dict:
+def fell_short(run: Run, tried: Attempt, is_unknown: bool, values: list, committed: bool) -> dict:
     """Half a result is a failure of the tool, but for one thing: it is never passed on."""
     details = {
         "kind": "tool_failure",
@@ -74,6 +74,7 @@ def fell_short(run: Run, tried: Attempt, is_unknown: bool, values: list) -> dict
         "retry_after": None,
         "billed": None,
         "usage": "unknown",
+        "committed": committed,
     }
     was_over = run.latch or run.is_over
     decision = errors.decide(run, tried, details) | {"event": "tool result"}

@@ -85,6 +85,8 @@ def may_run_again(run: Run, tried: Attempt, error: dict[str, Any]) -> bool:
     """Whether a tool may run once more: what nobody knows to have run or not is repeated by leave only."""
     if tried.call.point == "model":
         return True
+    if error.get("committed"):
+        return False
     tool = run.tools[tried.target]
     if tool.once or tool.may_repeat:
         return tool.may_repeat

@@ -147,6 +147,7 @@ impl Run {
             billed: Slot::Missing,
             own: false,
             fingerprint: None,
+            committed: returned.committed,
         };
         self.decide_error((program, books), call, attempt, &failure, decision);
         if decision.by == By::BuiltIn(BuiltIn::NotRetried) {

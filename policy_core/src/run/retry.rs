@@ -236,6 +236,7 @@ impl Question<'_> {
             }
             Subject::Person => return Advised::default(),
         };
+        let may_repeat = may_repeat && !failure.committed;
         // Without a condition a retry is about what may pass, and for other errors as if it were not there.
         let tables = &self.program.tables;
         retries.retain(|retry| tables.retries.at(*retry).when.is_some() || failure.kind.is_passing());

@@ -287,6 +287,7 @@ impl Player {
             billed: Slot::Ill,
             own: amount.is_multiple_of(7),
             fingerprint: amount.is_multiple_of(3).then_some(amount % 2),
+            committed: amount.is_multiple_of(11),
         };
         format!("{:?}", run.error(self.now, &failure))
     }

@@ -427,5 +427,6 @@ pub fn failure_of(attempt: u64, usage: Usage) -> Failure<'static> {
         billed: Slot::Missing,
         own: false,
         fingerprint: None,
+        committed: false,
     }
 }

@@ -317,11 +317,11 @@ impl Run {
             billed: slot(billed, Dimension::Flag),
             own,
             fingerprint: fingerprint.map(|fingerprint| fingerprint.0),
+            committed: false,
         };
         let now = at(now, wall);
         let fail = |run: &mut policy_core::Run, books: &mut Books| run.error(now, &failure, books);
-        let decision = self.tell(py, |live| live.conclude(now, failure.attempt, fail))?;
-        Ok(Decision::new(decision, &self.program))
+        Ok(Decision::new(self.tell(py, |live| live.conclude(now, failure.attempt, fail))?, &self.program))
     }
 
     #[expect(clippy::too_many_arguments, reason = "what an answer is")]
