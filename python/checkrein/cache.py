@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 import sys
 from pathlib import Path
@@ -28,9 +29,11 @@ ENTRIES_MAX = 512
 BYTES_MAX = 32 * 1024 * 1024
 ENTRY_BYTES_MAX = 8 * 1024 * 1024
 SUFFIX = ".entry"
+OURS = re.compile(r"[0-9a-f]{64}\.(entry|[0-9]+\.[0-9a-f]{8})")
+"""Names of entries and of their drafts: the folder may hold what is not ours to drop."""
 PACKAGE = Path(__file__).parent
-COMPILER = ("language", "prices")
-"""The folders of the package that an entry depends on, beside the engine."""
+COMPILER = (".", "analysis", "language", "prices")
+"""The folders of the package that an entry depends on, beside the engine; of the first one only its files."""
 
 
 def recall(kind: str, source: bytes, file: str) -> bytes | None:
@@ -77,7 +80,7 @@ def _compiler() -> Iterator[tuple[str, int, int]]:
     files = [Path(_core.__file__)]
     for room in COMPILER:
         for folder, folders, names in os.walk(PACKAGE / room):
-            folders[:] = sorted(name for name in folders if name != "__pycache__")
+            folders[:] = sorted(name for name in folders if name != "__pycache__" and room != ".")
             files += [Path(folder, name) for name in sorted(names)]
     for path in files:
         found = path.stat()
@@ -125,7 +128,7 @@ def _write(entry: Path, content: bytes) -> None:
 
 def _bound(folder: Path) -> None:
     """Drop what was used longest ago, until what is left is few and small."""
-    found = [(path.stat(), path) for path in folder.iterdir() if path.is_file()]
+    found = [(path.lstat(), path) for path in folder.iterdir() if OURS.fullmatch(path.name)]
     found.sort(key=lambda each: each[0].st_mtime_ns, reverse=True)
     size = 0
     for number, (status, path) in enumerate(found):

@@ -39,6 +39,11 @@ def compiles(monkeypatch):
     return asked
 
 
+def named(number):
+    """A name as entries have them."""
+    return f"{number:064x}.entry"
+
+
 def entries(cache):
     return sorted(cache.iterdir())
 
@@ -85,15 +90,16 @@ def test_whatever_made_it_is_part_of_its_name(cache, compiles, monkeypatch, tmp_
     assert len(compiles) == 2
 
 
-def test_a_change_of_one_file_of_the_compiler_is_seen(tmp_path, monkeypatch):
-    (tmp_path / "prices").mkdir()
-    snapshot = tmp_path / "prices" / "snapshot.json"
-    snapshot.write_text("{}")
+@pytest.mark.parametrize("part", ["prices/snapshot.json", "analysis/claims.py", "amounts.py"])
+def test_a_change_of_one_file_of_the_compiler_is_seen(tmp_path, monkeypatch, part):
+    changed = tmp_path / part
+    changed.parent.mkdir(exist_ok=True)
+    changed.write_text("{}")
     monkeypatch.setattr(caches, "PACKAGE", tmp_path)
     before = caches._name("artifact", MINIMAL, "p.rein")
     assert caches._name("artifact", MINIMAL, "p.rein") == before
-    snapshot.write_text("[]")
-    os.utime(snapshot, ns=(1, 1))
+    changed.write_text("[]")
+    os.utime(changed, ns=(1, 1))
     assert caches._name("artifact", MINIMAL, "p.rein") != before
 
 
@@ -242,7 +248,7 @@ def test_what_was_used_longest_ago_goes_first(cache):
     program_of(MINIMAL, "p.rein")
     (kept,) = entries(cache)
     for number in range(ENTRIES_MAX):
-        old = cache / f"{number}.entry"
+        old = cache / named(number)
         old.write_bytes(b"")
         os.utime(old, ns=(number + 1, number + 1))
     os.utime(kept, ns=(0, 0))
@@ -251,19 +257,36 @@ def test_what_was_used_longest_ago_goes_first(cache):
     names = {path.name for path in entries(cache)}
     assert len(names) == ENTRIES_MAX
     assert kept.name in names
-    assert not {"0.entry", "1.entry"} & names
+    assert not {named(0), named(1)} & names
 
 
 def test_large_entries_leave_sooner(cache):
     cache.mkdir(mode=0o700)
     for number in range(4):
-        large = cache / f"{number}.entry"
+        large = cache / named(number)
         with large.open("wb") as file:
             file.truncate(BYTES_MAX // 3)
         os.utime(large, ns=(number + 1, number + 1))
     program_of(MINIMAL, "p.rein")
     assert sum(path.stat().st_size for path in entries(cache)) <= BYTES_MAX
-    assert {"2.entry", "3.entry"} < {path.name for path in entries(cache)}
+    assert {named(2), named(3)} < {path.name for path in entries(cache)}
+
+
+def test_what_else_lies_in_the_folder_stays(cache):
+    cache.mkdir(mode=0o700)
+    foreign = [cache / name for name in ("letters.txt", "a.entry", f"{named(1)}.bak", "cafe")]
+    for path in foreign:
+        with path.open("wb") as file:
+            file.truncate(BYTES_MAX + 1)
+        os.utime(path, ns=(1, 1))
+    left_by_a_crash = cache / f"{0:064x}.123.0a1b2c3d"
+    left_by_a_crash.write_bytes(b" " * 10)
+    os.utime(left_by_a_crash, ns=(1, 1))
+    for number in range(ENTRIES_MAX):
+        (cache / named(number)).write_bytes(b"")
+    program_of(MINIMAL, "p.rein")
+    assert all(path.exists() for path in foreign)
+    assert not left_by_a_crash.exists()
 
 
 def test_many_processes_at_once_leave_whole_entries(cache, tmp_path):
