@@ -20,6 +20,8 @@ TAB = "    "
 WIDTH_MAX = 100
 """Most characters of a source line that are shown; a longer line is cut around the caret."""
 QUOTE_MAX = 60
+ODD = ("missing", "ill-typed")
+"""What a fact may be without a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,21 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """What shows a finding: facts of a call, each with its value as a policy writes it, and what then holds.
+
+    A fact that is not named may be anything. A value is `missing` or `ill-typed` where there is none.
+    """
+
+    facts: tuple[tuple[str, str], ...]
+    shows: str
+
+    def __str__(self) -> str:
+        said = (f"{name} = {value}" if value not in ODD else f"{name} {value}" for name, value in self.facts)
+        return f"for {', '.join(said) or 'every call'} {self.shows}"
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
     """What is wrong, where, and what to do next.
 
@@ -57,6 +74,7 @@ class Diagnostic:
     help: str | None = None
     related: tuple[Related, ...] = ()
     fix: Edit | None = None
+    example: Example | None = None
 
     @property
     def line(self) -> int:
@@ -106,6 +124,8 @@ def render_text(diagnostic: Diagnostic, source: str | None) -> str:
         )
     if diagnostic.expected:
         lines.append(f"  expected: {', '.join(diagnostic.expected)}")
+    if diagnostic.example:
+        lines.append(f"  example: {diagnostic.example}")
     if diagnostic.help:
         lines.append(f"  help: {diagnostic.help}")
     return "\n".join(lines)
@@ -161,7 +181,18 @@ def to_json(diagnostic: Diagnostic) -> dict[str, Any]:
             {"message": r.message, "line": r.span.line, "column": r.span.column} for r in diagnostic.related
         ],
         "fix": asdict(diagnostic.fix) if diagnostic.fix else None,
+        "example": _example_values(diagnostic.example) if diagnostic.example else None,
     }
+
+
+def _example_values(example: Example) -> dict[str, Any]:
+    return {"facts": dict(example.facts), "shows": example.shows}
+
+
+def with_notes(diagnostic: Diagnostic) -> str:
+    """The message with its example and its help, a line each, for services that show one text."""
+    example = f"\nexample: {diagnostic.example}" if diagnostic.example else ""
+    return diagnostic.message + example + (f"\nhelp: {diagnostic.help}" if diagnostic.help else "")
 
 
 def has_error(diagnostics: Sequence[Diagnostic]) -> bool:
@@ -187,9 +218,10 @@ class Report:
         related: tuple[Related, ...] = (),
         severity: Severity = "error",
         fix: Edit | None = None,
+        example: Example | None = None,
     ) -> None:
         """Add one finding."""
-        found = Diagnostic(code, severity, self.file, span, message, expected, help, related, fix)
+        found = Diagnostic(code, severity, self.file, span, message, expected, help, related, fix, example)
         self._found.setdefault((code, span.start if span else None, message), found)
 
     @property

@@ -239,4 +239,5 @@ def test_a_finding_as_json():
         "help": 'declare it: `tool "t" { ... }`',
         "related": [],
         "fix": None,
+        "example": None,
     }

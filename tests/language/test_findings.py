@@ -6,6 +6,9 @@ import pytest
 
 from checkrein import testing
 from checkrein.language import check, parse
+from checkrein.language.meaning.examples import written
+from checkrein.language.meaning.search import leaves_of
+from checkrein.language.tree import Rule
 
 POLICY = """language 1
 policy "p"
@@ -18,10 +21,27 @@ VALUES = [
 ]  # fmt: skip
 
 
-def found(condition):
+ANYTHING = {"n": "5", "c": '"a"', "s": '"other"', "m": "$7"}
+
+
+def findings_of(condition):
     policy, findings = parse(POLICY.format(condition=condition), "p.rein")
     assert not findings
-    return [d.code for d in check(policy) if d.code in ("R0620", "R0621")]
+    return [d for d in check(policy) if d.code in ("R0620", "R0621", "R0628")]
+
+
+def found(condition):
+    return [d.code for d in findings_of(condition)]
+
+
+def shows(finding, condition):
+    """Whether the rule applies in the engine as the example says it does; what it leaves out is anything."""
+    values = ANYTHING | {name.removeprefix("call.args."): value for name, value in finding.example.facts}
+    args = " ".join(f'"{name}" {value}' for name, value in values.items())
+    expected = 'deny by "r"' if finding.example.shows == "it is true" else "allow"
+    source = POLICY.format(condition=condition) + f'test "e" {{ tool "t" {{ {args} }} expect {expected} }}\n'
+    (result,) = testing.run_source(source, "p.rein")
+    return result.passed
 
 
 def applied(condition):
@@ -42,8 +62,10 @@ def applied(condition):
     'call.args.s starts with "ab" or not call.args.s == "ab"',
 ])  # fmt: skip
 def test_a_condition_that_cannot_be_false_always_applies(condition):
-    assert found(condition) == ["R0620"]
+    (finding,) = findings_of(condition)
+    assert finding.code == "R0620"
     assert applied(condition) == {True}
+    assert shows(finding, condition)
 
 
 @pytest.mark.parametrize("condition", [
@@ -52,8 +74,48 @@ def test_a_condition_that_cannot_be_false_always_applies(condition):
     'call.args.s starts with "ab" and call.args.s starts with "b"',
 ])  # fmt: skip
 def test_a_condition_that_cannot_be_true_never_applies(condition):
-    assert found(condition) == ["R0621"]
+    (finding,) = findings_of(condition)
+    assert finding.code == "R0621"
     assert applied(condition) == {False}
+    assert shows(finding, condition)
+
+
+def test_an_example_holds_for_a_part_where_that_is_telling():
+    """Of `n > 6 and n < 5`: a number that is above 6, and not just any."""
+    (finding,) = findings_of("call.args.n > 6 and call.args.n < 5")
+    assert str(finding.example) == "for call.args.n = 7 it is false"
+
+
+@pytest.mark.parametrize(("condition", "part"), [
+    ('call.args.c in ["a", "b"] and call.args.n > 5', 'call.args.c in ["a", "b"]'),
+    ("call.args.m < $1 or call.args.n > 5 and call.args.n < 5", None),
+])  # fmt: skip
+def test_a_comparison_in_a_condition_has_an_example_of_its_own(condition, part):
+    findings = findings_of(condition)
+    assert len(findings) == (part is not None)
+    assert all(shows(finding, part) for finding in findings)
+
+
+@pytest.mark.parametrize("condition", [
+    'call.args.s starts with "/home"', 'call.args.s starts with "https://example.com"',
+])  # fmt: skip
+def test_what_an_open_pattern_lets_in_it_lets_in(condition):
+    (finding,) = findings_of(condition)
+    assert shows(finding, condition)
+
+
+@pytest.mark.parametrize(("dimension", "literal"), [
+    ("money", "$0.000001"), ("duration", "1.5 s"), ("percent", "12.5%"), ("percent", "80%"),
+    ("tokens", "200 tokens"), ("flag", "true"), ("count", "9007199254740991"),
+    ("text", r'"a \"b\" \\ \n c"'),
+])  # fmt: skip
+def test_an_example_is_written_as_the_language_is(dimension, literal):
+    source = f"fact x.y {dimension}\n" + POLICY.split("rule", 1)[0].split("\n", 2)[2].format()
+    rule = f'rule "r" on tool "t" when x.y == {literal} then deny because "No."'
+    policy, findings = parse(f'language 1 policy "p" {source} {rule}', "p.rein")
+    assert not findings
+    (compared,) = leaves_of(policy.of(Rule)[0].when)
+    assert written(compared.literal.value, dimension, "$") == literal
 
 
 @pytest.mark.parametrize("condition", [

@@ -13,10 +13,23 @@ queue "q" { expires 1 h }
 NUMBERS = range(12)
 
 
-def deep(source):
+def findings_of(source):
     policy, findings = parse(HEAD + source, "p.rein")
     assert not findings
-    return [d.code for d in check(policy, deep=True) if d.code != "R0109"]  # the queue is not always used
+    return [d for d in check(policy, deep=True) if d.code != "R0109"]  # the queue is not always used
+
+
+def deep(source):
+    return [d.code for d in findings_of(source)]
+
+
+def shows(source, finding):
+    """Whether in the engine the other rule decides about the example."""
+    args = dict(finding.example.facts) or {"call.args.n": "0"}
+    by = finding.example.shows.split("`")[1]
+    call = f'tool "pay" {{ "n" {args["call.args.n"]} }}'
+    results = testing.run_source(HEAD + source + f'test "e" {{ {call} expect deny by "{by}" }}', "p.rein")
+    return results[0].passed
 
 
 def decides(source, name, outcome):
@@ -39,9 +52,16 @@ ASK = 'escalate to "q"'
     (rule("a", "call.args.n in [4, 6]", ASK), rule("b", "call.args.n > 3 and call.args.n < 9"), "R0622", ASK),
     (rule("b", "call.args.n > 5"), rule("a", "call.args.n > 3"), "R0623", "deny"),
     (rule("b", "call.args.n > 5"), 'rule "a" on tool class act then deny because "No."\n', "R0623", "deny"),
+    # Two that are not enough one by one.
+    (rule("c", "call.args.n > 5", ASK),
+     rule("a", "call.args.n > 3 and call.args.n < 8") + rule("b", "call.args.n >= 8"), "R0622", ASK),
+    (rule("c", "call.args.n > 5"),
+     rule("a", "call.args.n > 3 and call.args.n < 8") + rule("b", "call.args.n >= 8"), "R0623", "deny"),
 ])  # fmt: skip
 def test_an_outdone_rule_never_decides(weak, strong, code, outcome):
-    assert deep(weak + strong) == [code]
+    (finding,) = findings_of(weak + strong)
+    assert finding.code == code
+    assert shows(weak + strong, finding)
     name = weak.split('"')[1]
     assert not decides(weak + strong, name, outcome)
     assert decides(weak, name, outcome)
@@ -55,6 +75,17 @@ def test_an_outdone_rule_never_decides(weak, strong, code, outcome):
 def test_a_rule_that_decides_sometimes_is_left_alone(first, second, name, outcome):
     assert deep(first + second) == []
     assert decides(first + second, name, outcome)
+
+
+def test_several_that_leave_a_gap_are_not_enough():
+    three = rule("c", "call.args.n > 5", ASK) + rule("a", "call.args.n > 3 and call.args.n < 8")
+    assert deep(three + rule("b", "call.args.n > 8")) == []
+
+
+def test_of_several_only_those_are_named_that_it_takes():
+    three = rule("d", "call.args.n > 5", ASK) + rule("a", "call.args.n > 3 and call.args.n < 8")
+    (finding,) = findings_of(three + rule("b", "call.args.n < 2") + rule("c", "call.args.n >= 8"))
+    assert finding.message == "rule `d` never asks anybody: whenever it applies `a` denies or `c` denies"
 
 
 def test_unknown_counts_as_applying():

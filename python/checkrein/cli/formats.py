@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from checkrein.cli.output import count, paint
-from checkrein.diagnostics import render_all, to_json
+from checkrein.diagnostics import render_all, to_json, with_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,7 +92,7 @@ def _command(found: Diagnostic, text: str) -> str:
         if end.line == found.line:  # columns across lines mean nothing there
             properties |= {"col": found.column, "endColumn": end.column}
     listed = ",".join(f"{name}={_escaped(str(value), ':,')}" for name, value in properties.items())
-    message = found.message + (f"\nhelp: {found.help}" if found.help else "")
+    message = with_notes(found)
     return f"::{found.severity} {listed}::{_escaped(message)}"
 
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import checkrein
 from checkrein.cli.rule import pages, title
+from checkrein.diagnostics import with_notes
 from checkrein.language.source import Source
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def _result(found: Diagnostic, index: int, source: Source) -> dict[str, Any]:
         "ruleId": found.code,
         "ruleIndex": index,
         "level": found.severity,
-        "message": {"text": found.message + (f"\nhelp: {found.help}" if found.help else "")},
+        "message": {"text": with_notes(found)},
         "locations": [_location(found.span, source)],
     }
     if found.related:

@@ -104,6 +104,8 @@ class Service:
         message = finding.message
         if finding.expected:
             message += f"\nexpected: {', '.join(finding.expected)}"
+        if finding.example:
+            message += f"\nexample: {finding.example}"
         if finding.help:
             message += f"\nhelp: {finding.help}"
         return types.Diagnostic(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from checkrein.amounts import duration
-from checkrein.diagnostics import quote
+from checkrein.diagnostics import Example, quote
 from checkrein.language.meaning.cells import domain_of, representatives, truth
+from checkrein.language.meaning.examples import of_the_other_truth, written
 from checkrein.language.meaning.places import places_of, search
 from checkrein.language.meaning.search import FALSE, TRUE, Budget, Undecided, leaves_of
 from checkrein.language.tree import Affix, And, Defined, Limit, Model, Not, Or, Require, Retry
@@ -58,11 +60,11 @@ def _constant(names: Names, place: Place, budget: Budget, report: Report) -> Non
         whole = search(names, budget, place)
         for goal in (FALSE, TRUE):
             if whole.find(goal) is None:
-                _tell(names, place, place.written, goal, report)
+                _tell(names, place, place.written, goal, budget, report)
                 return
         for leaf in _written_leaves(place.written):
             for goal in _missed(names, place, leaf)[:1]:
-                _tell(names, place, leaf, goal, report)
+                _tell(names, replace(place, condition=leaf), leaf, goal, budget, report)
     except Undecided:
         return
 
@@ -98,18 +100,22 @@ def _written_leaves(condition: Condition) -> Iterator[Leaf]:
             yield condition
 
 
-def _tell(names: Names, place: Place, part: Condition, goal: int, report: Report) -> None:
+def _tell(names: Names, place: Place, part: Condition, goal: int, budget: Budget, report: Report) -> None:
+    """`place` has the part as its condition, with its defines written out."""
     written = quote(names.policy.source[part.span.start : part.span.end])
     whole = part is place.written
     subject = f"the condition of {place.owner}" if whole else f"{written} in {place.owner}"
+    example = of_the_other_truth(names, place, goal, budget)
     if goal == FALSE:
         help = "leave it out, or write what was meant"
         if place.is_retry and whole:
             help = "write the kinds of errors that were meant; without `when` they are those that may pass"
-        report.add("R0620", part.span, f"{subject} can't be false", help=help, severity="warning")
+        message = f"{subject} can't be false"
+        report.add("R0620", part.span, message, help=help, example=example, severity="warning")
     else:
         help = "write what was meant, such as `or` in place of `and`, or remove it"
-        report.add("R0621", part.span, f"{subject} can't be true", help=help, severity="warning")
+        message = f"{subject} can't be true"
+        report.add("R0621", part.span, message, help=help, example=example, severity="warning")
 
 
 # -- patterns that let more in than they seem to ---------------------------------------------------
@@ -129,7 +135,8 @@ def _unanchored(leaf: Affix, report: Report) -> None:
         return
     message = f"`{leaf.end} with {quote(part)[1:-1]!r}` holds for {quote(other)} too".replace("'", '"')
     help = f"write `{leaf.end} with {better}`"
-    report.add("R0628", leaf.span, message, help=help, severity="warning")
+    example = Example(((leaf.fact.text, written(other, "text", "")),), "it is true")
+    report.add("R0628", leaf.span, message, help=help, example=example, severity="warning")
 
 
 # -- statements that nothing can come of -----------------------------------------------------------
