@@ -62,7 +62,7 @@ def forgets_the_host(route, names, real=courses._reachable):
 
 
 def requires_always(policy, model, real=courses._may_serve):
-    return real(policy, model) and all(courses._meets(model, each) for each in policy.of(Require))
+    return real(policy, model) and all(courses.meets(model, each) for each in policy.of(Require))
 
 
 def forgets_approvals(_outcome):

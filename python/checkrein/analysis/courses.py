@@ -10,22 +10,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from checkrein.language.facts import ERROR_KINDS
+from checkrein.language.meaning.needs import meets
 from checkrein.language.tree import (
     And,
     Compare,
     Member,
-    NamesNeed,
     Not,
     Or,
     Require,
     Retry,
     Route,
     Rule,
-    TierNeed,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from checkrein.language.names import Names
     from checkrein.language.tree import Condition, Model, Outcome, Policy, Selector, Tool
@@ -35,14 +34,6 @@ PASSING = frozenset({"timeout", "rate_limited", "unavailable", "unknown", "tool_
 """The kinds of errors that a retry without a condition is about."""
 RETRIED = tuple(kind for kind in ERROR_KINDS if kind not in ("cancelled", "denied"))
 """All kinds but those that are never retried."""
-COMPARE: dict[str, Callable[[int, int], bool]] = {
-    "==": lambda left, right: left == right,
-    "!=": lambda left, right: left != right,
-    "<": lambda left, right: left < right,
-    "<=": lambda left, right: left <= right,
-    ">": lambda left, right: left > right,
-    ">=": lambda left, right: left >= right,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +112,7 @@ def _reachable(route: Route | None, names: Names) -> set[str]:
 def _may_serve(policy: Policy, model: Model) -> bool:
     rules = (rule for rule in policy.of(Rule) if selects_model(rule.selector, model.name.text))
     requires = (require for require in policy.of(Require) if require.when is None)
-    return not any(_forbids(rule) for rule in rules) and all(_meets(model, each) for each in requires)
+    return not any(_forbids(rule) for rule in rules) and all(meets(model, each) for each in requires)
 
 
 def _forbids(rule: Rule) -> bool:
@@ -132,18 +123,6 @@ def _forbids(rule: Rule) -> bool:
 def may_pass(outcome: Outcome) -> bool:
     """Whether a call may go on although a statement votes so: a person approves, or nothing is known."""
     return outcome.kind == "reuse" or (outcome.kind == "escalate" and outcome.wants == "approval")
-
-
-def _meets(model: Model, require: Require) -> bool:
-    match require.need:
-        case TierNeed(operator=operator, tier=tier):
-            return model.tier is not None and COMPARE[operator](model.tier, tier)
-        case NamesNeed(kind="model", names=wanted):
-            return model.name.text in {each.text for each in wanted}
-        case NamesNeed(names=wanted):
-            return model.region is not None and model.region.text in {each.text for each in wanted}
-        case place:
-            return model.place == place
 
 
 def _attempts(retries: Iterable[Retry]) -> tuple[int, tuple[Retry, ...]]:

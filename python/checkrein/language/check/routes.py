@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from checkrein.diagnostics import Related, quote
 from checkrein.language.facts import Context, Unknown, find
+from checkrein.language.meaning.needs import meets
 from checkrein.language.translate.walk import ARTICLE
 from checkrein.language.tree import Limit, NamesNeed, TierNeed
 
@@ -18,14 +19,6 @@ if TYPE_CHECKING:
     from checkrein.language.tree import Model, Name, Require, Route, Span
 
 WHOLE_PPM = 1_000_000
-COMPARED = {
-    "==": int.__eq__,
-    "!=": int.__ne__,
-    "<": int.__lt__,
-    "<=": int.__le__,
-    ">": int.__gt__,
-    ">=": int.__ge__,
-}
 
 
 def check_tiers(names: Names, report: Report) -> None:
@@ -58,7 +51,7 @@ class RouteChecker:
         models = self.names.models.values()
         match require.need:
             case TierNeed(operator, tier, span):
-                if not any(m.tier and COMPARED[operator](m.tier, tier) for m in models):
+                if not any(meets(model, require) for model in models):
                     self._unmet(
                         span, f"no model has a tier `{operator} {tier}`", "say what models can do: `tier 1`"
                     )

@@ -11,6 +11,7 @@ from checkrein.diagnostics import Example, quote
 from checkrein.language.meaning.cells import domain_of, representatives, truth
 from checkrein.language.meaning.examples import of_the_other_truth, written
 from checkrein.language.meaning.places import places_of, search
+from checkrein.language.meaning.routes import report_routes
 from checkrein.language.meaning.search import FALSE, TRUE, Budget, Undecided, leaves_of
 from checkrein.language.tree import Affix, And, Defined, Limit, Model, Not, Or, Require, Retry
 
@@ -47,6 +48,7 @@ def report_findings(names: Names, report: Report) -> None:
     for limit in names.policy.of(Limit):
         _idle_bounds(names, limit, report)
     _unmet_places(names, report)
+    report_routes(names, budget, report)
 
 
 # -- conditions that say nothing -------------------------------------------------------------------
