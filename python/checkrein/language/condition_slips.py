@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from checkrein.diagnostics import quote
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 SIGNS = "<>=!&|"
 VALUE = re.compile(r'"(?:[^"\\\n]|\\.)*"|\$?[0-9][\w.]*|true\b|false\b')
 TIMES = {"ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
-DURATION = r"([0-9]+)\s*(ms|s|min|h|d)"
+DURATION = r"(?<![\w.])([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min|h|d)"
 LIST = '`in ["a", "b"]`'
 
 
@@ -35,7 +36,7 @@ def operator(m: Mistake) -> Slip | None:
 
 def brackets(m: Mistake) -> Slip | None:
     """`has(fact)`, `in ("a")`, `in []`, `["a",]`, `["a" "b"]`, `one of ["a"]`."""
-    before = m.text[: m.offset].rstrip()
+    before = m.text[: m.previous_end].rstrip()
     if m.chunk == "(" and m.accepts == {"FACT"} and before.endswith("has"):
         return Slip("R0016", "`has` takes its fact without brackets", "write `has call.args.amount`")
     if m.accepts == {"LSQB"} and m.chunk[:1] in ("(", "{", '"'):
@@ -71,13 +72,15 @@ def several_units(m: Mistake) -> Slip | None:
     if before is None or after is None:
         return None
     unit = min(before.group(2), after.group(2), key=TIMES.__getitem__)
-    parts = [int(found.group(1)) * TIMES[found.group(2)] // TIMES[unit] for found in (before, after)]
-    return Slip("R0013", "a duration has one number and one unit", f"write `{sum(parts)} {unit}`")
+    parts = (Decimal(found.group(1)) * TIMES[found.group(2)] for found in (before, after))
+    whole = sum(parts, Decimal(0)) / TIMES[unit]
+    right = f"{whole:f}".rstrip("0").rstrip(".") if "." in f"{whole:f}" else f"{whole:f}"
+    return Slip("R0013", "a duration has one number and one unit", f"write `{right} {unit}`")
 
 
 def percent(m: Mistake) -> Slip | None:
     """`%80`, `80 percent`."""
-    found = re.match(r"%\s*([0-9]+)", m.text[m.offset :])
+    found = re.match(r"%\s*([0-9]+(?:\.[0-9]+)?)", m.text[m.offset :])
     if found is not None and "NUMBER" in m.accepts:
         right = f"write `{found.group(1)}%`"
         return Slip("R0013", "the sign stands behind the number", right, length=len(found.group()))

@@ -104,8 +104,8 @@ def _needless(m: Mistake, said: Slip) -> Edit | None:
 
 def _brackets(m: Mistake, said: Slip) -> Edit | None:
     """A list without the comma at its end; nothing else about lists is sure."""
-    comma = m.text[: m.offset].rstrip()
-    return Edit(len(comma) - 1, len(comma), "") if "end in a comma" in said.message else None
+    end = m.previous_end
+    return Edit(end - 1, end, "") if "end in a comma" in said.message else None
 
 
 def _default(m: Mistake, said: Slip) -> Edit | None:

@@ -158,7 +158,9 @@ def strict_bound(m: Mistake) -> Slip | None:
     if "BOUND" not in m.accepts or m.chunk not in DIMENSIONS:
         return None
     behind = m.text[m.offset + len(m.chunk) :].lstrip()[:1]
-    if m.after_number and behind not in tuple("<>=0123456789$"):
+    bounded = re.search(r"(\w+)\s*<=\s*[\w.]+\s*$", m.text[max(0, m.offset - 80) : m.offset])
+    is_own = bounded is not None and bounded.group(1) == m.chunk
+    if m.after_number and is_own and behind not in tuple(":<>=0123456789$"):
         return Slip("R0013", f"{quote(m.chunk)} is not a unit", "leave it out: a count is a plain number")
     return Slip("R0016", f"a bound on `{m.chunk}` is written with `<=`", f"write `{m.chunk} <= ...`")
 
