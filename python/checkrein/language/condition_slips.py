@@ -80,7 +80,7 @@ def several_units(m: Mistake) -> Slip | None:
 
 def percent(m: Mistake) -> Slip | None:
     """`%80`, `80 percent`."""
-    found = re.match(r"%\s*([0-9]+(?:\.[0-9]+)?)", m.text[m.offset :])
+    found = re.match(r"%\s*([0-9]+(?:\.[0-9]+)?)(?![\w.])", m.text[m.offset :])
     if found is not None and "NUMBER" in m.accepts:
         right = f"write `{found.group(1)}%`"
         return Slip("R0013", "the sign stands behind the number", right, length=len(found.group()))

@@ -126,7 +126,9 @@ def _then(m: Mistake, said: Slip) -> Edit | None:
 
 
 def _name(m: Mistake, _said: Slip) -> Edit | None:
-    return _edit(m, f'"{m.chunk}"') if m.accepts == {"STRING"} else None
+    # Before a name in quotes it is no name itself, but a word too many.
+    is_before_name = m.text[m.offset + len(m.chunk) :].lstrip()[:1] == '"'
+    return _edit(m, f'"{m.chunk}"') if m.accepts == {"STRING"} and not is_before_name else None
 
 
 def _zone(m: Mistake, said: Slip) -> Edit | None:
@@ -155,6 +157,8 @@ def _several_units(m: Mistake, said: Slip) -> Edit | None:
     after = re.match(condition_slips.DURATION, m.text[m.offset :])
     if found is None or before is None or after is None:
         return None
+    if re.match(r"\s*\.\.", m.text[m.offset + after.end() :]):
+        return None  # it may begin a range, such as that of a forgotten `backoff`
     return _edit(m, found.group(1), m.offset - len(before.group()), m.offset + after.end())
 
 
