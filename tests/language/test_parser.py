@@ -233,6 +233,8 @@ def test_every_rule_of_the_grammar_has_a_builder():
         (b"\x00" * 100, "R0003"),
         ("language 1\u200b", "R0003"),
         ("language 1 # \u202e", "R0003"),
+        ('language 1\npolicy "p"\n# off:\rloop off\n', "R0003"),
+        ('language 1\rpolicy "p"\r', "R0003"),
         ('language 1 policy "e\u0301"', "R0004"),
         ("language 2\nanything at all", "R0006"),
         ("language 99999999999999999999", "R0006"),

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 HIDDEN_SHOWN_MAX = 20
 
-PRINTABLE_ASCII = re.compile(r"[\t\n\r\x20-\x7e]*")
-UNUSUAL = re.compile(r"[^\t\n\r\x20-\x7e]")
+PRINTABLE_ASCII = re.compile(r"[\t\n\x20-\x7e]*(?:\r\n[\t\n\x20-\x7e]*)*")
+UNUSUAL = re.compile(r"[^\t\n\r\x20-\x7e]|\r(?!\n)")
 # Blank letters and separators that are no format characters, yet cannot be seen either.
 HIDDEN_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2028\u2029\u3164\uffa0")
 
@@ -96,6 +96,9 @@ def _report_hidden(source: Source, report: Report) -> bool:
             if character == "\ufeff" and match.start() == 0:
                 name, help = "byte order mark", "save the file as UTF-8 without a byte order mark"
                 fix = Edit(0, 1, "")
+            elif character == "\r":
+                # Many editors begin a line here, so what follows would look as if it were in no comment.
+                name, help = "carriage return", "end lines with LF or CRLF"
             report.add(
                 "R0003",
                 source.span(match.start(), match.end()),
