@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -11,6 +13,7 @@ import pytest
 from checkrein.language import check, parse
 
 HERE = Path(__file__).parent
+MAIN = "from checkrein.cli.main import main; main()"
 REJECTS = sorted((HERE.parents[1] / "grammar" / "rejects").glob("*.rein"))
 SCHEMA = json.loads((HERE / "schemas" / "sarif-2.1.0.json").read_text("utf-8"))
 VALID = fastjsonschema.compile(SCHEMA, use_default=False)
@@ -26,6 +29,19 @@ def cut(text, region):
     """What a region of one line marks."""
     assert region["startLine"] == region["endLine"]
     return text.split("\n")[region["startLine"] - 1][region["startColumn"] - 1 : region["endColumn"] - 1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a name be any bytes")
+@pytest.mark.parametrize("style", ["full", "concise", "json", "github", "sarif"])
+def test_a_name_that_is_no_text(folder, style):
+    (folder / "bad\udcff.rein").write_text('language 1\npolicy "p"\ntool search { }\n')
+    command = [sys.executable, "-c", MAIN, "check", "--format", style, "bad\udcff.rein"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    if style == "sarif":
+        (result,) = sarif(done)["results"]
+        location = result["locations"][0]["physicalLocation"]["artifactLocation"]
+        assert location == {"uri": "bad%FF.rein"}
 
 
 @pytest.mark.parametrize("style", ["concise", "github", "sarif"])
