@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::books::Books;
+use crate::clock::Shown;
 use crate::event::ErrorKind;
 use crate::program::{Condition, Fact, Index, Measure, Presence, Program, Scope, Source};
 use crate::run::Run;
@@ -19,6 +20,8 @@ pub enum BuiltInFact {
     Left(Measure),
     /// `run.id`, `session.id`, ...; of no key
     Id(Scope),
+    /// `now.X`
+    Now(Shown),
     /// `call.attempt`
     CallAttempt,
     /// `call.model`
@@ -67,12 +70,16 @@ impl BuiltInFact {
             "error.retry_after" => Some(Self::ErrorRetryAfter),
             "error.billed" => Some(Self::ErrorBilled),
             "result.confidence" => Some(Self::ResultConfidence),
-            _ => Self::parse_run(name.strip_prefix("run.")?),
+            _ => match name.split_once('.')? {
+                ("now", what) => Shown::parse(what).map(Self::Now),
+                ("run", what) => Self::parse_run(what),
+                _ => None,
+            },
         }
     }
 
-    fn parse_run(name: &str) -> Option<Self> {
-        let (of, what) = name.split_once('.')?;
+    fn parse_run(counter: &str) -> Option<Self> {
+        let (of, what) = counter.split_once('.')?;
         let measure = Measure::ALL.into_iter().find(|measure| measure.name() == of)?;
         match what {
             "spent" => Some(Self::Spent(measure)),
@@ -87,6 +94,7 @@ impl BuiltInFact {
     pub const fn dimension(self) -> Dimension {
         match self {
             Self::Spent(measure) | Self::Held(measure) | Self::Left(measure) => measure.dimension(),
+            Self::Now(shown) => shown.dimension(),
             Self::CallAttempt | Self::StepIndex | Self::ErrorStatus => Dimension::Count,
             Self::Id(_) | Self::CallModel | Self::CallTool | Self::StepKind | Self::ErrorKind => {
                 Dimension::Text
@@ -218,6 +226,7 @@ impl<'a> View<'a> {
             BuiltInFact::Held(measure) => number(self.run.reserved(measure, self.books)),
             BuiltInFact::Left(measure) => self.run.left(measure, self.books).map_or(Slot::Missing, number),
             BuiltInFact::Id(scope) => self.run.ids.of_scope(scope).map_or(Slot::Missing, Slot::Text),
+            BuiltInFact::Now(shown) => self.shown(shown),
             BuiltInFact::CallAttempt => number(self.call.attempt),
             BuiltInFact::CallModel => self.call.model.map_or(Slot::Missing, Slot::Text),
             BuiltInFact::CallTool => self.call.tool.map_or(Slot::Missing, Slot::Text),
@@ -231,6 +240,11 @@ impl<'a> View<'a> {
             BuiltInFact::ErrorRetryAfter => self.of_error(fact, |error| error.retry_after),
             BuiltInFact::ErrorBilled => self.of_error(fact, |error| error.billed),
         }
+    }
+
+    fn shown(&self, shown: Shown) -> Slot<'a> {
+        let clock = self.program.tables.clock.map(|zone| &self.program.tables.zones.at(zone).zone);
+        clock.map_or(Slot::Missing, |zone| shown.at(zone, self.run.wall()))
     }
 
     fn of_error(&self, fact: BuiltInFact, read: impl Fn(ErrorFacts<'a>) -> Slot<'a>) -> Slot<'a> {

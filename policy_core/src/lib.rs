@@ -15,6 +15,7 @@
 
 mod amount;
 pub mod books;
+mod clock;
 mod code;
 mod decision;
 mod error;
@@ -33,6 +34,7 @@ mod value;
 mod vm;
 
 pub use amount::amount;
+pub use clock::Shown;
 pub use decision::{Advice, Asked, BuiltIn, By, Decision, Event, Outcome, Reading, Settlement, Vote, Why};
 pub use error::{EngineError, LoadError, LoadErrorKind};
 pub use event::{ErrorKind, Failure, ModelCall, Now, Returned, Scopes, ToolCall, Usage};

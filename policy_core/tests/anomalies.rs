@@ -356,6 +356,20 @@ fn tariffs_share_the_day_and_zones_are_near_utc() {
 }
 
 #[test]
+fn a_clock_is_there_if_facts_are_read_from_it() {
+    let load = |facts: Vec<FactSpec>, clock| {
+        let zones = vec![("A", 0, vec![]), ("B", 3600, vec![])];
+        Program::load(&artifact(&Policy { facts, zones, clock, ..vocabulary() })).is_ok()
+    };
+    let of_clock = || vec![FactSpec { source: 2, ..fact("now.hour", 2) }];
+    assert!(load(vec![], None));
+    assert!(load(of_clock(), Some("B")));
+    assert!(!load(of_clock(), None));
+    assert!(!load(vec![], Some("A")));
+    assert!(!load(vec![FactSpec { source: 2, ..fact("now.minute", 2) }], Some("A")));
+}
+
+#[test]
 fn an_order_matches_arguments_and_comes_again_after_tools() {
     let load = |matching, again_after| {
         let mut policy = vocabulary();

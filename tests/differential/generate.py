@@ -16,7 +16,7 @@ LITERALS = {
     "count": ["0", "1", "2", "3", "5"],
     "money": ["$0", "$0.50", "$10", "$100.25"],
     "tokens": ["0 tokens", "50 tokens", "200 tokens", "1.5k tokens"],
-    "duration": ["0 s", "500 ms", "2 s", "1 min"],
+    "duration": ["0 s", "500 ms", "2 s", "1 min", "12 h"],
     "percent": ["0%", "25%", "50%", "87.5%", "100%"],
     "flag": ["true", "false"],
     "text": ['"red"', '"green"', '"né"', '""'],
@@ -90,6 +90,8 @@ class Maker:
         self._vocabulary()
         self._many(lambda name: limits.limit(self, name), [8, 30, 32, 20, 10])
         self._store()
+        if self.chance.random() < 0.4:
+            self.add(f'clock in "{self._one(limits.ZONES)}"')
         self._many(self._define, [60, 30, 10])
         self._many(self._retry, [8, 22, 42, 28])
         self._many(lambda name: routes.require(self, name), [55, 35, 10])
@@ -199,11 +201,17 @@ class Maker:
         steps = [Fact("step.kind", "text"), Fact("step.confidence", "percent", True)]
         return [*self.made.facts, *self.made.facts, *steps]
 
+    def _clock_facts(self) -> list[Fact]:
+        shown = {"hour": "count", "time": "duration", "day": "count", "month": "count"}
+        weekday = Fact("now.weekday", "text", False, ("monday", "friday", "sunday"))
+        return [weekday, *(Fact(f"now.{name}", dimension) for name, dimension in shown.items())]
+
     def _run_facts(self) -> list[Fact]:
         left = [Fact(f"run.{each}.left", dimension_of(each)) for each in sorted(self.made.bounded)]
         counters = [Fact(name, dimension) for name, dimension in RUN_FACTS.items()]
         whose = Fact("session.id", "text", True, ("session1", "session2"))
-        return [*self.chance.sample(counters, 2), *left[:1], whose, Fact("call.attempt", "count")]
+        clock = self.chance.sample(self._clock_facts(), 1)
+        return [*self.chance.sample(counters, 2), *left[:1], *clock, whose, Fact("call.attempt", "count")]
 
     def limit_facts(self) -> list[Fact]:
         """What the answer of a limit may tell."""

@@ -29,7 +29,7 @@ EVENTS_MAX = 60
 BATCH = 20
 OUTCOMES = ("allow", "reuse", "answer", "wait", "escalate", "deny", "fail", "stop")
 STATEMENTS = (
-    "model tool queue state fact define limit retry breaker require route order loop truth rule test"
+    "model tool queue state fact define clock limit retry breaker require route order loop truth rule test"
     " store".split()
 )
 

@@ -141,7 +141,7 @@ def test_the_bytes_of_a_small_policy():
             b"\x01", at["t"], b"\x03\x01\x00\x01\x80\x94\xeb\xdc\x03", b"\x01", at["a"], b"\x00\x02\x00",
             b"\x01", at["n"], b"\x01\x00\x00", b"\x01\x01",  # its result, and the condition on it
             b"\x01", at["s"], b"\x00\x01", at["Done."],
-            b"\x00\x00",  # queues, zones
+            b"\x00\x00\x00",  # queues, zones, clock
             b"\x02\x04\x02\x00\x08\x02\x00\x00\x04\x03\x80\xda\xc4\x09\x06",
             b"\x01\x02\x01",  # has result.n
             b"\x00",  # templates
@@ -151,7 +151,7 @@ def test_the_bytes_of_a_small_policy():
         ]
     )  # fmt: skip
     header = (
-        b"REIN\x01\x00\x01\x00slice005"
+        b"REIN\x01\x00\x01\x00slice006"
         + hashlib.sha256(payload).digest()
         + len(payload).to_bytes(4, "little")
     )

@@ -23,7 +23,7 @@ def i(value):
 def artifact(*sections):
     payload = b"".join(sections)
     size = len(payload).to_bytes(4, "little")
-    return b"REIN\x01\x00\x01\x00slice005" + hashlib.sha256(payload).digest() + size + payload
+    return b"REIN\x01\x00\x01\x00slice006" + hashlib.sha256(payload).digest() + size + payload
 
 
 def strings(*texts):
@@ -82,7 +82,7 @@ def test_the_bytes_of_wider_limits():
         u(2) + at["Asia/Pyongyang"] + at[version] + i(32_400),
         u(2) + u(1_439_564_400) + i(30_600) + u(1_525_446_000) + i(32_400),
         at["UTC"] + at[""] + i(0) + u(0),
-        u(0) + u(0),  # conditions, templates
+        u(0) * 3,  # clock, conditions, templates
         u(4) + b"".join(b"\x00" + place for place in places),
         u(0) + u(4) + b"".join(limits),
         u(0) * 7,
@@ -105,6 +105,6 @@ def test_the_bytes_of_a_price_from_the_snapshot():
         u(0),
         u(1) + at["m"] + at["openai/gpt-5"] + u(0) + b"\x00\x00" + u(9) + u(2) + u(1),
         b"\x01" + u(len(tariffs)) + b"".join(u(n) for tariff in tariffs for n in tariff),
-        u(0) * 16,
+        u(0) * 17,
     )
     assert compile_source(source, "f") == expected

@@ -34,7 +34,7 @@ def test_the_bytes_of_what_an_order_matches_and_comes_again_after():
         u(2) + at[names[0]] + b"\x00\x01\x01" + u(0) + at[names[1]] + b"\x03\x01\x00" + u(0),
         u(0),  # models
         u(3) + b"".join(tools),
-        u(0) * 5,  # states, queues, zones, conditions, templates
+        u(0) * 6,  # states, queues, zones, clock, conditions, templates
         u(2) + b"".join(places),
         u(0) * 6,  # rules, limits, retries, breakers, requires, route
         u(2) + u(0) + b"\x03" + u(0) + b"\x03" + u(1) + u(0) + u(0) + b"\x02\x00",

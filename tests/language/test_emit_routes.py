@@ -32,7 +32,7 @@ def test_the_bytes_of_requirements_and_of_a_route():
         u(1) + at["session.id"] + b"\x00\x02\x01" + u(0),
         u(2) + at["m"] + at["x/m"] + u(2) + b"\x00\x01" + at["eu"] + u(9) + u(2) + u(1) + b"\x00",
         at["n"] + at["x/n"] + u(0) + b"\x01\x01" + at["us"] + u(9) + u(2) + u(1) + b"\x00",
-        u(0) * 6,  # tools, states, queues, zones, conditions, templates
+        u(0) * 7,  # tools, states, queues, zones, clock, conditions, templates
         u(5) + b"".join(places),
         u(0) * 4,  # rules, limits, retries, breakers
         u(4) + u(0) + b"\x01\x05" + u(2) + b"\x00" + u(1) + b"\x02" + u(2) + u(0) + u(1) + b"\x00",

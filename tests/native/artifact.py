@@ -79,7 +79,7 @@ def several(items: Iterable[bytes]) -> bytes:
 
 def seal(payload: bytes) -> bytes:
     """Put the header before a payload."""
-    head = b"REIN" + struct.pack("<HH", 1, 1) + b"slice005" + hashlib.sha256(payload).digest()
+    head = b"REIN" + struct.pack("<HH", 1, 1) + b"slice006" + hashlib.sha256(payload).digest()
     return head + struct.pack("<I", len(payload)) + payload
 
 
@@ -132,6 +132,7 @@ class Writer:
                 ),
                 several(self.s(name) + u(expires) + b"\0\0\0" for name, expires in sorted(self.a.queues)),
                 several([]),
+                self.optional(None, u),  # clock
                 several(several(map(self.op, condition)) for condition in conditions),
                 several([]),  # templates
                 several(map(self.statement, self.statements)),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from checkrein.language import tree
 
-from . import limits
+from . import limits, windows
 from .conditions import leaves, truth
 from .state import ERROR_KINDS, Ask, Misuse
 from .values import ILL, MISSING, convert, shown
@@ -37,7 +37,9 @@ class Vocabulary:
         compiled = [each for each in policy.statements if not isinstance(each, (tree.Define, tree.Test))]
         texts = {node for node in below(compiled, defines) if isinstance(node, str)}
         # The empty text is nobody's secret.
-        self.constants = texts | set(ERROR_KINDS) | {""}
+        self.constants = texts | set(ERROR_KINDS) | set(windows.WEEKDAYS) | {""}
+        clocks = [each.zone.text for each in policy.of(tree.WallClock)]
+        self.clock = clocks[0] if clocks else "UTC"
         literals = [node for node in below(policy.statements, {}) if getattr(node, "currency", None)]
         currency = literals[0].currency if literals else "$"
         self.currency = currency + " " if currency.isalpha() else currency
@@ -87,6 +89,8 @@ def look(run: Run, name: str, ask: Ask) -> tuple[str, Any]:
     if rest == "id":
         id = run.id if group == "run" else run.scopes[group]
         return "text", MISSING if id is None else id
+    if group == "now":
+        return windows.shown(run.vocabulary.clock, run.at.wall)[rest]
     if group == "error":
         return host(OF_ERROR[rest], (ask.error or {}).get(rest))
     if name == "step.index":

@@ -1,9 +1,10 @@
-"""Windows of the calendar, straight from `zoneinfo`: which one an instant is in, where it begins and ends."""
+"""The calendar, straight from `zoneinfo`: windows, where they begin and end, and what a clock shows."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 SECOND = 10**9
@@ -22,6 +23,22 @@ def by_the_clock(period: str, zone: str, second: int) -> int:
         "week": (days + 3) // 7,  # The epoch was a Thursday, a week begins on Monday.
         "month": local.year * 12 + local.month - 1,
     }[period]
+
+
+WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+
+
+def shown(zone: str, wall: int) -> dict[str, Any]:
+    """What a clock on the wall of a zone shows."""
+    local = datetime.fromtimestamp(wall // SECOND, ZoneInfo(zone))
+    since_midnight = (local.hour * 60 + local.minute) * 60 + local.second
+    return {
+        "hour": ("count", local.hour),
+        "time": ("duration", since_midnight * SECOND + wall % SECOND),
+        "weekday": ("text", WEEKDAYS[local.weekday()]),
+        "day": ("count", local.day),
+        "month": ("count", local.month),
+    }
 
 
 @cache

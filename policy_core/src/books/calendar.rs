@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-const SECOND: u64 = 1_000_000_000;
-const HOUR: i64 = 3_600;
-const DAY: i64 = 86_400;
+pub(crate) const SECOND: u64 = 1_000_000_000;
+pub(crate) const HOUR: i64 = 3_600;
+pub(crate) const DAY: i64 = 86_400;
 /// Zones are at most a day from UTC, so a clock is never set back by more than this.
 const LONGEST_REPEAT: i64 = 172_800;
 
@@ -28,6 +28,13 @@ impl Zone {
     #[must_use]
     pub fn utc() -> Self {
         Self { name: "UTC".into(), before: 0, transitions: Vec::new() }
+    }
+
+    /// The local time of an instant in nanoseconds since the Unix epoch: whole seconds, and what is beyond.
+    pub(crate) fn local(&self, wall: u64) -> (i64, u64) {
+        let second = signed(wall.checked_div(SECOND).unwrap_or_default());
+        let local = second.saturating_add(self.offset(self.passed(second)));
+        (local, wall.checked_rem(SECOND).unwrap_or_default())
     }
 
     /// How many transitions are not later than this.
@@ -97,7 +104,7 @@ impl Period {
     #[must_use]
     pub fn window(self, zone: &Zone, wall: u64) -> (i64, u64, u64) {
         let second = signed(wall.checked_div(SECOND).unwrap_or_default());
-        let mut number = self.number(second.saturating_add(zone.offset(zone.passed(second))));
+        let mut number = self.number(zone.local(wall).0);
         let mut end = zone.first(self.begin(number.saturating_add(1)));
         // The clock was set back across a border: the window that had begun goes on.
         while end <= second {
@@ -125,7 +132,7 @@ fn nanoseconds(second: i64) -> u64 {
 
 /// Year times twelve and month from 0, of a day since the epoch. The year of this reckoning begins in
 /// March, so that a leap day is its last.
-fn month_of(days: i64) -> i64 {
+pub(crate) fn month_of(days: i64) -> i64 {
     let days = days.saturating_add(719_468);
     let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let leaps = (day / 1_460).saturating_sub(day / 36_524).saturating_add(day / 146_096);
@@ -137,7 +144,7 @@ fn month_of(days: i64) -> i64 {
 }
 
 /// The first day of a month, numbered as [`month_of`] does.
-fn first_day(number: i64) -> i64 {
+pub(crate) fn first_day(number: i64) -> i64 {
     let number = number.saturating_sub(2);
     let (year, month) = (number.div_euclid(12), number.rem_euclid(12));
     let (era, year) = (year.div_euclid(400), year.rem_euclid(400));

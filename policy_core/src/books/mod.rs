@@ -6,7 +6,7 @@
 
 mod asking;
 mod buckets;
-mod calendar;
+pub(crate) mod calendar;
 mod claims;
 mod flaw;
 mod leased;

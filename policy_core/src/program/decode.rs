@@ -15,7 +15,7 @@ use crate::program::{Condition, FORMAT};
 
 const MAGIC: &[u8] = b"REIN";
 const LANGUAGE: u16 = 1;
-const SCHEMA: &[u8] = b"slice005";
+const SCHEMA: &[u8] = b"slice006";
 const HEADER: usize = 52;
 
 /// An artifact whose header holds.
@@ -92,6 +92,7 @@ pub(crate) fn payload(bytes: &[u8]) -> Result<([u8; 32], Tables), LoadError> {
     let states = sections::states(reader, &strings)?;
     let queues = sections::queues(reader, &strings, states.len())?;
     let zones = sections::zones(reader, &strings)?;
+    let clock = reader.option(|reader| reader.index(zones.len()))?;
     let conditions: Vec<Condition> = reader.list(|reader| sections::condition(reader, &strings, &facts))?;
     let templates = reader.list(|reader| template::template(reader, &strings, facts.len()))?;
     let mut statements = sections::statements(reader, &strings)?;
@@ -135,6 +136,7 @@ pub(crate) fn payload(bytes: &[u8]) -> Result<([u8; 32], Tables), LoadError> {
         states: Table::new(states),
         queues: Table::new(queues),
         zones: Table::new(zones),
+        clock,
         conditions: Table::new(conditions),
         templates: Table::new(templates),
         statements: Table::new(statements),

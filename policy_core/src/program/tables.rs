@@ -271,6 +271,8 @@ pub(crate) struct Tables {
     pub(crate) states: Table<State>,
     pub(crate) queues: Table<Queue>,
     pub(crate) zones: Table<TimeZone>,
+    /// The zone of the clock, if facts are read from it.
+    pub(crate) clock: Option<u32>,
     pub(crate) conditions: Table<Condition>,
     pub(crate) templates: Table<Template>,
     pub(crate) statements: Table<Statement>,

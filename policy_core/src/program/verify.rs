@@ -1,7 +1,8 @@
 //! What no single item can tell: that conditions balance and are each used once, and that fallbacks end.
 
 use crate::error::LoadError;
-use crate::program::tables::Tables;
+use crate::facts::BuiltInFact;
+use crate::program::tables::{Fact, Source, Tables};
 use crate::program::{Condition, Op, Verdict};
 
 /// The deepest stack that a condition may need; the machine has no more.
@@ -14,6 +15,7 @@ pub(crate) fn tables(tables: &Tables) -> Result<(), LoadError> {
             .map_err(|what| LoadError::invalid(format!("condition {index} of the artifact {what}")))?;
     }
     used_once(tables)?;
+    clocked(tables)?;
     answered_once(tables)?;
     acyclic(tables)
 }
@@ -70,6 +72,16 @@ fn used_once(tables: &Tables) -> Result<(), LoadError> {
         Ok(())
     } else {
         Err(LoadError::invalid("the artifact does not use each condition once, in order"))
+    }
+}
+
+/// There is a clock if facts are read from it, and only then.
+fn clocked(tables: &Tables) -> Result<(), LoadError> {
+    let is_read = |fact: &Fact| matches!(fact.source, Source::BuiltIn(BuiltInFact::Now(_)));
+    if tables.facts.all().iter().any(is_read) == tables.clock.is_some() {
+        Ok(())
+    } else {
+        Err(LoadError::invalid("the artifact's clock is missing, or nothing is read from it"))
     }
 }
 

@@ -213,6 +213,11 @@ impl Run {
         self.in_flight
     }
 
+    /// The latest instant by the clock on the wall.
+    pub(crate) const fn wall(&self) -> u64 {
+        self.latest.wall
+    }
+
     /// The state that the run stopped in, if it stopped.
     #[must_use]
     pub fn latched(&self) -> Option<&State> {

@@ -321,6 +321,7 @@ pub struct Policy {
     pub grants: Vec<(Name, u8, u64, u64)>,
     /// Name, seconds east of UTC, transitions.
     pub zones: Vec<(Name, i64, Transitions)>,
+    pub clock: Option<Name>,
     pub templates: Vec<Vec<Part>>,
     pub statements: Vec<(Name, Enforced)>,
 }

@@ -191,6 +191,7 @@ impl<'a> Plan<'a> {
                 w.signed(*offset);
             });
         });
+        w.option(self.policy.clock, |w, zone| w.number(at(&self.zones, zone)));
     }
 
     fn op(&self, w: &mut Writer, op: &Op) {
@@ -435,7 +436,7 @@ pub fn payload(policy: &Policy) -> Vec<u8> {
 
 /// A payload with a header that fits it.
 pub fn seal(payload: &[u8]) -> Vec<u8> {
-    let mut bytes = b"REIN\x01\x00\x01\x00slice005".to_vec();
+    let mut bytes = b"REIN\x01\x00\x01\x00slice006".to_vec();
     bytes.extend_from_slice(&Sha256::digest(payload));
     bytes.extend_from_slice(&(payload.len() as u32).to_le_bytes());
     bytes.extend_from_slice(payload);

@@ -13,7 +13,7 @@ from checkrein.diagnostics import has_error, render_all
 from checkrein.errors import PolicyError
 from checkrein.language.check import check
 from checkrein.language.emit import emit
-from checkrein.language.lower import lower, zones_of
+from checkrein.language.lower import clock_zone, lower, zones_of
 from checkrein.language.syntax import parse
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def compile_reading(source: str | bytes, file: str) -> tuple[bytes, dict[str, st
 
 def files_read(policy: Policy) -> dict[str, str | None]:
     """The files read besides a policy and the package, with their SHA-256; None if one is not there."""
-    return dict(pair for zone in zones_of(policy) for pair in zone.read)
+    return dict(pair for zone in zones_of(policy, clock_zone(policy)) for pair in zone.read)
 
 
 def sound(source: str | bytes, file: str) -> Policy:

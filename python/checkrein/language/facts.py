@@ -20,12 +20,14 @@ ERROR_KINDS = (
     "timeout", "rate_limited", "unavailable", "quota_exhausted", "billing", "auth", "invalid_request",
     "content_policy", "context_too_long", "tool_failure", "cancelled", "denied", "unknown",
 )  # fmt: skip
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 RESERVED = frozenset("run session user team org call step error result now".split())
 """First words of facts that only the engine sets."""
-LATER = frozenset("session user team org now".split())
+LATER = frozenset("session user team org".split())
 """Reserved first words of which this version knows no fact."""
 ARG_PREFIX = "call.args."
 RESULT_PREFIX = "result."
+CLOCK_PREFIX = "now."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,9 @@ class BuiltIn:
     optional: bool = False
     choices: tuple[str, ...] = ()
     default: str | None = None
+    least: int = 0
+    most: int | None = None
+    """The numbers that it can be, where they end."""
 
 
 def _counters() -> dict[str, BuiltIn]:
@@ -64,6 +69,11 @@ BUILT_IN: dict[str, BuiltIn] = {
     "call.model": BuiltIn("text", "model", optional=True),
     "call.tool": BuiltIn("text", "tool"),
     "call.input_tokens": BuiltIn("tokens", "model"),
+    "now.hour": BuiltIn("count", least=0, most=23),
+    "now.time": BuiltIn("duration", most=86_400 * 10**9 - 1),
+    "now.weekday": BuiltIn("text", choices=WEEKDAYS),
+    "now.day": BuiltIn("count", least=1, most=31),
+    "now.month": BuiltIn("count", least=1, most=12),
     "step.index": BuiltIn("count"),
     "step.kind": BuiltIn("text", default=""),
     "step.confidence": BuiltIn("percent", optional=True),
@@ -155,7 +165,7 @@ def find(names: Names, name: str, context: Context) -> Known | Unknown:
     known = sorted([*BUILT_IN, *names.facts, *(f"{ARG_PREFIX}{a}" for a in names.argument_names)])
     help = names.did_you_mean(name, known)
     if help is None:
-        help = "the engine sets `run.*`, `call.*`, `step.*` and `error.*`; declare others with `fact`"
+        help = "the engine sets `run.*`, `call.*`, `step.*`, `error.*`, `now.*`; declare others with `fact`"
     return Unknown("R0103", f"unknown fact {quote(name)}", help)
 
 

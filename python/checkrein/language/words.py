@@ -32,8 +32,8 @@ KINDS = {
 """The terminals that are patterns; all others are words of the language and speak for themselves."""
 
 STATEMENTS = (
-    "model", "tool", "queue", "state", "fact", "define", "store", "limit", "retry", "breaker", "require",
-    "route", "order", "loop", "truth", "rule", "observe", "assert", "include", "test",
+    "model", "tool", "queue", "state", "fact", "define", "clock", "store", "limit", "retry", "breaker",
+    "require", "route", "order", "loop", "truth", "rule", "observe", "assert", "include", "test",
 )  # fmt: skip
 UNITS = ("ms", "s", "min", "h", "d")
 NOT_ENFORCED = frozenset("observe include list".split())

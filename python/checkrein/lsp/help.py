@@ -104,6 +104,8 @@ def _built_in(name: str, fact: BuiltIn) -> str:
         said.append("may be missing")
     if fact.default is not None:
         said.append(f'`"{fact.default}"` if the host does not say')
+    if fact.most is not None and fact.dimension == "count":
+        said.append(f"{fact.least} to {fact.most}")
     if fact.choices:
         said.append("one of " + ", ".join(f'`"{choice}"`' for choice in fact.choices))
     return "; ".join(said)

@@ -1,7 +1,7 @@
 //! Values as the text that explanations show. Texts that the policy does not hold are shown as their hash:
 //! they are the user's.
 
-use policy_core::{Dimension, ErrorKind, Program, Value, amount, xxh3_64};
+use policy_core::{Dimension, ErrorKind, Program, Shown, Value, amount, xxh3_64};
 
 /// The text of a fact's value.
 pub(crate) fn value(program: &Program, dimension: Dimension, value: &Value) -> String {
@@ -17,5 +17,5 @@ pub(crate) fn value(program: &Program, dimension: Dimension, value: &Value) -> S
 
 /// Nobody's secret: nothing, what the policy says itself, and the engine's own words.
 fn is_no_secret(program: &Program, text: &str) -> bool {
-    text.is_empty() || program.has_text(text) || ErrorKind::parse(text).is_some()
+    text.is_empty() || program.has_text(text) || ErrorKind::parse(text).is_some() || Shown::is_weekday(text)
 }

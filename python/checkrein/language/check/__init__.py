@@ -14,6 +14,7 @@ from checkrein.language.check.routes import check_tiers
 from checkrein.language.check.targets import Targets
 from checkrein.language.check.trials import TrialChecker
 from checkrein.language.check.vocabulary import check_vocabulary
+from checkrein.language.check.zones import check_clock
 from checkrein.language.meaning.findings import report_findings
 from checkrein.language.meaning.pairs import DEEP, report_pairs
 from checkrein.language.names import Names, check_names
@@ -55,6 +56,7 @@ def check(policy: Policy, *, deep: bool = False) -> list[Diagnostic]:
                 enforced.check(statement)
     check_store(policy, report)
     check_tiers(names, report)
+    check_clock(names, report, conditions.used)
     is_whole = not policy.broken and not has_error(report.diagnostics)
     if is_whole:
         _unused(policy, conditions, targets, report)

@@ -39,6 +39,7 @@ class ConditionChecker:
         self.sound = sound
         """The defines that may be looked into."""
         self.used: set[str] = set()
+        """The facts that are read, and the defines that are used."""
         self._told: set[tuple[str, int]] = set()
         """What was found in defines: (code, place)."""
 
@@ -173,6 +174,7 @@ class ConditionChecker:
             return None
         found = find(self.names, name.text, context)
         if not isinstance(found, Unknown):
+            self.used.add(name.text)
             return found
         if not (self.names.broken and found.code in BROKEN_MAY_DECLARE):
             self._add(found.code, name.span, found.message, use, found.help)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from checkrein.diagnostics import Related, quote
 from checkrein.language.check.answers import check_gift
 from checkrein.language.check.conditions import NOTHING
+from checkrein.language.check.zones import check_zone
 from checkrein.language.facts import RESERVED, Context
 from checkrein.language.translate.limits import LIMIT_DIMENSIONS
 from checkrein.language.translate.walk import VALUE_MAX
 from checkrein.language.tree import Calendar, Limit, Rolling, Store
-from checkrein.language.zones import known_zones, zone
 
 if TYPE_CHECKING:
     from checkrein.diagnostics import Report
@@ -133,8 +132,8 @@ class LimitChecker:
 
     def _window(self, limit: Limit) -> None:
         match limit.window:
-            case Calendar(zone=name) if name is not None and zone(name.text) is None:
-                self._unknown_zone(name)
+            case Calendar(zone=name) if name is not None:
+                check_zone(self.names, self.report, name)
             case Rolling(duration=duration, span=span) if not ROLLING_NS[0] <= duration <= ROLLING_NS[1]:
                 self.report.add(
                     "R0311",
@@ -144,29 +143,6 @@ class LimitChecker:
                 )
             case _:
                 pass
-
-    def _unknown_zone(self, name: Name) -> None:
-        known = known_zones()
-        if not known:
-            self.report.add(
-                "R0310",
-                name.span,
-                f"unknown time zone {quote(name.text)}: this machine has no time zone data",
-                help="install it: `pip install tzdata`",
-            )
-            return
-        wanted = name.text.strip().replace(" ", "_").lower()
-        by_city = {each.rsplit("/", 1)[-1].lower(): each for each in sorted(known, reverse=True)}
-        exact = next((each for each in sorted(known) if each.lower() == wanted), by_city.get(wanted))
-        meant = None if exact is None else f"did you mean {quote(exact)}?"
-        if meant is None and not re.search("[0-9]", name.text):
-            meant = self.names.did_you_mean(name.text, sorted(known))
-        self.report.add(
-            "R0310",
-            name.span,
-            f"unknown time zone {quote(name.text)}",
-            help=meant or 'a zone is named by its area and city, such as `"Europe/Rome"`',
-        )
 
     # -- bounds -------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import Literal as Choice
 
 from checkrein.diagnostics import Related, quote
 from checkrein.language.check.conditions import literal_problem
-from checkrein.language.facts import BUILT_IN, ERROR_KINDS, HOST_BUILT_IN
+from checkrein.language.facts import BUILT_IN, CLOCK_PREFIX, ERROR_KINDS, HOST_BUILT_IN
 from checkrein.language.tree import Call, Clock, Expect, Limit, Name, Repeat, Test, Wait
 
 if TYPE_CHECKING:
@@ -201,12 +201,11 @@ class TrialChecker:
         elif name.text in HOST_BUILT_IN:
             self._value(value, name.text, BUILT_IN[name.text].dimension, ())
         elif name.text in BUILT_IN or name.text.startswith("call.args."):
-            self.report.add(
-                "R0606",
-                name.span,
-                f"{quote(name.text)} is set by the engine, a test cannot set it",
-                help="a test sets declared facts, `step.kind` and `step.confidence`",
-            )
+            help = "a test sets declared facts, `step.kind` and `step.confidence`"
+            if name.text.startswith(CLOCK_PREFIX):
+                help = 'set the clock instead: `at time "2026-03-29T00:30:00Z"`, in UTC'
+            message = f"{quote(name.text)} is set by the engine, a test cannot set it"
+            self.report.add("R0606", name.span, message, help=help)
         elif not self.names.broken:
             known = sorted([*self.names.facts, *HOST_BUILT_IN])
             help = self.names.did_you_mean(name.text, known) or "declare it with `fact`"

@@ -23,7 +23,7 @@ __all__ = ["emit"]
 
 MAGIC = b"REIN"
 FORMAT = 1
-SCHEMA = b"slice005"
+SCHEMA = b"slice006"
 
 
 def emit(tables: Tables) -> bytes:

@@ -42,7 +42,7 @@ class Limits(Sheet):
             case Calendar():
                 self.w.byte(1)
                 self.w.byte(PERIODS.index(window.period))
-                self.w.number([zone.name for zone in self.t.zones].index(zone_name(window)))
+                self.w.number(self.zone_index(zone_name(window)))
             case Rolling():
                 self.w.byte(2)
                 self.w.number(window.duration)

@@ -31,6 +31,9 @@ class Sheet:
         index = None if condition is None else self.t.condition_of[id(condition)]
         self.w.maybe(index, self.w.number)
 
+    def zone_index(self, name: str) -> int:
+        return [zone.name for zone in self.t.zones].index(name)
+
     def selector(self, selector: Selector) -> None:
         self.selected(selector_row(self.t.names, selector))
 

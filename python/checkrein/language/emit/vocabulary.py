@@ -28,6 +28,7 @@ class Vocabulary(Sheet):
         w.sequence(ordered(names.states), self.state)
         w.sequence(ordered(names.queues), self.queue)
         w.sequence(self.t.zones, self.zone)
+        w.maybe(None if self.t.clock is None else self.zone_index(self.t.clock), w.number)
 
     def fact(self, key: tuple[str, int]) -> None:
         entry = self.t.facts[key]

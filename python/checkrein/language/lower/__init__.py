@@ -8,14 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from checkrein.language.check.vocabulary import currency_of
+from checkrein.language.facts import CLOCK_PREFIX
 from checkrein.language.lower.codes import DIMENSIONS
 from checkrein.language.lower.conditions import Conditions, constant_of
 from checkrein.language.lower.rows import zone_name
 from checkrein.language.lower.tables import FactEntry, Tables
 from checkrein.language.names import ENFORCED, Names
 from checkrein.language.prices import snapshot_id, tariffs_of
-from checkrein.language.tree import Calendar, Limit
-from checkrein.language.zones import zone
+from checkrein.language.tree import Calendar, Limit, WallClock
+from checkrein.language.zones import UTC_NAME, zone
 
 if TYPE_CHECKING:
     from checkrein.language.tree import Policy
@@ -31,7 +32,6 @@ def lower(policy: Policy) -> Tables:
     tariffs = {name: tariffs_of(model, currency) or () for name, model in names.models.items()}
     looked_up = any(model.price is None for model in names.models.values())
     tables = Tables(policy, names, currency, tariffs, snapshot_id() if looked_up else "")
-    tables.zones = zones_of(policy)
     for name, fact in names.facts.items():
         dimension = DIMENSIONS.index(fact.type.dimension)
         default = None if fact.default is None else constant_of(fact.default)
@@ -43,12 +43,21 @@ def lower(policy: Policy) -> Tables:
     conditions.lower_all()
     conditions.lower_orders()
     conditions.lower_texts()
+    if any(name.startswith(CLOCK_PREFIX) for name, _ in tables.facts):
+        tables.clock = clock_zone(policy)
+    tables.zones = zones_of(policy, tables.clock)
     return tables
 
 
-def zones_of(policy: Policy) -> list[Zone]:
-    """The zones that the windows of a policy name, ascending."""
+def clock_zone(policy: Policy) -> str:
+    """The zone of the clock that facts are read from."""
+    return next((clock.zone.text for clock in policy.of(WallClock)), UTC_NAME)
+
+
+def zones_of(policy: Policy, clock: str | None) -> list[Zone]:
+    """The zones that the windows of a policy name, and the one of its clock, ascending."""
     windows = (limit.window for limit in policy.of(Limit))
     used = {zone_name(window) for window in windows if isinstance(window, Calendar)}
+    used |= {clock} if clock is not None else set()
     found = [zone(name) for name in sorted(used, key=lambda name: name.encode())]
     return [each for each in found if each is not None]

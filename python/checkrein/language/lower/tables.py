@@ -49,6 +49,8 @@ class Tables:
     """The price snapshot that one of them is from; empty if none is."""
     zones: list[Zone] = field(default_factory=list)
     """Ascending by name: the index is what windows refer to."""
+    clock: str | None = None
+    """The zone of the clock, if a fact is read from it."""
     facts: dict[Key, FactEntry] = field(default_factory=dict)
     statements: list[tuple[int, Any]] = field(default_factory=list)
     """(kind, node), ascending by name and kind: the index is what other rows refer to."""

@@ -85,6 +85,9 @@ def _range(known: Known) -> tuple[int, int]:
         return 0, 1_000_000
     if known.name == "call.attempt":
         return 1, INTEGER_MAX
+    fact = BUILT_IN.get(known.name) if known.source == "builtin" else None
+    if fact is not None and fact.most is not None:
+        return fact.least, fact.most
     counted = known.source == "builtin" and not known.name.startswith("error.")
     if counted or known.dimension in ("tokens", "duration"):
         return 0, INTEGER_MAX

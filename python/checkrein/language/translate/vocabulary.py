@@ -16,6 +16,7 @@ from checkrein.language.tree import (
     State,
     Tool,
     Type,
+    WallClock,
 )
 
 if TYPE_CHECKING:
@@ -244,6 +245,11 @@ def fact(b: Builder, span: Span, parts: list[Any]) -> Fact:
     items = b.once(parts)
     kind: Type = parts[1]
     return Fact(b.name(parts[0]), kind, items.get("optional", False), items.get("default"), span)
+
+
+@builds("clock")
+def clock(b: Builder, span: Span, parts: list[Any]) -> WallClock:
+    return WallClock(b.name(parts[0]), span)
 
 
 @builds("define")

@@ -24,6 +24,7 @@ from checkrein.language.tree.conditions import (
     Or,
     Outcome,
     Selector,
+    WallClock,
 )
 from checkrein.language.tree.statements import (
     Arg,
@@ -137,6 +138,7 @@ __all__ = [
     "Truth",
     "Type",
     "Wait",
+    "WallClock",
     "WrapUp",
 ]
 
@@ -149,6 +151,7 @@ Statement = (
     | State
     | Fact
     | Define
+    | WallClock
     | Store
     | Limit
     | Retry
@@ -164,7 +167,7 @@ Statement = (
     | Test
 )
 
-UNNAMED = (Store, CostClaim, OrderClaim)
+UNNAMED = (WallClock, Store, CostClaim, OrderClaim)
 """The statements without a name."""
 
 

@@ -11,6 +11,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class WallClock:
+    """`clock in "Zone/City"`: what the facts `now.*` are read from."""
+
+    zone: Name
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Compare:
     """`fact op literal`, op one of == != < <= > >=."""
 
