@@ -82,6 +82,17 @@ async def test_a_sure_fix_is_preferred_and_part_of_fixing_all(editor):
     assert editor.changed(every.edit.changes[editor.uri]) == text.replace("0.50$", "$0.50")
 
 
+async def test_who_asks_for_other_actions_gets_none(editor):
+    await editor.open(WRONG.replace("tool", "Tool", 1))
+    for kinds, offered in {
+        ("quickfix",): {"quickfix"},
+        ("source",): {"source.fixAll"},
+        ("source.fixAll.checkrein", "quickfix"): {"source.fixAll", "quickfix"},
+        ("source.organizeImports", "refactor"): set(),
+    }.items():
+        assert {each.kind for each in await actions(editor, "Tool", list(kinds))} == offered
+
+
 async def test_the_layout_is_that_of_fmt(editor):
     await editor.open('language 1 policy "p"\nloop   off # \U0001f600')
     params = types.DocumentFormattingParams(editor.document, types.FormattingOptions(8, insert_spaces=False))
