@@ -112,6 +112,19 @@ test "t" {
     assert atoms["call.input_tokens > 5 tokens"] == ("", 2)
 
 
+def test_of_several_arms_to_one_model_the_first_led_there():
+    source = """
+route "r" { to "large" when step.kind == "hard"  to "small" when step.kind == "easy"  to "large" }
+test "two of three" {
+  model { step.kind "hard" } expect allow on "large"
+  model { step.kind "easy" } expect allow on "small"
+}"""
+    _, _, coverage = covered(source)
+    assert [point.times for point in coverage.points] == [1, 1, 0]
+    _, _, coverage = covered(source + 'test "the last" { model { step.kind "x" } expect allow on "large" }')
+    assert [point.times for point in coverage.points] == [1, 1, 1]
+
+
 def test_arms_requirements_and_rules_on_one_model():
     points, atoms, _ = covered("""
 require "at home" place edge when data.class == "pii"

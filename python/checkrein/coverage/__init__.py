@@ -7,6 +7,7 @@ with the probes on. Runs are the same for the same events, and it is checked tha
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -219,6 +220,9 @@ def _learn(points: Points, ask: _Ask, readings: list[Reading]) -> None:
                 raise RuntimeError(f"the probes of {use.point.kind} `{use.point.name}` contradict each other")
         for leaf, value in reading.atoms:
             points.atom(leaf).met.add(value)
-        is_arm = any(arm is use for _, arm in points.arms)
-        if is_arm and reading.whole == "true" and first.outcome == "allow":
-            use.point.times += any(model == first.model for model, arm in points.arms if arm is use)
+    if first.outcome == "allow":
+        true = {id(reading.use) for reading in readings if reading.whole == "true"}
+        # Of several arms to one model the first led there.
+        taken = (arm for model, arm in points.arms if model == first.model and id(arm) in true)
+        for arm in itertools.islice(taken, 1):
+            arm.point.times += 1
