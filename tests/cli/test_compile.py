@@ -1,5 +1,10 @@
 """`checkrein compile`: the same bytes, written whole or not at all."""
 
+import os
+import sys
+
+import pytest
+
 import checkrein
 
 
@@ -49,3 +54,17 @@ def test_a_place_that_cannot_be_written(command):
     printed = command("compile", "support.rein", "-o", "nowhere/x.reinc")
     assert printed.exit_code == 2
     assert "cannot write `nowhere/x.reinc`: no such file or directory" in printed.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such files")
+def test_what_is_no_file_is_written_to_and_never_replaced(command, folder):
+    """It might be /dev/null, and the user root."""
+    pipe = folder / "pipe"
+    os.mkfifo(pipe)
+    nobody_reads = command("compile", "support.rein", "-o", "pipe")
+    assert (nobody_reads.exit_code, "cannot write `pipe`" in nobody_reads.stderr) == (2, True)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert command("compile", "support.rein", "-o", "pipe").exit_code == 0
+    assert os.read(reading, 4) == b"REIN"
+    os.close(reading)
+    assert pipe.is_fifo()

@@ -72,11 +72,14 @@ def read_source(name: str) -> SourceFile:
 def write_whole(path: Path, data: bytes) -> None:
     """Write all or nothing: a crash leaves the old file, never half of a new one.
 
-    A file that is there keeps its mode, and a link goes on leading to it.
+    A file that is there keeps its mode, and a link goes on leading to it. What is no file is not replaced.
     """
     target = path.resolve()
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            _write_into(path, data)
+            return
         with draft.open("xb") as file:
             if target.exists():
                 draft.chmod(stat.S_IMODE(target.stat().st_mode))
@@ -87,6 +90,15 @@ def write_whole(path: Path, data: bytes) -> None:
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise CheckreinError(f"cannot write `{path}`: {(error.strerror or str(error)).lower()}") from error
+
+
+def _write_into(path: Path, data: bytes) -> None:
+    """Write to a pipe, or to a device such as `/dev/null`. A pipe that nobody reads is an error, no wait."""
+    unless_read = getattr(os, "O_NONBLOCK", 0)
+    with os.fdopen(os.open(path, os.O_WRONLY | unless_read), "wb") as file:
+        if unless_read:
+            os.set_blocking(file.fileno(), True)
+        file.write(data)
 
 
 def _names(path: str, project: Settings) -> list[str]:
