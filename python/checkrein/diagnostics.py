@@ -45,13 +45,17 @@ class Edit:
 class Example:
     """What shows a finding: facts of a call, each with its value as a policy writes it, and what then holds.
 
-    A fact that is not named may be anything. A value is `missing` or `ill-typed` where there is none.
+    A fact that is not named may be anything. A value is `missing` or `ill-typed` where there is none. What
+    takes more than one call has `events` in place of facts: the items of a `test` block that plays it.
     """
 
     facts: tuple[tuple[str, str], ...]
     shows: str
+    events: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        if self.events:
+            return f"{' '.join(self.events)} {self.shows}"
         said = (f"{name} = {value}" if value not in ODD else f"{name} {value}" for name, value in self.facts)
         return f"for {', '.join(said) or 'every call'} {self.shows}"
 
@@ -186,7 +190,7 @@ def to_json(diagnostic: Diagnostic) -> dict[str, Any]:
 
 
 def _example_values(example: Example) -> dict[str, Any]:
-    return {"facts": dict(example.facts), "shows": example.shows}
+    return {"facts": dict(example.facts), "events": list(example.events), "shows": example.shows}
 
 
 def with_notes(diagnostic: Diagnostic) -> str:
