@@ -4,8 +4,7 @@
 
 Prints how many there were of which kind. Exit 1 if llguidance lets through what the parser refuses, with the
 string. One thing is set right before: a word that runs into a fact (`byuser.id`) is two tokens for llguidance
-and may be one for the parser, which reads it with a space between them. The other way round is no mistake:
-llguidance does not go back in a text, so it misses policies in which `tokens` or `at` begins a longer token.
+and may be one for the parser, which reads it with a space between them.
 """
 
 from __future__ import annotations

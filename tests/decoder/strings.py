@@ -15,8 +15,6 @@ SAMPLES = {
     "NUMBER": ["0", "1", "25", "3.5", "200k", "1.5M", "007"],
     "MONEY": ["$0", "$5", "$0.50", "EUR 5", "USD 0.001"],
     "DATE": ["2026-12-31", "0000-00-00"],
-    "BOUND": ["cost <=", "steps<=", "tokens  <=", "wall_time\n<=", "input_tokens <="],
-    "AT_TIME": ["at time ", "at  time", "at\ttime\n"],
 }
 GAPS = [" "] * 12 + ["\n", "\t", "  ", " # note\n", "\r\n", "", "", ""]
 PIECES = [
@@ -70,8 +68,8 @@ class Grammar:
                 lowest = min(self._depth(symbols) for symbols in expansions)
                 expansions = [symbols for symbols in expansions if self._depth(symbols) == lowest]
             symbols = chance.choice(expansions)
-            # A rule made for `*` calls itself: a longer list is no deeper.
-            deeper = depth if name.startswith("__") else depth + 1
+            # A rule made for a list calls itself: a longer list is no deeper.
+            deeper = depth if name.startswith("_") else depth + 1
             todo += [(is_term, symbol, deeper) for is_term, symbol in reversed(symbols)]
         return "".join(written)
 

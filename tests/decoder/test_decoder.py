@@ -27,6 +27,17 @@ def test_the_parser_reads_all_that_a_decoder_can_write():
         ('rule "r" on tool any then deny', False),
         ('limit "l" on run { steps <= 5 } else', False),
         ("# only a comment", True),
+        ('limit "l" on run { tokens <= 200k tokens cost <= $1 } else deny', True),
+        ('limit "l" on run { steps <= 25 tokens <= 200k tokens at 80% warn "a" } else deny', True),
+        ('limit "l" on run { tokens <= 5 tokens <= 6 tokens <= 7 steps <= 8 } else deny', True),
+        ('limit "l" on run { cost <= $1 <= $2 } else deny', False),
+        ('limit "l" on run { cost <= $1 wrap up 1 call 9 tokens tokens <= 9k tokens } else deny', True),
+        ('limit "l" on run { cost <= $1 wrap up 1 call 9 tokens <= 9k tokens } else deny', False),
+        ('retry "r" on tool any { within 5 tokens <= 9 } else fail "s"', False),
+        ('test "t" { expect allow at call 2 at time "a" expect deny at time "b" }', True),
+        ('test "t" { repeat 2 { model { } expect allow at call 2 } expect deny at call 1 }', True),
+        ('test "t" { model { } at call 2 }', False),
+        ('test "t" { expect deny at call 2 at call 3 }', False),
     ],
 )
 def test_both_judge_alike(body, accepted):
@@ -43,6 +54,6 @@ def test_only_a_word_before_a_fact_is_set_apart():
 
 def test_every_terminal_and_rule_is_grown():
     grammar, chance = Grammar(), Random(1)
-    grown = " ".join(grammar.grown(chance) for _ in range(1_500))
+    grown = " ".join(grammar.grown(chance) for _ in range(4_000))
     missing = [word for words in grammar.words.values() for word in words if word.strip() not in grown]
     assert missing == []

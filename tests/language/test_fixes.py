@@ -54,6 +54,10 @@ def findings(text):
             'limit "l" on run { tokens <= 5K tokens } else deny',
             'limit "l" on run { tokens <= 5k tokens } else deny',
         ),
+        (
+            'limit "l" on run { steps: 5 && cost = $1 and tokens <= 9 } else deny',
+            'limit "l" on run { steps <= 5 cost <= $1 tokens <= 9 } else deny',
+        ),
         ('limit "l" on run { steps <= 5 steps } otherwise deny', 'limit "l" on run { steps <= 5 } else deny'),
         (
             'limit "l" on user each day in Europe/Rome { steps <= 5 } else deny',

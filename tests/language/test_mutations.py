@@ -13,7 +13,6 @@ from checkrein.language import compile_source, words
 from checkrein.language.fixes import fixed
 from checkrein.language.layout import laid_out
 from checkrein.language.parser import load_parser
-from checkrein.language.slips import DIMENSIONS
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "grammar" / "examples"
 SOURCE = (EXAMPLES / "support.rein").read_text(encoding="utf-8")
@@ -79,7 +78,10 @@ def limits(draw):
         right = next((value for end, value in fit.items() if kind.endswith(end)), "5")
         return right if draw(st.integers(0, 19)) else draw(QUANTITIES).replace("|", " ")
 
-    bounds = ["steps <= 3", *(f"{dimension} <= {quantity(dimension)}" for dimension in some(DIMENSIONS))]
+    bounds = [
+        "steps <= 3",
+        *(f"{dimension} <= {quantity(dimension)}" for dimension in some(words.DIMENSIONS)),
+    ]
     selectors = (
         "tool any",
         'tool "search_kb"',

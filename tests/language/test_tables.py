@@ -1,25 +1,27 @@
 """The parser's stored tables: those of the grammar, or none; they read every text as the grammar says."""
 
 import json
+import logging
 import os
 import random
 import subprocess
 import sys
 from pathlib import Path
 
+import lark
 import pytest
-from lark import Token
+from lark import Lark, Token
 from lark.exceptions import UnexpectedInput, UnexpectedToken
 from lark.utils import TextSlice
 
 from checkrein._core import GRAMMAR
 from checkrein.language import parser
-from checkrein.language.parser import STORED, build, digest_of, load_parser, stored_of
+from checkrein.language.parser import REST, STORED, build, digest_of, load_parser, stored_of
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = [p.read_text("utf-8", "replace") for p in sorted((ROOT / "grammar").rglob("*.rein"))]
 BUILT = {words: build(GRAMMAR, words=words) for words in (False, True)}
-ODD = [*'{}",#5! \n\u00e9', "", "<=", "cost <=", "at time", "5 min", "$5", "a.b", "limit", "word"]
+ODD = [*'{}",#5! \n\u00e9', "", "<=", "tokens", "at", "5 min", "$5", "a.b", "limit", "word"]
 
 
 def seen_by(lark, text, start, end, rule):
@@ -130,3 +132,12 @@ def test_tables_of_another_grammar_or_lark_are_not_used(tmp_path, monkeypatch, a
     monkeypatch.setattr("lark.__version__", "1.3.999")
     load_parser.cache_clear()
     assert load_parser().source_path != "<deserialized>"
+
+
+def test_one_token_of_look_ahead_is_enough_but_behind_the_number_of_a_bound(caplog, monkeypatch):
+    monkeypatch.setattr(lark.logger, "handlers", [])
+    monkeypatch.setattr(lark.logger, "level", logging.DEBUG)
+    Lark(GRAMMAR + REST, start=["start", "rest"], parser="lalr", debug=True, maybe_placeholders=False)
+    told = [record.getMessage() for record in caplog.records if "Unused" not in record.getMessage()]
+    conflict = ["Shift/Reduce conflict for terminal TOKENS: (resolving as shift)", " * <quantity : NUMBER>"]
+    assert told == conflict * 2

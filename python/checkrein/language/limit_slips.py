@@ -40,7 +40,7 @@ GLUED = {
     "cached": ("CACHE", "cache read $0.125"),
     "cached_input": ("CACHE", "cache read $0.125"),
     "cache_write": ("CACHE", "cache write $1.25"),
-    "at_time": ("AT_TIME", 'at time "2026-03-29T00:30:00Z"'),
+    "at_time": ("AT", 'at time "2026-03-29T00:30:00Z"'),
 }
 """A word to the first terminal of what is meant, and how it is written."""
 INSTANT = 'at time "2026-03-29T00:30:00Z"'
@@ -164,6 +164,10 @@ def item(m: Mistake) -> Slip | None:
         return Slip("R0010", "`calls of` needs `tool` or `model`", f"write `calls of tool {m.chunk} <= 5`")
     if word_before(m) == "UP" and m.accepts == {"NUMBER"}:
         return Slip("R0010", "`wrap up` does not say for how many calls", "write `wrap up 1 call $0.02`")
+    if [t.type for t in m.pending[-5:-2]] == ["WRAP", "UP", "NUMBER"] and word_before(m) == "NUMBER":
+        number = m.pending[-1]
+        message, right = "`wrap up` keeps back money or tokens", "write `wrap up 1 call $0.02`"
+        return Slip("R0316", message, right, length=len(number), start=number.start_pos)
     if m.chunk == "fact" and "FACTS" in m.accepts:
         return Slip("R0010", "a test declares no fact, it sends some", "write `facts { ... }`")
     if m.chunk == "cache" and "PER" in m.accepts:
@@ -213,10 +217,9 @@ def rehearsal(m: Mistake) -> Slip | None:
     """`as "u1"`, `at "2026-..."`, `at time 2026-...`."""
     if {"USER", "TEAM"} <= m.accepts and word_before(m) == "AS" and m.chunk.startswith('"'):
         return Slip("R0010", "`as` needs `session`, `user`, `team` or `org`", 'write `as user "u1"`')
-    if word_before(m) == "AT_TIME":
+    if word_before(m) == "TIME" and m.accepts == {"STRING"}:
         return Slip("R0012", "the time is not in quotes", f"write `{INSTANT}`")
-    at_last = word_before(m) == "AT" and "CALL" in m.accepts and m.chunk.startswith('"')
-    if at_last or (m.chunk == "at" and "AT_TIME" in m.accepts):
+    if word_before(m) == "AT" and "TIME" in m.accepts and m.chunk.startswith('"'):
         return Slip("R0010", "`at` needs `time`", f"write `{INSTANT}`")
     return None
 

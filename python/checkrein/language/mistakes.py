@@ -118,6 +118,7 @@ def explain(
                 start = mistake.previous_end
                 end = start + 1
             elif found.length:
+                start = start if found.start is None else found.start
                 end = start + found.length
             span = source.span(start, end)
             fix = fix_of(slip, mistake, found)

@@ -90,12 +90,21 @@ def _unit(m: Mistake, said: Slip) -> Edit | None:
     return None if m.chunk.lower() in UNSURE_UNITS else _as_said(m, said)
 
 
-def _surplus(m: Mistake, said: Slip) -> Edit | None:
-    """Nothing, in place of a unit behind a count, a comma or a semicolon."""
+def _bound(m: Mistake, said: Slip) -> Edit | None:
+    """`<=` in place of a sign that does not say less; nothing in place of a unit behind a count."""
+    if said.start is None:
+        apart = "" if m.text[m.offset - 1].isspace() else " "
+        return _edit(m, f"{apart}<=") if m.chunk in ("=", "==", ":", "=<") else None
+    start = len(m.text[: said.start].rstrip(" \t"))
+    return Edit(start, said.start + said.length, "")
+
+
+def _surplus(m: Mistake, _said: Slip) -> Edit | None:
+    """Nothing, in place of a comma, a semicolon or an `and` between bounds."""
     end = m.offset + len(m.chunk)
     is_apart = not m.text[end : end + 1].strip()
     start = len(m.text[: m.offset].rstrip(" \t")) if is_apart else m.offset
-    return Edit(start, end, "" if is_apart else " ") if said.code != "R0016" else None
+    return Edit(start, end, "" if is_apart else " ")
 
 
 def _needless(m: Mistake, said: Slip) -> Edit | None:
@@ -183,7 +192,7 @@ FIXES: dict[Callable[[Mistake], Slip | None], Callable[[Mistake, Slip], Edit | N
     slips.comment: _comment,
     slips.money: _money,
     slips.unit: _unit,
-    slips.strict_bound: _surplus,
+    slips.strict_bound: _bound,
     slips.punctuation: _surplus,
     slips.affix: _as_said,
     slips.synonym: _synonym,

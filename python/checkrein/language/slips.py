@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Slip(NamedTuple):
     """What a known slip is called and how to right it.
 
-    `length` 0 marks the whole word; `after_previous` marks the place behind what was read last.
+    `length` 0 marks the whole word; `after_previous` marks the place behind what was read last, and `start`
+    something before.
     """
 
     code: str
@@ -30,6 +31,7 @@ class Slip(NamedTuple):
     expected: bool = False
     length: int = 0
     after_previous: bool = False
+    start: int | None = None
 
 
 OPERATORS = {
@@ -102,10 +104,6 @@ SYNONYMS = {
     "price": ("money",),
 }
 """A word of other languages to the words that are meant; the first one that fits is recommended."""
-DIMENSIONS = (
-    "cost", "tokens", "input_tokens", "output_tokens", "steps", "model_calls", "tool_calls", "attempts",
-    "retries", "escalations", "active_time", "wall_time",
-)  # fmt: skip
 QUOTES = "'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 
 
@@ -155,14 +153,20 @@ def operator(m: Mistake) -> Slip | None:
 
 def strict_bound(m: Mistake) -> Slip | None:
     """`cost < $1`: a bound of a limit is always `<=`; `steps <= 30 steps`: a count has no unit."""
-    if "BOUND" not in m.accepts or m.chunk not in DIMENSIONS:
+    awaits = [m.terminals[name] for name in m.accepts]
+    if awaits != ["<="] or not m.pending or m.pending[-1] not in words.DIMENSIONS:
         return None
-    behind = m.text[m.offset + len(m.chunk) :].lstrip()[:1]
-    bounded = re.search(r"(\w+)\s*<=\s*[\w.]+\s*$", m.text[max(0, m.offset - 80) : m.offset])
-    is_own = bounded is not None and bounded.group(1) == m.chunk
-    if m.after_number and is_own and behind not in tuple(":<>=0123456789$"):
-        return Slip("R0013", f"{quote(m.chunk)} is not a unit", "leave it out: a count is a plain number")
-    return Slip("R0016", f"a bound on `{m.chunk}` is written with `<=`", f"write `{m.chunk} <= ...`")
+    word = m.pending[-1]
+    if m.chunk[:1] in tuple("<>=:0123456789$"):
+        is_sign = m.chunk[0] in "<>=:"
+        right = f"write `{word} <= ...`"
+        return Slip("R0016", f"a bound on `{word}` is written with `<=`", right, after_previous=not is_sign)
+    start = word.start_pos or 0
+    bounded = re.search(r"(\w+)\s*<=\s*[\w.]+\s*$", m.text[max(0, start - 80) : start])
+    if bounded is not None and bounded.group(1) == word:
+        help = "leave it out: a count is a plain number"
+        return Slip("R0013", f"{quote(word)} is not a unit", help, length=len(word), start=start)
+    return None
 
 
 def money(m: Mistake) -> Slip | None:
@@ -224,8 +228,9 @@ def number(m: Mistake) -> Slip | None:
 
 
 def punctuation(m: Mistake) -> Slip | None:
-    """Commas and semicolons where nothing separates."""
-    if m.chunk in (",", ";") and "COMMA" not in m.accepts:
+    """Commas and semicolons where nothing separates; `and` between bounds, which all hold."""
+    is_and = m.chunk in ("and", "&&", "&") and "WALL_TIME" in m.accepts
+    if is_and or (m.chunk in (",", ";") and "COMMA" not in m.accepts):
         return Slip("R0010", f"no {quote(m.chunk)} is needed here", "items are separated by space alone")
     return None
 
@@ -261,8 +266,6 @@ def keyword(m: Mistake) -> Slip | None:
     if not m.chunk[:1].isalpha() or "." in m.chunk:
         return None
     candidates = [w for w in m.accepted_words if len(w) > 1]
-    if "BOUND" in m.accepts:
-        candidates += DIMENSIONS
     if m.chunk in candidates:
         return None
     meant = closest(m.chunk, candidates, cutoff=0.7)

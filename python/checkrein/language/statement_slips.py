@@ -41,7 +41,11 @@ def unclosed(m: Mistake) -> Slip | None:
 
 def measure(m: Mistake) -> Slip | None:
     """`max steps 5`, `time <= 5 min`, `tool calls <= 5`, `warn at 80%`."""
-    if "BOUND" not in m.accepts:
+    is_retry = bool(m.pending) and m.pending[0].type == "RETRY"
+    if is_retry and "ATTEMPTS" in m.accepts and m.chunk in words.DIMENSIONS:
+        right = "a retry is bounded by `attempts <=` and `within`"
+        return Slip("R0409", f"`{m.chunk} <=` bounds a limit, not a retry", right)
+    if not m.accepts & {"WALL_TIME", "ATTEMPTS"}:
         return None
     word, after = m.chunk.lower(), word_behind(m)
     behind = m.text[m.offset + len(m.chunk) :].lstrip()[:1]
@@ -56,7 +60,6 @@ def measure(m: Mistake) -> Slip | None:
     if word in ("warn", "tell", "prefer") and "AT" in m.accepts:
         right = 'write `at 80% warn "text"`: first when, then what'
         return Slip("R0010", f"{quote(m.chunk)} stands in the wrong place", right)
-    is_retry = bool(m.pending) and m.pending[0].type == "RETRY"
     if is_retry and m.chunk.isdigit() and after in ("times", "attempts", "retries"):
         right = f"write `attempts <= {m.chunk}`"
         return Slip("R0010", f"`{m.chunk} {after}` is not how a bound is written", right)

@@ -13,6 +13,7 @@ from checkrein.language import words
 from checkrein.language.defaults import with_loop
 from checkrein.language.mistakes import explain
 from checkrein.language.parser import load_parser
+from checkrein.language.parser.grouping import group
 from checkrein.language.recovery import statement_starts
 from checkrein.language.source import Source, read
 from checkrein.language.translate import Builder
@@ -125,4 +126,4 @@ def _readable(lark: Lark, text: str, start: int, end: int, rule: str) -> list[Tr
 
 
 def _parse(lark: Lark, text: str, start: int, end: int, rule: str) -> Tree[Token]:
-    return lark.parse(TextSlice(text, start, end), start=rule)
+    return group(lark.parse(TextSlice(text, start, end), start=rule))

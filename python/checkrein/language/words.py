@@ -22,8 +22,6 @@ KINDS = {
     "NUMBER": "a number",
     "MONEY": "an amount of money such as `$0.50`",
     "DATE": "a date such as `2026-12-31`",
-    "BOUND": "a bound such as `cost <= $0.50`",
-    "AT_TIME": "`at time`",
     "WORD": "a word",
     "COMMENT": "a comment",
     "SPACE": "a space",
@@ -34,6 +32,10 @@ KINDS = {
 STATEMENTS = (
     "model", "tool", "queue", "state", "fact", "define", "clock", "store", "limit", "retry", "breaker",
     "require", "route", "order", "loop", "truth", "rule", "observe", "assert", "include", "test",
+)  # fmt: skip
+DIMENSIONS = (
+    "cost", "tokens", "input_tokens", "output_tokens", "steps", "model_calls", "tool_calls", "attempts",
+    "retries", "escalations", "active_time", "wall_time",
 )  # fmt: skip
 UNITS = ("ms", "s", "min", "h", "d")
 NOT_ENFORCED = frozenset("observe include list".split())
@@ -51,6 +53,7 @@ GROUPS = (
         frozenset({"==", "!=", "<", "<=", ">", ">="}),
         "a comparison such as `==` or `<=`",
     ),
+    (frozenset({"cost", "wall_time"}), frozenset(DIMENSIONS), "a bound such as `cost <= $0.50`"),
     (frozenset({"ms", "min"}), frozenset(UNITS), "a unit of time (`ms`, `s`, `min`, `h` or `d`)"),
     (
         frozenset({KINDS["NUMBER"], KINDS["MONEY"], "true"}),

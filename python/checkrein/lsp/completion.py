@@ -29,7 +29,6 @@ WORD = re.compile(r"[A-Za-z_][\w.]*$")
 REST_OF_WORD = re.compile(r"[\w.]*")
 REST_OF_STRING = re.compile(r'[\w./-]*"')
 PLAIN = re.compile(r"[a-z][a-z_ ]*")
-DIMENSIONS = tuple(name.split(".")[1] for name in BUILT_IN if name.endswith(".spent"))
 MODELS_AFTER = frozenset(["to", "then", "fallback", "->", "on"])
 TOOLS_AFTER = frozenset(["before", "after", "unless"])
 SELECTED_AFTER = frozenset(["on", "of", "never"])
@@ -102,9 +101,10 @@ def _place(text: str, begin: int, offset: int) -> tuple[int, int, bool] | None:
 def _words(lark: Any, accepted: Iterable[str]) -> Iterator[Candidate]:
     """The words of the language that the grammar allows."""
     offered = words.offered(words.table(lark), set(accepted))
-    yield from (Candidate(word, "word", "") for word in offered if PLAIN.fullmatch(word) and " " not in word)
-    if "BOUND" in accepted:
-        yield from (Candidate(f"{dimension} <=", "word", "bound") for dimension in DIMENSIONS)
+    bounds = words.DIMENSIONS if "WALL_TIME" in accepted else ()
+    plain = (w for w in offered if PLAIN.fullmatch(w) and " " not in w and w not in bounds)
+    yield from (Candidate(word, "word", "") for word in plain)
+    yield from (Candidate(f"{dimension} <=", "word", "bound") for dimension in bounds)
 
 
 # -- names -----------------------------------------------------------------------------------------

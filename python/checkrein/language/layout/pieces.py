@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lark import Token, Tree
 
 from checkrein.language.parser import load_parser
+from checkrein.language.parser.grouping import group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,7 @@ def pieces_of(text: str) -> Pieces:
     tokens = list(reading.iter_parse())
     end = Token.new_borrow_pos("$END", "", tokens[-1])
     end.start_pos = end.end_pos = len(text)
-    tree = reading.feed_token(end)
+    tree = group(reading.feed_token(end))
     pieces = list(_pieces(text, [*tokens, end]))
     root = _phrases(tree, [token.start_pos or 0 for token in tokens])
     ends = [root.first + 1]
@@ -123,8 +124,7 @@ def _pieces(text: str, tokens: list[Token]) -> Iterator[Piece]:
         if behind is None or piece.text in GLUED_BEFORE or behind.text in GLUED_AFTER:
             piece.gap = ""
         yield piece
-        # A token may end in white space, which belongs to what follows.
-        behind, end = piece, start + len(token.rstrip())
+        behind, end = piece, start + len(token)
 
 
 def _comments(text: str, start: int, end: int) -> Iterator[Comment]:
@@ -141,10 +141,8 @@ def _go_on(after: list[Comment], before: list[Comment]) -> None:
 
 
 def _written(token: Token) -> str:
-    """A token's text; the few that have a space in them have exactly one."""
-    if token.type == "STRING":
-        return str(token)
-    return " ".join(token.replace("<=", " <=").split() if token.type == "BOUND" else token.split())
+    """A token's text; an amount such as `EUR 5` has exactly one space in it."""
+    return str(token) if token.type == "STRING" else " ".join(token.split())
 
 
 def _phrases(tree: Tree[Token], starts: list[int]) -> Phrase:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from checkrein.language.translate.walk import DROPPED, Item, builds
 from checkrein.language.tree import (
     Arm,
-    Bound,
     Canary,
     Loop,
     LoopOff,
@@ -54,34 +53,24 @@ def backoff(b: Builder, span: Span, parts: list[Any]) -> Any:
     return Item("backoff", (low, high), span)
 
 
-def _attempts(b: Builder, each: Bound) -> Any:
-    if each.dimension != "attempts":
-        b.report.add(
-            "R0409",
-            each.span,
-            f"`{each.dimension} <=` bounds a limit, not a retry",
-            help="a retry is bounded by `attempts <=` and `within`",
-        )
-        return DROPPED
-    value = b.amount("attempts", each.literal, "count", zero=True)
+@builds("attempts")
+def attempts(b: Builder, span: Span, parts: list[Any]) -> Any:
+    value = b.amount("attempts", parts[0], "count", zero=True)
     if value is DROPPED:
         return DROPPED
     if not 1 <= value <= ATTEMPTS_MAX:
         b.report.add(
             "R0402",
-            each.literal.span,
+            parts[0].span,
             f"`attempts` must be from 1 to {ATTEMPTS_MAX:,}",
             help="`attempts <= 1` makes no second try",
         )
         return DROPPED
-    return Item("attempts", value, each.span)
+    return Item("attempts", value, span)
 
 
 @builds("retry")
 def retry(b: Builder, span: Span, parts: list[Any]) -> Any:
-    parts = [_attempts(b, p) if isinstance(p, Bound) else p for p in parts]
-    if any(p is DROPPED for p in parts):
-        return DROPPED
     items = b.once(parts)
     return Retry(
         b.name(parts[0]),

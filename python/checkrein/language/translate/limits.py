@@ -62,7 +62,7 @@ def rolling(b: Builder, span: Span, parts: list[Any]) -> Any:
 
 @builds("bound")
 def bound(_b: Builder, span: Span, parts: list[Any]) -> Bound:
-    return Bound(str(parts[0]).removesuffix("<=").rstrip(), parts[1], span)
+    return Bound(parts[0], parts[1], span)
 
 
 @builds("calls_of")

@@ -89,7 +89,7 @@ def facts_step(_b: Builder, span: Span, parts: list[Any]) -> Sent:
 
 @builds("clock_step")
 def clock_step(b: Builder, span: Span, parts: list[Any]) -> Any:
-    written = b.name(parts[1])
+    written = b.name(parts[0])
     wall = _instant(written.text)
     if wall is None:
         b.report.add(

@@ -42,7 +42,7 @@ MONEY_MAX = 2**53 - 1
 
 
 @builds("place_name", "class_name", "audience", "simple_type", "money_unit", "period", "comparator", "unit")
-@builds("count_basis", "failure_choice", "scope_word", "quantifier", "truth_value")
+@builds("dimension", "count_basis", "failure_choice", "scope_word", "quantifier", "truth_value")
 def word(_b: Builder, _span: Span, parts: list[Any]) -> str:
     return str(parts[0])
 
