@@ -55,8 +55,8 @@ def findings(text):
             'limit "l" on run { tokens <= 5k tokens } else deny',
         ),
         (
-            'limit "l" on run { steps: 5 && cost = $1 and tokens <= 9 } else deny',
-            'limit "l" on run { steps <= 5 cost <= $1 tokens <= 9 } else deny',
+            'limit "l" on run { steps: 5 && cost = $1 and tokens <= 9 tool_calls: 7 } else deny',
+            'limit "l" on run { steps <= 5 cost <= $1 tokens <= 9 tool_calls <= 7 } else deny',
         ),
         ('limit "l" on run { steps <= 5 steps } otherwise deny', 'limit "l" on run { steps <= 5 } else deny'),
         (
@@ -119,7 +119,6 @@ def test_a_byte_order_mark_goes():
         "define a.b = step.kind in []",
         'limit "l" on run { cost < $5 } else deny',
         'limit "l" on run { steps <= 5 cost } else deny',
-        'limit "l" on run { steps <= 5 tool_calls: 7 } else deny',
         'retry "l" on tool any { attempts <= 5 retries } else deny',
         'retry "l" on tool any { attempts <= 5 within 20 s 200 ms .. 5 s } else deny',
         'limit "l" on run { cost <= $1,000 } else deny',
