@@ -65,9 +65,7 @@ CURRENCY_WORDS = {
 }  # fmt: skip
 AFFIXES = {"startswith": "starts with", "endswith": "ends with"}
 SYNONYMS = {
-    "if": ("when",),
-    "where": ("when",),
-    "for": ("on",),
+    "if": ("when",), "where": ("when",), "for": ("on",),
     "denied": ("deny",),
     "denies": ("deny",),
     "allowed": ("allow",),
@@ -102,7 +100,7 @@ SYNONYMS = {
     "currency": ("money",),
     "enum": ("one",),
     "price": ("money",),
-}
+}  # fmt: skip
 """A word of other languages to the words that are meant; the first one that fits is recommended."""
 QUOTES = "'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 
