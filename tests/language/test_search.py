@@ -159,3 +159,17 @@ def test_beyond_its_budget_it_does_not_know():
     found, domains = read(f"{known} and {different}", facts=FACTS + facts)
     with pytest.raises(Undecided):
         Search(found, domains).find(TRUE)
+
+
+def test_a_policy_that_uses_every_readable_letter_leaves_one_for_what_is_none_of_them():
+    letters = (
+        "".join(map(chr, [*range(0x20, 0x7F), *range(0x4E00, 0xA000)])).replace('"', "").replace("\\", "")
+    )
+    source = f'{FACTS}rule "r" on tool "t" when x.t starts with "{letters}" then deny because "x"'
+    policy, _ = parse(source, "p.rein")
+    names = Names(policy)
+    (leaf,) = leaves_of(policy.of(Rule)[0].when)
+    domain = domain_of(names, "x.t", Context("tool", "a rule"))
+    assert any(
+        isinstance(value, str) and value[0] not in letters for value in representatives(domain, [leaf])
+    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from checkrein.diagnostics import Edit, quote
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 MARK = re.compile(r"#\s*checkrein\s*:")
 ALLOWANCE = re.compile(r"#\s*checkrein:\s*allow\s+(R\d{4}(?:\s*,\s*R\d{4})*)(\s+because\s+\S.*)?\s*")
 CODE = re.compile(r"R\d{4}")
+HEAD = re.compile(r"(?:\s|#[^\n]*\n)*")
+"""What may stand before the header."""
 EXAMPLE = "write `# checkrein: allow R0109 because ...`, with the code and your reason"
 
 
@@ -34,11 +38,6 @@ class Allowance:
     removal: Edit
     """How the comment is without it."""
 
-    def covers(self, found: Diagnostic) -> bool:
-        """Whether a finding is of this code and in this place."""
-        at = found.span.start if found.span else 0
-        return found.code == self.code and self.start <= at < self.end
-
 
 def without_allowed(
     policy: Policy, report: Report, *, is_whole: bool, unasked: frozenset[str]
@@ -49,25 +48,36 @@ def without_allowed(
     what is not there is a finding; never of the codes that were `unasked`.
     """
     allowances = list(_allowances(policy, report)) if "checkrein" in policy.source else []
-    found = report.diagnostics
-    allowed = [d for d in found if d.severity == "warning" and any(a.covers(d) for a in allowances)]
+    found = sorted(report.diagnostics, key=_start)
+    starts = [_start(each) for each in found]
+    allowed: set[int] = set()
     for allowance in allowances:
-        if any(allowance.covers(d) for d in allowed):
+        first, end = (bisect_left(starts, at) for at in (allowance.start, allowance.end))
+        covered = [each for each in found[first:end] if each.code == allowance.code]
+        warnings = {id(each) for each in covered if each.severity == "warning"}
+        if warnings:
+            allowed |= warnings
             continue
         code = quote(allowance.code)
-        if any(allowance.covers(d) for d in found):
+        if covered:
             message, help, fix = f"{code} is an error here, which cannot be allowed", "mend it", None
         elif is_whole and allowance.code not in unasked:
             message, help, fix = f"{code} is not found here", "remove it from the comment", allowance.removal
         else:
             continue
         report.add("R0550", allowance.span, message, help=help, severity="warning", fix=fix)
-    return [d for d in report.diagnostics if d not in allowed]
+    return [each for each in report.diagnostics if id(each) not in allowed]
+
+
+def _start(found: Diagnostic) -> int:
+    return found.span.start if found.span else 0
 
 
 def _allowances(policy: Policy, report: Report) -> Iterator[Allowance]:
     """Every allowance of a file; reports the comments that are none, and yet are for us."""
     source = Source(policy.source, policy.file)
+    spans = [(s.span.start, s.span.end) for s in policy.statements if s.span.end > s.span.start]
+    header = HEAD.match(policy.source)
     for comment in LEXEME.finditer(policy.source):
         if MARK.match(comment.group()) is None:
             continue
@@ -77,7 +87,7 @@ def _allowances(policy: Policy, report: Report) -> Iterator[Allowance]:
             span = source.span(comment.start(), comment.end())
             report.add("R0551", span, f"this comment {wrong}", help=EXAMPLE, severity="warning")
             continue
-        start, end = _scope(policy, comment.start())
+        start, end = _scope(policy.source, spans, comment.start(), header.end() if header else 0)
         codes = list(CODE.finditer(comment.group(), allowance.start(1), allowance.end(1)))
         for i, code in enumerate(codes):
             at = source.span(comment.start() + code.start(), comment.start() + code.end())
@@ -95,13 +105,14 @@ def _removal(text: str, comment: re.Match[str], codes: list[re.Match[str]], i: i
     return Edit(start, comment.end() + (is_alone and comment.end() < len(text)), "")
 
 
-def _scope(policy: Policy, at: int) -> tuple[int, int]:
+def _scope(text: str, spans: list[tuple[int, int]], at: int, header: int) -> tuple[int, int]:
     """What a comment is about: the statement that it stands in, behind or before; of the header, the file."""
-    text, whole = policy.source, (0, len(policy.source) + 1)
-    if not re.sub(r"#[^\n]*", "", text[:at]).strip():
+    whole = (0, len(text) + 1)
+    if at < header:
         return whole
-    spans = [(s.span.start, s.span.end) for s in policy.statements if s.span.end > s.span.start]
     is_alone = not text[text.rfind("\n", 0, at) + 1 : at].strip()
     if is_alone:
-        return next((span for span in spans if at < span[1]), (at, at))
-    return next((span for span in reversed(spans) if span[0] <= at), whole)
+        after = bisect_right(spans, at, key=itemgetter(1))
+        return spans[after] if after < len(spans) else (at, at)
+    before = bisect_right(spans, at, key=itemgetter(0))
+    return spans[before - 1] if before else whole

@@ -135,7 +135,7 @@ def _texts(leaves: Sequence[Leaf]) -> Iterator[str]:
         if isinstance(leaf, Affix):
             ends[leaf.end].append(str(leaf.literal.value))
     used = set("".join([*equal, *ends["starts"], *ends["ends"]]))
-    filler = next(c for c in (*FILLERS, *map(chr, range(0x4E00, 0x9FFF))) if c not in used)
+    filler = next(c for c in itertools.chain(FILLERS, map(chr, range(0x10000, 0x110000))) if c not in used)
     yield from equal
     for first in ends["starts"]:
         for last in ends["ends"]:
