@@ -21,7 +21,7 @@ Event = tuple[str, dict[str, Any]]
 DECISION = (
     "number event outcome call attempt model output_cap timeout_ns wait_ns state tell_agent tell_user by"
     " kind line column reason undecided latched request queue wants answered expires_at"
-    " reserved_tokens reserved_cost votes advice values skipped passed attempt_number wrap_up stayed"
+    " reserved_tokens reserved_cost votes would advice values skipped passed attempt_number wrap_up stayed"
     " may_be_sooner text template reused"
 ).split()
 SETTLEMENT = (

@@ -250,6 +250,8 @@ pub struct Decision {
     pub reserved_cost: u64,
     /// Every say, the most restrictive first, then by statement name and kind.
     pub votes: Vec<Vote>,
+    /// What observed statements would have said, each once, in the same order.
+    pub would: Vec<Vote>,
     /// Soft thresholds reached now.
     pub advice: Vec<Advice>,
     /// What the deciding statement's condition read: fact indexes and values, in the order of first reading.
@@ -291,6 +293,7 @@ impl Decision {
             reserved_tokens: 0,
             reserved_cost: 0,
             votes: Vec::new(),
+            would: Vec::new(),
             advice: Vec::new(),
             values: Vec::new(),
             skipped: Vec::new(),

@@ -116,6 +116,10 @@ class Decision:
     def votes(self) -> list[tuple[str, str, _Outcome, bool]]:
         """Every vote, the most restrictive first: kind, name, outcome, undecided."""
     @property
+    def would(self) -> list[tuple[_Outcome, str, str, str | None, bool]]:
+        """What observed statements would have said, the most restrictive first: outcome, kind, name, reason,
+        undecided. `allow` is said of a requirement: another model would have served."""
+    @property
     def advice(self) -> list[tuple[Literal["tell agent", "warn"], str, str]]:
         """Thresholds passed for the first time: kind, text, the limit's name."""
     @property

@@ -119,6 +119,7 @@ def _lines(explained: Explained) -> Iterator[str]:
     yield from _source(record, program)
     yield from _section("values that decided", _values(record))
     yield from _section("votes", _votes(record))
+    yield from _section("observed, not enforced", _observed(record))
     yield from _section("models passed over", _passed(record))
     yield from _section("limits", _limits(record, currency))
     yield from _section("reserved", _tokens_and_money(record.get("reserved"), currency))
@@ -215,6 +216,19 @@ def _votes(record: dict[str, Any]) -> list[str]:
         f"{outcome:<8}  {kind} `{name}`{' (undecided)' if undecided else ''}"
         for kind, name, outcome, undecided in votes
     ]
+
+
+def _observed(record: dict[str, Any]) -> list[str]:
+    return [
+        f"{_would(outcome)}  {kind} `{name}`{' (undecided)' if undecided else ''}"
+        for outcome, kind, name, undecided in record.get("would") or []
+    ]
+
+
+def _would(outcome: str) -> str:
+    """`would deny`; of a requirement that another model meets, that this one would not have served."""
+    said = outcome.replace("_", " ", 1)
+    return f"{'would take another model' if outcome == 'would_allow' else said:<14}"
 
 
 def _passed(record: dict[str, Any]) -> list[str]:

@@ -177,6 +177,7 @@ def decision_record(
         "reserved": {"tokens": decision.reserved_tokens, "cost": decision.reserved_cost},
         "values": dict(decision.values),
         "votes": [list(vote) for vote in decision.votes],
+        **({"would": [_said(each) for each in decision.would]} if decision.would else {}),
         "advice": [list(advice) for advice in decision.advice],
         **_known(passed=[list(passed) for passed in decision.passed] or None),
         **({"told": for_agent(decision, decision.template)} if decision.outcome in REFUSED else {}),
@@ -249,6 +250,12 @@ def _charged(
         "limits_after": _compact(after),
         "digest": run.guard.program.digest,
     }
+
+
+def _said(would: tuple[str, str, str, str | None, bool]) -> list[Any]:
+    """What an observed statement would have said: `would_deny`, its kind and name, if undecided."""
+    outcome, kind, name, _reason, undecided = would
+    return [f"would_{outcome}", kind, name, undecided]
 
 
 def _reason(decision: Any) -> str | None:

@@ -51,6 +51,20 @@ class Verdict:
     id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What an observed statement would have decided about a recorded call, which went on as it was."""
+
+    outcome: str
+    by: str
+    kind: str
+    subject: str
+    message: int
+    call: int | None
+    undecided: bool
+    id: str
+
+
 @dataclass(slots=True)
 class Replayed:
     """What became of one recorded run. `cost` is in nano-units of the policy's currency."""
@@ -66,6 +80,7 @@ class Replayed:
     cost: int = 0
     estimated: bool = False
     verdicts: list[Verdict] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
 
     @property
     def stop(self) -> Verdict | None:
@@ -212,6 +227,7 @@ class _Replay:
         else:
             self.run.settle(decision, NOTHING)
             return
+        self._observe(after, subject, result.message)
         if after.outcome == "wait":
             self.report.retries += 1
         elif after.outcome != "allow":
@@ -223,6 +239,7 @@ class _Replay:
         while True:
             decision = ask(again)
             again = decision.call
+            self._observe(decision, subject, message)
             if decision.outcome == "wait":
                 self.clock.advance(decision.wait_ns or 0)
                 continue
@@ -231,6 +248,13 @@ class _Replay:
             if decision.outcome != "escalate":
                 return decision
             self.run.answer(decision.request, self.approve)
+
+    def _observe(self, decision: Any, subject: str, message: int) -> None:
+        id = self.run.decision_id(decision)
+        self.report.remarks += [
+            Remark(outcome, by, kind, subject, message, decision.call, undecided, id)
+            for outcome, kind, by, _reason, undecided in decision.would
+        ]
 
     def _note(self, decision: Any, subject: str, message: int) -> None:
         at = f"{self.program.file}:{decision.line}" if decision.line else None

@@ -295,6 +295,9 @@ class Rehearsal:
             self._miss(item.span, expected, made)
             return
         call = self.calls[number - 1]
+        if item.would:
+            self._expect_observed(item, call, f"{expected} (call {number})")
+            return
         outcome = "stop" if item.kind == "handover" else item.kind
         decision = call.decided(outcome)
         said = self.said.get(decision.answered or 0, decision.text)
@@ -308,6 +311,26 @@ class Rehearsal:
         )
         if not met:
             self._miss(item.span, expected, f"{_came(decision, call, self.policy.file)} (call {number})")
+
+    def _expect_observed(self, item: tree.Expect, call: _Call, expected: str) -> None:
+        said = [each for decision in call.decisions for each in decision.would]
+        by = [each for each in said if item.by is None or each[2] == item.by.text]
+        met = [each for each in by if each[0] == item.kind and self._meant(item, each)]
+        if bool(met) if item.kind != "allow" else all(each[0] == "allow" for each in by):
+            return
+        came = ", ".join(f"would {outcome} by {kind} `{name}`" for outcome, kind, name, _, _ in said)
+        self._miss(item.span, expected, came or "nothing that an observed statement would have done")
+
+    def _meant(self, item: tree.Expect, said: tuple[str, str, str, str | None, bool]) -> bool:
+        """Whether the state or queue is the one of the statement that says so."""
+        from checkrein.language.names import KIND_WORDS
+
+        if item.target is None:
+            return True
+        place = said[1], said[2]
+        named = [s for s in self.policy.statements if (KIND_WORDS.get(type(s)), _name(s)) == place]
+        outcomes = [getattr(s, "outcome", None) or getattr(s, "otherwise", None) for s in named]
+        return any(o and o.target and o.target.text == item.target.text for o in outcomes)
 
     def _miss(self, span: tree.Span, expected: str, came: str) -> None:
         self.misses.append(Miss(self.policy.file, span.line, span.column, expected, came))
@@ -353,12 +376,17 @@ def _failure(item: tree.Call) -> Failure:
     return Failure(kind, UNKNOWN if kind == "timeout" or item.point == "tool" else NOTHING)
 
 
+def _name(statement: Any) -> str | None:
+    name = getattr(statement, "name", None)
+    return name.text if name else None
+
+
 def _expectation(item: tree.Expect) -> str:
     link = {"allow": " on", "escalate": " to"}.get(item.kind, "")
     target = f"{link} `{item.target.text}`" if item.target else ""
     by = f" by `{item.by.text}`" if item.by else ""
     at = f" at call {item.at_call}" if item.at_call else ""
-    return f"{item.kind}{target}{by}{at}"
+    return f"{'would ' * item.would}{item.kind}{target}{by}{at}"
 
 
 def _came(decision: Any, call: _Call, file: str) -> str:

@@ -167,6 +167,9 @@ def comparable(field: str, wanted: Any, found: dict[str, Any]) -> tuple[Any, Any
         return [text for _, text, _ in found["advice"]], wanted
     if field == "votes":
         return [name for _, name, _, _ in found["votes"]], wanted
+    if field == "would":
+        said = [(outcome, name, "undecided" * undecided) for outcome, _, name, _, undecided in found["would"]]
+        return [" ".join(filter(None, each)) for each in said], wanted
     if field == "passed":
         return [" ".join(filter(None, each)) for each in found["passed"]], wanted
     if field == "values":

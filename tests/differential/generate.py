@@ -11,6 +11,7 @@ from . import limits, orders, results, routes
 NAMES = ["north", "south", "East", "west wind", "up", "down", "né", "z-9"]
 MODELS = ["small", "large", "tiny", "vast"]
 TOOLS = ["search", "read", "write", "pay", "list"]
+OBSERVABLE = "require order loop truth rule".split()
 CLASSES = ["retrieve", "reason", "act"]
 LITERALS = {
     "count": ["0", "1", "2", "3", "5"],
@@ -121,7 +122,11 @@ class Maker:
         return self.chance.choice(list(options))
 
     def add(self, text: str) -> None:
-        self.made.kinds.add(text.split(maxsplit=1)[0])
+        kind = text.split(maxsplit=1)[0]
+        self.made.kinds.add(kind)
+        if kind in OBSERVABLE and text != "loop off" and self.chance.random() < 0.2:
+            self.made.kinds.add("observe")
+            text = f"observe until 2026-12-31 {text}"
         self.made.statements.append(text)
 
     # -- the vocabulary ---------------------------------------------------------------------------

@@ -30,13 +30,13 @@ BATCH = 20
 OUTCOMES = ("allow", "reuse", "answer", "wait", "escalate", "deny", "fail", "stop")
 STATEMENTS = (
     "model tool queue state fact define clock limit retry breaker require route order loop truth rule test"
-    " store".split()
+    " store observe".split()
 )
 
 OF_ORDERS = ("matching", "again after")
 ALSO = (
     "wrapped up", "parties", "children", "adjusted", "resumed", "kept", "loop at a model", "climbed",
-    "stayed", "sooner",
+    "stayed", "sooner", "observed",
 )  # fmt: skip
 
 
@@ -115,6 +115,7 @@ def count_answer(mix: Counter, event: Event, answer: Any) -> None:
         mix["undecided"] += answer["undecided"]
         mix["with advice"] += bool(answer["advice"])
         mix["wrapped up"] += answer["wrap_up"]
+        mix["observed"] += bool(answer["would"])
         mix["stayed"] += answer["stayed"]
         mix["climbed"] += answer["event"] == "model result" and answer["outcome"] == "wait"
         mix["sooner"] += answer["may_be_sooner"]

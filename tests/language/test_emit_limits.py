@@ -69,7 +69,10 @@ def test_the_bytes_of_wider_limits():
         u(1) + b"\x07" + u(7) + u(0) + b"\x01\x02" + u(0),
         u(0) + b"\x01" + u(0) + b"\x00",
     ]
-    places = [at[n] + u(line) + u(1) + at[t] for n, line, t in zip("abcd", range(5, 9), lines, strict=True)]
+    places = [
+        at[n] + b"\x00" + u(line) + u(1) + at[t]
+        for n, line, t in zip("abcd", range(5, 9), lines, strict=True)
+    ]
     expected = artifact(
         table,
         at["p"] + at["f"] + at["$"] + at[""] + b"\x01",

@@ -6,6 +6,7 @@ To write the texts anew after a change of wording, and then to read the differen
 """
 
 import os
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,15 @@ from tests.language.made import MADE
 
 REJECTS = Path(__file__).resolve().parents[2] / "grammar" / "rejects"
 CASES = {path.stem: path.read_bytes() for path in sorted(REJECTS.glob("*.rein"))} | MADE
+TODAY = date(2026, 6, 1)
+# An artifact does not depend on the day.
+OF_A_DAY = {"observed-over"}
 WRITE = os.environ.get("CHECKREIN_WRITE_REJECTS") == "1"
 
 
 def printed(name, source):
     policy, found = parse(source, f"{name}.rein")
-    found = sorted(found + (check(policy, deep=True) if policy else []), key=lambda d: d.order)
+    found = sorted(found + (check(policy, deep=True, today=TODAY) if policy else []), key=lambda d: d.order)
     return render_all(found, source.decode("utf-8", "replace")) + "\n"
 
 
@@ -38,7 +42,7 @@ def test_a_wrong_policy_gives_exactly_this(name):
 @pytest.mark.parametrize("name", CASES)
 def test_a_wrong_policy_does_not_compile_unless_it_is_only_warned_about(name):
     expected = (REJECTS / f"{name}.txt").read_text(encoding="utf-8")
-    if "error R" not in expected:
+    if "error R" not in expected or name in OF_A_DAY:
         assert compile_source(CASES[name], f"{name}.rein")
         return
     with pytest.raises(PolicyError) as raised:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from checkrein.language import tree
 
-from . import context, deadlines, health, limits, orders, progress
+from . import context, deadlines, health, limits, observed, orders, progress
 from .accounts import FITS, FULL
 from .facts import explained, holds, source_of, written
 from .family import closed_by_call
@@ -55,7 +55,7 @@ def objections(run: Run, call: Call, advice: list, new: bool) -> dict | None:
     votes += limit_votes(run, [line for line, left in run.time_left() if left <= 0], call)
     late = [(each, explained(run, each.when, ask)) for each in deadlines.over(run, call)]
     votes += [vote(run, each, each.otherwise, call, values=values) for each, values in late]
-    votes = [each for each in votes if each is not None]
+    votes = observed.enforced(run, votes)
     # A known result needs no call, so it matters to nobody whether one would pass.
     if ask.point == "tool" and not (votes and min(votes, key=Vote.rank).outcome == "reuse"):
         votes += broken([health.bars(run, "tool", ask.tool)])

@@ -10,7 +10,7 @@ from .accounts import FITS, FULL
 from .admission import limit_votes, may_wait, model_votes
 from .facts import explained, holds
 from .limits import in_the_way, wrapping
-from .models import candidates, most_output, unfit, wanted
+from .models import candidates, most_output, required_of, unfit, wanted
 from .state import Attempt, Call, Vote
 
 if TYPE_CHECKING:
@@ -41,16 +41,16 @@ def admitted(run: Run, call: Call) -> str | None:
     run_out = [line for line, left in run.time_left() if left <= 0]
     ask = call.ask
     ask.attempt = 1 if call.last_model in call.failed else 1 + call.made.get(call.last_model, 0)
-    if any(model_votes(run, call)) or limit_votes(run, run_out, call) or deadlines.over(run, call):
+    if decisive(model_votes(run, call)) or limit_votes(run, run_out, call) or deadlines.over(run, call):
         return None
-    required = [each for each in run.of["require"] if holds(run, each.when, ask)]
+    required = required_of(run, call)
     usable = []
     for model in [run.models[name] for name in candidates(run, call).names]:
         if unfit(required, model, ask.input_tokens):
             continue
         if health.bars(run, "model", model.name.text):
             continue
-        if any(model_votes(run, call, model.name.text)):
+        if decisive(model_votes(run, call, model.name.text)):
             return None
         asked = model.output if ask.max_output is None else ask.max_output
         cap = min(asked, model.output, model.window - ask.input_tokens)
@@ -65,3 +65,8 @@ def admitted(run: Run, call: Call) -> str | None:
         if most_output(run, call, model, least, cap, relaxed) is not None:
             return model.name.text
     return None
+
+
+def decisive(votes: list[Vote | None]) -> list[Vote]:
+    """The votes of statements that are not only observed."""
+    return [each for each in votes if each is not None and not each.statement.observed]

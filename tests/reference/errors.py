@@ -9,7 +9,7 @@ import xxhash
 
 from checkrein.language import tree
 
-from . import health
+from . import health, observed
 from .admission import vote
 from .facts import explained, holds, host
 from .family import closed_by_error
@@ -45,7 +45,8 @@ def decide(run: Run, tried: Attempt, error: dict[str, Any]) -> dict:
     winner = min(deciding, key=Vote.rank, default=None)
     if call.point == "tool" and (winner is None or winner.outcome != "wait"):
         run.family.mistake((tried.target, error["kind"], error.get("fingerprint")))
-        votes += [vote(run, loop, loop.otherwise, call) for loop in closed_by_error(run)]
+        found = [vote(run, loop, loop.otherwise, call) for loop in closed_by_error(run)]
+        votes += observed.enforced(run, found)
         winner = min(votes, key=Vote.rank, default=None)
     given_up = winner and winner.outcome in ("fail", "answer") and not winner.undecided
     gives_way = given_up or (error["kind"] in FALLS_BACK and not matching)

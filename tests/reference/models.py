@@ -11,7 +11,7 @@ import xxhash
 
 from checkrein.language import tree
 
-from . import health, limits, stays
+from . import health, limits, observed, stays
 from .accounts import FITS, FULL
 from .admission import (
     NO,
@@ -107,7 +107,7 @@ def admit_model(run: Run, call: Call, advice: list) -> dict:
     ask = call.ask
     choice = candidates(run, call)
     names, skipped = choice.names, choice.skipped
-    required = [each for each in run.of["require"] if holds(run, each.when, ask)]
+    required = required_of(run, call)
     usable, passed, bars = [], [], []
     extra = {"advice": advice, "skipped": skipped, "passed": passed}
     for model in [run.models[name] for name in names]:
@@ -119,7 +119,7 @@ def admit_model(run: Run, call: Call, advice: list) -> dict:
         passed += [(model.name.text, "breaker", each.name.text) for each, _, _ in bars[-1]]
         if bars[-1]:
             continue
-        votes = [each for each in model_votes(run, call, model.name.text) if each is not None]
+        votes = observed.enforced(run, model_votes(run, call, model.name.text))
         if votes:
             return run.conclude("model call", call, votes, **extra)
         asked = model.output if ask.max_output is None else ask.max_output
@@ -130,6 +130,12 @@ def admit_model(run: Run, call: Call, advice: list) -> dict:
             return allow_model(run, call, model, output, choice, extra)
         passed += too_dear(run, call, model, usable[-1][1], set())
     return without_room(run, call, choice, usable, (required, broken(bars)), extra)
+
+
+def required_of(run: Run, call: Call) -> list[tree.Require]:
+    """The requirements that hold."""
+    enforced = [each for each in run.of["require"] if not each.observed]
+    return [each for each in enforced if holds(run, each.when, call.ask)]
 
 
 def unfit(required: list[tree.Require], model: tree.Model, used_in: int) -> list[tuple[str, str, str]]:
@@ -218,6 +224,7 @@ def allow_model(
 ) -> dict:  # fmt: skip
     """Reserve the worst case and open an attempt."""
     name = model.name.text
+    observed.require(run, call, name, choice.names, required_of(run, call))
     call.candidates = choice.names
     call.cascade = choice.cascades.get(name)
     extra |= {"stayed": choice.stayed and name == choice.names[0]}

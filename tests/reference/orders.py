@@ -38,7 +38,8 @@ def fresh(run: Run, call: Call, names_tool: Any) -> int | None:
     number = run.known.get(call.binding)
     if number is None:
         return None
-    looks = [order for order in run.of["order"] if names_tool(run, order.before, call.ask.tool)]
+    enforced = [order for order in run.of["order"] if not order.observed]
+    looks = [order for order in enforced if names_tool(run, order.before, call.ask.tool)]
     changers = {name.text for order in looks for name in order.again_after}
     began = run.family.uses[run.number, number].began
     return None if run.family.changed_since(began, changers) else number

@@ -91,6 +91,8 @@ def idle(run: Run) -> list[tree.Loop]:
 def goes_on(run: Run, call: Call) -> None:
     """A model call passes. Loops that were found at it were let go on by a person: they count from here."""
     if call.point == "model" and call.loops:
+        is_found = any(not loop.observed for loop in call.loops)
         call.loops = []
-        run.steps.idle.clear()
-        del run.steps.open[:-1]
+        if is_found:
+            run.steps.idle.clear()
+            del run.steps.open[:-1]

@@ -8,7 +8,7 @@ from typing import Any
 
 from checkrein.language import tree
 
-from . import admission, ends, errors, health, limits, models, progress, suspend
+from . import admission, ends, errors, health, limits, models, observed, progress, suspend
 from .accounts import Now, World
 from .facts import Vocabulary
 from .family import Family
@@ -83,6 +83,7 @@ class Run:
         self.known: dict[Any, int] = {}
         self.given: set[tuple[str, int]] = set()
         self.decisions = 0
+        self.would: list[Vote] = []
         self.latch: dict[str, Any] | None = None
         self.ended = False
         self.left: Run | None = None
@@ -243,6 +244,7 @@ class Run:
     def tick(self, now: int, wall: int) -> None:
         now = max(self.now, now)
         self.wall, self.told = wall, now
+        self.would = []
         self.clock += 1
         for run in self.upwards():
             run.now = max(run.now, now)
@@ -359,7 +361,8 @@ class Run:
             "reserved_tokens": 0,
             "reserved_cost": 0,
         }
-        return decision | {"votes": [], "advice": [], "values": [], "skipped": [], "passed": []} | fields
+        decision |= {"votes": [], "advice": [], "values": [], "skipped": [], "passed": []}
+        return decision | {"would": observed.shown(self)} | fields
 
     def built_in(self, event: str, by: str, outcome: str = "deny", **fields) -> dict:
         """A decision that no statement of the policy made."""

@@ -177,7 +177,7 @@ class Vote:
     def rank(self) -> tuple:
         """Smallest first: the most restrictive outcome, then the name, then the kind."""
         kind, name = self.key
-        return RESTRICTIVE.index(self.outcome), name.encode(), KINDS.index(kind)
+        return [*RESTRICTIVE, "allow"].index(self.outcome), name.encode(), KINDS.index(kind)
 
 
 def usage_of(usage, input_tokens=0, output_tokens=0, cache_read=0, cache_write=0, reasoning=0) -> Used:

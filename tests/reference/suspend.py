@@ -137,5 +137,5 @@ def held(run: Run, number: int) -> dict | None:
     elif run.tools[tried.target].timeout is not None:
         times.append(run.tools[tried.target].timeout)
     fields |= {"call": call.number, "attempt": number, "attempt_number": tried.number}
-    fields |= {"timeout_ns": min(times, default=None), "wrap_up": bool(tried.wrapped)}
+    fields |= {"timeout_ns": min(times, default=None), "wrap_up": bool(tried.wrapped), "would": []}
     return run.decision(f"{call.point} call", "allow", **fields)

@@ -157,6 +157,11 @@ impl Program {
         self.tables.limits.all()
     }
 
+    /// Whether a statement only says what it would have said.
+    pub(crate) fn is_observed(&self, statement: u32) -> bool {
+        self.statements().get(statement as usize).is_some_and(|statement| statement.is_observed)
+    }
+
     pub(crate) fn is_breaker(&self, statement: u32) -> bool {
         let statement = self.statements().get(statement as usize);
         statement.is_some_and(|statement| statement.kind == StatementKind::Breaker)

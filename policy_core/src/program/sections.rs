@@ -331,9 +331,13 @@ pub(crate) fn statements(reader: &mut Reader<'_>, strings: &[Arc<str>]) -> Resul
     reader.ascending(|reader| {
         let kind = reader.choice(&StatementKind::ALL)?;
         let (key, name) = reader.keyed_text(strings)?;
+        let is_observed = reader.flag()?;
+        if is_observed && kind == StatementKind::Route {
+            return Err(reader.malformed("a route is observed"));
+        }
         let span =
             |reader: &mut Reader<'_>| Ok((reader.quantity()?, reader.quantity()?, reader.text(strings)?));
         let (line, column, source) = reader.unsaid(span)?;
-        Ok(((key, kind), Statement { kind, name, line, column, source, reason: None }))
+        Ok(((key, kind), Statement { kind, name, line, column, source, is_observed, reason: None }))
     })
 }

@@ -75,6 +75,8 @@ pub struct Statement {
     pub column: u64,
     /// Its source text.
     pub source: Arc<str>,
+    /// It only says what it would have said (`observe until`).
+    pub is_observed: bool,
     /// What the agent is told, if the author says.
     pub reason: Option<Arc<str>>,
 }

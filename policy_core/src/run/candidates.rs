@@ -58,6 +58,7 @@ impl Asked<'_> {
             match self.question.truth(require.when, view) {
                 Truth::False => {}
                 Truth::Unknown => self.question.vote(require.statement, Verdict::Deny, true, votes),
+                Truth::True if self.program().is_observed(require.statement) => {}
                 Truth::True => candidates.required.push(index),
             }
         }

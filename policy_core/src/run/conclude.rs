@@ -1,7 +1,5 @@
 //! What a ruling does to the run: attempts open, calls close, requests are made, stops latch.
 
-use std::mem;
-
 use super::Run;
 use super::amounts::{Amounts, Subject};
 use super::call::{Attempt, Latch, Point, Taken};
@@ -203,8 +201,10 @@ impl Run {
 
     /// A model call passes: if loops were found at it, a person has said so, and they look on from here.
     fn go_on(&mut self, id: u64) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        if call.point == Point::Model && !mem::take(&mut call.loops).is_empty() {
+        let is_found = self.calls.get(&id).is_some_and(|call| self.is_found(call));
+        let Some(call) = self.calls.get_mut(&id).filter(|call| call.point == Point::Model) else { return };
+        call.loops.clear();
+        if is_found {
             self.progress.go_on(self.present_step());
         }
     }

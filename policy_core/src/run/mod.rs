@@ -16,6 +16,7 @@ mod ids;
 mod known;
 mod lineage;
 mod model;
+mod observed;
 mod opening;
 mod orders;
 mod progress;

@@ -127,10 +127,12 @@ impl Run {
                 results: event.results,
                 messages: event.messages,
             };
-            (question.rule_admitted(|| asked.rule(&mut candidates, decision)), question.bindings())
+            let ruling = question.rule_admitted(|| asked.rule(&mut candidates, decision));
+            (ruling, question.bindings(), question.observed())
         });
         self.candidates = candidates;
-        let Some((ruling, bindings)) = ruled else { return };
+        let Some((ruling, bindings, would)) = ruled else { return };
+        decision.would = would;
         let is_first = self.calls.get(&id).is_some_and(|call| !call.tries.is_begun());
         self.apply((program, books), id, ruling, &bindings, decision);
         if is_first && decision.outcome == Outcome::Allow && program.compares_context() {
@@ -182,6 +184,9 @@ impl Asked<'_> {
             return Ruling::BuiltIn(BuiltIn::NoCandidate);
         }
         let (ruling, found) = self.choose(&view, candidates);
+        if let Ruling::Clear(clearance) = &ruling {
+            self.observe_requirements(&view, candidates, clearance.subject);
+        }
         decision.passed = found.passed;
         let first = candidates.models.first().copied();
         decision.stayed =

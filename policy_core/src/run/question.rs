@@ -1,6 +1,6 @@
 //! One question to the policy, and how statements vote on it. Nothing here changes the run.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use super::Run;
 use super::accounts::{Asking, Obstacles};
@@ -41,6 +41,8 @@ pub(crate) struct Question<'a> {
     pub(crate) is_unsafe: bool,
     /// Hashed only if somebody may have to be asked.
     pub(super) binding: OnceCell<Binding>,
+    /// What observed statements would have said.
+    pub(super) would: RefCell<Vec<Vote>>,
 }
 
 /// What the policy says to a question.
@@ -119,6 +121,7 @@ impl<'a> Question<'a> {
             args: None,
             is_unsafe: false,
             binding,
+            would: RefCell::default(),
         }
     }
 
@@ -255,7 +258,7 @@ impl<'a> Question<'a> {
         votes.push(vote);
     }
 
-    /// One statement's vote; none if a person has approved of this call.
+    /// One statement's vote; none if a person has approved of this call. That of an observed one is none.
     pub(crate) fn vote(&self, statement: u32, verdict: Verdict, undecided: bool, votes: &mut Vec<Vote>) {
         let mut vote = Vote { undecided, ..vote_of(statement, verdict.outcome()) };
         match verdict {
@@ -276,7 +279,11 @@ impl<'a> Question<'a> {
                 }
             }
         }
-        votes.push(vote);
+        if self.program.is_observed(statement) {
+            self.observe(vote);
+        } else {
+            votes.push(vote);
+        }
     }
 
     /// The attempt with the latest result of this very call, if nothing has changed since.
@@ -302,6 +309,7 @@ impl<'a> Question<'a> {
     /// What follows from votes; nothing if nobody voted. `ways` are the entries of accounts that votes are
     /// about.
     pub(crate) fn rule(&self, view: &View<'_>, mut votes: Vec<Vote>, ways: Vec<u32>) -> Option<Ruling> {
+        self.fill_observed(view);
         self.fill(view, &mut votes);
         sort(&mut votes);
         let first = *votes.first()?;

@@ -181,6 +181,9 @@ impl Run {
 /// had been when the latest attempt at the call began.
 fn begun_at(program: &Program, call: &Call, (tool, class): (u32, ToolClass)) -> Vec<(u32, u64)> {
     let orders = program.index.looks.of_tool(tool, class);
-    let anew = orders.filter(|order| !program.tables.orders.at(*order).again_after.is_empty());
+    let anew = orders.filter(|order| {
+        let order = program.tables.orders.at(*order);
+        !order.again_after.is_empty() && !program.is_observed(order.statement)
+    });
     anew.map(|order| (order, call.changes.get(order as usize).copied().unwrap_or(0))).collect()
 }

@@ -139,6 +139,7 @@ impl Run {
             let found = self.family.memory().mistake(program, mistake);
             question.vote_mistakes(&found, &mut advised.finding);
         }
+        decision.would = question.observed();
         let model = self.fallback_from(call, subject, &advised, failure.kind);
         match (model, advised.finding) {
             (Some(model), finding) => self.fall_back(program, id, model, finding, decision),
@@ -200,6 +201,10 @@ impl Question<'_> {
     fn vote_mistakes(&self, found: &[u32], finding: &mut Option<Finding>) {
         for &index in found {
             let found = self.program.tables.loops.at(index);
+            if self.program.is_observed(found.statement) {
+                self.vote(found.statement, found.verdict, false, &mut Vec::new());
+                continue;
+            }
             let finding = finding.get_or_insert_default();
             let first = finding.votes.first().copied();
             self.vote(found.statement, found.verdict, false, &mut finding.votes);

@@ -52,9 +52,10 @@ impl Run {
                 question.args = event.is_exact.then_some(event.args);
                 question.is_unsafe = event.is_unsafe;
                 let ruling = question.rule_admitted(|| question.rule_tool(tool));
-                (ruling, question.bindings(), question.looks(tool))
+                (ruling, question.bindings(), question.looks(tool), question.observed())
             });
-            if let Some((ruling, bindings, looks)) = ruled {
+            if let Some((ruling, bindings, looks, would)) = ruled {
+                decision.would = would;
                 if let Some(call) = self.calls.get_mut(&id) {
                     call.looks = looks;
                 }

@@ -55,6 +55,7 @@ impl Question<'_> {
     /// run may have opened one or taken its last place: then the question is another one.
     pub(crate) fn rule_admitted(&self, mut rule: impl FnMut() -> Ruling) -> Ruling {
         loop {
+            self.observe_anew();
             let mut ruling = rule();
             let Ruling::Clear(clearance) = &mut ruling else { return ruling };
             if let Some(tickets) = self.admit(clearance.amounts.subject) {

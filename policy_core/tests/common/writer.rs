@@ -90,6 +90,7 @@ impl<'a> Plan<'a> {
         w.list(&self.statements, |w, (name, statement)| {
             w.byte(statement.kind());
             w.text(name);
+            w.byte(0);
             w.number(3);
             w.number(1);
             w.text("source");

@@ -82,7 +82,7 @@ class Claims:
             tool = self.names.tools[name]
             if not selects_tool(claim.selector, tool):
                 continue
-            orders = [order for order in self.policy.of(Order) if selects_tool(order.after, tool)]
+            orders = [order for order in self.policy.enforced(Order) if selects_tool(order.after, tool)]
             if any(_waits(order, claim, self.names) for order in orders):
                 continue
             related = tuple(Related("this order is no proof of it", order.span) for order in orders)

@@ -58,7 +58,8 @@ def model_courses(policy: Policy, names: Names) -> list[Course]:
     first = {arm.model.text for arm in route.arms if arm.then is not None} if route else set()
     courses = []
     for model in usable:
-        retries = [retry for retry in policy.of(Retry) if selects_model(retry.selector, model.name.text)]
+        retries = policy.enforced(Retry)
+        retries = [retry for retry in retries if selects_model(retry.selector, model.name.text)]
         attempts, because = _attempts(retries)
         gives_up = all(retry.when is None for retry in retries) or any(
             retry.otherwise.kind in ("fail", "answer") for retry in retries
@@ -73,10 +74,10 @@ def tool_courses(policy: Policy, names: Names) -> list[Course]:
     """Of every tool that can be run, by name."""
     courses = []
     for name, tool in sorted(names.tools.items()):
-        rules = (rule for rule in policy.of(Rule) if selects_tool(rule.selector, tool))
+        rules = (rule for rule in policy.enforced(Rule) if selects_tool(rule.selector, tool))
         if any(_forbids(rule) for rule in rules):
             continue
-        retries = [retry for retry in policy.of(Retry) if selects_tool(retry.selector, tool)]
+        retries = [retry for retry in policy.enforced(Retry) if selects_tool(retry.selector, tool)]
         attempts, because = (1, ()) if tool.once else _attempts(retries)
         courses.append(Course(name, attempts, False, because))
     return courses
@@ -110,8 +111,8 @@ def _reachable(route: Route | None, names: Names) -> set[str]:
 
 
 def _may_serve(policy: Policy, model: Model) -> bool:
-    rules = (rule for rule in policy.of(Rule) if selects_model(rule.selector, model.name.text))
-    requires = (require for require in policy.of(Require) if require.when is None)
+    rules = (rule for rule in policy.enforced(Rule) if selects_model(rule.selector, model.name.text))
+    requires = (require for require in policy.enforced(Require) if require.when is None)
     return not any(_forbids(rule) for rule in rules) and all(meets(model, each) for each in requires)
 
 

@@ -108,10 +108,10 @@ class Refuter:
         arms = route.arms if route else ()
         goals = [
             (self._place(rule.when, context_of(self.names, rule.selector, "rule")), FALSE)
-            for rule in self.policy.of(Rule)
+            for rule in self.policy.enforced(Rule)
             if selects_model(rule.selector, name) and rule.when is not None
         ]
-        for require in self.policy.of(Require):
+        for require in self.policy.enforced(Require):
             if require.when is not None:
                 wanted = TRUE | FALSE if meets(model, require) else FALSE
                 goals.append((self._place(require.when, Context("model", "a requirement")), wanted))
@@ -140,7 +140,7 @@ class Refuter:
         """A run in which a tool is run while the other one has not been, if one was found."""
         tool = self.names.tools[name]
         ways: list[list[str]] = [[]]
-        for order in self.policy.of(Order):
+        for order in self.policy.enforced(Order):
             if selects_tool(order.after, tool):
                 looks = [n for n, each in self.names.tools.items() if selects_tool(order.before, each)]
                 ways = [[*way, *look] for way in ways for look in ([], *([n] for n in looks if n != unless))]
@@ -162,7 +162,7 @@ class Refuter:
     def _run(self, trial: Trial, name: str) -> bool:
         """Run a tool, with arguments and facts that no rule minds which nobody can lift."""
         tool = self.names.tools[name]
-        rules = [rule for rule in self.policy.of(Rule) if selects_tool(rule.selector, tool)]
+        rules = [rule for rule in self.policy.enforced(Rule) if selects_tool(rule.selector, tool)]
         goals = [
             (self._place(rule.when, context_of(self.names, rule.selector, "rule")), FALSE)
             for rule in rules

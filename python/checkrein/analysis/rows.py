@@ -49,7 +49,7 @@ def time_of(policy: Policy, *measures: str) -> Held | None:
     """The tightest bound on the time of a run, in nanoseconds."""
     found = [
         Held(limit, bound, int(bound.literal.value))
-        for limit in policy.of(Limit)
+        for limit in policy.enforced(Limit)
         for bound in limit.bounds
         if bound.dimension in measures
     ]
@@ -60,7 +60,7 @@ def held_of(policy: Policy, names: Names) -> tuple[list[Held], list[Loose]]:
     """Every bound but those on time: what it lets a run have, or why it does not bound one."""
     time = time_of(policy, "wall_time")
     held, loose = [], []
-    for limit in policy.of(Limit):
+    for limit in policy.enforced(Limit):
         windows = 1 if limit.window is None else _windows(limit.window, time)
         for bound in limit.bounds:
             if bound.dimension in TIMES:

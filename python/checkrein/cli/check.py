@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from checkrein.cli.settings import settings
 from checkrein.errors import CheckreinError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from checkrein.cli.formats import Checked
     from checkrein.cli.settings import Settings
 
@@ -27,8 +30,14 @@ SOUND = "sound"
 )  # fmt: skip
 @click.option("--fix", is_flag=True, help="Put right what can mean one thing only, and check what is left.")
 @click.option("--deep", is_flag=True, help="Compare rules with each other, too.")
+@click.option(
+    "--today", type=click.DateTime(["%Y-%m-%d"]),
+    help="The day to check `observe until` at; today if left out.",
+)  # fmt: skip
 @click.pass_context
-def check(ctx: click.Context, paths: tuple[str, ...], style: str, fix: bool, deep: bool) -> None:
+def check(
+    ctx: click.Context, paths: tuple[str, ...], style: str, fix: bool, deep: bool, today: datetime | None
+) -> None:
     """Find the mistakes in policies.
 
     Folders are searched for *.rein files; - is stdin. Nothing is run, and without --fix nothing is written.
@@ -42,7 +51,8 @@ def check(ctx: click.Context, paths: tuple[str, ...], style: str, fix: bool, dee
     checked: list[Checked] = []
     unread: CheckreinError | None = None
     try:
-        checked.extend(_checked(source, project, deep) for source in found)
+        day = date.today() if today is None else today.date()
+        checked.extend(_checked(source, project, deep, day) for source in found)
     except CheckreinError as error:  # what was found until then is told first
         unread = error
     if checked or unread is None:
@@ -68,25 +78,33 @@ def _fixed(source: SourceFile, project: Settings) -> SourceFile:
     return SourceFile(source.name, text.encode())
 
 
-def _checked(source: SourceFile, project: Settings, deep: bool) -> Checked:
+def _checked(source: SourceFile, project: Settings, deep: bool, today: date) -> Checked:
     """What is wrong with a policy, and whether its loop is the built-in one.
 
-    That nothing is wrong with it is kept, so that the compiler is not even loaded the next time.
+    That nothing is wrong with it is kept, and until which day, so that the compiler is not even loaded then.
     """
     from checkrein.cli.formats import Checked
 
     kept = None if deep else recall(SOUND, source.data, source.name)
-    if kept in (b"0", b"1"):
-        return Checked(source, [], kept == b"1")
+    if kept is not None and kept[:1] in (b"0", b"1") and _holds(kept[1:], today):
+        return Checked(source, [], kept[:1] == b"1")
     from checkrein.language import check as check_policy
     from checkrein.language import files_read, parse
+    from checkrein.language.check.observed import first_end
     from checkrein.language.defaults import has_built_in_loop
 
     policy, findings = parse(source.data, source.name)
     if policy is not None:
-        findings = [*findings, *check_policy(policy, deep=deep)]
+        findings = [*findings, *check_policy(policy, deep=deep, today=today)]
     is_default = policy is not None and not policy.broken and has_built_in_loop(policy.statements)
     if policy is not None and not findings:
-        keep(SOUND, source.data, source.name, b"%d" % is_default, files_read(policy))
+        day = first_end(policy)
+        entry = f"{is_default:d}{day or ''}".encode()
+        keep(SOUND, source.data, source.name, entry, files_read(policy))
     wanted = (found for found in findings if project.wants(found))
     return Checked(source, sorted(wanted, key=lambda found: found.order), is_default)
+
+
+def _holds(until: bytes, today: date) -> bool:
+    """Whether what was found once still holds: nothing that is observed has come to its end since."""
+    return until == b"" or until.decode(errors="replace") >= today.isoformat()

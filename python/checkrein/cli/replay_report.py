@@ -36,12 +36,16 @@ def as_json(program: Any, runs: _Runs, problems: Sequence[Problem]) -> dict[str,
                 "tokens": r.tokens, "cost": r.cost, "estimated": r.estimated,
                 "outcome": r.outcome, "stopped": r.stop is not None,
                 "verdicts": [asdict(v) for v in r.verdicts],
+                "remarks": [asdict(remark) for remark in r.remarks],
             }
             for r in runs
         ],
         "statements": [
             {"kind": kind, "name": name, "at": at, "runs": {o: len(lines) for o, lines in by_outcome.items()}}
             for (kind, name, at), by_outcome in _by_statement(runs).items()
+        ],
+        "observed": [
+            {"kind": kind, "name": name, "would": would} for (kind, name), would in _observed(runs).items()
         ],
         "rewards": [
             {"reward": reward, "runs": len(group), "stopped": sum(r.stop is not None for r in group)}
@@ -57,6 +61,7 @@ def as_text(program: Any, runs: _Runs, problems: Sequence[Problem]) -> Iterator[
         yield from _run_table(runs)
         yield ""
         yield from _statement_table(runs)
+        yield from _observed_table(runs)
         yield from _reward_table(runs)
     yield from _totals(program, runs, problems)
 
@@ -102,6 +107,17 @@ def _statement_table(runs: _Runs) -> Iterator[str]:
     yield ""
 
 
+def _observed_table(runs: _Runs) -> Iterator[str]:
+    rows = [
+        (f"{kind} `{name}`", f"would {outcome}", *(str(times[of]) for of in ("runs", "calls")))
+        for (kind, name), would in _observed(runs).items()
+        for outcome, times in would.items()
+    ]
+    if rows:
+        yield from table([("observed", "", "in runs", "in calls"), *rows], right=frozenset({2, 3}))
+        yield ""
+
+
 def _reward_table(runs: _Runs) -> Iterator[str]:
     groups = _by_reward(runs)
     if [reward for reward, _group in groups] == [None]:
@@ -140,6 +156,22 @@ def _by_statement(runs: _Runs) -> dict[tuple[str, str, str | None], dict[str, se
         for v in run.verdicts:
             found.setdefault((v.kind, v.by, v.at), {}).setdefault(v.outcome, set()).add(run.line)
     return dict(sorted(found.items(), key=lambda item: (item[0][1], item[0][0])))
+
+
+def _observed(runs: _Runs) -> dict[tuple[str, str], dict[str, dict[str, int]]]:
+    """Per observed statement and outcome: in how many runs and calls it would have decided so."""
+    found: dict[tuple[str, str], dict[str, set[tuple[int, int | None]]]] = {}
+    for run in runs:
+        for remark in run.remarks:
+            by_outcome = found.setdefault((remark.kind, remark.by), {})
+            by_outcome.setdefault(remark.outcome, set()).add((run.line, remark.call))
+    return {
+        key: {
+            outcome: {"runs": len({line for line, _ in calls}), "calls": len(calls)}
+            for outcome, calls in sorted(by_outcome.items())
+        }
+        for key, by_outcome in sorted(found.items(), key=lambda item: (item[0][1], item[0][0]))
+    }
 
 
 def _by_reward(runs: _Runs) -> list[tuple[float | None, list[Replayed]]]:

@@ -130,10 +130,16 @@ def _gist(decision: Any) -> tuple[Any, ...]:
 def _count(points: Points, seen: _Seen) -> None:
     """What voted, and what passed a model over."""
     for decision in (decision for ask in seen.asks for decision in ask.decisions):
-        voted = {(kind, name) for kind, name, *_ in decision.votes}
+        voted = _voted(decision)
         for place in voted | {(kind, name) for _, kind, name in decision.passed}:
             if place in points.voters:
                 points.voters[place].times += 1
+
+
+def _voted(decision: Any) -> set[tuple[str, str]]:
+    """The statements that voted, and those that would have."""
+    voted = {(kind, name) for kind, name, *_ in decision.votes}
+    return voted | {(kind, name) for _, kind, name, *_ in decision.would}
 
 
 def _look(points: Points, probes: Probes, test: Test, seen: _Seen) -> bool:
@@ -209,7 +215,7 @@ def _learn_result(points: Points, again: _Again, number: int, ask: _Ask) -> None
 
 
 def _learn(points: Points, ask: _Ask, readings: list[Reading]) -> None:
-    voted = {(kind, name) for decision in ask.decisions for kind, name, *_ in decision.votes}
+    voted = {place for decision in ask.decisions for place in _voted(decision)}
     first = ask.decisions[0]
     for reading in readings:
         use = reading.use

@@ -30,7 +30,7 @@ def with_loop(statements: Iterable[Any], report: Report) -> list[Any]:
     statements = list(statements)
     off = [each for each in statements if isinstance(each, LoopOff)]
     kept = [each for each in statements if not isinstance(each, LoopOff)]
-    loops = [each for each in kept if isinstance(each, Loop)]
+    loops = [each for each in kept if isinstance(each, Loop) and each.observed is None]
     for each in off if loops else []:
         report.add(
             "R0517",
@@ -42,7 +42,11 @@ def with_loop(statements: Iterable[Any], report: Report) -> list[Any]:
         return kept
     name = Name(NAME, NOWHERE)
     stop = Outcome("stop", NOWHERE, target=name)
-    loop = Loop(name, (), (5, 20), (5, 20), (8, 4), None, None, stop, NOWHERE, built_in=BUILT_IN)
+    # An observed loop of the same name does not take the built-in one's place.
+    is_taken = any(isinstance(each, Loop) and each.name.text == NAME for each in kept)
+    own = Name(f"{NAME} (built in)", NOWHERE) if is_taken else name
+    written = BUILT_IN.replace(f'loop "{NAME}"', f'loop "{own.text}"')
+    loop = Loop(own, (), (5, 20), (5, 20), (8, 4), None, None, stop, NOWHERE, built_in=written)
     if not any(isinstance(each, State) and each.name.text == NAME for each in kept):
         agent = "You repeat yourself without getting on. Stop, and say what you could not do."
         user = "I could not make progress and stopped."

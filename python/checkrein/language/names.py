@@ -80,7 +80,7 @@ class Names:
             s.name.text for s in policy.statements if not isinstance(s, UNNAMED) and isinstance(s, ENFORCED)
         }
         self.bounded = {
-            b.dimension for limit in policy.of(Limit) if limit.scope.text == "run" for b in limit.bounds
+            b.dimension for limit in policy.enforced(Limit) if limit.scope.text == "run" for b in limit.bounds
         }
         self.providers = dict.fromkeys(provider_of(m.target.text) for m in policy.of(Model))
         self.argument_names = sorted({a.name.text for t in self.tools.values() for a in t.args})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -80,7 +81,7 @@ class Document:
 
         Settings that are wrong are not told here: then every warning is shown.
         """
-        found = [*self._read[1], *(check(self.policy) if self.policy is not None else ())]
+        found = [*self._read[1], *(check(self.policy, today=date.today()) if self.policy is not None else ())]
         found.sort(key=lambda each: each.order)
         try:
             project = settings(Path(self.path).absolute().parent)

@@ -221,6 +221,16 @@ impl Decision {
     }
 
     #[getter]
+    fn would(&self) -> Vec<(&'static str, &'static str, &str, Option<&str>, bool)> {
+        let named = self.core.would.iter().filter_map(|vote| {
+            let statement = row(self.program.statements(), vote.statement)?;
+            let (outcome, reason) = (vote.outcome.name(), statement.reason.as_deref());
+            Some((outcome, statement.kind.name(), &*statement.name, reason, vote.undecided))
+        });
+        named.collect()
+    }
+
+    #[getter]
     fn advice(&self) -> Vec<(&'static str, &str, &str)> {
         let told = self.core.advice.iter().filter_map(|advice| {
             let limit = row(self.program.limits(), advice.limit)?;

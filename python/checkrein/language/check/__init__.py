@@ -10,6 +10,7 @@ from checkrein.language.check.conditions import ConditionChecker
 from checkrein.language.check.defines import Defines
 from checkrein.language.check.enforced import EnforcedChecker
 from checkrein.language.check.limits import LimitChecker, check_store
+from checkrein.language.check.observed import check_dates
 from checkrein.language.check.routes import check_tiers
 from checkrein.language.check.targets import Targets
 from checkrein.language.check.trials import TrialChecker
@@ -21,16 +22,19 @@ from checkrein.language.names import Names, check_names
 from checkrein.language.tree import UNNAMED, CostClaim, Define, Limit, OrderClaim, Queue, State, Test
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from checkrein.diagnostics import Diagnostic
     from checkrein.language.tree import Policy
 
 __all__ = ["check"]
 
 
-def check(policy: Policy, *, deep: bool = False) -> list[Diagnostic]:
+def check(policy: Policy, *, deep: bool = False, today: date | None = None) -> list[Diagnostic]:
     """Every finding about a policy that was read, in source order; it compiles if none is an error.
 
     Warnings that the author allows in a comment are not among them. Pairs of rules are compared if `deep`.
+    What is observed for longer than it says is told only if `today` is given.
     A `broken` policy is checked as far as it goes: what its unreadable parts may declare is not missed.
     """
     report = Report(policy.file)
@@ -68,6 +72,8 @@ def check(policy: Policy, *, deep: bool = False) -> list[Diagnostic]:
             from checkrein.analysis.claims import check_claims
 
             check_claims(policy, report)
+    if today is not None:
+        check_dates(policy, report, today)
     return without_allowed(policy, report, is_whole=is_whole, unasked=frozenset() if deep else DEEP)
 
 

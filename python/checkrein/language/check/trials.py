@@ -7,6 +7,7 @@ from typing import Literal as Choice
 
 from checkrein.diagnostics import Related, quote
 from checkrein.language.check.conditions import literal_problem
+from checkrein.language.check.observed import check_expectation
 from checkrein.language.facts import BUILT_IN, CLOCK_PREFIX, ERROR_KINDS, HOST_BUILT_IN
 from checkrein.language.tree import Call, Clock, Expect, Limit, Name, Repeat, Test, Wait
 
@@ -244,9 +245,10 @@ class TrialChecker:
                 f"there is no call {number} before this `expect`",
                 help=f"calls are numbered from 1; {calls} {'is' if calls == 1 else 'are'} made so far",
             )
-        if expect.target is not None:
+        if expect.target is not None and not (expect.would and expect.kind == "allow"):
             point = points[number - 1] if 1 <= number <= calls else None
             self._target(expect.kind, expect.target, point)
+        check_expectation(self.names, expect, self.report)
         if expect.by is not None and expect.by.text not in BUILT_IN_REASONS:
             self.names.resolve(self.report, "statement", expect.by, self.names.statements)
 

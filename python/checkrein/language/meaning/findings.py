@@ -185,7 +185,7 @@ def _asks(names: Names) -> bool:
 
 def _unmet_places(names: Names, report: Report) -> None:
     models = names.policy.of(Model)
-    for require in names.policy.of(Require):
+    for require in names.policy.enforced(Require):
         if isinstance(require.need, str) and models and all(m.place != require.need for m in models):
             message = f"no model has the place `{require.need}` that {quote(require.name.text)} requires"
             help = "where it applies every model call is denied; if that is meant, write a rule that says so"

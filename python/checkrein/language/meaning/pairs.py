@@ -35,7 +35,7 @@ OF_A_CANDIDATE = frozenset({"call.model", "call.attempt"})
 def report_pairs(names: Names, report: Report) -> None:
     """Add the rules that never decide, since whenever they apply others do that are at least as strong."""
     budget = Budget(LOOKS_OF_PAIRS)
-    rules = sorted(names.policy.of(Rule), key=lambda rule: rule.name.text)
+    rules = sorted(names.policy.enforced(Rule), key=lambda rule: rule.name.text)
     for rule in rules:
         others = [other for other in rules if other is not rule and _is_before(names, other, rule)]
         by = next(([other] for other in others if _outdo(names, [other], rule, budget)), None)

@@ -44,7 +44,7 @@ class Routes:
         self.report = report
         self.route = next(iter(names.policy.of(Route)), None)
         self.arms = self.route.arms if self.route else ()
-        self.requires = names.policy.of(Require)
+        self.requires = names.policy.enforced(Require)
 
     def look(self) -> None:
         """Each question by itself: one that is too hard leaves the others alone."""

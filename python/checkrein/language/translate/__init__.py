@@ -7,6 +7,7 @@ from checkrein.language.translate import (  # noqa: F401 - for what they registe
     claims,
     enforced,
     limits,
+    observe,
     texts,
     trials,
     unsupported,

@@ -242,6 +242,11 @@ def by(b: Builder, span: Span, parts: list[Any]) -> Item:
     return Item("by", b.name(parts[0]), span)
 
 
+@builds("would")
+def would(_b: Builder, span: Span, _parts: list[Any]) -> Item:
+    return Item("would", True, span)
+
+
 @builds("at_call")
 def at_call(b: Builder, span: Span, parts: list[Any]) -> Any:
     value = b.number(parts[0])
@@ -261,9 +266,9 @@ for _kind in ("allow", "deny", "wait", "stop", "fail", "escalate", "reuse", "ans
 
 @builds("expect_step")
 def expect_step(b: Builder, span: Span, parts: list[Any]) -> Expect:
-    items = b.once(parts[1:])
-    kind, target = parts[0]
-    return Expect(kind, target, items.get("by"), items.get("at call"), span)
+    items = b.once(parts)
+    kind, target = next(p for p in parts if not isinstance(p, Item))
+    return Expect(kind, target, items.get("by"), items.get("at call"), span, "would" in items)
 
 
 @builds("test")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
-from checkrein.language.tree.basis import Dimension, Literal, Name, Span, Type
+from checkrein.language.tree.basis import Dimension, Literal, Name, Observed, Span, Type
 from checkrein.language.tree.claims import CostClaim, OrderClaim
 from checkrein.language.tree.conditions import (
     Affix,
@@ -108,6 +108,7 @@ __all__ = [
     "Name",
     "NamesNeed",
     "Not",
+    "Observed",
     "Opens",
     "Or",
     "Order",
@@ -188,3 +189,7 @@ class Policy:
     def of(self, kind: type[S]) -> list[S]:
         """The statements of one class, in source order."""
         return [s for s in self.statements if isinstance(s, kind)]
+
+    def enforced(self, kind: type[S]) -> list[S]:
+        """The same without those that are only observed."""
+        return [s for s in self.of(kind) if getattr(s, "observed", None) is None]

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from typing import Literal as Choice
+
+if TYPE_CHECKING:
+    from datetime import date
 
 Dimension = Choice["text", "flag", "count", "money", "tokens", "duration", "percent"]
 
@@ -47,3 +51,14 @@ class Type:
     span: Span
     choices: tuple[str, ...] = ()
     unit: str | None = None
+
+
+# -- shadow mode ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """`observe until DATE`: the statement says what it would have said, and nothing follows from it."""
+
+    until: date
+    span: Span

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from typing import Literal as Choice
 
 if TYPE_CHECKING:
-    from checkrein.language.tree.basis import Literal, Name, Span, Type
+    from checkrein.language.tree.basis import Literal, Name, Observed, Span, Type
     from checkrein.language.tree.conditions import Condition, Outcome, Selector
 
 
@@ -186,6 +186,7 @@ class Limit:
     wrap_up: WrapUp | None
     otherwise: Outcome
     span: Span
+    observed: Observed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +212,7 @@ class Retry:
     share: Share | None
     otherwise: Outcome
     span: Span
+    observed: Observed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +243,7 @@ class Breaker:
     opens: Opens | None
     probes: Probes | None
     span: Span
+    observed: Observed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +272,7 @@ class Require:
     need: str | TierNeed | NamesNeed
     when: Condition | None
     span: Span
+    observed: Observed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +328,7 @@ class Order:
     again_after: tuple[Name, ...]
     otherwise: Outcome
     span: Span
+    observed: Observed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +338,7 @@ class Truth:
     name: Name
     otherwise: Outcome
     span: Span
+    observed: Observed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +371,8 @@ class Loop:
         """Whether it may be found when a model is to be called."""
         return self.no_progress is not None or self.repeated_context is not None
 
+    observed: Observed | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class LoopOff:
@@ -382,3 +390,4 @@ class Rule:
     when: Condition | None
     outcome: Outcome
     span: Span
+    observed: Observed | None = None

@@ -83,7 +83,8 @@ class Expect:
     """`at_call` is 1-based over the calls so far; None is the last one.
 
     `target` is the model of `allow on`, the state of `stop` and `fail`, the queue of `escalate`,
-    the text of `answer`. `handover` is the stop of a run that a person takes over.
+    the text of `answer`. `handover` is the stop of a run that a person takes over. `would` is about what
+    observed statements say.
     """
 
     kind: str
@@ -91,6 +92,7 @@ class Expect:
     by: Name | None
     at_call: int | None
     span: Span
+    would: bool = False
 
 
 TestItem = Call | Repeat | Wait | Clock | Answer | Expect
