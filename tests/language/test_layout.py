@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkrein import _core
-from checkrein.language import compile_source
+from checkrein.language import compile_source, parse
 from checkrein.language.layout import laid_out
 from checkrein.language.layout.printer import WIDTH
 from tests.conformance.cases import all_cases
@@ -150,6 +150,14 @@ def test_the_ends_of_lines_stay_what_they_were(end):
 def test_exactly_so(case):
     assert laid(HEADER + case["before"]) == HEADER + case["after"]
     assert laid(HEADER + case["after"]) == HEADER + case["after"]
+
+
+@pytest.mark.parametrize("wrong", ["cost <= $1 wrap up 1 call 5", "cost <= $1 cost", "cost <= $1 at 80%"])
+def test_what_cannot_be_read_is_left_alone_and_told(wrong):
+    source = HEADER + f'limit "l" on run {{ {wrong} }} else deny'
+    text, findings = laid_out(source, "p.rein")
+    assert text is None
+    assert findings == parse(source, "p.rein")[1] != []
 
 
 def test_what_would_be_too_large_is_left_alone():

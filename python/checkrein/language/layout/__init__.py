@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from lark.exceptions import UnexpectedInput
+
 from checkrein.diagnostics import Report
 from checkrein.language.layout.pieces import Pieces, pieces_of
 from checkrein.language.layout.printer import Printer
@@ -35,11 +37,15 @@ def laid_out(source: str | bytes, file: str) -> Laid:
 
     What a policy says may be wrong in every other way: only a text that can't be read is left alone.
     """
-    findings = [found for found in parse(source, file)[1] if found.code < READABLE]
+    found = parse(source, file)[1]
+    unread = [each for each in found if each.code < READABLE]
     text = read(source, file, Report(file))
-    if findings or text is None:
-        return Laid(None, findings)
-    pieces = pieces_of(text.text)
+    if unread or text is None:
+        return Laid(None, unread)
+    try:
+        pieces = pieces_of(text.text)
+    except UnexpectedInput:  # what is missing there has a code of its own
+        return Laid(None, found)
     laid = Printer(pieces).text()
     if _said(pieces_of(laid)) != _said(pieces):
         raise AssertionError("the layout of a policy changed what it says")
