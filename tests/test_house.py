@@ -153,6 +153,7 @@ def within(module, *packages):
 NEVER = {
     "language": ("lsp", "guard", "adapters", "cli", "demo", "record", "replay", "testing", "explain"),
     "analysis": ("lsp", "guard", "adapters", "cli", "demo", "record", "replay", "testing", "explain"),
+    "difference": ("lsp", "guard", "adapters", "cli", "demo", "record", "replay", "testing", "explain"),
     "coverage": ("lsp", "guard", "adapters", "analysis", "cli", "demo", "record", "replay", "explain"),
     "guard": (
         "coverage",

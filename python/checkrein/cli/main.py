@@ -41,6 +41,7 @@ _COMMANDS = (
     "fmt",
     "test",
     "bound",
+    "diff",
     "compile",
     "replay",
     "explain",

@@ -1,0 +1,205 @@
+"""Two policies side by side: what both know, and which facts need not be the same in the same run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from checkrein.analysis.courses import selects_tool
+from checkrein.difference.outcomes import facts_told
+from checkrein.difference.shapes import seen, shape, strange_leaves
+from checkrein.difference.verdict import MODELS, Point
+from checkrein.language.check.vocabulary import currency_of
+from checkrein.language.facts import ARG_PREFIX, BUILT_IN, Context, Unknown, find
+from checkrein.language.meaning.cells import Domain, Odd, domain_of
+from checkrein.language.meaning.search import expanded, leaves_of
+from checkrein.language.names import Names
+from checkrein.language.prices import tariffs_of
+from checkrein.language.tree import Limit, Model, Rule
+
+if TYPE_CHECKING:
+    from checkrein.language.tree import Condition, Policy, Tool
+
+_KNOWN = frozenset(
+    "run.id session.id user.id team.id org.id call.attempt call.model call.tool call.input_tokens"
+    " step.index step.kind step.confidence result.confidence error.kind error.status error.retry_after"
+    " error.billed".split()
+)
+"""What the engine knows of a call; besides, there are the counters of a run."""
+
+
+_COUNTS = (".spent", ".held", ".left")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the policies."""
+
+    policy: Policy
+
+    @cached_property
+    def names(self) -> Names:
+        """Its tables of names."""
+        return Names(self.policy)
+
+    def text(self, node: Any) -> str:
+        """What stands in the file, on one line."""
+        return " ".join(self.policy.source[node.span.start : node.span.end].split())
+
+    def condition(self, written: Condition | None) -> Condition | None:
+        """A condition about what the host sends: defines and defaults are written out."""
+        if written is None:
+            return None
+        facts = self.names.facts.values()
+        defaults = {fact.name.text: fact.default for fact in facts if fact.default is not None}
+        return seen(expanded(written, self.names.defines), defaults)
+
+    def rules_of_tool(self, tool: Tool) -> list[Rule]:
+        """The rules that look at a tool, by name."""
+        found = [rule for rule in self.policy.of(Rule) if selects_tool(rule.selector, tool)]
+        return sorted(found, key=lambda rule: rule.name.text)
+
+    def rules_of_models(self, model: str | None) -> list[Rule]:
+        """The rules on one model by its name; those on any model, if that is None."""
+        on_models = [rule for rule in self.policy.of(Rule) if rule.selector.point == "model"]
+        named = [rule.selector.name.text if rule.selector.name else None for rule in on_models]
+        found = [rule for rule, name in zip(on_models, named, strict=True) if name == model]
+        return sorted(found, key=lambda rule: rule.name.text)
+
+    @cached_property
+    def tariffs(self) -> dict[str, Any]:
+        """What each model costs."""
+        currency = currency_of(self.policy)
+        return {model.name.text: tariffs_of(model, currency) for model in self.policy.of(Model)}
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The old policy and the new one."""
+
+    old: Side
+    new: Side
+    doubts: dict[str, str] = field(default_factory=dict)
+    """Facts that may differ in the same run, with why."""
+
+    def __post_init__(self) -> None:
+        self.doubts.update(_doubts(self))
+
+    @cached_property
+    def told(self) -> set[str]:
+        """The facts that stand in texts of answers."""
+        statements = [*self.old.policy.statements, *self.new.policy.statements]
+        found = (getattr(each, "outcome", None) or getattr(each, "otherwise", None) for each in statements)
+        return {name for outcome in found if outcome is not None for name in facts_told(outcome)}
+
+    def turned(self) -> Sides:
+        """The same, the other way round."""
+        return Sides(self.new, self.old)
+
+    @cached_property
+    def tools(self) -> list[str]:
+        """The tools that both declare."""
+        return sorted(self.old.names.tools.keys() & self.new.names.tools.keys())
+
+    @cached_property
+    def models(self) -> list[str]:
+        """The models that both declare."""
+        return sorted(self.old.names.models.keys() & self.new.names.models.keys())
+
+    @cached_property
+    def points(self) -> tuple[Point, ...]:
+        """Every decision point of either policy."""
+        tools = sorted(self.old.names.tools.keys() | self.new.names.tools.keys())
+        models = sorted(self.old.names.models.keys() | self.new.names.models.keys())
+        found = [Point("tool", name) for name in tools]
+        if models:
+            found += [MODELS, *(Point("model", name) for name in models)]
+        return tuple(found)
+
+    def context(self, side: Side, point: Point, *, error: bool = False) -> Context:
+        """What a condition can read at a point."""
+        if point.kind == "tool":
+            return Context("tool", "a tool call", (side.names.tools[point.name],), error=error)
+        return Context("model", "a model call", named_model=point.kind == "model", error=error)
+
+    def doubt(self, condition: Condition | None, point: Point) -> str | None:
+        """Why what a condition says can't be compared; None if it can."""
+        if condition is None:
+            return None
+        for kind in strange_leaves(condition):
+            return f"what conditions say by `{kind}` is not compared"
+        for name in sorted({leaf.fact.text for leaf in leaves_of(condition)}):
+            if name in self.doubts:
+                return self.doubts[name]
+            if name.startswith(ARG_PREFIX) and point.kind == "tool":
+                args = [_arg(side.names.tools[point.name], name) for side in (self.old, self.new)]
+                if args[0] != args[1]:
+                    return f"`{name}` is of another type"
+        return None
+
+    def domain(self, name: str, point: Point, *, error: bool = False) -> Domain:
+        """All that a fact can be at a point, under either policy; what has a default may be missing too."""
+        contexts = [self.context(side, point, error=error) for side in (self.old, self.new)]
+        if name == "call.model" and point.kind != "model":
+            models = self.old.names.models.keys() | self.new.names.models.keys()
+            return Domain("text", tuple(sorted(models)), (Odd.MISSING,))
+        model = point.name if point.kind == "model" else None
+        found = domain_of(self.old.names, name, contexts[0], model)
+        if found is None:
+            # An argument that this tool does not declare: whatever is sent, it is missing.
+            return Domain("flag", (), (Odd.MISSING,))
+        if name in self.old.names.facts:
+            odd = (Odd.MISSING, Odd.ILL_TYPED)
+            return Domain(found.dimension, found.choices, odd, found.low, found.high, found.grid)
+        return found
+
+
+def _arg(tool: Tool, name: str) -> Any:
+    wanted = name.removeprefix(ARG_PREFIX)
+    return next((shape(arg.type) for arg in tool.args if arg.name.text == wanted), None)
+
+
+def _doubts(sides: Sides) -> dict[str, str]:
+    """Of facts of the engine and the host: which may differ although the runs are the same so far."""
+    old, new = sides.old, sides.new
+    found: dict[str, str] = {}
+    for name in BUILT_IN:
+        is_known = name in _KNOWN or (name.startswith("run.") and name.endswith(_COUNTS))
+        if not is_known:
+            found[name] = f"what `{name}` is under two policies is not compared"
+    if any(old.tariffs[name] != new.tariffs[name] for name in sides.models):
+        found |= {name: "prices differ" for name in BUILT_IN if name.startswith("run.cost.")}
+    for measure in {name.split(".")[1] for name in BUILT_IN if name.endswith(".left")}:
+        if _own(old, measure) != _own(new, measure):
+            found[f"run.{measure}.left"] = f"what is left of `{measure}` differs, as its limits do"
+    for name in old.names.facts.keys() & new.names.facts.keys():
+        if shape(old.names.facts[name].type) != shape(new.names.facts[name].type):
+            found[name] = f"the fact `{name}` is of another type"
+    for name in _read(old) | _read(new):
+        known = [find(side.names, name, Context("any", "anywhere")) for side in (old, new)]
+        is_declared = not name.startswith((ARG_PREFIX, "result.")) and name not in BUILT_IN
+        if is_declared and any(isinstance(each, Unknown) for each in known):
+            found.setdefault(name, f"only one of the policies knows the fact `{name}`")
+    return found
+
+
+def _own(side: Side, measure: str) -> list[Any]:
+    """The limits of runs that bound a measure, with the queues that may raise them."""
+    limits = [each for each in side.policy.of(Limit) if each.scope.text == "run"]
+    found = [each for each in limits if any(bound.dimension == measure for bound in each.bounds)]
+    queues = [each.otherwise.target for each in found if each.otherwise.kind == "escalate"]
+    granted = [side.names.queues[queue.text] for queue in queues if queue is not None]
+    return [sorted(map(repr, map(shape, each))) for each in (found, granted)]
+
+
+def _read(side: Side) -> set[str]:
+    """The facts that rules, retries, requirements and routes read."""
+    from checkrein.language.meaning.places import places_of
+
+    return {
+        leaf.fact.text
+        for place in places_of(side.names)
+        if not list(strange_leaves(place.condition))
+        for leaf in leaves_of(place.condition)
+    }

@@ -1,0 +1,38 @@
+"""Random pairs of policies under random events: no verdict is refuted; and mistakes in it would be seen."""
+
+from collections import Counter
+
+import pytest
+
+from checkrein.difference import rules, statements, terms
+from checkrein.difference.verdict import STRICTER
+
+from .run import Wrong, pair
+
+
+def test_no_event_refutes_a_verdict():
+    mix = many(11, 100)
+    assert mix["pairs"] > 70
+    assert all(mix[f"policies {verdict}"] for verdict in ("equivalent", "stricter", "looser", "not decided"))
+    assert mix["differences stricter"] + mix["differences looser"] > 40
+
+
+FLAWS = {
+    "bounds never differ": lambda m: m.setattr(terms, "limit_parts", lambda *_: []),
+    "rules never differ": lambda m: m.setattr(rules, "uncovered", lambda *_: None),
+    "what is removed is stricter": lambda m: m.setattr(statements, "LOOSER", STRICTER),
+}
+
+
+@pytest.mark.parametrize("flaw", FLAWS)
+def test_a_mistake_would_be_seen(flaw, monkeypatch):
+    FLAWS[flaw](monkeypatch)
+    with pytest.raises(Wrong):
+        many(12, 200)
+
+
+def many(seed, pairs):
+    mix = Counter()
+    for number in range(pairs):
+        pair(seed, number, mix)
+    return mix

@@ -1,0 +1,225 @@
+"""One edit at a time: what is told of each decision point, and examples that the engine decides as told."""
+
+import pytest
+
+from checkrein import _core
+from checkrein.difference import diff
+from checkrein.errors import PolicyError
+from checkrein.language import compile_source
+
+BASE = """language 1 policy "shop"
+loop off
+model "large" is "x/large" {
+  tier 3 place cloud window 100k tokens output 4k tokens price input $1.25 output $10 per 1M tokens
+}
+model "small" is "x/small" { tier 1 place edge window 32k tokens output 2k tokens price free }
+tool "search" { class retrieve args { "query" text } }
+tool "refund" { class act once timeout 20 s args { "amount" money in cents "order" text optional } }
+fact data.class one of "public", "internal", "pii" default "public"
+fact plan.paid flag optional
+define risk.big = call.args.amount > $100
+limit "task" on run { cost <= $0.50 tool_calls <= 40 } else stop "over"
+limit "refunds" on user each day { calls of tool "refund" <= 5 } else deny
+retry "tools" on tool "search" { attempts <= 3 within 20 s backoff 1 s .. 4 s } else fail "away"
+require "pii" place edge when data.class == "pii"
+order "look" { "search" before "refund" within run } else deny
+loop "again" on run { same call >= 3 within 10 steps } else stop "over"
+truth { tool results } else deny
+rule "big" on tool "refund" when risk.big then escalate to "leads" because "A person looks."
+rule "huge" on tool class act when call.args.amount > $1000 then deny because "Never."
+rule "night" on model any when data.class == "internal" then deny because "Not now."
+queue "leads" { expires 30 min }
+queue "others" { expires 30 min }
+state "over" tell user "Over."
+state "away" tell agent "Away."
+""".replace("loop off\n", "")
+REFUND, SEARCH, MODELS = "tool `refund`", "tool `search`", "every model call"
+LARGE, SMALL = "model `large`", "model `small`"
+EDITS = {
+    # What is written in another way only.
+    "the order of statements": ("", "", {}),
+    "a condition turned round": ("risk.big then", "not call.args.amount <= $100 then", {}),
+    "the same set": ('data.class == "internal" then', 'not data.class in ["public", "pii"] then', {}),
+    "a define by another name": ("risk.big", "money.big", {}),
+    "a reason": ("A person looks.", "Somebody looks.", {}),
+    "what users are told": ('tell user "Over."', 'tell user "It is over."', {}),
+    "a rule by another name": ('rule "night"', 'rule "day"', {}),
+    "a case that another rule has": (
+        'queue "leads"',
+        'rule "x" on tool "refund" when call.args.amount > $5000 then deny because "No." queue "leads"',
+        {},
+    ),
+    # Rules.
+    "a lower threshold": ("> $100\n", "> $50\n", {REFUND: "stricter"}),
+    "a higher threshold": ("amount > $1000", "amount > $2000", {REFUND: "looser"}),
+    "a weaker outcome": ('deny because "Never."', 'escalate to "leads" because "Never."', {REFUND: "looser"}),
+    "a harder outcome": ('escalate to "leads" because', "deny because", {REFUND: "stricter"}),
+    "another queue": ('to "leads" because', 'to "others" because', {REFUND: "incomparable"}),
+    "another state": (
+        'deny because "Not now."',
+        'stop "over" because "Not now."',
+        {MODELS: "stricter"},
+    ),
+    "another class": ("on tool class act when", "on tool class retrieve when", None),
+    "conditions that overlap": (
+        "call.args.amount > $1000",
+        "call.args.amount > $2000 or call.args.amount < $5",
+        {REFUND: "incomparable"},
+    ),
+    "a guard that is missing": ("risk.big then", 'risk.big or has plan.paid then', {REFUND: "stricter"}),
+    "another default": ('default "public"', 'default "internal"', {MODELS: "stricter"}),
+    "a default that ends unknowns": ('default "public"', "", {MODELS: "stricter"}),
+    # Limits and what else goes by the run so far.
+    "a lower bound": ("tool_calls <= 40", "tool_calls <= 30", {REFUND: "stricter", SEARCH: "stricter"}),
+    "a higher bound": ("cost <= $0.50", "cost <= $0.60", {MODELS: "looser"}),
+    "one of each": (
+        "cost <= $0.50 tool_calls <= 40",
+        "cost <= $0.60 tool_calls <= 30",
+        {MODELS: "looser", REFUND: "stricter", SEARCH: "stricter"},
+    ),
+    "another window": ("each day", "each week", {REFUND: "not decided"}),
+    "what counts": ('tool "refund" <= 5', 'tool "refund" <= 5 counts executed', {REFUND: "looser"}),
+    "a softer end": (
+        '} else stop "over"\nlimit',
+        "} else deny\nlimit",
+        {REFUND: "looser", SEARCH: "looser", MODELS: "looser"},
+    ),
+    "fewer attempts": ("attempts <= 3", "attempts <= 2", {SEARCH: "stricter"}),
+    "other delays": ("1 s .. 4 s", "2 s .. 4 s", {SEARCH: "not decided"}),
+    "a shorter deadline": ("within 20 s b", "within 10 s b", {SEARCH: "stricter"}),
+    "a loop found sooner": ("same call >= 3", "same call >= 2", {SEARCH: "stricter", REFUND: "stricter"}),
+    "a loop as two wishes": (
+        "same call >= 3 within 10",
+        "same call >= 2 within 5",
+        {SEARCH: "not decided", REFUND: "not decided"},
+    ),
+    "an order about one thing": (
+        '"refund" within run }',
+        '"refund" within run again after "refund" }',
+        {REFUND: "stricter"},
+    ),
+    "no truth": ("truth { tool results } else deny", "", {MODELS: "looser"}),
+    "a breaker": (
+        'queue "leads"',
+        'breaker "b" on tool "search" { opens when failures >= 50% of 20 in 30 s probes 1 after 15 s } '
+        'queue "leads"',
+        {SEARCH: "stricter"},
+    ),
+    # Declarations.
+    "dearer": ("output $10", "output $12", {MODELS: "stricter", LARGE: "stricter"}),
+    "a smaller window": ("window 100k", "window 90k", {LARGE: "stricter"}),
+    "another target": ('"x/large"', '"y/large"', {LARGE: "incomparable"}),
+    "a longer timeout": ("timeout 20 s", "timeout 30 s", {REFUND: "looser"}),
+    "may run twice": ("class act once", "class act", {REFUND: "looser"}),
+    "one more tool": ("loop", 'tool "new" { } loop', {"tool `new`": "looser"}),
+    "sooner forgotten": ('"leads" { expires 30 min }', '"leads" { expires 10 min }', {REFUND: "stricter"}),
+    "a stop at the end": (
+        '"leads" { expires 30 min }',
+        '"leads" { expires 30 min default stop "over" }',
+        {REFUND: "stricter"},
+    ),
+    "what a requirement is for": (
+        'when data.class == "pii"',
+        'when data.class in ["pii", "internal"]',
+        {LARGE: "stricter"},
+    ),
+    "what is required": ("place edge when", "place cloud when", {LARGE: "looser", SMALL: "stricter"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_an_edit_changes(edit):
+    before, after, expected = EDITS[edit]
+    assert before in BASE
+    new = BASE.replace(before, after) if before else shuffled(BASE)
+    if expected is None:
+        with pytest.raises(PolicyError):
+            diff(BASE, new)
+        return
+    found = diff(BASE, new)
+    told = {str(point): found.lean(point).verdict for point in found.points}
+    assert {name: verdict for name, verdict in told.items() if verdict != "equivalent"} == expected
+    back = diff(new, BASE)
+    mirror = {"stricter": "looser", "looser": "stricter"}
+    assert {str(p): back.lean(p).verdict for p in back.points} == {
+        name: mirror.get(verdict, verdict) for name, verdict in told.items()
+    }
+    for one, old, other in ((found, BASE, new), (back, new, BASE)):
+        for change in one.changes:
+            replay(change, old, other)
+
+
+def shuffled(text: str) -> str:
+    head, *rest = text.replace("model", "\nmodel", 1).splitlines()
+    declared = [line for line in rest if not line.startswith((" ", "}"))]
+    kept = [line for line in rest if line.startswith((" ", "}"))]
+    models = "\n".join([next(line for line in declared if line.startswith("model")), *kept])
+    others = [line for line in declared if not line.startswith('model "large"')]
+    return "\n".join([head, *reversed(others), models])
+
+
+RANK = ["allow", "reuse", "answer", "escalate", "deny", "fail", "stop"]
+
+
+def replay(change, old, new):
+    """What an example says that the policies decide, the engine decides; and in the way of the verdict."""
+    if change.example is None or not change.example.decided:
+        return
+    came = [decided(text, change.example.event) for text in (old, new)]
+    for outcome, said in zip(came, change.example.decided, strict=True):
+        assert said.split()[0] == outcome
+    ranks = [RANK.index(outcome) for outcome in came]
+    assert {"stricter": ranks[1] > ranks[0], "looser": ranks[1] < ranks[0]}.get(change.lean.verdict, True)
+
+
+def decided(text: str, event: dict) -> str:
+    program = _core.Program.load(compile_source(text, "p.rein"))
+    run = _core.Run(program, seed=1, now=0, ledger=_core.Ledger.memory(), user="ann")
+    if "tool" in event:
+        return run.tool_call(0, 0, None, event["tool"], event["args"], event["facts"]).outcome
+    asked = event["model"], event["input_tokens"]
+    return run.model_call(0, 0, None, *asked, None, event["facts"], [], []).outcome
+
+
+def test_examples_are_told_and_replayed():
+    """Where an order or another statement decides a first call anyway, no example is made up."""
+    loose = BASE.replace('order "look" { "search" before "refund" within run } else deny', "")
+    found = diff(loose, loose.replace("> $1000", "> $2000"))
+    [change] = found.changes
+    assert change.example is not None
+    assert change.example.facts == (("call.args.amount", "$1001.00"),)
+    assert change.example.decided == ("deny by rule `huge`", "escalate `leads` by rule `big`")
+    replay(change, loose, loose.replace("> $1000", "> $2000"))
+    hidden = diff(BASE, BASE.replace("> $1000", "> $2000")).changes[0].example
+    assert hidden is not None
+    assert hidden.decided == ()
+
+
+def test_two_approvals_are_more_than_one():
+    two = BASE.replace('queue "leads"', 'rule "too" on tool "refund" when call.args.amount > $100 then '
+                       'escalate to "leads" because "Two look." queue "leads"', 1)  # fmt: skip
+    found = diff(two, BASE)
+    assert found.whole.verdict == "looser"
+    assert "maybe by fewer" in found.changes[0].says
+
+
+def test_counters_of_a_run_are_facts_too():
+    late = BASE.replace("> $1000", "> $1000 and run.tool_calls.spent > 3")
+    found = diff(BASE, late)
+    assert found.whole.verdict == "looser"
+    later = diff(late, BASE.replace("> $1000", "> $1000 and run.tool_calls.spent > 4"))
+    [change] = later.changes
+    assert (change.lean.verdict, change.example.decided) == ("looser", ())
+
+
+def test_what_is_left_depends_on_the_limits():
+    left = BASE.replace("> $1000", "> $1000 or run.tool_calls.left < 3")
+    found = diff(left, left.replace("tool_calls <= 40", "tool_calls <= 30"))
+    assert {found.lean(p).verdict for p in found.points if p.name == "refund"} == {"not decided"}
+
+
+def test_an_answer_without_one_of_its_facts_denies():
+    plain = BASE.replace('deny because "Not now."', 'answer "Not now." because "Not now."')
+    told = plain.replace('answer "Not now."', 'answer "Not now: {data.class}."')
+    assert diff(plain, told).whole.verdict == "incomparable"
+    assert diff(plain, plain.replace('answer "Not now."', 'answer "Later."')).whole.verdict == "equivalent"
