@@ -38,6 +38,7 @@ _KNOWN: dict[type, str] = {
     tree.Fact: "name type optional default",
     tree.Define: "name condition",
     tree.Store: "",
+    tree.WallClock: "zone",
     tree.Calendar: "period zone",
     tree.Rolling: "duration",
     tree.Bound: "dimension literal selector",

@@ -11,12 +11,12 @@ from checkrein.difference.outcomes import facts_told
 from checkrein.difference.shapes import seen, shape, strange_leaves
 from checkrein.difference.verdict import MODELS, Point
 from checkrein.language.check.vocabulary import currency_of
-from checkrein.language.facts import ARG_PREFIX, BUILT_IN, Context, Unknown, find
+from checkrein.language.facts import ARG_PREFIX, BUILT_IN, CLOCK_PREFIX, Context, Unknown, find
 from checkrein.language.meaning.cells import Domain, Odd, domain_of
 from checkrein.language.meaning.search import expanded, leaves_of
 from checkrein.language.names import Names
 from checkrein.language.prices import tariffs_of
-from checkrein.language.tree import Limit, Model, Rule
+from checkrein.language.tree import Limit, Model, Rule, WallClock
 
 if TYPE_CHECKING:
     from checkrein.language.tree import Condition, Policy, Tool
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _KNOWN = frozenset(
     "run.id session.id user.id team.id org.id call.attempt call.model call.tool call.input_tokens"
     " step.index step.kind step.confidence result.confidence error.kind error.status error.retry_after"
-    " error.billed".split()
+    " error.billed now.hour now.time now.weekday now.day now.month".split()
 )
 """What the engine knows of a call; besides, there are the counters of a run."""
 
@@ -168,6 +168,9 @@ def _doubts(sides: Sides) -> dict[str, str]:
         is_known = name in _KNOWN or (name.startswith("run.") and name.endswith(_COUNTS))
         if not is_known:
             found[name] = f"what `{name}` is under two policies is not compared"
+    zones = [[clock.zone.text for clock in side.policy.of(WallClock)] for side in (old, new)]
+    if zones[0] != zones[1]:
+        found |= {name: "their clocks are in two zones" for name in BUILT_IN if name.startswith(CLOCK_PREFIX)}
     if any(old.tariffs[name] != new.tariffs[name] for name in sides.models):
         found |= {name: "prices differ" for name in BUILT_IN if name.startswith("run.cost.")}
     for measure in {name.split(".")[1] for name in BUILT_IN if name.endswith(".left")}:
