@@ -69,6 +69,12 @@ EDITS = {
     "a guard that is missing": ("risk.big then", 'risk.big or has plan.paid then', {REFUND: "stricter"}),
     "another default": ('default "public"', 'default "internal"', {MODELS: "stricter"}),
     "a default that ends unknowns": ('default "public"', "", {MODELS: "stricter"}),
+    "only observed from now on": ('rule "huge"', 'observe until 2999-12-31 rule "huge"', {REFUND: "looser"}),
+    "an observed rule": (
+        'queue "leads"',
+        'observe until 2999-12-31 rule "x" on tool any then deny because "No." queue "leads"',
+        {},
+    ),
     # Limits and what else goes by the run so far.
     "a lower bound": ("tool_calls <= 40", "tool_calls <= 30", {REFUND: "stricter", SEARCH: "stricter"}),
     "a higher bound": ("cost <= $0.50", "cost <= $0.60", {MODELS: "looser"}),

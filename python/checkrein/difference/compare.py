@@ -55,7 +55,7 @@ def _unknown(sides: Sides) -> Iterator[Change]:
         yield Change("fact", name, sides.points, UNSURE, "it stands in the text of an answer, and differs")
     told: set[str] = set()
     for at, side in enumerate((sides.old, sides.new)):
-        for statement in side.policy.statements:
+        for statement in side.statements:
             for what in strange(statement):
                 name = getattr(getattr(statement, "name", None), "text", "")
                 kind = KIND_WORDS.get(type(statement), type(statement).__name__.lower())
@@ -103,18 +103,35 @@ def _notes(sides: Sides) -> Iterator[str]:
         yield f"the policy was called `{old.name.text}` and is called `{new.name.text}`"
     if bool(old.of(Store)) != bool(new.of(Store)):
         yield f"`store shared` is {'added' if new.of(Store) else 'removed'}"
+    yield from _observed(sides)
     words = [dict(_words(policy)) for policy in (old, new)]
     changed = [name for name in words[0].keys() & words[1].keys() if words[0][name] != words[1][name]]
     for name in sorted(changed):
         yield f"the words of {name} changed"
 
 
+def _observed(sides: Sides) -> Iterator[str]:
+    """Statements that only say what they would decide."""
+    tables = [
+        {_title(each): shape(each) for each in side.policy.statements if getattr(each, "observed", None)}
+        for side in (sides.old, sides.new)
+    ]
+    for title in sorted(tables[0].keys() | tables[1].keys()):
+        if tables[0].get(title) != tables[1].get(title):
+            came = "is no longer observed" if title not in tables[1] else "is observed only"
+            yield f"{title} {came}" + (", and changed" if title in tables[0] and title in tables[1] else "")
+
+
+def _title(statement: Any) -> str:
+    return f"{KIND_WORDS.get(type(statement), 'statement')} `{statement.name.text}`"
+
+
 def _words(policy: Policy) -> Iterator[tuple[str, Any]]:
     """What statements say to people and agents."""
     for statement in policy.statements:
-        if isinstance(statement, (*UNNAMED, Test, Fact, Queue)):
+        if isinstance(statement, (*UNNAMED, Test, Fact, Queue)) or getattr(statement, "observed", None):
             continue
-        name = f"{KIND_WORDS.get(type(statement), 'statement')} `{statement.name.text}`"
+        name = _title(statement)
         outcome = getattr(statement, "otherwise", None) or getattr(statement, "outcome", None)
         thresholds = getattr(statement, "thresholds", ())
         if isinstance(statement, State):

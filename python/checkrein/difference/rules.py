@@ -100,16 +100,14 @@ def _makes_up(sides: Sides, other: Rule, rule: Rule) -> bool:
 
 def _counterpart(sides: Sides, rule: Rule) -> Rule | None:
     """The same statement on the other side: of that name, else of that content if both names are gone."""
-    theirs = {each.name.text: each for each in sides.new.policy.of(Rule)}
+    theirs = {each.name.text: each for each in sides.new.of(Rule)}
     if rule.name.text in theirs:
         return theirs[rule.name.text]
-    names = {each.name.text for each in sides.old.policy.of(Rule)}
+    names = {each.name.text for each in sides.old.of(Rule)}
     wanted = shape(rule, "name")
     new = [each for name, each in theirs.items() if name not in names and shape(each, "name") == wanted]
     old = [
-        each
-        for each in sides.old.policy.of(Rule)
-        if each.name.text not in theirs and shape(each, "name") == wanted
+        each for each in sides.old.of(Rule) if each.name.text not in theirs and shape(each, "name") == wanted
     ]
     return new[0] if len(new) == len(old) == 1 else None
 
@@ -170,7 +168,7 @@ def _may_reorder(sides: Sides, point: Point) -> bool:
         return False
     effects: dict[str, set[Any]] = {}
     for side in (sides.old, sides.new):
-        for statement in side.policy.statements:
+        for statement in side.statements:
             outcome = getattr(statement, "outcome", None) or getattr(statement, "otherwise", None)
             if outcome is not None:
                 effects.setdefault(outcome.kind, set()).add(effect(outcome))
@@ -184,9 +182,9 @@ def _may_reorder(sides: Sides, point: Point) -> bool:
 def require_changes(sides: Sides, point: Point, budget: Budget) -> Iterator[Loss]:
     """What requirements say of a model, or by conditions that are unknown of every model call."""
     for way, lean in ((sides, LOOSER), (sides.turned(), STRICTER)):
-        theirs = [_need(way, way.new, point, each) for each in way.new.policy.of(Require)]
+        theirs = [_need(way, way.new, point, each) for each in way.new.of(Require)]
         others = [case for case in theirs if case is not None]
-        for require in way.old.policy.of(Require):
+        for require in way.old.of(Require):
             case = _need(way, way.old, point, require, is_own=True)
             if case is None:
                 continue
@@ -207,7 +205,7 @@ def _need(sides: Sides, side: Side, point: Point, require: Require, *, is_own: b
 
 
 def _need_change(sides: Sides, point: Point, require: Require, gap: Gap, lean: Lean) -> Change:
-    same = [each for each in sides.new.policy.of(Require) if each.name.text == require.name.text]
+    same = [each for each in sides.new.of(Require) if each.name.text == require.name.text]
     words = "added" if lean == STRICTER else "removed"
     if same:
         words = "its condition changed" if shape(same[0].need) == shape(require.need) else "its need changed"

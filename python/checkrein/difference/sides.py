@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from checkrein.analysis.courses import selects_tool
 from checkrein.difference.outcomes import facts_told
@@ -32,6 +32,9 @@ _KNOWN = frozenset(
 _COUNTS = (".spent", ".held", ".left")
 
 
+S = TypeVar("S")
+
+
 @dataclass(frozen=True)
 class Side:
     """One of the policies."""
@@ -42,6 +45,15 @@ class Side:
     def names(self) -> Names:
         """Its tables of names."""
         return Names(self.policy)
+
+    @cached_property
+    def statements(self) -> list[Any]:
+        """What it enforces and declares, without what is only observed."""
+        return [each for each in self.policy.statements if getattr(each, "observed", None) is None]
+
+    def of(self, kind: type[S]) -> list[S]:
+        """Those of one class."""
+        return [each for each in self.statements if isinstance(each, kind)]
 
     def text(self, node: Any) -> str:
         """What stands in the file, on one line."""
@@ -57,12 +69,12 @@ class Side:
 
     def rules_of_tool(self, tool: Tool) -> list[Rule]:
         """The rules that look at a tool, by name."""
-        found = [rule for rule in self.policy.of(Rule) if selects_tool(rule.selector, tool)]
+        found = [rule for rule in self.of(Rule) if selects_tool(rule.selector, tool)]
         return sorted(found, key=lambda rule: rule.name.text)
 
     def rules_of_models(self, model: str | None) -> list[Rule]:
         """The rules on one model by its name; those on any model, if that is None."""
-        on_models = [rule for rule in self.policy.of(Rule) if rule.selector.point == "model"]
+        on_models = [rule for rule in self.of(Rule) if rule.selector.point == "model"]
         named = [rule.selector.name.text if rule.selector.name else None for rule in on_models]
         found = [rule for rule, name in zip(on_models, named, strict=True) if name == model]
         return sorted(found, key=lambda rule: rule.name.text)
@@ -71,7 +83,7 @@ class Side:
     def tariffs(self) -> dict[str, Any]:
         """What each model costs."""
         currency = currency_of(self.policy)
-        return {model.name.text: tariffs_of(model, currency) for model in self.policy.of(Model)}
+        return {model.name.text: tariffs_of(model, currency) for model in self.of(Model)}
 
 
 @dataclass(frozen=True)
@@ -89,7 +101,7 @@ class Sides:
     @cached_property
     def told(self) -> set[str]:
         """The facts that stand in texts of answers."""
-        statements = [*self.old.policy.statements, *self.new.policy.statements]
+        statements = [*self.old.statements, *self.new.statements]
         found = (getattr(each, "outcome", None) or getattr(each, "otherwise", None) for each in statements)
         return {name for outcome in found if outcome is not None for name in facts_told(outcome)}
 
@@ -168,7 +180,7 @@ def _doubts(sides: Sides) -> dict[str, str]:
         is_known = name in _KNOWN or (name.startswith("run.") and name.endswith(_COUNTS))
         if not is_known:
             found[name] = f"what `{name}` is under two policies is not compared"
-    zones = [[clock.zone.text for clock in side.policy.of(WallClock)] for side in (old, new)]
+    zones = [[clock.zone.text for clock in side.of(WallClock)] for side in (old, new)]
     if zones[0] != zones[1]:
         found |= {name: "their clocks are in two zones" for name in BUILT_IN if name.startswith(CLOCK_PREFIX)}
     if any(old.tariffs[name] != new.tariffs[name] for name in sides.models):
@@ -189,7 +201,7 @@ def _doubts(sides: Sides) -> dict[str, str]:
 
 def _own(side: Side, measure: str) -> list[Any]:
     """The limits of runs that bound a measure, with the queues that may raise them."""
-    limits = [each for each in side.policy.of(Limit) if each.scope.text == "run"]
+    limits = [each for each in side.of(Limit) if each.scope.text == "run"]
     found = [each for each in limits if any(bound.dimension == measure for bound in each.bounds)]
     queues = [each.otherwise.target for each in found if each.otherwise.kind == "escalate"]
     granted = [side.names.queues[queue.text] for queue in queues if queue is not None]

@@ -41,7 +41,7 @@ KINDS = (Limit, Retry, Breaker, Order, Loop, Truth)
 def statement_changes(sides: Sides, budget: Budget) -> Iterator[Change]:
     """What these statements decide in another way."""
     for kind in KINDS:
-        old, new = sides.old.policy.of(kind), sides.new.policy.of(kind)
+        old, new = sides.old.of(kind), sides.new.of(kind)
         pairs = _pairs(old, new)
         yield from _renamed(sides, pairs)
         for before, after in pairs:
@@ -89,7 +89,7 @@ def _renamed(sides: Sides, pairs: list[tuple[Any, Any]]) -> Iterator[Change]:
 def _others(sides: Sides, outcome: Any) -> bool:
     """Whether another statement has the same kind of outcome with another target."""
     for side in (sides.old, sides.new):
-        for statement in side.policy.statements:
+        for statement in side.statements:
             found = getattr(statement, "otherwise", None) or getattr(statement, "outcome", None)
             if found is not None and found.kind == outcome.kind and effect(found) != effect(outcome):
                 return True
@@ -123,9 +123,9 @@ def _meddles(sides: Sides, retry: Retry) -> bool:
     It has a deadline, another one has a say on the same calls, or its `else` leads to another model.
     """
     where = _where(sides, retry)
-    others = [each for each in sides.old.policy.of(Retry) if each is not retry]
+    others = [each for each in sides.old.of(Retry) if each is not retry]
     found = any(_overlap(where, _where(sides, each)) for each in others)
-    found |= any(_overlap(where, _where(sides.turned(), each)) for each in sides.new.policy.of(Retry))
+    found |= any(_overlap(where, _where(sides.turned(), each)) for each in sides.new.of(Retry))
     return found or retry.within is not None or _leads_on(sides, retry)
 
 
@@ -138,7 +138,7 @@ def _overlap(one: Where, other: Where) -> bool:
 
 
 def _leads_on(sides: Sides, retry: Retry) -> bool:
-    has_route = sides.old.policy.of(Route) or sides.new.policy.of(Route)
+    has_route = sides.old.of(Route) or sides.new.of(Route)
     return bool(has_route) and retry.selector.point == "model"
 
 
@@ -310,7 +310,7 @@ def _shared(sides: Sides) -> Where:
 
 def _reuses(sides: Sides) -> bool:
     for side in (sides.old, sides.new):
-        for statement in side.policy.statements:
+        for statement in side.statements:
             outcome = getattr(statement, "outcome", None) or getattr(statement, "otherwise", None)
             if outcome is not None and outcome.kind == "reuse":
                 return True

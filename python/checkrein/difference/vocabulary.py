@@ -78,7 +78,7 @@ def _tool_parts(sides: Sides, old: Tool, new: Tool) -> Iterator[Told]:
     if again[0] != again[1]:
         lean = LOOSER if again[1] else STRICTER
         yield here, lean, "whether it runs again where nobody knows if it ran changed"
-    loops = sides.old.policy.of(Loop) or sides.new.policy.of(Loop)
+    loops = sides.old.of(Loop) or sides.new.of(Loop)
     if old.may_repeat != new.may_repeat and loops:
         yield sides.points, UNSURE, "which calls loops leave out changed"
     conditions = [side.condition(each.succeeds) for side, each in ((sides.old, old), (sides.new, new))]
@@ -96,7 +96,7 @@ def _retyped(old: Tool, new: Tool) -> set[str]:
 
 
 def _matched(sides: Sides) -> set[str]:
-    orders = [*sides.old.policy.of(Order), *sides.new.policy.of(Order)]
+    orders = [*sides.old.of(Order), *sides.new.of(Order)]
     return {name.text for order in orders for name in order.matching}
 
 
@@ -139,12 +139,12 @@ def _price(old: tuple[Tariff, ...] | None, new: tuple[Tariff, ...] | None) -> Le
 
 
 def _costs(sides: Sides) -> bool:
-    limits = [*sides.old.policy.of(Limit), *sides.new.policy.of(Limit)]
+    limits = [*sides.old.of(Limit), *sides.new.of(Limit)]
     return any(bound.dimension == "cost" for limit in limits for bound in limit.bounds)
 
 
 def _prefers(sides: Sides) -> bool:
-    limits = [*sides.old.policy.of(Limit), *sides.new.policy.of(Limit)]
+    limits = [*sides.old.of(Limit), *sides.new.of(Limit)]
     return any(each.advice == "prefer lower tier" for limit in limits for each in limit.thresholds)
 
 
@@ -178,7 +178,7 @@ def _asking(sides: Sides, queue: str) -> tuple[Point, ...]:
     """Where somebody may be asked in a queue."""
     found: set[Point] = set()
     for side in (sides.old, sides.new):
-        for statement in side.policy.statements:
+        for statement in side.statements:
             outcome = getattr(statement, "outcome", None) or getattr(statement, "otherwise", None)
             if outcome is None or outcome.kind != "escalate" or outcome.target.text != queue:
                 continue
@@ -194,7 +194,7 @@ def _asking(sides: Sides, queue: str) -> tuple[Point, ...]:
 
 
 def _route(side: Side) -> Route | None:
-    return next(iter(side.policy.of(Route)), None)
+    return next(iter(side.of(Route)), None)
 
 
 def route_changes(sides: Sides) -> Iterator[Change]:
@@ -249,7 +249,7 @@ def _route_doubts(sides: Sides, *routes: Route | None) -> Iterator[str | None]:
 
 def _named(sides: Sides) -> list[str]:
     """The models that rules name: such a rule decides the whole call, where its model is not passed over."""
-    rules = [*sides.old.policy.of(Rule), *sides.new.policy.of(Rule)]
+    rules = [*sides.old.of(Rule), *sides.new.of(Rule)]
     return sorted({r.selector.name.text for r in rules if r.selector.point == "model" and r.selector.name})
 
 
