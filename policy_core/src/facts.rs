@@ -6,18 +6,20 @@ use crate::books::Books;
 use crate::clock::Shown;
 use crate::event::ErrorKind;
 use crate::program::{Condition, Fact, Index, Measure, Presence, Program, Scope, Source};
-use crate::run::Run;
+use crate::run::{Run, Tightest};
 use crate::value::{Dimension, Slot, Value};
 
 /// A fact of the engine's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BuiltInFact {
-    /// `run.X.spent`
-    Spent(Measure),
-    /// `run.X.held`
-    Held(Measure),
-    /// `run.X.left`
-    Left(Measure),
+    /// `run.X.spent`, `user.X.spent`, ...
+    Spent(Scope, Measure),
+    /// `run.X.held`, ...
+    Held(Scope, Measure),
+    /// `run.X.left`, ...
+    Left(Scope, Measure),
+    /// `user.X.age`, ...; of no run
+    Age(Scope, Measure),
     /// `run.id`, `session.id`, ...; of no key
     Id(Scope),
     /// `now.X`
@@ -53,11 +55,6 @@ impl BuiltInFact {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         match name {
-            "run.id" => Some(Self::Id(Scope::Run)),
-            "session.id" => Some(Self::Id(Scope::Session)),
-            "user.id" => Some(Self::Id(Scope::User)),
-            "team.id" => Some(Self::Id(Scope::Team)),
-            "org.id" => Some(Self::Id(Scope::Org)),
             "call.attempt" => Some(Self::CallAttempt),
             "call.model" => Some(Self::CallModel),
             "call.tool" => Some(Self::CallTool),
@@ -72,19 +69,40 @@ impl BuiltInFact {
             "result.confidence" => Some(Self::ResultConfidence),
             _ => match name.split_once('.')? {
                 ("now", what) => Shown::parse(what).map(Self::Now),
-                ("run", what) => Self::parse_run(what),
-                _ => None,
+                (scope, what) => Self::of_scope(Scope::parse(scope)?, what),
             },
         }
     }
 
-    fn parse_run(counter: &str) -> Option<Self> {
-        let (of, what) = counter.split_once('.')?;
+    fn of_scope(scope: Scope, what: &str) -> Option<Self> {
+        if what == "id" {
+            return Some(Self::Id(scope));
+        }
+        let (of, what) = what.split_once('.')?;
         let measure = Measure::ALL.into_iter().find(|measure| measure.name() == of)?;
+        let is_wide = scope != Scope::Run;
         match what {
-            "spent" => Some(Self::Spent(measure)),
-            "left" => Some(Self::Left(measure)),
-            "held" if measure.is_amount() => Some(Self::Held(measure)),
+            // Only limits on a run bound time.
+            _ if is_wide && measure.is_time() => None,
+            "spent" => Some(Self::Spent(scope, measure)),
+            "left" => Some(Self::Left(scope, measure)),
+            "held" if measure.is_amount() => Some(Self::Held(scope, measure)),
+            "age" if is_wide => Some(Self::Age(scope, measure)),
+            _ => None,
+        }
+    }
+
+    /// What is counted for more than a run, and whose it is.
+    pub(crate) fn counted(self) -> Option<(Scope, Measure)> {
+        match self {
+            Self::Spent(scope, measure)
+            | Self::Held(scope, measure)
+            | Self::Left(scope, measure)
+            | Self::Age(scope, measure)
+                if scope != Scope::Run =>
+            {
+                Some((scope, measure))
+            }
             _ => None,
         }
     }
@@ -93,7 +111,8 @@ impl BuiltInFact {
     #[must_use]
     pub const fn dimension(self) -> Dimension {
         match self {
-            Self::Spent(measure) | Self::Held(measure) | Self::Left(measure) => measure.dimension(),
+            Self::Spent(_, measure) | Self::Held(_, measure) | Self::Left(_, measure) => measure.dimension(),
+            Self::Age(..) => Dimension::Duration,
             Self::Now(shown) => shown.dimension(),
             Self::CallAttempt | Self::StepIndex | Self::ErrorStatus => Dimension::Count,
             Self::Id(_) | Self::CallModel | Self::CallTool | Self::StepKind | Self::ErrorKind => {
@@ -200,7 +219,25 @@ impl<'a> View<'a> {
 
     /// What a condition read, to explain a decision with.
     pub(crate) fn values(&self, condition: &Condition) -> Vec<(u32, Value)> {
-        condition.facts.iter().map(|&fact| (fact, self.slot(fact).into())).collect()
+        let mut values: Vec<_> = condition.facts.iter().map(|&fact| (fact, self.slot(fact).into())).collect();
+        for &fact in &condition.facts {
+            if let Some(age) = self.age_of(fact)
+                && !values.iter().any(|(known, _)| *known == age.0)
+            {
+                values.push(age);
+            }
+        }
+        values
+    }
+
+    /// How old the store's word is that a fact goes by, and the fact that says so; none if it is no store's.
+    fn age_of(&self, fact: u32) -> Option<(u32, Value)> {
+        let Source::BuiltIn(built_in) = self.program.tables.facts.at(fact).source else { return None };
+        let (scope, measure) = built_in.counted()?;
+        let age = Source::BuiltIn(BuiltInFact::Age(scope, measure));
+        let (index, _) = self.program.tables.facts.numbered().find(|(_, fact)| fact.source == age)?;
+        let slot = self.slot(index);
+        matches!(slot, Slot::Int(1..)).then(|| (index, slot.into()))
     }
 
     fn sent(&self, index: u32) -> Slot<'a> {
@@ -222,9 +259,15 @@ impl<'a> View<'a> {
 
     fn built_in(&self, fact: BuiltInFact) -> Slot<'a> {
         match fact {
-            BuiltInFact::Spent(measure) => number(self.run.spent(measure, self.books)),
-            BuiltInFact::Held(measure) => number(self.run.reserved(measure, self.books)),
-            BuiltInFact::Left(measure) => self.run.left(measure, self.books).map_or(Slot::Missing, number),
+            BuiltInFact::Spent(Scope::Run, measure) => number(self.run.spent(measure, self.books)),
+            BuiltInFact::Held(Scope::Run, measure) => number(self.run.reserved(measure, self.books)),
+            BuiltInFact::Left(Scope::Run, measure) => {
+                self.run.left(measure, self.books).map_or(Slot::Missing, number)
+            }
+            BuiltInFact::Spent(scope, measure) => self.shared(scope, measure, |least| least.spent),
+            BuiltInFact::Held(scope, measure) => self.shared(scope, measure, |least| least.held),
+            BuiltInFact::Left(scope, measure) => self.shared(scope, measure, |least| least.left),
+            BuiltInFact::Age(scope, measure) => self.shared(scope, measure, |least| least.age_ns),
             BuiltInFact::Id(scope) => self.run.ids.of_scope(scope).map_or(Slot::Missing, Slot::Text),
             BuiltInFact::Now(shown) => self.shown(shown),
             BuiltInFact::CallAttempt => number(self.call.attempt),
@@ -240,6 +283,12 @@ impl<'a> View<'a> {
             BuiltInFact::ErrorRetryAfter => self.of_error(fact, |error| error.retry_after),
             BuiltInFact::ErrorBilled => self.of_error(fact, |error| error.billed),
         }
+    }
+
+    /// What is read of limits that other runs share; missing where nobody knows how they stand.
+    fn shared(&self, scope: Scope, measure: Measure, read: impl Fn(&Tightest) -> u64) -> Slot<'a> {
+        let tightest = self.run.tightest(scope, measure, self.books);
+        tightest.map_or(Slot::Missing, |tightest| number(read(&tightest)))
     }
 
     fn shown(&self, shown: Shown) -> Slot<'a> {
@@ -284,12 +333,18 @@ mod tests {
 
     #[test]
     fn the_names_of_the_engine_are_known() {
-        assert_eq!(BuiltInFact::parse("run.cost.spent"), Some(BuiltInFact::Spent(Measure::Cost)));
-        assert_eq!(BuiltInFact::parse("run.active_time.left"), Some(BuiltInFact::Left(Measure::ActiveTime)));
+        assert_eq!(BuiltInFact::parse("run.cost.spent"), Some(BuiltInFact::Spent(Scope::Run, Measure::Cost)));
+        let left = BuiltInFact::Left(Scope::Run, Measure::ActiveTime);
+        assert_eq!(BuiltInFact::parse("run.active_time.left"), Some(left));
+        let age = BuiltInFact::Age(Scope::User, Measure::Cost);
+        assert_eq!(BuiltInFact::parse("user.cost.age"), Some(age));
+        assert_eq!(BuiltInFact::parse("run.cost.age"), None);
+        assert_eq!(BuiltInFact::parse("user.wall_time.spent"), None);
+        assert_eq!(BuiltInFact::parse("team.id"), Some(BuiltInFact::Id(Scope::Team)));
         assert_eq!(BuiltInFact::parse("run.steps.held"), None);
         assert_eq!(BuiltInFact::parse("run.cost.spent.x"), None);
         assert_eq!(BuiltInFact::parse("data.class"), None);
-        assert_eq!(BuiltInFact::Left(Measure::ActiveTime).dimension(), Dimension::Duration);
+        assert_eq!(left.dimension(), Dimension::Duration);
     }
 
     #[test]

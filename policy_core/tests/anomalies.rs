@@ -387,3 +387,21 @@ fn an_order_matches_arguments_and_comes_again_after_tools() {
     assert_eq!(load(vec!["call.args.id", "call.args.id"], vec![]), malformed);
     assert_eq!(load(vec![], vec!["pay", "look"]), malformed);
 }
+
+#[test]
+fn what_is_read_of_a_limit_is_of_one() {
+    let load = |name, limits: usize| {
+        let mut policy = Policy { facts: vec![FactSpec { source: 2, ..fact(name, 2) }], ..vocabulary() };
+        for name in ["a", "b"].into_iter().take(limits) {
+            policy = policy.with(name, limit_on(USER, vec![(TOOL_CALLS, 9)], Else::Deny));
+        }
+        Program::load(&artifact(&policy)).is_ok()
+    };
+    for (name, most) in [("user.tool_calls.spent", 1), ("user.tool_calls.left", 2)] {
+        assert!(!load(name, 0));
+        assert!(load(name, 1));
+        assert_eq!(load(name, 2), most == 2);
+    }
+    assert!(!load("org.tool_calls.left", 1));
+    assert!(!load("user.steps.left", 1));
+}

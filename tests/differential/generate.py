@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -62,6 +63,8 @@ class Made:
     classes: dict[str, str] = field(default_factory=dict)
     facts: list[Fact] = field(default_factory=list)
     bounded: set[str] = field(default_factory=set)
+    shared: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How many limits bound a measure for each scope that is wider than a run."""
     defines: list[str] = field(default_factory=list)
     orders: list[tuple[list[str], list[str]]] = field(default_factory=list)
     """What comes first, and what after it."""
@@ -211,11 +214,24 @@ class Maker:
         weekday = Fact("now.weekday", "text", False, ("monday", "friday", "sunday"))
         return [weekday, *(Fact(f"now.{name}", dimension) for name, dimension in shown.items())]
 
+    def _shared_facts(self) -> list[Fact]:
+        """One of the facts about a limit that runs share, if there is one on a scope with a word."""
+        named = [(key, many) for key, many in self.made.shared.items() if key[0] in limits.SCOPES]
+        if not named:
+            return []
+        (scope, measure), many = self._one(sorted(named))
+        parts = ["left", "left", "age", *(["spent", "spent"] if many == 1 else [])]
+        parts += ["held"] * (many == 1 and measure in limits.AMOUNTS)
+        part = self._one(parts)
+        self.made.kinds.add("facts of a scope")
+        return [Fact(f"{scope}.{measure}.{part}", "duration" if part == "age" else dimension_of(measure))]
+
     def _run_facts(self) -> list[Fact]:
         left = [Fact(f"run.{each}.left", dimension_of(each)) for each in sorted(self.made.bounded)]
         counters = [Fact(name, dimension) for name, dimension in RUN_FACTS.items()]
         whose = Fact("session.id", "text", True, ("session1", "session2"))
         clock = self.chance.sample(self._clock_facts(), 1)
+        clock += self._shared_facts() * 2
         return [*self.chance.sample(counters, 2), *left[:1], *clock, whose, Fact("call.attempt", "count")]
 
     def limit_facts(self) -> list[Fact]:

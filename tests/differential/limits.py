@@ -32,7 +32,7 @@ FEATURES = (
     + ["window of the calendar", "window that rolls", "wrap up", "grants", "on failure", "calls of", "counts"]
     + [f"bound {measure}" for measure in SIZES]
     + ["require tier", "require model", "require region", "canary", "cascade", "prefer lower tier"]
-    + ["price of parts", "price of the snapshot", "store"]
+    + ["price of parts", "price of the snapshot", "store", "facts of a scope"]
 )
 
 
@@ -47,6 +47,8 @@ def limit(maker: Maker, name: str) -> None:
     amounts = {each: size_of(maker, each) for each in bounds}
     if scope == "run":
         maker.made.bounded |= set(bounds)
+    else:
+        maker.made.shared.update((scope, each) for each in bounds)
     items = [f"{bound} <= {size}" for bound, size in amounts.items()]
     items += calls_of(maker, 0.3)
     shares = chance.sample(["1%", "25%", "50.5%", "100%"], chance.choice([0, 0, 1, 2]))

@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -132,6 +133,27 @@ def test_two_guards_never_pass_a_limit_together(real, tmp_path):
             run.tool("search", lambda query: ran.append(query), query=str(number))
     assert len(ran) == 5
     assert run.outcome.state == "over_limit"
+
+
+COUNTED = """
+limit "day" on user each day { tool_calls <= 99 } else deny
+rule "three a day" on tool "search" when user.tool_calls.spent >= 3
+  then deny because "Three searches a day are enough."
+"""
+
+
+def test_conditions_read_what_other_processes_have_spent_and_say_how_old_that_is(real, tmp_path):
+    first, second = real(COUNTED), real(COUNTED, log=tmp_path / "log.jsonl")
+    with first.run(user="u1") as run:
+        assert [search(run, str(number)) for number in range(3)] == ["0", "1", "2"]
+    first.close()
+    with second.run(user="u2") as run:
+        assert search(run) == "x"
+    with second.run(user="u1") as run, pytest.raises(checkrein.Denied, match="Three searches a day"):
+        search(run)
+    denied = next(row for row in read_log(tmp_path / "log.jsonl") if row.get("outcome") == "deny")
+    assert denied["values"]["user.tool_calls.spent"] == "3"
+    assert re.fullmatch(r"0\.\d+ s", denied["values"]["user.tool_calls.age"])
 
 
 WORKER = """

@@ -120,7 +120,7 @@ def test_a_fact_is_known_there(condition, selector):
         ('error.kind == "timeout"', 'tool "pay"', "R0110"),
         ("run.steps.held > 5", 'tool "pay"', "R0103"),
         ("run.steps.left > 5", 'tool "pay"', "R0111"),
-        ("session.cost.spent > $5", 'tool "pay"', "R0901"),
+        ("session.cost.spent > $5", 'tool "pay"', "R0111"),
         ("now.hours > 5", 'tool "pay"', "R0103"),
         ("data.vip > true", 'tool "pay"', "R0202"),
         ('data.size starts with "x"', 'tool "pay"', "R0202"),

@@ -101,6 +101,11 @@ def look(run: Run, name: str, ask: Ask) -> tuple[str, Any]:
         value = getattr(ask, rest)
         return OF_CALL[rest], MISSING if value is None else value
     dimension, _, which = rest.partition(".")
+    if group != "run":
+        slot = limits.shared(run, group, dimension, which)
+        return "duration" if which == "age" else OF_RUN.get(
+            dimension, "count"
+        ), MISSING if slot is None else slot
     return OF_RUN.get(dimension, "count"), counted(run, dimension, which)
 
 

@@ -226,3 +226,14 @@ def left(run: Run, dimension: str) -> int:
     """The least that is left of a dimension over the limits of this run."""
     own = [each for each in run.lines if each.bound.dimension == dimension and each.limit.scope.text == "run"]
     return max(0, min(reading(run, line)["free"] for line in own))
+
+
+def shared(run: Run, scope: str, dimension: str, which: str) -> int | None:
+    """The same of the limits of a wider scope; None if the run has no such id. There is no store here."""
+    lines = [
+        each for each in run.lines if each.bound.dimension == dimension and each.limit.scope.text == scope
+    ]
+    if any(line.account is None for line in lines):
+        return None
+    least = min((reading(run, line) for line in lines), key=lambda row: max(0, row["free"]))
+    return 0 if which == "age" else max(0, least["free"]) if which == "left" else least[which]

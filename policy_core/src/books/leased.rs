@@ -147,6 +147,23 @@ impl Leased {
             && !moment.has(Flaw::SpendWhenDenied)
     }
 
+    /// The store has spoken of the present window.
+    pub(super) fn is_told(&self, moment: &Moment) -> bool {
+        self.view(moment).is_some_and(|slice| slice.known.is_some())
+    }
+
+    /// Its word about the present window is missing or old, and it can be asked.
+    pub(super) fn lacks_word(&self, moment: &Moment) -> bool {
+        let known = self.view(moment).and_then(|slice| slice.known);
+        let is_old = known.is_none_or(|known| moment.mono.saturating_sub(known.heard) >= OLDEST_WORD);
+        is_old && !moment.is_closing && self.muted.is_none() && !Self::is_gone(moment)
+    }
+
+    /// The store has been away for longer than calls wait for it.
+    fn is_gone(moment: &Moment) -> bool {
+        moment.away.is_some_and(|away| moment.mono.saturating_sub(away) >= PATIENCE)
+    }
+
     pub(super) fn most(&self, moment: &Moment) -> u64 {
         if self.muted.is_some() {
             return 0;
@@ -170,7 +187,7 @@ impl Leased {
         if is_shut {
             return Room::Full;
         }
-        let is_gone = moment.away.is_some_and(|away| moment.mono.saturating_sub(away) >= PATIENCE);
+        let is_gone = Self::is_gone(moment);
         let Some(slice) = self.view(moment) else { return if is_gone { Room::Full } else { Room::Leased } };
         if self.is_denied(moment) || (slice.free > 0 && slice.has_lapsed(moment.mono, moment)) {
             return if is_gone { Room::Full } else { Room::Leased };

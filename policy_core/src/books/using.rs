@@ -184,6 +184,30 @@ impl Books {
         raised.is_some()
     }
 
+    /// Whether it is known here how an account stands: the store has spoken of its present window, or there
+    /// is none.
+    #[must_use]
+    pub fn is_told(&self, id: AccountId, now: Now) -> bool {
+        match self.get(id) {
+            Some(Authority::Local(_)) => true,
+            Some(Authority::Leased(leased)) => {
+                self.read(now, |moment| leased.is_told(moment)).unwrap_or(false)
+            }
+            None => false,
+        }
+    }
+
+    /// Whether the store has said nothing of it for so long that it is worth waiting until it does.
+    #[must_use]
+    pub fn lacks_word(&self, id: AccountId, now: Now) -> bool {
+        match self.get(id) {
+            Some(Authority::Leased(leased)) => {
+                self.read(now, |moment| leased.lacks_word(moment)).unwrap_or(false)
+            }
+            _ => false,
+        }
+    }
+
     /// How an account stands.
     #[must_use]
     pub fn standing(&self, id: AccountId, now: Now) -> Standing {

@@ -29,6 +29,8 @@ pub(crate) struct Index {
     pub(crate) wall_time: Option<u64>,
     /// The measures of which conditions read what is spent or held, ascending, without those of time.
     pub(crate) meters: Box<[Measure]>,
+    /// What facts read of limits wider than a run, ascending.
+    pub(crate) shared: Box<[(Scope, Measure)]>,
     /// The facts that limits are on, ascending.
     pub(crate) key_facts: Box<[u32]>,
     /// Facts of the host that retries, their answers and results read: they are kept from the last ask to the
@@ -67,6 +69,7 @@ impl Index {
             active_time: tightest(tables, Measure::ActiveTime),
             wall_time: tightest(tables, Measure::WallTime),
             meters: meters(tables),
+            shared: shared(tables),
             key_facts: key_facts(tables),
             kept_facts: kept_facts(tables),
             ids: ids(tables),
@@ -203,10 +206,19 @@ fn tightest(tables: &Tables, time: Measure) -> Option<u64> {
 
 fn meters(tables: &Tables) -> Box<[Measure]> {
     let read = tables.facts.all().iter().filter_map(|fact| match fact.source {
-        Source::BuiltIn(BuiltInFact::Spent(measure) | BuiltInFact::Held(measure)) => Some(measure),
+        Source::BuiltIn(BuiltInFact::Spent(Scope::Run, measure) | BuiltInFact::Held(Scope::Run, measure)) => {
+            Some(measure)
+        }
         _ => None,
     });
     sorted(read.filter(|measure| !measure.is_time()))
+}
+
+fn shared(tables: &Tables) -> Box<[(Scope, Measure)]> {
+    sorted(tables.facts.all().iter().filter_map(|fact| match fact.source {
+        Source::BuiltIn(built_in) => built_in.counted(),
+        _ => None,
+    }))
 }
 
 fn ids(tables: &Tables) -> Box<[Scope]> {

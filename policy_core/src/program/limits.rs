@@ -135,6 +135,20 @@ pub enum Scope {
     Key(u32),
 }
 
+impl Scope {
+    /// The scope of that word; a key has none.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        match word {
+            "run" => Some(Self::Run),
+            "session" => Some(Self::Session),
+            "user" => Some(Self::User),
+            "team" => Some(Self::Team),
+            "org" => Some(Self::Org),
+            _ => None,
+        }
+    }
+}
+
 /// Which attempts a count counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Basis {

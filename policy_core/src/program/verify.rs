@@ -16,6 +16,7 @@ pub(crate) fn tables(tables: &Tables) -> Result<(), LoadError> {
     }
     used_once(tables)?;
     clocked(tables)?;
+    counted(tables)?;
     answered_once(tables)?;
     acyclic(tables)
 }
@@ -83,6 +84,21 @@ fn clocked(tables: &Tables) -> Result<(), LoadError> {
     } else {
         Err(LoadError::invalid("the artifact's clock is missing, or nothing is read from it"))
     }
+}
+
+/// What is read of limits wider than a run is bounded by one; what counts for one of them, by one alone.
+fn counted(tables: &Tables) -> Result<(), LoadError> {
+    for fact in tables.facts.all() {
+        let Source::BuiltIn(built_in) = fact.source else { continue };
+        let Some((scope, measure)) = built_in.counted() else { continue };
+        let limits = tables.limits.all().iter().filter(|limit| limit.scope == scope);
+        let bounds = limits.flat_map(|limit| &limit.bounds).filter(|bound| bound.measure == measure).count();
+        let is_of_one = matches!(built_in, BuiltInFact::Spent(..) | BuiltInFact::Held(..));
+        if bounds == 0 || (is_of_one && bounds > 1) {
+            return Err(LoadError::invalid("a fact is of a limit that is not there, or of several"));
+        }
+    }
+    Ok(())
 }
 
 /// Templates are numbered by their use: rules, limits, retries.

@@ -117,6 +117,10 @@ pub(crate) struct Accounts {
 }
 
 impl Accounts {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
     pub(crate) fn entry(&self, place: u32) -> Option<&Entry> {
         self.entries.get(place as usize)
     }

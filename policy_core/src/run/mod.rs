@@ -46,6 +46,7 @@ use self::ids::Ids;
 use self::known::Known;
 use self::lineage::Lineage;
 use self::progress::Progress;
+pub(crate) use self::readings::Tightest;
 use crate::books::Books;
 use crate::decision::{BuiltIn, By, Decision, Event, Outcome};
 use crate::error::EngineError;

@@ -44,6 +44,7 @@ impl Run {
             return Ok(decision);
         }
         self.advise(&mut decision, books);
+        self.look_around(books);
         if let Some(id) = self.open_model_call(&program, event, &mut decision) {
             self.admit_model_call((&program, books), id, event, &mut decision);
         }

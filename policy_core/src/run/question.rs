@@ -346,6 +346,13 @@ impl<'a> Question<'a> {
         Some(Ruling::Votes(Finding { votes, values, ways, text, reused, again: None, binding }))
     }
 
+    /// Patience until the store has said how the limits stand that conditions read.
+    pub(crate) fn wait_for_word(&self) -> Option<Ruling> {
+        let needs = self.run.unheard(self.books);
+        let mut obstacles = Obstacles { lease: !needs.is_empty(), needs, ..Obstacles::default() };
+        self.wait(&mut obstacles)
+    }
+
     /// Patience, if that is what the obstacles need and the call still may have it.
     pub(crate) fn wait(&self, obstacles: &mut Obstacles) -> Option<Ruling> {
         let (reason, delay) = match (obstacles.lease, obstacles.holds) {

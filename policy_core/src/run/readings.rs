@@ -2,11 +2,25 @@
 
 use super::Run;
 use super::accounts::Entry;
-use crate::books::{Books, Failure, Standing};
+use crate::books::{AccountId, Books, Failure, Standing};
 use crate::decision::{Advice, Decision, Reading};
 use crate::event::Now;
-use crate::program::{Limit, Measure};
+use crate::program::{Limit, Measure, Scope};
 use crate::value::MILLION;
+
+/// The store is asked again about limits that facts are read of when its last word is so old.
+const OLD: u64 = 1_000_000_000;
+
+/// How the limits of one scope stand that bound a measure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tightest {
+    /// Of the one that leaves the least.
+    pub(crate) spent: u64,
+    pub(crate) held: u64,
+    pub(crate) left: u64,
+    /// How old the store's word about them is, the oldest.
+    pub(crate) age_ns: u64,
+}
 
 impl Run {
     /// Every bound of every limit, by limit name, then in the order of [`Measure`], as of the last event. Of
@@ -78,6 +92,56 @@ impl Run {
             Measure::WallTime => left(self.program.index.wall_time),
             _ => self.accounts.left(measure, books, self.latest),
         }
+    }
+
+    /// How the limits of a scope wider than a run stand that bound a measure, the tightest first; none where
+    /// the run has no such id, or the store has not said yet how one of them stands.
+    pub(crate) fn tightest(&self, scope: Scope, measure: Measure, books: &Books) -> Option<Tightest> {
+        let mut tightest: Option<Tightest> = None;
+        for account in self.shared(scope, measure) {
+            let account = account.filter(|account| books.is_told(*account, self.latest))?;
+            let standing = books.standing(account, self.latest);
+            let left = u64::try_from(standing.free).unwrap_or_default();
+            let age_ns = standing.age_ns.max(tightest.as_ref().map_or(0, |known| known.age_ns));
+            tightest = match tightest {
+                Some(known) if known.left <= left => Some(Tightest { age_ns, ..known }),
+                _ => Some(Tightest { spent: standing.spent, held: standing.held, left, age_ns }),
+            };
+        }
+        tightest
+    }
+
+    /// The accounts of the limits of such a scope that bound a measure; none for one that the run has no id
+    /// for.
+    fn shared(&self, scope: Scope, measure: Measure) -> impl Iterator<Item = Option<AccountId>> {
+        let limits = &self.program.tables.limits;
+        let is_of = move |entry: &&Entry| {
+            let limit = entry.limit.filter(|_| entry.measure == measure);
+            limit.is_some_and(|limit| limits.at(limit).scope == scope)
+        };
+        self.accounts.all().filter(is_of).map(|entry| entry.account)
+    }
+
+    /// Asks the store about limits that facts are read of, where its last word is old. Calls go on meanwhile.
+    pub(super) fn look_around(&self, books: &mut Books) {
+        let now = self.latest;
+        for &(scope, measure) in &self.program.index.shared {
+            for account in self.shared(scope, measure).flatten() {
+                if books.standing(account, now).age_ns >= OLD {
+                    books.need(account, 1);
+                }
+            }
+        }
+    }
+
+    /// What to ask the store for before facts of limits are read, since it has not said how they stand.
+    pub(super) fn unheard(&self, books: &Books) -> Vec<(AccountId, u64)> {
+        let read = self.program.index.shared.iter();
+        let accounts = read.flat_map(|&(scope, measure)| self.shared(scope, measure).flatten());
+        accounts
+            .filter(|account| books.lacks_word(*account, self.latest))
+            .map(|account| (account, 1))
+            .collect()
     }
 
     fn meter(&self, measure: Measure, books: &Books) -> Standing {

@@ -45,6 +45,7 @@ impl Run {
             return Ok(decision);
         }
         self.advise(&mut decision, books);
+        self.look_around(books);
         if let Some((id, tool)) = self.open_tool_call(&program, event, &mut decision) {
             let ruled = self.calls.get(&id).map(|call| {
                 let mut question = Question::new((self, books), &program, id, call, Sent::Now(event.facts));

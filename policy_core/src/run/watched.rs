@@ -54,6 +54,9 @@ impl Question<'_> {
     /// What `rule` says, with the call let through by the circuits that it passes. Between the two another
     /// run may have opened one or taken its last place: then the question is another one.
     pub(crate) fn rule_admitted(&self, mut rule: impl FnMut() -> Ruling) -> Ruling {
+        if let Some(waits) = self.wait_for_word() {
+            return waits;
+        }
         loop {
             self.observe_anew();
             let mut ruling = rule();

@@ -21,10 +21,12 @@ ERROR_KINDS = (
     "content_policy", "context_too_long", "tool_failure", "cancelled", "denied", "unknown",
 )  # fmt: skip
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+SCOPES = {
+    "run": "a run", "session": "a session", "user": "a user", "team": "a team", "org": "an organisation",
+}  # fmt: skip
+"""The scopes of limits that are words of the language, and what a message calls one of each."""
 RESERVED = frozenset("run session user team org call step error result now".split())
 """First words of facts that only the engine sets."""
-LATER = frozenset("session user team org".split())
-"""Reserved first words of which this version knows no fact."""
 ARG_PREFIX = "call.args."
 RESULT_PREFIX = "result."
 CLOCK_PREFIX = "now."
@@ -42,6 +44,13 @@ class BuiltIn:
     least: int = 0
     most: int | None = None
     """The numbers that it can be, where they end."""
+    counts: tuple[str, str] | None = None
+    """Of a fact about limits: (scope, dimension)."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is about limits that other runs share: a store may not have said yet how they stand."""
+        return self.counts is not None and self.counts[0] != "run"
 
 
 def _counters() -> dict[str, BuiltIn]:
@@ -59,12 +68,19 @@ def _counters() -> dict[str, BuiltIn]:
         "active_time": ("duration", ("spent", "left")),
         "wall_time": ("duration", ("spent", "left")),
     }
-    return {f"run.{k}.{part}": BuiltIn(d) for k, (d, parts) in kinds.items() for part in parts}
+    counters = {}
+    for kind, (dimension, parts) in kinds.items():
+        for scope in SCOPES if dimension != "duration" else ("run",):
+            for part in parts:
+                counters[f"{scope}.{kind}.{part}"] = BuiltIn(dimension, counts=(scope, kind))
+            if scope != "run":
+                counters[f"{scope}.{kind}.age"] = BuiltIn("duration", counts=(scope, kind))
+    return counters
 
 
 BUILT_IN: dict[str, BuiltIn] = {
     **_counters(),
-    **{f"{scope}.id": BuiltIn("text", optional=True) for scope in ("run", "session", "user", "team", "org")},
+    **{f"{scope}.id": BuiltIn("text", optional=True) for scope in SCOPES},
     "call.attempt": BuiltIn("count"),
     "call.model": BuiltIn("text", "model", optional=True),
     "call.tool": BuiltIn("text", "tool"),
@@ -102,6 +118,7 @@ class Context:
     """The selector itself is wrong, so nothing is said about arguments."""
 
 
+ANYWHERE = Context("any", "any statement")
 CASCADE = Context("model", "a cascade", result=True)
 """The context of what a cascade asks of a result."""
 
@@ -159,9 +176,6 @@ def find(names: Names, name: str, context: Context) -> Known | Unknown:
         return _of_result(names, name, context)
     if name in BUILT_IN:
         return _built_in(names, name, context)
-    first = name.split(".", 1)[0]
-    if first in LATER:
-        return Unknown("R0901", f"the fact {quote(name)} is not supported yet")
     known = sorted([*BUILT_IN, *names.facts, *(f"{ARG_PREFIX}{a}" for a in names.argument_names)])
     help = names.did_you_mean(name, known)
     if help is None:
@@ -181,18 +195,34 @@ def _built_in(names: Names, name: str, context: Context) -> Known | Unknown:
     if fact.where in ("model", "tool") and fact.where != context.point:
         help = f"it is a fact of {fact.where} calls"
         return Unknown("R0110", f"{quote(name)} is not known in {context.label}", help)
-    if name.endswith(".left"):
-        dimension = name.split(".")[1]
-        if dimension not in names.bounded and not names.broken:
-            return Unknown(
-                "R0111",
-                f"no limit on a run bounds `{dimension}`, so `{name}` has no value",
-                f"write a bound `{dimension} <= ...` in a limit on `run`",
-            )
+    if fact.counts is not None:
+        unclear = _uncounted(names, name, fact, *fact.counts)
+        if unclear is not None:
+            return unclear
     # A cascade that cannot be told asks the larger model, so what its result lacks needs no guard.
     is_there = (name == "call.model" and context.named_model) or fact.where == "result"
     optional = fact.optional and not is_there
     return Known(name, fact.dimension, "builtin", optional, fact.choices)
+
+
+def _uncounted(names: Names, name: str, fact: BuiltIn, scope: str, dimension: str) -> Unknown | None:
+    """Why a fact about limits says nothing: there is no such limit, or there are several."""
+    limits = names.bounds.get((scope, dimension), [])
+    part = name.rsplit(".", 1)[1]
+    if not limits and not names.broken and (fact.is_shared or part == "left"):
+        return Unknown(
+            "R0111",
+            f"no limit on {SCOPES[scope]} bounds `{dimension}`, so `{name}` has no value",
+            f"write a bound `{dimension} <= ...` in a limit on `{scope}`",
+        )
+    if len(limits) > 1 and fact.is_shared and part in ("spent", "held"):
+        several = " and ".join(quote(limit.name.text) for limit in limits)
+        return Unknown(
+            "R0586",
+            f"limits {several} bound `{dimension}` on {SCOPES[scope]}, so `{name}` could be that of each",
+            f"read `{scope}.{dimension}.left`: the least that one of them leaves",
+        )
+    return None
 
 
 def _argument(names: Names, name: str, context: Context) -> Known | Unknown:

@@ -79,9 +79,11 @@ class Names:
         self.statements = {
             s.name.text for s in policy.statements if not isinstance(s, UNNAMED) and isinstance(s, ENFORCED)
         }
-        self.bounded = {
-            b.dimension for limit in policy.enforced(Limit) if limit.scope.text == "run" for b in limit.bounds
-        }
+        self.bounds: dict[tuple[str, str], list[Limit]] = {}
+        """(scope, dimension) to the limits that bound it."""
+        for limit in policy.enforced(Limit):
+            for bound in limit.bounds:
+                self.bounds.setdefault((limit.scope.text, bound.dimension), []).append(limit)
         self.providers = dict.fromkeys(provider_of(m.target.text) for m in policy.of(Model))
         self.argument_names = sorted({a.name.text for t in self.tools.values() for a in t.args})
         self._suggestions_left = SUGGESTIONS_MAX

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from lark.exceptions import UnexpectedInput
 
 from checkrein.language import words
-from checkrein.language.facts import ARG_PREFIX, BUILT_IN, ERROR_KINDS, HOST_BUILT_IN, RESULT_PREFIX
+from checkrein.language.facts import (
+    ANYWHERE,
+    ARG_PREFIX,
+    BUILT_IN,
+    ERROR_KINDS,
+    HOST_BUILT_IN,
+    RESULT_PREFIX,
+    Unknown,
+    find,
+)
 from checkrein.language.names import ENFORCED
 from checkrein.language.parser import load_parser
 from checkrein.language.recovery import LEXEME, statement_starts
@@ -230,7 +239,7 @@ def _known(names: Names, tokens: list[Token]) -> Iterator[tuple[str, str]]:
             or fact.where == point
             or (fact.where, first) in (("error", "retry"), ("result", "route"))
         )
-        if is_seen:
+        if is_seen and not (fact.is_shared and isinstance(find(names, name, ANYWHERE), Unknown)):
             yield name, fact.dimension
     if point != "tool" and first != "define":
         return

@@ -8,7 +8,7 @@ from checkrein.diagnostics import Related, quote
 from checkrein.language.check.answers import check_gift
 from checkrein.language.check.conditions import NOTHING
 from checkrein.language.check.zones import check_zone
-from checkrein.language.facts import RESERVED, Context
+from checkrein.language.facts import RESERVED, SCOPES, Context
 from checkrein.language.translate.limits import LIMIT_DIMENSIONS
 from checkrein.language.translate.walk import VALUE_MAX
 from checkrein.language.tree import Calendar, Limit, Rolling, Store
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from checkrein.language.check.targets import Targets
     from checkrein.language.tree import Bound, Fact, Name, Policy, Queue, WrapUp
 
-SCOPES = ("run", "session", "user", "team", "org")
 NEVER_ZERO = frozenset(
     "tokens input_tokens output_tokens steps model_calls attempts active_time wall_time".split()
 )

@@ -168,7 +168,12 @@ class Conditions:
             if known.source in ("arg", "result"):
                 self.tables.facts[key] = self._filled_entry(known)
             else:
-                self.tables.facts[key] = _built_in_entry(BUILT_IN[known.name])
+                fact = BUILT_IN[known.name]
+                self.tables.facts[key] = _built_in_entry(fact)
+                if fact.is_shared:
+                    # A decision says how old the store's word was that it went by.
+                    age = f"{known.name.rpartition('.')[0]}.age"
+                    self.tables.facts[(age, DIMENSIONS.index("duration"))] = FactEntry(2, 0)
         return key
 
     def _filled_entry(self, known: Known) -> FactEntry:

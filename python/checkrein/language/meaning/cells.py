@@ -73,7 +73,7 @@ def _odd(names: Names, known: Known) -> tuple[Odd, ...]:
     """A required fact may be missing too: the host can forget it."""
     if known.source == "builtin":
         fact = BUILT_IN[known.name]
-        missing = (Odd.MISSING,) if fact.optional else ()
+        missing = (Odd.MISSING,) if fact.optional or fact.is_shared else ()
         from_host = known.name in ("step.kind", "step.confidence", "result.confidence")
         return (*missing, Odd.ILL_TYPED) if from_host else missing
     has_default = known.source == "host" and names.facts[known.name].default is not None
