@@ -92,6 +92,8 @@ def findings(text):
         ('define a.b = step.kind in ["a", # b,\n]', 'define a.b = step.kind in ["a" # b,\n]'),
         ("define a.b = step.confidence < %80.5", "define a.b = step.confidence < 80.5%"),
         ("loop off\n  # checkrein: allow R0108 because it was\n", "loop off\n"),
+        ("loop off # checkrein: allow R0108 because it was\r\n\r\n", "loop off\r\n\r\n"),
+        ("loop off\r\n# checkrein: allow R0108 because it was\r\n", "loop off\r\n"),
         (
             'define a.b = step.kind == "a" # checkrein: allow R0109, R0108 because',
             'define a.b = step.kind == "a" # checkrein: allow R0109, R0108 because',

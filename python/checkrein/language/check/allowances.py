@@ -102,7 +102,9 @@ def _removal(text: str, comment: re.Match[str], codes: list[re.Match[str]], i: i
         return Edit(comment.start() + start, comment.start() + end, "")
     start = len(text[: comment.start()].rstrip(" \t"))
     is_alone = start == 0 or text[start - 1] == "\n"
-    return Edit(start, comment.end() + (is_alone and comment.end() < len(text)), "")
+    if is_alone:
+        return Edit(start, min(comment.end() + 1, len(text)), "")
+    return Edit(start, comment.start() + len(comment.group().rstrip("\r")), "")
 
 
 def _scope(text: str, spans: list[tuple[int, int]], at: int, header: int) -> tuple[int, int]:
