@@ -9,8 +9,8 @@ from checkrein.language.lower import lower
 from checkrein.language.tree import Span
 
 LEXEME = re.compile(
-    r'"(?:[^"\\\n]|\\.)*"|#[^\n]*|[A-Z]{3} [0-9.]+|[a-z_]+\s*<=|at\s+time\b|\$?\w+(?:\.\w+)*'
-    r"|[<>=!]=|->|\.\.|\S"
+    r'"(?:[^"\\\n]|\\.)*"|#[^\n]*|[A-Z]{3} [0-9.]+|[a-z_]+\s*<=|at\s+time\b'
+    r"|\d{4}-\d\d-\d\d|\$?\w+(?:\.\w+)*|[<>=!]=|->|\.\.|\S"
 )
 
 
