@@ -15,10 +15,10 @@ fact data.size count default 0
 CLASSES = ["public", "internal", "pii"]
 
 
-def findings_of(*lines):
+def findings_of(*lines, deep=False):
     policy, findings = parse(HEAD + "\n".join(lines), "p.rein")
     assert not findings
-    return check(policy)
+    return [each for each in check(policy, deep=deep) if each.code != "R0639"]
 
 
 def found(*lines):
@@ -107,16 +107,21 @@ def test_a_route_that_leaves_the_rest_to_the_host_is_left_alone(arms):
     assert found(route(*arms)) == []
 
 
-@pytest.mark.parametrize("lines", [
-    ['require "a" place edge when data.class == "pii"', "require \"b\" tier >= 2 when data.size > 3"],
-    ['require "a" model in ["small"]', 'require "b" region "eu" when data.size > 3'],
+@pytest.mark.parametrize(("lines", "code"), [
+    (['require "a" place edge', 'require "b" tier >= 2 when data.size > 3'], "R0635"),
+    (['require "a" place edge when data.size > 2', 'require "b" tier >= 2 when data.size > 3'], "R0635"),
+    (['require "a" model in ["small"]', 'require "b" region "eu"'], "R0635"),
+    (['require "a" place edge when data.class == "pii"', 'require "b" tier > 1 when data.size > 3'], "R0641"),
+    (['require "a" place edge when data.size < 9', 'require "b" tier >= 2 when data.size > 3'], "R0641"),
 ])  # fmt: skip
-def test_requirements_that_leave_no_model_deny(lines):
+def test_requirements_that_leave_no_model_deny(lines, code):
     every = [*lines, route(LARGE, 'fallback "large" -> "small"')]
-    (finding,) = [each for each in findings_of(*every) if each.code != "R0636"]
-    assert finding.code == "R0635"
+    (finding,) = [each for each in findings_of(*every, deep=True) if each.code != "R0636"]
+    assert finding.code == code
     assert came(every, dict(finding.example.facts), "deny")
     assert all(came([line, every[-1]], dict(finding.example.facts), "allow") for line in lines)
+    assert ("R0635" in found(*every)) == (code == "R0635")
+    assert "R0641" not in found(*every)
 
 
 def test_three_requirements_that_leave_no_model():
@@ -126,17 +131,16 @@ def test_three_requirements_that_leave_no_model():
         third.replace("third", "fourth").replace("tier 3", "tier 1").replace("window", 'region "eu" window')
     )
     (finding,) = findings_of(*lines, third, fourth)
-    assert finding.message == "no model meets `a`, `b` and `c` together"
+    assert finding.message == "no model meets `a`, `b` and `c`, and one never applies without the rest"
     assert came([*lines, third, fourth, route(LARGE)], {}, "deny")
     assert found(*lines, third, fourth.replace("tier 1", "tier 2")) == []
 
 
 def test_requirements_that_never_meet_are_left_alone():
-    lines = [
-        'require "a" place edge when data.class == "pii"',
-        'require "b" tier >= 2 when data.class == "public"',
-    ]
-    assert found(*lines) == []
+    edge = 'require "a" place edge when data.class == "pii"'
+    for other, codes in (("==", []), ("!=", ["R0635"])):
+        line = f'require "b" tier >= 2 when data.class {other} "public"'
+        assert [each.code for each in findings_of(edge, line, deep=True)] == codes
 
 
 @pytest.mark.parametrize("lines", [
@@ -148,7 +152,7 @@ def test_requirements_that_never_meet_are_left_alone():
     ['require "a" place edge', route(f"{SMALL} when data.size > 3", LARGE)],
 ])  # fmt: skip
 def test_a_model_that_is_ruled_out_wherever_the_route_leads_to_it_never_serves(lines):
-    (finding,) = [each for each in findings_of(*lines) if each.code != "R0635"]
+    (finding,) = findings_of(*lines)
     assert finding.code == "R0636"
     assert not came(lines, dict(finding.example.facts), 'allow on "large"')
     for size in range(8):

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from checkrein.amounts import money
 from checkrein.analysis.bound import bound
-from checkrein.analysis.courses import may_pass, model_courses, selects_model, selects_tool, tool_courses
+from checkrein.analysis.courses import model_courses, selects_model, selects_tool, tool_courses
 from checkrein.diagnostics import Related, quote
 from checkrein.language.check.vocabulary import currency_of
+from checkrein.language.meaning.needs import may_pass
 from checkrein.language.names import Names
 from checkrein.language.tree import CostClaim, Order, OrderClaim
 

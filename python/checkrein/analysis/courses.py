@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from checkrein.language.facts import ERROR_KINDS
-from checkrein.language.meaning.needs import meets
+from checkrein.language.meaning.needs import may_pass, meets
 from checkrein.language.tree import (
     And,
     Compare,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from checkrein.language.names import Names
-    from checkrein.language.tree import Condition, Model, Outcome, Policy, Selector, Tool
+    from checkrein.language.tree import Condition, Model, Policy, Selector, Tool
 
 KIND = "error.kind"
 PASSING = frozenset({"timeout", "rate_limited", "unavailable", "unknown", "tool_failure"})
@@ -119,11 +119,6 @@ def _may_serve(policy: Policy, model: Model) -> bool:
 def _forbids(rule: Rule) -> bool:
     """Whether no call that the rule is about is ever let through: it always votes, and nobody can approve."""
     return rule.when is None and not may_pass(rule.outcome)
-
-
-def may_pass(outcome: Outcome) -> bool:
-    """Whether a call may go on although a statement votes so: a person approves, or nothing is known."""
-    return outcome.kind == "reuse" or (outcome.kind == "escalate" and outcome.wants == "approval")
 
 
 def _attempts(retries: Iterable[Retry]) -> tuple[int, tuple[Retry, ...]]:

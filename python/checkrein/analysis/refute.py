@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from checkrein import _core
 from checkrein.amounts import money
 from checkrein.analysis.attempts import corners
-from checkrein.analysis.courses import may_pass, model_courses, selects_model, selects_tool
+from checkrein.analysis.courses import model_courses, selects_model, selects_tool
 from checkrein.analysis.trials import Trial, given
 from checkrein.diagnostics import Example
 from checkrein.language.check.vocabulary import currency_of
@@ -15,7 +15,7 @@ from checkrein.language.emit import emit
 from checkrein.language.facts import ARG_PREFIX, BUILT_IN, HOST_BUILT_IN, Context, context_of
 from checkrein.language.lower import lower
 from checkrein.language.meaning.cells import Odd
-from checkrein.language.meaning.needs import meets
+from checkrein.language.meaning.needs import may_pass, meets
 from checkrein.language.meaning.places import place_of, search
 from checkrein.language.meaning.search import FALSE, TRUE, UNKNOWN, Budget, Undecided
 from checkrein.language.prices import tariffs_of

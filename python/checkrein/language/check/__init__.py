@@ -18,6 +18,8 @@ from checkrein.language.check.vocabulary import check_vocabulary
 from checkrein.language.check.zones import check_clock
 from checkrein.language.meaning.findings import report_findings
 from checkrein.language.meaning.pairs import DEEP, report_pairs
+from checkrein.language.meaning.routes import report_overlaps
+from checkrein.language.meaning.unused import report_unused
 from checkrein.language.names import Names, check_names
 from checkrein.language.tree import UNNAMED, CostClaim, Define, Limit, OrderClaim, Queue, State, Test
 
@@ -33,9 +35,10 @@ __all__ = ["check"]
 def check(policy: Policy, *, deep: bool = False, today: date | None = None) -> list[Diagnostic]:
     """Every finding about a policy that was read, in source order; it compiles if none is an error.
 
-    Warnings that the author allows in a comment are not among them. Pairs of rules are compared if `deep`.
-    What is observed for longer than it says is told only if `today` is given.
-    A `broken` policy is checked as far as it goes: what its unreadable parts may declare is not missed.
+    Warnings that the author allows in a comment are not among them. What takes longer, or is no mistake as
+    often as it is one, is looked for if `deep`. What is observed for longer than it says is told only if
+    `today` is given. A `broken` policy is checked as far as it goes: what its unreadable parts may declare
+    is not missed.
     """
     report = Report(policy.file)
     names = Names(policy)
@@ -67,6 +70,8 @@ def check(policy: Policy, *, deep: bool = False, today: date | None = None) -> l
         report_findings(names, report)
         if deep:
             report_pairs(names, report)
+            report_unused(names, report)
+            report_overlaps(names, report)
         if any(isinstance(each, CostClaim | OrderClaim) for each in policy.statements):
             # It reads what this package makes, so it is looked for only where somebody claims something.
             from checkrein.analysis.claims import check_claims

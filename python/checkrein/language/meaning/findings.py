@@ -6,14 +6,14 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from checkrein.amounts import duration
 from checkrein.diagnostics import Example, quote
 from checkrein.language.meaning.cells import domain_of, representatives, truth
 from checkrein.language.meaning.examples import of_the_other_truth, written
 from checkrein.language.meaning.places import places_of, search
+from checkrein.language.meaning.promises import report_promises
 from checkrein.language.meaning.routes import report_routes
 from checkrein.language.meaning.search import FALSE, TRUE, Budget, Undecided, leaves_of
-from checkrein.language.tree import Affix, And, Defined, Limit, Model, Not, Or, Require, Retry
+from checkrein.language.tree import Affix, And, Defined, Not, Or
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,11 +43,7 @@ def report_findings(names: Names, report: Report) -> None:
         for leaf in leaves_of(place.condition):
             if isinstance(leaf, Affix):
                 _unanchored(leaf, report)
-    for retry in names.policy.of(Retry):
-        _too_slow(retry, report)
-    for limit in names.policy.of(Limit):
-        _idle_bounds(names, limit, report)
-    _unmet_places(names, report)
+    report_promises(names, report)
     report_routes(names, budget, report)
 
 
@@ -139,54 +135,3 @@ def _unanchored(leaf: Affix, report: Report) -> None:
     help = f"write `{leaf.end} with {better}`"
     example = Example(((leaf.fact.text, written(other, "text", "")),), "it is true")
     report.add("R0628", leaf.span, message, help=help, example=example, severity="warning")
-
-
-# -- statements that nothing can come of -----------------------------------------------------------
-
-
-def _too_slow(retry: Retry, report: Report) -> None:
-    """Attempts whose delays alone take longer than the deadline; each delay is at least the first one."""
-    if retry.attempts is None or retry.within is None or retry.backoff is None or retry.backoff[0] == 0:
-        return
-    least = retry.backoff[0]
-    possible = 1 + (retry.within - 1) // least
-    if possible < retry.attempts:
-        waits = f"{duration(least)} before each further one" if possible > 1 else f"{duration(least)} first"
-        message = (
-            f"retry {quote(retry.name.text)} makes at most {possible} of its {retry.attempts} attempts: "
-            f"it waits at least {waits}, and ends {duration(retry.within)} after the call began"
-        )
-        help = "allow more time, wait less, or try less often"
-        report.add("R0630", retry.name.span, message, help=help, severity="warning")
-
-
-def _idle_bounds(names: Names, limit: Limit, report: Report) -> None:
-    """Bounds that nothing of this policy counts in; one of 0 says that there shall be none."""
-    models = names.policy.of(Model)
-    for bound in limit.bounds:
-        why = None
-        if bound.literal.value == 0:
-            continue
-        if bound.dimension == "cost" and models and all(m.price == "free" for m in models):
-            why = "every model is free"
-        elif bound.dimension == "escalations" and not _asks(names):
-            why = "no statement asks a person"
-        if why is not None:
-            message = (
-                f"the bound `{bound.dimension}` of limit {quote(limit.name.text)} is never reached: {why}"
-            )
-            report.add("R0631", bound.span, message, help="remove it", severity="warning")
-
-
-def _asks(names: Names) -> bool:
-    outcomes = [getattr(s, "otherwise", None) or getattr(s, "outcome", None) for s in names.policy.statements]
-    return any(outcome is not None and outcome.kind == "escalate" for outcome in outcomes)
-
-
-def _unmet_places(names: Names, report: Report) -> None:
-    models = names.policy.of(Model)
-    for require in names.policy.enforced(Require):
-        if isinstance(require.need, str) and models and all(m.place != require.need for m in models):
-            message = f"no model has the place `{require.need}` that {quote(require.name.text)} requires"
-            help = "where it applies every model call is denied; if that is meant, write a rule that says so"
-            report.add("R0629", require.name.span, message, help=help, severity="warning")

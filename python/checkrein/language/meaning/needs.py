@@ -1,4 +1,4 @@
-"""Which models meet a requirement."""
+"""Which models meet a requirement, and what an outcome lets pass after all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from checkrein.language.tree import NamesNeed, TierNeed
 
 if TYPE_CHECKING:
-    from checkrein.language.tree import Model, Require
+    from checkrein.language.tree import Model, Outcome, Require
 
 COMPARED = {
     "==": operator.eq,
@@ -31,3 +31,8 @@ def meets(model: Model, require: Require) -> bool:
             return model.region is not None and model.region.text in {each.text for each in wanted}
         case place:
             return model.place == place
+
+
+def may_pass(outcome: Outcome) -> bool:
+    """Whether a call may go on although a statement votes so: a person approves, or nothing is known."""
+    return outcome.kind == "reuse" or (outcome.kind == "escalate" and outcome.wants == "approval")

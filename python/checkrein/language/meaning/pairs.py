@@ -20,7 +20,7 @@ LOOKS_OF_PAIRS = 3_000_000
 """What all questions about pairs may cost together: some seconds."""
 TOGETHER_MAX = 12
 """How many rules are tried together against one."""
-DEEP = frozenset({"R0622", "R0623"})
+DEEP = frozenset({"R0622", "R0623", "R0639", "R0641"})
 """Codes that are looked for by `check --deep` alone."""
 STRENGTH = {"reuse": 0, "answer": 1, "escalate": 2, "deny": 3, "fail": 4, "stop": 5}
 FINAL = ("deny", "fail", "stop")

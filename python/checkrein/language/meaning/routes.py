@@ -10,7 +10,7 @@ from checkrein.language.facts import Context
 from checkrein.language.meaning.examples import example_of
 from checkrein.language.meaning.needs import meets
 from checkrein.language.meaning.places import place_of, search
-from checkrein.language.meaning.search import FALSE, TRUE, UNKNOWN, Undecided, leaves_of
+from checkrein.language.meaning.search import FALSE, TRUE, UNKNOWN, Budget, Undecided, leaves_of
 from checkrein.language.tree import Require, Route
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from checkrein.diagnostics import Example, Report
     from checkrein.language.meaning.places import Place
-    from checkrein.language.meaning.search import Budget, Witness
+    from checkrein.language.meaning.search import Witness
     from checkrein.language.names import Names
     from checkrein.language.tree import Arm, Condition, Model, Name
 
@@ -27,12 +27,19 @@ TOGETHER_MAX = 3
 """Of how many requirements it is asked whether a model meets them together."""
 REQUIRES_MAX = 40
 """How many requirements are combined at all."""
+LOOKS = 300_000
 NOT_TRUE = FALSE | UNKNOWN
 
 
 def report_routes(names: Names, budget: Budget, report: Report) -> None:
     """Add what is found about the route and the requirements; all are warnings."""
     Routes(names, budget, report).look()
+
+
+def report_overlaps(names: Names, report: Report) -> None:
+    """Add the requirements that can apply to one call and leave it no model: that may well be meant."""
+    routes = Routes(names, Budget(LOOKS), report)
+    routes.ask(lambda: routes.unmet(always=False))
 
 
 class Routes:
@@ -49,15 +56,15 @@ class Routes:
     def look(self) -> None:
         """Each question by itself: one that is too hard leaves the others alone."""
         for place, arm in enumerate(self.arms):
-            self._ask(self._idle_arm, arm, self.arms[:place])
+            self.ask(self._idle_arm, arm, self.arms[:place])
         if self.route is not None:
-            self._ask(self._gap, self.route)
-            self._ask(self._nowhere, self.route)
+            self.ask(self._gap, self.route)
+            self.ask(self._nowhere, self.route)
             for word, name, when in self._leads(self.route):
-                self._ask(self._ruled_out, word, name, when)
-        self._ask(self._unmet)
+                self.ask(self._ruled_out, word, name, when)
+        self.ask(lambda: self.unmet(always=True))
 
-    def _ask(self, question: Callable[..., None], *given: Any) -> None:
+    def ask(self, question: Callable[..., None], *given: Any) -> None:
         try:
             question(*given)
         except Undecided:
@@ -195,8 +202,11 @@ class Routes:
             "R0636", name.span, message, help=help, related=related, example=example, severity="warning"
         )
 
-    def _unmet(self) -> None:
-        """Requirements that can apply to one call, and that no model meets together."""
+    def unmet(self, *, always: bool) -> None:
+        """Requirements that apply to one call, and that no model meets together.
+
+        `always` asks for those of which one never applies without the others: where it does no model is left.
+        """
         models = list(self.names.models.values())
         some = [each for each in self.requires if any(meets(model, each) for model in models)]
         told: list[set[str]] = []
@@ -206,11 +216,18 @@ class Routes:
                 if any(less <= wanted for less in told) or _any_meets(models, group):
                     continue
                 found = self._find(*((each.when, TRUE) for each in group))
-                if found is not None:
+                if found is not None and always == self._is_always(group):
                     told.append(wanted)
-                    self._tell_unmet(group, found)
+                    self._tell_unmet(group, found, always=always)
 
-    def _tell_unmet(self, group: Sequence[Require], found: Witness) -> None:
+    def _is_always(self, group: Sequence[Require]) -> bool:
+        """Whether one of them applies only where all do."""
+        return any(
+            all(self._find((one.when, TRUE), (other.when, NOT_TRUE)) is None for other in group)
+            for one in group
+        )
+
+    def _tell_unmet(self, group: Sequence[Require], found: Witness, *, always: bool) -> None:
         *others, last = group
         listed = f"{', '.join(quote(each.name.text) for each in others)} and {quote(last.name.text)}"
         all_of = "both" if len(group) == 2 else "all"
@@ -219,9 +236,11 @@ class Routes:
         )
         help = "declare a model that meets them, or say in one of them when it is not meant"
         related = tuple(Related(f"{quote(each.name.text)} is here", each.name.span) for each in others)
-        message = f"no model meets {listed} together"
+        code, message = "R0635", f"no model meets {listed}, and one never applies without the rest"
+        if not always:
+            code, message = "R0641", f"no model meets {listed} where {all_of} apply"
         self.report.add(
-            "R0635", last.name.span, message, help=help, related=related, example=example, severity="warning"
+            code, last.name.span, message, help=help, related=related, example=example, severity="warning"
         )
 
 

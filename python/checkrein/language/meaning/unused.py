@@ -1,0 +1,40 @@
+"""Declared facts that nothing reads: `check --deep` tells, since a host may send them all the same."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+from checkrein.diagnostics import quote
+from checkrein.language.tree import Fact, Name, Test
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from checkrein.diagnostics import Report
+    from checkrein.language.names import Names
+
+
+def report_unused(names: Names, report: Report) -> None:
+    """Add the facts that no statement but tests names."""
+    if not names.facts:
+        return
+    statements = (each for each in names.policy.statements if not isinstance(each, Fact | Test))
+    read = {name for each in statements for name in _named(each)}
+    for fact in names.facts.values():
+        if fact.name.text not in read:
+            message = f"fact {quote(fact.name.text)} is never read"
+            help = "use it; or remove it, once no host sends it"
+            report.add("R0639", fact.name.span, message, help=help, severity="warning")
+
+
+def _named(node: Any) -> Iterator[str]:
+    """Every name in a part of the tree."""
+    if isinstance(node, Name):
+        yield node.text
+    elif isinstance(node, tuple):
+        for each in node:
+            yield from _named(each)
+    elif is_dataclass(node):
+        for field in fields(node):
+            yield from _named(getattr(node, field.name))
