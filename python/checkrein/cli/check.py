@@ -30,6 +30,10 @@ SOUND = "sound"
 )  # fmt: skip
 @click.option("--fix", is_flag=True, help="Put right what can mean one thing only, and check what is left.")
 @click.option("--deep", is_flag=True, help="Look for more, which takes longer: rules that others outdo, say.")
+@click.option(
+    "--today", type=click.DateTime(["%Y-%m-%d"]),
+    help="The day to check `observe until` at; today if left out.",
+)  # fmt: skip
 @click.pass_context
 def check(
     ctx: click.Context, paths: tuple[str, ...], style: str, fix: bool, deep: bool, today: datetime | None
