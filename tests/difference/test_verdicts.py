@@ -3,9 +3,11 @@
 import pytest
 
 from checkrein import _core
-from checkrein.difference import diff
+from checkrein.difference import diff, shapes
+from checkrein.difference.verdict import MODELS as MODELS_POINT
+from checkrein.difference.verdict import Point
 from checkrein.errors import PolicyError
-from checkrein.language import compile_source
+from checkrein.language import compile_source, tree
 
 BASE = """language 1 policy "shop"
 loop off
@@ -229,3 +231,41 @@ def test_an_answer_without_one_of_its_facts_denies():
     told = plain.replace('answer "Not now."', 'answer "Not now: {data.class}."')
     assert diff(plain, told).whole.verdict == "incomparable"
     assert diff(plain, plain.replace('answer "Not now."', 'answer "Later."')).whole.verdict == "equivalent"
+
+
+def test_what_is_not_known_is_never_equivalent(monkeypatch):
+    """A statement, a part of one or a comparison that this version of the comparison has not heard of."""
+    edited = BASE.replace("tool_calls <= 40", "tool_calls <= 41")
+    known = {kind: names for kind, names in shapes._KNOWN.items() if kind is not tree.Truth}
+    monkeypatch.setattr(shapes, "_KNOWN", known)
+    found = diff(BASE, edited)
+    assert {found.lean(point).verdict for point in found.points} == {"not decided"}
+    monkeypatch.setattr(shapes, "_KNOWN", shapes._KNOWN | {tree.Truth: "name otherwise", tree.Rule: "name"})
+    found = diff(BASE, edited)
+    assert {found.lean(point).verdict for point in found.points} == {"not decided"}
+    assert "`selector` is not compared" in {change.says for change in found.changes}
+    monkeypatch.undo()
+    monkeypatch.setattr(shapes, "_LEAVES", (tree.Compare,))
+    same = BASE.replace("risk.big then", 'call.args.order starts with "A" then').replace(" optional }", " }")
+    found = diff(same, same.replace("tool_calls <= 40", "tool_calls <= 41"))
+    assert "what conditions say by `affix` is not compared" in {change.says for change in found.changes}
+    assert found.lean(Point("tool", "refund")).verdict == "not decided"
+
+
+def test_known_results_depend_on_what_has_to_be_looked_at_again():
+    known = BASE.replace(
+        'queue "leads"', 'rule "r" on tool "search" then reuse because "Known." queue "leads"'
+    )
+    found = diff(known, known.replace('"refund" within run }', '"refund" within run again after "refund" }'))
+    assert found.lean(Point("tool", "search")).verdict == "not decided"
+    gone = known.replace('order "look" { "search" before "refund" within run } else deny\n', "")
+    again = known.replace('"refund" within run }', '"refund" within run again after "refund" }')
+    assert diff(gone, again).lean(Point("tool", "search")).verdict == "not decided"
+
+
+def test_zones_and_hours():
+    late = BASE.replace('data.class == "internal" then', "now.hour >= 22 then")
+    rome = late.replace("define", 'clock in "Europe/Rome" define')
+    assert diff(late, rome).lean(MODELS_POINT).verdict == "not decided"
+    assert diff(rome, rome.replace(">= 22", "> 21")).whole.verdict == "equivalent"
+    assert diff(rome, rome.replace(">= 22", "> 22")).whole.verdict == "looser"

@@ -22,6 +22,10 @@ AT_FIRST = {"step.index": (0, 1), "call.attempt": (1, 1)}
 """What the engine's counters are when a run is asked for its first tool, or its first model; others are 0."""
 
 
+FEW, MANY = 12, 100
+"""How many others are tried first, and how many at most."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """Somebody who votes where its condition has one of the truths in `when`; `strength` says how hard."""
@@ -59,13 +63,27 @@ def uncovered(
     if case.doubt:
         return Gap(case, None, doubt=case.doubt)
     hidden = next((each.doubt for each in others if each.doubt), None)
+    near = sorted(strong, key=lambda each: _farness(case, each))
     try:
-        found = _searched(sides, point, case, strong, budget)
+        found = _searched(sides, point, case, near[:FEW], budget)
+        if found is not None and len(near) > FEW:
+            if len(near) > MANY:
+                return Gap(case, None, doubt="there are too many rules to compare it with")
+            found = _searched(sides, point, case, near, budget)
     except Undecided:
         return Gap(case, None, doubt="too much to try")
     if found is None:
         return None
     return Gap(case, found[0], found[1], doubt=hidden)
+
+
+def _farness(case: Case, other: Case) -> tuple[bool, int]:
+    """How little it has to do with a case: the same statement is nearest, then what reads the same facts."""
+    return other.name != case.name, len(_read(case) ^ _read(other))
+
+
+def _read(case: Case) -> set[str]:
+    return set() if case.condition is None else {leaf.fact.text for leaf in leaves_of(case.condition)}
 
 
 def _searched(

@@ -58,8 +58,11 @@ def _losses(sides: Sides, point: Point, budget: Budget, lean: Lean) -> Iterator[
     """Each rule of the first side that the second one does not make up for."""
     theirs = rules_at(sides.new, point)
     wide = _wide(sides.new) if point.kind == "model" else []
+    here = {id(rule) for rule in theirs}
     for rule in rules_at(sides.old, point):
         mine = _case(sides, sides.old, point, rule)
+        if mine.doubt is None and _is_kept(sides, rule, here):
+            continue
         harder = [each for each in wide if _is_harder(each, rule) and _is_of_all(sides, rule, each)]
         peers = [each for each in theirs if _makes_up(sides, each, rule)]
         gap = uncovered(sides, point, mine, _cases(sides, point, [*peers, *harder]), budget)
@@ -69,6 +72,14 @@ def _losses(sides: Sides, point: Point, budget: Budget, lean: Lean) -> Iterator[
         others = _cases(sides, point, [*as_hard, *harder])
         whole = uncovered(sides, point, mine, others, budget) if len(as_hard) > len(peers) else gap
         yield _change(sides, point, rule, whole or gap, lean, is_as_hard=whole is None), whole or gap
+
+
+def _is_kept(sides: Sides, rule: Rule, theirs: set[int]) -> bool:
+    """Whether the same rule is there, with the same outcome: as most rules are."""
+    other = sides.counterparts.get(rule.name.text)
+    if other is None or effect(other.outcome) != effect(rule.outcome):
+        return False
+    return id(other) in theirs and sides.old.says(rule.when) == sides.new.says(other.when)
 
 
 def _wide(side: Side) -> list[Rule]:
@@ -95,21 +106,7 @@ def _makes_up(sides: Sides, other: Rule, rule: Rule) -> bool:
         return True
     if effect(other.outcome) != effect(rule.outcome):
         return False
-    return not asks(rule.outcome) or _counterpart(sides, rule) is other
-
-
-def _counterpart(sides: Sides, rule: Rule) -> Rule | None:
-    """The same statement on the other side: of that name, else of that content if both names are gone."""
-    theirs = {each.name.text: each for each in sides.new.of(Rule)}
-    if rule.name.text in theirs:
-        return theirs[rule.name.text]
-    names = {each.name.text for each in sides.old.of(Rule)}
-    wanted = shape(rule, "name")
-    new = [each for name, each in theirs.items() if name not in names and shape(each, "name") == wanted]
-    old = [
-        each for each in sides.old.of(Rule) if each.name.text not in theirs and shape(each, "name") == wanted
-    ]
-    return new[0] if len(new) == len(old) == 1 else None
+    return not asks(rule.outcome) or sides.counterparts.get(rule.name.text) is other
 
 
 def _cases(sides: Sides, point: Point, rules: list[Rule]) -> list[Case]:
@@ -126,7 +123,7 @@ def _case(sides: Sides, side: Side, point: Point, rule: Rule) -> Case:
 def _change(
     sides: Sides, point: Point, rule: Rule, gap: Gap, lean: Lean, *, is_as_hard: bool
 ) -> Change:  # fmt: skip
-    other = _counterpart(sides, rule)
+    other = sides.counterparts.get(rule.name.text)
     if gap.doubt:
         found = Lean(*(Sure.MAYBE if each else Sure.NO for each in lean))
         says = gap.doubt
@@ -160,8 +157,7 @@ def _says(rule: Rule, other: Rule | None, *, is_new: bool) -> str:
 def _may_reorder(sides: Sides, point: Point) -> bool:
     """Whether names or contents differ among rules whose outcomes are equal in kind and not in target."""
     kept = [
-        sorted((rule.name.text, repr(shape(side.condition(rule.when))), repr(effect(rule.outcome)))
-               for rule in rules_at(side, point))
+        [(rule.name.text, side.says(rule.when), effect(rule.outcome)) for rule in rules_at(side, point)]
         for side in (sides.old, sides.new)
     ]  # fmt: skip
     if kept[0] == kept[1]:

@@ -19,7 +19,7 @@ from checkrein.language.prices import tariffs_of
 from checkrein.language.tree import Limit, Model, Rule, WallClock
 
 if TYPE_CHECKING:
-    from checkrein.language.tree import Condition, Policy, Tool
+    from checkrein.language.tree import Condition, Literal, Policy, Tool
 
 _KNOWN = frozenset(
     "run.id session.id user.id team.id org.id call.attempt call.model call.tool call.input_tokens"
@@ -59,13 +59,32 @@ class Side:
         """What stands in the file, on one line."""
         return " ".join(self.policy.source[node.span.start : node.span.end].split())
 
+    @cached_property
+    def _defaults(self) -> dict[str, Literal]:
+        facts = self.names.facts.values()
+        return {fact.name.text: fact.default for fact in facts if fact.default is not None}
+
+    @cached_property
+    def _seen(self) -> dict[int, Condition]:
+        return {}
+
     def condition(self, written: Condition | None) -> Condition | None:
         """A condition about what the host sends: defines and defaults are written out."""
         if written is None:
             return None
-        facts = self.names.facts.values()
-        defaults = {fact.name.text: fact.default for fact in facts if fact.default is not None}
-        return seen(expanded(written, self.names.defines), defaults)
+        if id(written) not in self._seen:
+            self._seen[id(written)] = seen(expanded(written, self.names.defines), self._defaults)
+        return self._seen[id(written)]
+
+    @cached_property
+    def _shapes(self) -> dict[int, Any]:
+        return {}
+
+    def says(self, written: Condition | None) -> Any:
+        """What a condition says of what the host sends, as values that are equal if it says the same."""
+        if id(written) not in self._shapes:
+            self._shapes[id(written)] = shape(self.condition(written))
+        return self._shapes[id(written)]
 
     def rules_of_tool(self, tool: Tool) -> list[Rule]:
         """The rules that look at a tool, by name."""
@@ -105,9 +124,29 @@ class Sides:
         found = (getattr(each, "outcome", None) or getattr(each, "otherwise", None) for each in statements)
         return {name for outcome in found if outcome is not None for name in facts_told(outcome)}
 
+    @cached_property
+    def counterparts(self) -> dict[str, Rule]:
+        """For the names of old rules the new ones: of that name, else of that content by another name."""
+        old, new = ({rule.name.text: rule for rule in side.of(Rule)} for side in (self.old, self.new))
+        found = {name: new[name] for name in old if name in new}
+        contents: dict[Any, tuple[list[Rule], list[Rule]]] = {}
+        for at, (mine, its) in enumerate(((old, new), (new, old))):
+            for rule in (mine[name] for name in mine if name not in its):
+                contents.setdefault(shape(rule, "name"), ([], []))[at].append(rule)
+        for before, after in contents.values():
+            if len(before) == len(after) == 1:
+                found[before[0].name.text] = after[0]
+        return found
+
     def turned(self) -> Sides:
         """The same, the other way round."""
-        return Sides(self.new, self.old)
+        return self._back
+
+    @cached_property
+    def _back(self) -> Sides:
+        back = Sides(self.new, self.old)
+        back.__dict__["_back"] = self
+        return back
 
     @cached_property
     def tools(self) -> list[str]:

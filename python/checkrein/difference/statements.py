@@ -113,6 +113,8 @@ def _alone(sides: Sides, mine: Any, others: list[Any], budget: Budget, *, is_new
     elif isinstance(mine, Retry):
         lean = UNSURE if _meddles(sides, mine) else turned(lean)
     yield _change(mine, where, lean, says, lines)
+    if isinstance(mine, Order) and mine.again_after and _reuses(sides):
+        yield _change(mine, _everywhere(sides), UNSURE, "which known results are handed back changed", lines)
     if isinstance(mine, Limit) and any(each.advice == "prefer lower tier" for each in mine.thresholds):
         yield _change(mine, _everywhere(sides), UNSURE, "when it prefers lower tiers changed", lines)
 

@@ -230,8 +230,8 @@ def _arms(side: Side, route: Route | None) -> Any:
     if route is None:
         return None
     arms = [
-        (arm.model.text, shape(side.condition(arm.when)),
-         arm.then and (arm.then.model.text, shape(side.condition(arm.then.when))))
+        (arm.model.text, side.says(arm.when),
+         arm.then and (arm.then.model.text, side.says(arm.then.when)))
         for arm in route.arms
     ]  # fmt: skip
     facts = {each.fact.text for each in route.canaries} & side.names.facts.keys()
