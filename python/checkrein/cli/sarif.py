@@ -44,8 +44,15 @@ def _rule(code: str, page: str) -> dict[str, Any]:
     return {
         "id": code,
         "shortDescription": {"text": title(code, page)},
+        "fullDescription": {"text": _what(page)},
         "help": {"text": page, "markdown": page},
     }
+
+
+def _what(page: str) -> str:
+    """What a page says first, in its first part, on one line: services show it above each finding."""
+    said = page.partition("## What\n")[2].strip().partition("\n\n")[0]
+    return " ".join(said.split())
 
 
 def _result(found: Diagnostic, index: int, source: Source) -> dict[str, Any]:
