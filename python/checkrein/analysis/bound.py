@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from checkrein.analysis.operations import operations
 from checkrein.analysis.problem import problem
 from checkrein.analysis.rows import time_of
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from checkrein.analysis.attempts import Corner
     from checkrein.analysis.courses import Course
+    from checkrein.analysis.operations import Operations
     from checkrein.analysis.problem import Problem
     from checkrein.analysis.rows import Held, Loose
     from checkrein.language.tree import Policy
@@ -78,6 +80,7 @@ class Bounds:
     steps: tuple[Step, ...]
     tools: tuple[Course, ...]
     loose: tuple[Loose, ...]
+    operations: Operations
 
     def of(self, measure: str) -> Figure:
         """The figure of a measure."""
@@ -94,6 +97,7 @@ def bound(policy: Policy) -> Bounds:
         tuple(_step(found, measure) for measure in OF_A_STEP) if found.models else (),
         tuple(found.tools),
         tuple(found.loose),
+        operations(policy),
     )
 
 

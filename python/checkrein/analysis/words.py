@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ def as_text(bounds: Bounds) -> str:
         parts += _table([_step_row(step, currency) for step in bounds.steps])
     if bounds.tools:
         parts += ["", "attempts of one tool call, whatever the limits say", *_table(_tool_rows(bounds.tools))]
+    parts += ["", "operations of conditions in one decision, at most", *_table(_operation_rows(bounds))]
     if bounds.loose:
         parts += ["", "what bounds no run"]
         parts += [f"  {_where(policy, each)}: {each.why}" for each in bounds.loose]
@@ -51,6 +53,7 @@ def as_values(bounds: Bounds) -> dict[str, Any]:
         | {"active_time": _time_values(policy, bounds.time)},
         "step": {step.measure: _step_values(step) for step in bounds.steps},
         "tools": {course.name: _course_values(course) for course in bounds.tools},
+        "operations": asdict(bounds.operations),
         "loose": [{**_bound_values(policy, each), "why": each.why} for each in bounds.loose],
     }
 
@@ -124,6 +127,17 @@ def _step_row(step: Step, currency: str) -> tuple[str, str, list[str]]:
 
 def _tool_rows(tools: Iterable[Course]) -> list[tuple[str, str, list[str]]]:
     return [(f"`{tool.name}`", str(tool.attempts), [_because(tool).strip(" ()")]) for tool in tools]
+
+
+def _operation_rows(bounds: Bounds) -> list[tuple[str, str, list[str]]]:
+    """Calls, errors and results of models; of tools the one that takes most."""
+    rows = []
+    for field, found in asdict(bounds.operations).items():
+        most = max(found.values(), default=0) if isinstance(found, dict) else found
+        names = [name for name, each in found.items() if each == most] if isinstance(found, dict) else []
+        if most or field.endswith("call"):
+            rows.append((field.replace("_", " "), f"{most:,}", [f"`{names[0]}`"] if names and most else []))
+    return rows
 
 
 def _because(course: Course) -> str:
