@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::books::Books;
 use crate::clock::Shown;
 use crate::event::ErrorKind;
-use crate::program::{Condition, Fact, Index, Measure, Presence, Program, Scope, Source};
+use crate::program::{Condition, Fact, Index, Measure, Model, Presence, Program, Scope, Source};
 use crate::run::{Run, Tightest};
 use crate::value::{Dimension, Slot, Value};
 
@@ -26,6 +26,8 @@ pub enum BuiltInFact {
     Now(Shown),
     /// `call.attempt`
     CallAttempt,
+    /// `call.cost`
+    CallCost,
     /// `call.model`
     CallModel,
     /// `call.tool`
@@ -56,6 +58,7 @@ impl BuiltInFact {
     pub fn parse(name: &str) -> Option<Self> {
         match name {
             "call.attempt" => Some(Self::CallAttempt),
+            "call.cost" => Some(Self::CallCost),
             "call.model" => Some(Self::CallModel),
             "call.tool" => Some(Self::CallTool),
             "call.input_tokens" => Some(Self::CallInputTokens),
@@ -113,6 +116,7 @@ impl BuiltInFact {
         match self {
             Self::Spent(_, measure) | Self::Held(_, measure) | Self::Left(_, measure) => measure.dimension(),
             Self::Age(..) => Dimension::Duration,
+            Self::CallCost => Dimension::Money,
             Self::Now(shown) => shown.dimension(),
             Self::CallAttempt | Self::StepIndex | Self::ErrorStatus => Dimension::Count,
             Self::Id(_) | Self::CallModel | Self::CallTool | Self::StepKind | Self::ErrorKind => {
@@ -166,8 +170,11 @@ pub(crate) enum Sent<'a> {
 pub(crate) struct CallFacts<'a> {
     pub(crate) attempt: u64,
     pub(crate) model: Option<&'a str>,
+    /// The model that the statement is on, if it names one.
+    pub(crate) named: Option<&'a Model>,
     pub(crate) tool: Option<&'a str>,
     pub(crate) input_tokens: Option<u64>,
+    pub(crate) most_output: Option<u64>,
 }
 
 /// What the host says of an error.
@@ -271,6 +278,7 @@ impl<'a> View<'a> {
             BuiltInFact::Id(scope) => self.run.ids.of_scope(scope).map_or(Slot::Missing, Slot::Text),
             BuiltInFact::Now(shown) => self.shown(shown),
             BuiltInFact::CallAttempt => number(self.call.attempt),
+            BuiltInFact::CallCost => self.worst_cost().map_or(Slot::Missing, number),
             BuiltInFact::CallModel => self.call.model.map_or(Slot::Missing, Slot::Text),
             BuiltInFact::CallTool => self.call.tool.map_or(Slot::Missing, Slot::Text),
             BuiltInFact::CallInputTokens => self.call.input_tokens.map_or(Slot::Missing, number),
@@ -289,6 +297,13 @@ impl<'a> View<'a> {
     fn shared(&self, scope: Scope, measure: Measure, read: impl Fn(&Tightest) -> u64) -> Slot<'a> {
         let tightest = self.run.tightest(scope, measure, self.books);
         tightest.map_or(Slot::Missing, |tightest| number(read(&tightest)))
+    }
+
+    /// What the call may cost on the model that the statement names, whatever limits leave.
+    fn worst_cost(&self) -> Option<u64> {
+        let (model, input) = (self.call.named?, self.call.input_tokens?);
+        let output = model.cap(input, self.call.most_output);
+        Some(model.price.as_ref().map_or(0, |price| price.worst(input).cost(input, output)))
     }
 
     fn shown(&self, shown: Shown) -> Slot<'a> {

@@ -242,6 +242,7 @@ class Maker:
         """What a condition about a model call may read."""
         model = Fact("call.model", "text", not named, tuple(MODELS))
         models = [model] * (3 if named else 1)
+        models += [Fact("call.cost", "money")] * (2 if named else 0)
         return [*self._host_facts(), *self._run_facts(), *models, Fact("call.input_tokens", "tokens")]
 
     def _tool_facts(self, selected: list[str]) -> list[Fact]:

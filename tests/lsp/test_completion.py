@@ -87,9 +87,31 @@ def test_facts_are_those_that_the_statement_sees():
     assert "error.kind" in offered('retry "r" on tool any { when |', "fact")
     assert "result.confidence" in offered('route "r" { to "small" then "large" when |', "fact")
     assert "result.rows" in offered('tool "t" { class act result { "rows" count } succeeds when |', "fact")
+    assert {"now.hour", "now.weekday"} <= set(on_tool)
+    assert ("call.cost" in on_model, "call.cost" in offered('rule "r" on model "large" when |')) == (
+        False,
+        True,
+    )
     assert offered("fact |", "fact") == []
     in_test = offered('test "t" { facts { |', "fact")
     assert in_test == ["data.class", "step.confidence", "step.kind"]
+
+
+def test_facts_of_limits_are_offered_where_there_is_such_a_limit():
+    of_team = 'limit "day" on team each day { cost <= $9 } else deny\n'
+    rule = 'rule "r" on tool "refund" when |'
+    assert not [name for name in offered(rule) if name.startswith("team.cost.")]
+    one = [name for name in offered(of_team + rule) if name.startswith("team.") and name != "team.id"]
+    assert one == ["team.cost.spent", "team.cost.held", "team.cost.left", "team.cost.age"]
+    two = offered(of_team + 'limit "month" on team each month { cost <= $90 } else deny\n' + rule)
+    assert "team.cost.spent" not in two
+    assert "team.cost.left" in two
+
+
+def test_time_zones_and_weekdays_by_their_name():
+    assert '"Europe/Rome"' in offered('clock in "|')
+    assert '"Europe/Rome"' in offered('limit "l" on user each day in "|')
+    assert '"monday"' in offered('rule "r" on tool any when now.weekday == "|')
 
 
 def test_what_is_begun_is_replaced_whole():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from checkrein.language import tree
 
-from . import limits, windows
+from . import limits, prices, windows
 from .conditions import leaves, truth
 from .state import ERROR_KINDS, Ask, Misuse
 from .values import ILL, MISSING, convert, shown
@@ -97,6 +97,8 @@ def look(run: Run, name: str, ask: Ask) -> tuple[str, Any]:
         return "count", run.step_index
     if rest.startswith("args."):
         return filled(run.tools[ask.tool].args, rest.removeprefix("args."), ask.args)
+    if name == "call.cost":
+        return "money", worst_cost(run, ask)
     if group == "call":
         value = getattr(ask, rest)
         return OF_CALL[rest], MISSING if value is None else value
@@ -107,6 +109,14 @@ def look(run: Run, name: str, ask: Ask) -> tuple[str, Any]:
             dimension, "count"
         ), MISSING if slot is None else slot
     return OF_RUN.get(dimension, "count"), counted(run, dimension, which)
+
+
+def worst_cost(run: Run, ask: Ask) -> int:
+    """The most that the call may cost on the model that the statement names."""
+    model = run.models[ask.model]
+    output = min(model.output, model.window - ask.input_tokens)
+    output = output if ask.max_output is None else min(output, ask.max_output)
+    return prices.worst(run.tariffs[ask.model], ask.input_tokens, max(0, output))
 
 
 def filled(fields: tuple[tree.Arg, ...], name: str, values: dict[str, Any]) -> tuple[str, Any]:

@@ -122,6 +122,13 @@ pub struct Model {
     pub price: Option<Price>,
 }
 
+impl Model {
+    /// The most output of a call with so much input, where the host asks for no more than `most`.
+    pub(crate) fn cap(&self, input: u64, most: Option<u64>) -> u64 {
+        most.unwrap_or(u64::MAX).min(self.output).min(self.window.saturating_sub(input))
+    }
+}
+
 /// What a tool does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ToolClass {

@@ -282,8 +282,7 @@ impl Asked<'_> {
     fn fit(&self, candidate: u32, model: &Model, lifted: &[AccountId]) -> Result<(u64, Amounts), Amounts> {
         let (accounts, asking) = (&self.question.run.accounts, self.question.asking(lifted));
         let rates = model.price.as_ref().map(|price| price.worst(self.input));
-        let room = model.window.saturating_sub(self.input);
-        let cap = self.most.unwrap_or(u64::MAX).min(model.output).min(room);
+        let cap = model.cap(self.input, self.most);
         let least = model.least_output.min(cap);
         let most = accounts.most_output(rates, self.input, cap, &asking);
         let output = most.filter(|output| *output >= least);

@@ -137,13 +137,15 @@ impl<'a> Question<'a> {
     /// name one.
     pub(crate) fn view(&self, attempt: u64, model: Option<u32>) -> View<'a> {
         let models = &self.program.tables.models;
+        let named = model.map(|model| models.at(model));
         let model = model.or(self.call.requested).map(|model| &*models.at(model).name);
+        let (input_tokens, most_output) = (self.call.input_tokens, self.call.max_output);
         View {
             program: self.program,
             run: self.run,
             books: self.books,
             sent: self.sent,
-            call: CallFacts { attempt, model, tool: self.tool, input_tokens: self.call.input_tokens },
+            call: CallFacts { attempt, model, named, tool: self.tool, input_tokens, most_output },
             error: self.error,
         }
     }

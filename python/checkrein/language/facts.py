@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from checkrein.language.tree import Arg, Dimension, Selector, Tool
 
 Source = Literal["host", "arg", "builtin", "result"]
-Where = Literal["any", "model", "tool", "error", "result"]
+Where = Literal["any", "model", "candidate", "tool", "error", "result"]
 
 ERROR_KINDS = (
     "timeout", "rate_limited", "unavailable", "quota_exhausted", "billing", "auth", "invalid_request",
@@ -82,6 +82,7 @@ BUILT_IN: dict[str, BuiltIn] = {
     **_counters(),
     **{f"{scope}.id": BuiltIn("text", optional=True) for scope in SCOPES},
     "call.attempt": BuiltIn("count"),
+    "call.cost": BuiltIn("money", "candidate"),
     "call.model": BuiltIn("text", "model", optional=True),
     "call.tool": BuiltIn("text", "tool"),
     "call.input_tokens": BuiltIn("tokens", "model"),
@@ -118,7 +119,6 @@ class Context:
     """The selector itself is wrong, so nothing is said about arguments."""
 
 
-ANYWHERE = Context("any", "any statement")
 CASCADE = Context("model", "a cascade", result=True)
 """The context of what a cascade asks of a result."""
 
@@ -192,24 +192,30 @@ def _built_in(names: Names, name: str, context: Context) -> Known | Unknown:
     if fact.where == "result" and not context.result:
         help = "only what is decided about a model's result sees it"
         return Unknown("R0110", f"{quote(name)} is not known in {context.label}", help)
+    if fact.where == "candidate" and not context.named_model:
+        help = 'only a rule or a retry on one model knows which it would be: `on model "name"`'
+        return Unknown("R0110", f"{quote(name)} is not known in {context.label}", help)
     if fact.where in ("model", "tool") and fact.where != context.point:
         help = f"it is a fact of {fact.where} calls"
         return Unknown("R0110", f"{quote(name)} is not known in {context.label}", help)
-    if fact.counts is not None:
-        unclear = _uncounted(names, name, fact, *fact.counts)
-        if unclear is not None:
-            return unclear
+    unclear = uncounted(names, name)
+    if unclear is not None and not (names.broken and unclear.code == "R0111"):
+        return unclear
     # A cascade that cannot be told asks the larger model, so what its result lacks needs no guard.
     is_there = (name == "call.model" and context.named_model) or fact.where == "result"
     optional = fact.optional and not is_there
     return Known(name, fact.dimension, "builtin", optional, fact.choices)
 
 
-def _uncounted(names: Names, name: str, fact: BuiltIn, scope: str, dimension: str) -> Unknown | None:
-    """Why a fact about limits says nothing: there is no such limit, or there are several."""
-    limits = names.bounds.get((scope, dimension), [])
+def uncounted(names: Names, name: str) -> Unknown | None:
+    """Why a fact about limits says nothing: there is no such limit, or there are several. None for others."""
+    fact = BUILT_IN[name]
+    if fact.counts is None:
+        return None
+    scope, dimension = fact.counts
+    limits = names.bounds.get(fact.counts, [])
     part = name.rsplit(".", 1)[1]
-    if not limits and not names.broken and (fact.is_shared or part == "left"):
+    if not limits and (fact.is_shared or part == "left"):
         return Unknown(
             "R0111",
             f"no limit on {SCOPES[scope]} bounds `{dimension}`, so `{name}` has no value",

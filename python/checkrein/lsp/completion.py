@@ -10,18 +10,17 @@ from lark.exceptions import UnexpectedInput
 
 from checkrein.language import words
 from checkrein.language.facts import (
-    ANYWHERE,
     ARG_PREFIX,
     BUILT_IN,
     ERROR_KINDS,
     HOST_BUILT_IN,
     RESULT_PREFIX,
-    Unknown,
-    find,
+    uncounted,
 )
 from checkrein.language.names import ENFORCED
 from checkrein.language.parser import load_parser
 from checkrein.language.recovery import LEXEME, statement_starts
+from checkrein.language.zones import known_zones
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,6 +40,7 @@ PLAIN = re.compile(r"[a-z][a-z_ ]*")
 MODELS_AFTER = frozenset(["to", "then", "fallback", "->", "on"])
 TOOLS_AFTER = frozenset(["before", "after", "unless"])
 SELECTED_AFTER = frozenset(["on", "of", "never"])
+ZONED_AFTER = frozenset(["clock", "hour", "day", "week", "month"])
 PREFIXES = {"args": ARG_PREFIX, "result": RESULT_PREFIX}
 TYPES = frozenset("text count tokens percent duration flag money one".split())
 COMPARED_BY = frozenset(["==", "!="])
@@ -137,6 +137,8 @@ def _named(names: Names, tokens: list[Token]) -> Iterator[tuple[str, str]]:
         yield from _of(names.models, "model")
     elif last in TOOLS_AFTER or (last == "{" and said[at - 2] == "order"):
         yield from _of(names.tools, "tool")
+    elif last == "in" and before in ZONED_AFTER:
+        yield from ((name, "time zone") for name in sorted(known_zones()))
     elif last in ("model", "tool"):
         if before in SELECTED_AFTER or _in_test(said):
             yield from _of(names.models if last == "model" else names.tools, last)
@@ -238,8 +240,10 @@ def _known(names: Names, tokens: list[Token]) -> Iterator[tuple[str, str]]:
             fact.where == "any"
             or fact.where == point
             or (fact.where, first) in (("error", "retry"), ("result", "route"))
+            or (fact.where == "candidate" and about[:1] == ["model"] and about[1].startswith('"'))
         )
-        if is_seen and not (fact.is_shared and isinstance(find(names, name, ANYWHERE), Unknown)):
+        # While a statement is typed the limits before it are known all the same.
+        if is_seen and uncounted(names, name) is None:
             yield name, fact.dimension
     if point != "tool" and first != "define":
         return

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 WHERE = {
     "any": "known everywhere",
     "model": "known at model calls",
+    "candidate": "known in a rule or a `retry` on one model",
     "tool": "known at tool calls",
     "error": "known in a `retry`",
     "result": "known in a cascade",
