@@ -7,6 +7,8 @@ be compared field by field; a misuse answers `{"error": kind}`.
 from __future__ import annotations
 
 import copy
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from checkrein import _core
@@ -20,7 +22,7 @@ Event = tuple[str, dict[str, Any]]
 
 DECISION = (
     "number event outcome call attempt model output_cap timeout_ns wait_ns state tell_agent tell_user by"
-    " kind line column reason undecided latched request queue wants answered expires_at"
+    " kind file line column reason undecided latched request queue wants answered expires_at"
     " reserved_tokens reserved_cost votes would advice values skipped passed attempt_number wrap_up stayed"
     " may_be_sooner text template reused"
 ).split()
@@ -133,10 +135,16 @@ def plain(value: Any) -> Any:
     return value
 
 
-def load(source: str) -> tuple[Any, _core.Program]:
-    """A policy text as a tree and as a loaded program."""
-    policy, _ = parse(source, "case.rein")
-    return policy, _core.Program.load(compile_source(source, "case.rein"))
+def load(source: str, files: tuple[tuple[str, str], ...] = ()) -> tuple[Any, _core.Program]:
+    """A policy text as a tree and as a loaded program; `files` are names and texts that it may include."""
+    with TemporaryDirectory() as folder:
+        for name, text in files:
+            path = Path(folder, name)
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, "utf-8")
+        path = str(Path(folder, "case.rein"))
+        policy, _ = parse(source, "case.rein", path=path)
+        return policy, _core.Program.load(compile_source(source, "case.rein", path=path))
 
 
 class Hosted:

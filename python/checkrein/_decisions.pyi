@@ -60,6 +60,9 @@ class Decision:
     def kind(self) -> str | None:
         """The deciding statement's kind, such as `limit`, or `built-in`."""
     @property
+    def file(self) -> str | None:
+        """The file that the deciding statement is in: the policy's own, or one that this includes."""
+    @property
     def line(self) -> int | None:
         """The deciding statement's line in the source."""
     @property

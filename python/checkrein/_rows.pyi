@@ -43,6 +43,7 @@ class Tool(TypedDict):
 class Statement(TypedDict):
     kind: Literal["limit", "retry", "require", "route", "order", "loop", "rule"]
     name: str
+    file: str
     line: int
     column: int
     source: str

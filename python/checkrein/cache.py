@@ -36,17 +36,19 @@ COMPILER = (".", "analysis", "language", "prices")
 """The folders of the package that an entry depends on, beside the engine; of the first one only its files."""
 
 
-def recall(kind: str, source: bytes, file: str) -> bytes | None:
+def recall(kind: str, source: bytes, file: str, path: str | None = None) -> bytes | None:
     """What was kept of this kind for a policy; None if there is nothing that may be used."""
     folder = cache_folder()
-    return None if folder is None else _read(folder / _name(kind, source, file))
+    return None if folder is None else _read(folder / _name(kind, source, file, path))
 
 
-def keep(kind: str, source: bytes, file: str, body: bytes, read: dict[str, str | None]) -> None:
+def keep(
+    kind: str, source: bytes, file: str, body: bytes, read: dict[str, str | None], path: str | None = None
+) -> None:
     """Keep what came of a policy, with the files that were read for it and their SHA-256."""
     folder = cache_folder()
     if folder is not None:
-        _write(folder / _name(kind, source, file), json.dumps(read).encode() + b"\n" + body)
+        _write(folder / _name(kind, source, file, path), json.dumps(read).encode() + b"\n" + body)
 
 
 def cache_folder() -> Path | None:
@@ -68,10 +70,12 @@ def cache_folder() -> Path | None:
     return (Path(told) if told.startswith("/") else home / ".cache") / "checkrein"
 
 
-def _name(kind: str, source: bytes, file: str) -> str:
-    """The digest of all that is known before compiling."""
+def _name(kind: str, source: bytes, file: str, path: str | None = None) -> str:
+    """The digest of all that is known before compiling; `path` is where the policy is, if it is a file."""
     zones = os.environ.get("PYTHONTZPATH")
-    known = json.dumps([FORMAT, kind, sys.implementation.cache_tag, zones, file, list(_compiler())])
+    # Files of one name may include others, each from its own folder.
+    where = None if path is None else os.path.realpath(path)
+    known = json.dumps([FORMAT, kind, sys.implementation.cache_tag, zones, file, where, list(_compiler())])
     return hashlib.sha256(known.encode() + b"\0" + source).hexdigest() + SUFFIX
 
 

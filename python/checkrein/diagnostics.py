@@ -6,7 +6,7 @@ What it cannot do: find anything. The codes and their meaning are in `checkrein/
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -30,11 +30,13 @@ class Related:
 
     message: str
     span: Span
+    file: str = ""
+    """Filled in by the report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A change of the text that puts a finding right: `text` instead of what stands from `start` to `end`."""
+    """A change that puts a finding right, in the file of its span: `text` instead of `start` to `end`."""
 
     start: int
     end: int
@@ -91,9 +93,14 @@ class Diagnostic:
         return self.span.column if self.span else 1
 
     @property
-    def order(self) -> tuple[int, int, str, str]:
+    def begins(self) -> int:
+        """Where the text of its file begins in the policy's source, in which spans and edits are offsets."""
+        return self.span.file.start if self.span else 0
+
+    @property
+    def order(self) -> tuple[int, int, int, str, str]:
         """The sort key of a report: by place, then by code."""
-        return (self.line, self.column, self.code, self.message)
+        return (self.begins, self.line, self.column, self.code, self.message)
 
 
 def quote(text: str) -> str:
@@ -111,7 +118,7 @@ def visible(text: str) -> str:
 def render_text(diagnostic: Diagnostic, source: str | None) -> str:
     """The finding as plain text: headline, place, source line with a caret, what to do.
 
-    `source` is the text of the file; with None the source line is left out.
+    `source` is the text that spans are offsets in; with None the source line is left out.
     """
     lines = [f"{diagnostic.severity} {diagnostic.code}: {diagnostic.message}"]
     place = diagnostic.file
@@ -123,9 +130,7 @@ def render_text(diagnostic: Diagnostic, source: str | None) -> str:
         shown, caret = excerpt(source, diagnostic.span)
         lines += [f"{margin} |", f"{diagnostic.line} | {shown}".rstrip(), f"{margin} | {caret}"]
     for related in diagnostic.related:
-        lines.append(
-            f"  note: {related.message} ({diagnostic.file}:{related.span.line}:{related.span.column})"
-        )
+        lines.append(f"  note: {related.message} ({related.file}:{related.span.line}:{related.span.column})")
     if diagnostic.expected:
         lines.append(f"  expected: {', '.join(diagnostic.expected)}")
     if diagnostic.example:
@@ -157,6 +162,12 @@ def excerpt(source: str, span: Span) -> tuple[str, str]:
     return lead + _shown(marked) + _shown(after), " " * _width(lead) + carets
 
 
+def place(source: str, begins: int, offset: int) -> tuple[int, int]:
+    """The line and column of an offset, in the file whose text begins there."""
+    line_start = max(source.rfind("\n", begins, offset) + 1, begins)
+    return source.count("\n", begins, offset) + 1, offset - line_start + 1
+
+
 def _shown(text: str) -> str:
     return visible(text.replace("\t", TAB))
 
@@ -169,7 +180,8 @@ def _width(text: str) -> int:
 
 
 def to_json(diagnostic: Diagnostic) -> dict[str, Any]:
-    """The finding as plain values, ready for `json.dumps`. Offsets count characters."""
+    """The finding as plain values, ready for `json.dumps`. Offsets count characters of its file."""
+    span, fix, begins = diagnostic.span, diagnostic.fix, diagnostic.begins
     return {
         "code": diagnostic.code,
         "severity": diagnostic.severity,
@@ -177,14 +189,15 @@ def to_json(diagnostic: Diagnostic) -> dict[str, Any]:
         "file": diagnostic.file,
         "line": diagnostic.line,
         "column": diagnostic.column,
-        "start": diagnostic.span.start if diagnostic.span else 0,
-        "end": diagnostic.span.end if diagnostic.span else 0,
+        "start": span.start - begins if span else 0,
+        "end": span.end - begins if span else 0,
         "expected": list(diagnostic.expected),
         "help": diagnostic.help,
         "related": [
-            {"message": r.message, "line": r.span.line, "column": r.span.column} for r in diagnostic.related
+            {"message": r.message, "file": r.file, "line": r.span.line, "column": r.span.column}
+            for r in diagnostic.related
         ],
-        "fix": asdict(diagnostic.fix) if diagnostic.fix else None,
+        "fix": {"start": fix.start - begins, "end": fix.end - begins, "text": fix.text} if fix else None,
         "example": _example_values(diagnostic.example) if diagnostic.example else None,
     }
 
@@ -205,7 +218,7 @@ def has_error(diagnostics: Sequence[Diagnostic]) -> bool:
 
 
 class Report:
-    """Collects the findings of one file; a finding at the same place with the same code is kept once."""
+    """Collects the findings of one policy; one at the same place with the same code is kept once."""
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -225,8 +238,13 @@ class Report:
         example: Example | None = None,
     ) -> None:
         """Add one finding."""
-        found = Diagnostic(code, severity, self.file, span, message, expected, help, related, fix, example)
+        file = self._file_of(span)
+        related = tuple(replace(each, file=self._file_of(each.span)) for each in related)
+        found = Diagnostic(code, severity, file, span, message, expected, help, related, fix, example)
         self._found.setdefault((code, span.start if span else None, message), found)
+
+    def _file_of(self, span: Span | None) -> str:
+        return (span.file.name if span else "") or self.file
 
     @property
     def diagnostics(self) -> list[Diagnostic]:

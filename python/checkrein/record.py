@@ -167,7 +167,7 @@ def decision_record(
         **_known(output_cap=decision.output_cap, wait=decision.wait_ns or None, reason=_reason(decision)),
         **_known(answer=decision.template, reused=decision.reused),
         **({"by": decision.by, "by_kind": decision.kind} if decision.by else {}),
-        **({"at": f"{program.file}:{decision.line}"} if decision.line else {}),
+        **({"at": f"{decision.file}:{decision.line}"} if decision.line else {}),
         **({"undecided": True} if decision.undecided else {}),
         **({"latched": True} if decision.latched else {}),
         **({"wants": decision.wants} if decision.wants not in (None, "approval") else {}),

@@ -257,7 +257,7 @@ class _Replay:
         ]
 
     def _note(self, decision: Any, subject: str, message: int) -> None:
-        at = f"{self.program.file}:{decision.line}" if decision.line else None
+        at = f"{decision.file}:{decision.line}" if decision.line else None
         self.report.verdicts.append(
             Verdict(
                 decision.outcome, decision.state, decision.by, decision.kind, at, subject, message,

@@ -58,7 +58,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def for_developer(decision: Any, subject: str, file: str) -> str:
+def for_developer(decision: Any, subject: str) -> str:
     """One line: what was decided about what, by which statement, where, and why."""
     verdict = {
         "stop": f"stopped in state `{decision.state}`" if decision.state else "taken over by a person",
@@ -71,7 +71,7 @@ def for_developer(decision: Any, subject: str, file: str) -> str:
         "allow": "allowed",
     }[decision.outcome]
     by = f"{decision.kind} `{decision.by}`" if decision.by else "no statement"
-    where = f" at {file}:{decision.line}" if decision.line else ""
+    where = f" at {decision.file}:{decision.line}" if decision.line else ""
     reason = reason_of(decision)
     why = f": {reason}" if reason else ""
     is_limit = decision.kind == "limit"
@@ -159,7 +159,7 @@ def standing(
 
 
 def refusal(
-    decision: Any, subject: str, file: str, id: str, declared: Collection[str] = (), standing: str = ""
+    decision: Any, subject: str, id: str, declared: Collection[str] = (), standing: str = ""
 ) -> Refusal:
     """The exception that carries `decision` to the host.
 
@@ -171,7 +171,7 @@ def refusal(
     meant = _meant(subject, declared)
     stands = f" ({standing})" if standing else ""
     stands += ", which this process does not have" if decision.outcome == "reuse" else ""
-    return kind(f"{for_developer(decision, subject, file)}{stands}{meant} [{id}]", decision, id)
+    return kind(f"{for_developer(decision, subject)}{stands}{meant} [{id}]", decision, id)
 
 
 def _meant(subject: str, declared: Collection[str]) -> str:

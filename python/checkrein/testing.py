@@ -75,16 +75,17 @@ def run_file(path: str | PathLike[str], *, only: str | None = None) -> list[Resu
         source = Path(path).read_bytes()
     except OSError as error:
         raise LoadError(f"cannot read the policy `{path}`: {error.strerror or error}") from error
-    return run_source(source, str(path), only=only)
+    return run_source(source, str(path), only=only, path=str(path))
 
 
-def run_source(source: str | bytes, file: str, *, only: str | None = None) -> list[Result]:
-    """Like `run_file`, of a policy's text; `file` is the name that places are given with."""
-    from checkrein.language import compile_source, parse
+def run_source(
+    source: str | bytes, file: str, *, only: str | None = None, path: str | None = None
+) -> list[Result]:
+    """Like `run_file`, of a policy's text; `file` is its name, `path` where it is, if it may include."""
+    from checkrein.language import artifact_of, sound
 
-    program = _core.Program.load(compile_source(source, file))
-    policy, _findings = parse(source, file)
-    return [] if policy is None else run_tests(policy, program, only=only)
+    policy = sound(source, file, path=path)
+    return run_tests(policy, _core.Program.load(artifact_of(policy)), only=only)
 
 
 def run_tests(policy: tree.Policy, program: Any, *, only: str | None = None) -> list[Result]:
@@ -173,7 +174,8 @@ class Rehearsal:
             self._play(self.items)
         finally:
             self.guard.close()
-        return Result(self.test.name.text, self.policy.file, self.test.span.line, tuple(self.misses))
+        file, place = self.policy.file_of(self.test.span), self.test.span
+        return Result(self.test.name.text, file, place.line, tuple(self.misses))
 
     def _play(self, items: Iterable[tree.TestItem]) -> None:
         from checkrein.language import tree
@@ -310,7 +312,7 @@ class Rehearsal:
             and (item.by is None or item.by.text == decision.by)
         )
         if not met:
-            self._miss(item.span, expected, f"{_came(decision, call, self.policy.file)} (call {number})")
+            self._miss(item.span, expected, f"{_came(decision, call)} (call {number})")
 
     def _expect_observed(self, item: tree.Expect, call: _Call, expected: str) -> None:
         said = [each for decision in call.decisions for each in decision.would]
@@ -333,7 +335,7 @@ class Rehearsal:
         return any(o and o.target and o.target.text == item.target.text for o in outcomes)
 
     def _miss(self, span: tree.Span, expected: str, came: str) -> None:
-        self.misses.append(Miss(self.policy.file, span.line, span.column, expected, came))
+        self.misses.append(Miss(self.policy.file_of(span), span.line, span.column, expected, came))
 
     def _money_units(self, tool: str | None, of: str = "args") -> dict[str, str | None]:
         from checkrein.language import tree
@@ -389,9 +391,9 @@ def _expectation(item: tree.Expect) -> str:
     return f"{'would ' * item.would}{item.kind}{target}{by}{at}"
 
 
-def _came(decision: Any, call: _Call, file: str) -> str:
+def _came(decision: Any, call: _Call) -> str:
     if decision.outcome != "allow":
-        return sentences.for_developer(decision, call.subject, file)
+        return sentences.for_developer(decision, call.subject)
     if decision.event.endswith("error"):
         return f"{call.subject} failed, and its error was passed on (`{decision.by}`)"
     return f"{call.subject} allowed" + (f" on `{decision.model}`" if decision.model else "")

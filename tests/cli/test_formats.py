@@ -71,7 +71,7 @@ def test_every_wrong_policy_gives_a_valid_log(command):
     run = sarif(command("check", "--format", "sarif", *REJECTS))
     found = 0
     for path in REJECTS:
-        policy, findings = parse(path.read_bytes(), str(path))
+        policy, findings = parse(path.read_bytes(), str(path), path=str(path))
         found += len(findings) + len(check(policy, today=date.today()) if policy else [])
     assert len(run["results"]) == found > 300
     rules = run["tool"]["driver"]["rules"]

@@ -16,7 +16,7 @@ UNITS = {"ns": 1, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9,
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
 FIRST_WALL = "2026-01-01T00:00:00Z"
 PLAIN = (
-    "number event outcome call attempt model state tell_agent tell_user by kind line column reason"
+    "number event outcome call attempt model state tell_agent tell_user by kind file line column reason"
     " undecided latched text template reused request queue reserved_tokens skipped attempt_number stayed"
     " may_be_sooner"
 ).split()
@@ -26,11 +26,12 @@ RENAMED = {"cap": "output_cap", "timeout": "timeout_ns", "wait": "wait_ns", "exp
 
 @dataclass(frozen=True)
 class Case:
-    """One case: a policy, a seed, and events with what each must answer."""
+    """One case: a policy, files that it may include, a seed, and events with what each must answer."""
 
     name: str
     file: str
     policy: str
+    files: tuple[tuple[str, str], ...]
     seed: int
     wall: int
     runs: dict[str, dict[str, Any]]
@@ -44,11 +45,12 @@ def all_cases() -> list[Case]:
         document = tomllib.loads(path.read_text("utf-8"))
         for case in document["case"]:
             policy = case.get("policy", document.get("policy"))
+            files = tuple(case.get("files", document.get("files", {})).items())
             seed = case.get("seed", 0)
             events = [line for line in case["events"] for _ in range(line.get("times", 1))]
             wall = nanoseconds_since_1970(case.get("wall", document.get("wall", FIRST_WALL)))
             runs = case.get("runs", document.get("runs", {"run": {}}))
-            found.append(Case(case["name"], path.stem, policy, seed, wall, runs, events))
+            found.append(Case(case["name"], path.stem, policy, files, seed, wall, runs, events))
     return found
 
 

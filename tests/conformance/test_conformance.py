@@ -16,14 +16,14 @@ CASES = all_cases()
 
 
 @cache
-def loaded(policy: str):
+def loaded(policy: str, files: tuple[tuple[str, str], ...]):
     """A policy of the corpus, compiled once; many cases share one."""
-    return load(policy)
+    return load(policy, files)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.file}/{case.name}" for case in CASES])
 def test_both_engines_answer_as_written(case: Case) -> None:
-    policy, program = loaded(case.policy)
+    policy, program = loaded(case.policy, case.files)
     walked = Hosted(Walked, policy, case.runs, case.seed, 0, case.wall)
     compiled = Hosted(Compiled, program, case.runs, case.seed, 0, case.wall)
     for place, line, run, event in steps(case):

@@ -20,7 +20,7 @@ def shown():
     """For each event and outcome: the cases in which that is decided."""
     found = defaultdict(set)
     for case in all_cases():
-        runs = Hosted(Walked, load(case.policy)[0], case.runs, case.seed, 0, case.wall)
+        runs = Hosted(Walked, load(case.policy, case.files)[0], case.runs, case.seed, 0, case.wall)
         for _place, _line, run, event in steps(case):
             answer = runs.do(run, event)
             if isinstance(answer, dict) and "outcome" in answer:

@@ -32,9 +32,9 @@ BASE = Path(__file__).with_name("base.rein")
 POLICIES = [block for page in PAGES for block in blocks(page) if block.language == "rein"]
 
 
-def findings(source, file):
+def findings(source, file, path):
     """Every error and warning about a policy."""
-    policy, found = parse(source, file)
+    policy, found = parse(source, file, path=path)
     return found + check(policy) if policy is not None else found
 
 
@@ -43,17 +43,21 @@ def after(finding, base):
 
 
 @pytest.mark.parametrize("block", POLICIES, ids=lambda block: block.place)
-def test_policy(block):
+def test_policy(block, tmp_path):
+    for beside in blocks(block.page):  # what it may include
+        if beside.file:
+            (tmp_path / beside.file).write_text(beside.text)
+    path = str(tmp_path / "page.rein")
     if "fragment" in block.tags:
         base = BASE.read_text()
         source = base + block.text
         # The base declares more than any one fragment uses, so only the fragment may have warnings.
-        found = [d for d in findings(source, block.place) if d.severity == "error" or after(d, base)]
+        found = [d for d in findings(source, block.place, path) if d.severity == "error" or after(d, base)]
         assert not found, "\n" + render_all(found, source)
     else:
-        found = findings(block.text, block.place)
+        found = findings(block.text, block.place, path)
         assert not found, "\n" + render_all(found, block.text)
-        missed = [str(r) for r in testing.run_source(block.text, block.place) if not r.passed]
+        missed = [str(r) for r in testing.run_source(block.text, block.place, path=path) if not r.passed]
         assert not missed, "\n" + "\n".join(missed)
 
 

@@ -31,9 +31,9 @@ def compiles(monkeypatch):
     asked = []
     really = compiled._compile
 
-    def compile(source, file):
+    def compile(source, file, path):
         asked.append(file)
-        return really(source, file)
+        return really(source, file, path)
 
     monkeypatch.setattr(compiled, "_compile", compile)
     return asked

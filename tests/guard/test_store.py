@@ -555,13 +555,13 @@ def test_a_store_that_is_away_is_named_with_what_is_wrong():
 def test_a_wait_says_what_for(by, words):
     fields = dict.fromkeys(("state", "queue", "line", "reason", "undecided"))
     decision = SimpleNamespace(outcome="wait", by=by, kind="built-in", **fields)
-    assert words in for_developer(decision, "tool `x`", "p.rein")
+    assert words in for_developer(decision, "tool `x`")
 
 
 def test_a_limit_of_nobody_says_what_is_missing():
     fields = dict.fromkeys(("state", "queue", "line", "reason"))
     decision = SimpleNamespace(outcome="deny", by="per user", kind="limit", undecided=True, **fields)
-    assert "the run does not say whose it is" in for_developer(decision, "tool `x`", "p.rein")
+    assert "the run does not say whose it is" in for_developer(decision, "tool `x`")
 
 
 def test_closing_ends_what_it_can(real):

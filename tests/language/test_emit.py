@@ -145,7 +145,7 @@ def test_the_bytes_of_a_small_policy():
             b"\x02\x04\x02\x00\x08\x02\x00\x00\x04\x03\x80\xda\xc4\x09\x06",
             b"\x01\x02\x01",  # has result.n
             b"\x00",  # templates
-            b"\x01\x08", at["r"], b"\x00\x03\x01", at[rule],
+            b"\x01\x08", at["r"], b"\x00", at["f"], b"\x03\x01", at[rule],
             b"\x01\x00\x03\x00\x01\x00\x00\x00", at["No."],
             b"\x00\x00\x00\x00\x00\x00\x00\x00",  # from limits to truth
         ]

@@ -21,7 +21,7 @@ def test_the_bytes_of_breakers_and_of_a_share():
     )
     table, at = strings("p", "f", "$", "", "m", "x/m", "t", "x", *"abcd", *lines)
     places = [
-        kind + at[name] + b"\x00" + u(line) + u(1) + at[text]
+        kind + at[name] + b"\x00" + at["f"] + u(line) + u(1) + at[text]
         for kind, name, line, text in zip([b"\x02"] * 3 + [b"\x01"], "abcd", range(2, 6), lines, strict=True)
     ]
     opens = u(125_000) + u(20) + u(30 * SECOND) + u(3) + u(15 * SECOND)

@@ -70,7 +70,7 @@ def test_the_bytes_of_wider_limits():
         u(0) + b"\x01" + u(0) + b"\x00",
     ]
     places = [
-        at[n] + b"\x00" + u(line) + u(1) + at[t]
+        at[n] + b"\x00" + at["f"] + u(line) + u(1) + at[t]
         for n, line, t in zip("abcd", range(5, 9), lines, strict=True)
     ]
     expected = artifact(

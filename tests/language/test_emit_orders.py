@@ -26,7 +26,7 @@ def test_the_bytes_of_what_an_order_matches_and_comes_again_after():
         at["u"] + b"\x00\x00\x00\x00" + u(0) + u(0) + b"\x00",
     ]
     places = [
-        b"\x05" + at[name] + b"\x00" + u(line) + u(1) + at[lines[line - 2]]
+        b"\x05" + at[name] + b"\x00" + at["f"] + u(line) + u(1) + at[lines[line - 2]]
         for name, line in (("a", 2), ("b", 3))
     ]
     expected = artifact(

@@ -22,7 +22,7 @@ def test_the_bytes_of_requirements_and_of_a_route():
     table, at = strings("p", "f", "$", "", "m", "x/m", "eu", "n", "x/n", "us", "session.id", *"abcdr", *lines)
     kinds = [b"\x03"] * 4 + [b"\x04"]
     places = [
-        kind + at[name] + b"\x00" + u(line) + u(1) + at[text]
+        kind + at[name] + b"\x00" + at["f"] + u(line) + u(1) + at[text]
         for kind, name, line, text in zip(kinds, "abcdr", range(2, 7), lines, strict=True)
     ]
     share = u(1) + u(50_000) + u(0) + u(10_000)

@@ -22,6 +22,7 @@ from tests.language.texts import LEXEME, placeless
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = sorted([*(ROOT / "grammar/examples").glob("*.rein"), *(ROOT / "python/checkrein/demo").glob("*.rein")])
 HEADER = 'language 1\npolicy "p"\n'
+TOP = re.compile(r'\A\s*language 1\s+policy "[^"]*"\s*(?=[a-z])')
 SPACES = [" ", " ", " ", "  ", "\t", "\n", "\n    ", "\n\n", "\r\n", " \n\n\n "]
 
 
@@ -92,6 +93,25 @@ def scrambled(chance, source, share):
         if word.startswith("#"):
             parts.append("\n")
     return "".join(parts) + chance.choice(["", "\n", "\n# the end"])
+
+
+@pytest.mark.parametrize("place", POLICIES)
+def test_what_is_included_is_laid_out_as_the_same_statements_of_a_policy_are(place):
+    whole = TOP.sub("", POLICIES[place], count=1)
+    if whole == POLICIES[place]:
+        pytest.skip("the header is not the first line")
+    policy, part = laid(HEADER + whole), laid(whole)
+    assert laid(part) == part
+    assert policy.removeprefix(HEADER).lstrip("\n") == part
+    assert lexemes(part) == lexemes(whole)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [("", ""), ("\n \n", ""), ("# One.", "# One.\n"), ("\n#  One.\n\n\n# Two.\n", "#  One.\n\n# Two.\n")],
+)
+def test_a_file_of_comments(source, expected):
+    assert laid(source) == expected
 
 
 @settings(max_examples=120, deadline=datetime.timedelta(seconds=10))

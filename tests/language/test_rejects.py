@@ -13,7 +13,7 @@ import pytest
 
 from checkrein.diagnostics import render_all
 from checkrein.errors import PolicyError
-from checkrein.language import check, compile_source, parse
+from checkrein.language import check, compile_source, parse, shown
 from tests.language.made import MADE
 
 REJECTS = Path(__file__).resolve().parents[2] / "grammar" / "rejects"
@@ -25,9 +25,9 @@ WRITE = os.environ.get("CHECKREIN_WRITE_REJECTS") == "1"
 
 
 def printed(name, source):
-    policy, found = parse(source, f"{name}.rein")
+    policy, found = parse(source, f"{name}.rein", path=str(REJECTS / f"{name}.rein"))
     found = sorted(found + (check(policy, deep=True, today=TODAY) if policy else []), key=lambda d: d.order)
-    return render_all(found, source.decode("utf-8", "replace")) + "\n"
+    return render_all(found, shown(source, policy)) + "\n"
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -43,10 +43,10 @@ def test_a_wrong_policy_gives_exactly_this(name):
 def test_a_wrong_policy_does_not_compile_unless_it_is_only_warned_about(name):
     expected = (REJECTS / f"{name}.txt").read_text(encoding="utf-8")
     if "error R" not in expected or name in OF_A_DAY:
-        assert compile_source(CASES[name], f"{name}.rein")
+        assert compile_source(CASES[name], f"{name}.rein", path=str(REJECTS / f"{name}.rein"))
         return
     with pytest.raises(PolicyError) as raised:
-        compile_source(CASES[name], f"{name}.rein")
+        compile_source(CASES[name], f"{name}.rein", path=str(REJECTS / f"{name}.rein"))
     assert str(raised.value) + "\n" == expected
 
 

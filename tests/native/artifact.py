@@ -177,7 +177,15 @@ class Writer:
     def statement(self, statement: tuple[str, str]) -> bytes:
         name, kind = statement
         line = self.statements.index(statement) + 1
-        return bytes([KINDS.index(kind)]) + self.s(name) + b"\0" + u(line) + u(1) + self.s(f'{kind} "{name}"')
+        return (
+            bytes([KINDS.index(kind)])
+            + self.s(name)
+            + b"\0"
+            + self.s("test.rein")
+            + u(line)
+            + u(1)
+            + self.s(f'{kind} "{name}"')
+        )
 
     def outcome(self, outcome: tuple[str, str | None]) -> bytes:
         kind, target = outcome

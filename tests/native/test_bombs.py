@@ -28,21 +28,21 @@ def texts(*long: bytes) -> bytes:
 
 def statements_of_every_tool() -> bytes:
     tools = several(u(index) + b"\0\0\0\0\0\0\0" for index in range(NAMES))
-    names = several(b"\x08" + u(index) + b"\1\1\0" for index in range(NAMES))
+    names = several(b"\x08" + u(index) + b"\0\1\1\0" for index in range(NAMES))
     rules = several(u(index) + b"\2\0\2\0" for index in range(NAMES))
     return texts() + EMPTY * 2 + tools + EMPTY * 5 + names + rules + EMPTY * 8
 
 
 def statements_of_every_model() -> bytes:
     models = several(u(index) + b"\0\0\0\0\3\2\1\0" for index in range(NAMES))
-    names = several(b"\1" + u(index) + b"\1\1\0" for index in range(NAMES))
+    names = several(b"\1" + u(index) + b"\0\1\1\0" for index in range(NAMES))
     retries = several(u(index) + b"\0\0\1\0\0\0\2\0" for index in range(NAMES))
     return texts() + EMPTY + models + EMPTY * 6 + names + EMPTY * 2 + retries + EMPTY * 6
 
 
 def breakers_of_every_provider() -> bytes:
     models = several(u(index) + u(NAMES) + b"\0\0\0\3\2\1\0" for index in range(NAMES))
-    names = several(b"\2" + u(index) + b"\1\1\0" for index in range(NAMES))
+    names = several(b"\2" + u(index) + b"\0\1\1\0" for index in range(NAMES))
     breakers = several(u(index) + b"\0\1" + u(NAMES) + b"\1\1\1\1\1" for index in range(NAMES))
     return texts(b"x" * LONG) + EMPTY + models + EMPTY * 6 + names + EMPTY * 3 + breakers + EMPTY * 5
 

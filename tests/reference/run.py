@@ -31,7 +31,7 @@ from .state import (
 from .values import call_bytes, is_exact
 
 NOTHING = (
-    "call attempt model output_cap timeout_ns wait_ns state tell_agent tell_user by kind line column"
+    "call attempt model output_cap timeout_ns wait_ns state tell_agent tell_user by kind file line column"
     " reason request queue wants answered expires_at attempt_number text template reused"
 ).split()
 
@@ -62,6 +62,7 @@ class Run:
         tables = [{each.name.text: each for each in policy.of(kind)} for kind in kinds]
         self.models, self.tools, self.queues, self.states, self.defines = tables
         self.of = {kind: policy.of(getattr(tree, kind.title())) for kind in KINDS}
+        self.file_of = policy.file_of
         for statements in self.of.values():
             statements.sort(key=lambda each: each.name.text.encode())
         self.vocabulary = Vocabulary.of(policy)
@@ -380,7 +381,8 @@ class Run:
             top = votes[0]
         kind, by = top.key
         span = top.statement.span
-        by_whom = {"by": by, "kind": kind, "line": span.line, "column": span.column, "reason": top.reason}
+        place = {"file": self.file_of(span), "line": span.line, "column": span.column}
+        by_whom = {"by": by, "kind": kind, **place, "reason": top.reason}
         if top.state is not None:
             state = self.states[top.state]
             by_whom |= {"state": top.state, "tell_agent": state.tell_agent, "tell_user": state.tell_user}

@@ -335,9 +335,10 @@ pub(crate) fn statements(reader: &mut Reader<'_>, strings: &[Arc<str>]) -> Resul
         if is_observed && kind == StatementKind::Route {
             return Err(reader.malformed("a route is observed"));
         }
-        let span =
-            |reader: &mut Reader<'_>| Ok((reader.quantity()?, reader.quantity()?, reader.text(strings)?));
-        let (line, column, source) = reader.unsaid(span)?;
-        Ok(((key, kind), Statement { kind, name, line, column, source, is_observed, reason: None }))
+        let (file, line, column, source) = reader.unsaid(|reader| {
+            Ok((reader.text(strings)?, reader.quantity()?, reader.quantity()?, reader.text(strings)?))
+        })?;
+        let statement = Statement { kind, name, file, line, column, source, is_observed, reason: None };
+        Ok(((key, kind), statement))
     })
 }

@@ -69,6 +69,8 @@ pub struct Statement {
     pub kind: StatementKind,
     /// The author's name for it.
     pub name: Arc<str>,
+    /// The file it stands in: the policy's own, or one that this includes.
+    pub file: Arc<str>,
     /// The line it starts in, from 1.
     pub line: u64,
     /// The column it starts in, from 1.

@@ -91,6 +91,7 @@ impl<'a> Plan<'a> {
             w.byte(statement.kind());
             w.text(name);
             w.byte(0);
+            w.text("test.rein");
             w.number(3);
             w.number(1);
             w.text("source");

@@ -84,7 +84,9 @@ def _term(policy: Policy, term: Term, measure: str, currency: str) -> str:
 
 def _where(policy: Policy, each: Held | Loose) -> str:
     bound = policy.source[each.bound.span.start : each.bound.span.end]
-    return f"limit `{each.limit.name.text}` (line {each.bound.span.line}), `{' '.join(bound.split())}`"
+    place = each.bound.span
+    where = f"{place.file.name}:{place.line}" if place.file.name else f"line {place.line}"
+    return f"limit `{each.limit.name.text}` ({where}), `{' '.join(bound.split())}`"
 
 
 def _more(held: Held, currency: str) -> str:
@@ -176,7 +178,8 @@ def _figure_values(policy: Policy, figure: Figure) -> dict[str, Any]:
 
 def _bound_values(policy: Policy, each: Held | Loose) -> dict[str, Any]:
     bound = policy.source[each.bound.span.start : each.bound.span.end]
-    return {"limit": each.limit.name.text, "line": each.bound.span.line, "bound": " ".join(bound.split())}
+    place = {"file": policy.file_of(each.bound.span), "line": each.bound.span.line}
+    return {"limit": each.limit.name.text, **place, "bound": " ".join(bound.split())}
 
 
 def _held_values(policy: Policy, held: Held) -> dict[str, Any]:

@@ -29,7 +29,8 @@ def bound(ctx: click.Context, path: str, style: str) -> None:
     from checkrein.language import sound
 
     source = read_source(path)
-    bounds = bound_of(sound(source.data, source.name))
+    policy = sound(source.data, source.name, path=source.path)
+    bounds = bound_of(policy)
     findings = unbounded(bounds)
     if style == "json":
         values = {**as_values(bounds), "findings": [to_json(finding) for finding in findings]}
@@ -37,5 +38,5 @@ def bound(ctx: click.Context, path: str, style: str) -> None:
     else:
         click.echo(as_text(bounds))
         if findings:
-            click.echo("\n" + paint(render_all(findings, source.text)))
+            click.echo("\n" + paint(render_all(findings, policy.source)))
     ctx.exit(1 if findings else 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from checkrein.cache import keep, recall
-from checkrein.cli.files import STDIN_NAME, SourceFile, sources, write_whole
+from checkrein.cli.files import STDIN_NAME, SourceFile, policies, sources, write_whole
 from checkrein.cli.settings import settings
 from checkrein.errors import CheckreinError
 
@@ -45,18 +46,21 @@ def check(
     from checkrein.cli.formats import FORMATS
 
     project = settings()
-    found = sources(paths, project)
+    included: set[str] = set()
+    found = policies(sources(paths, project), included)
     if fix:
         found = (_fixed(source, project) for source in found)
     checked: list[Checked] = []
     unread: CheckreinError | None = None
     try:
         day = date.today() if today is None else today.date()
-        checked.extend(_checked(source, project, deep, day) for source in found)
+        for source in found:
+            checked.append(_checked(source, project, deep, day))
+            included.update(checked[-1].included)
     except CheckreinError as error:  # what was found until then is told first
         unread = error
     if checked or unread is None:
-        click.echo(FORMATS[style](checked))
+        click.echo(FORMATS[style](_once(checked)))
     if unread is not None:
         raise unread
     ctx.exit(1 if any(each.findings for each in checked) else 0)
@@ -68,12 +72,16 @@ def _fixed(source: SourceFile, project: Settings) -> SourceFile:
 
     if source.name == STDIN_NAME:
         raise CheckreinError("stdin cannot be fixed in place; give a file")
+    included: dict[str, str] = {}
     try:
-        text, changes = fixed(source.data.decode(), source.name, project.wants)
+        text, changes = fixed(source.data.decode(), source.name, project.wants, source.path, included)
     except UnicodeDecodeError:
         return source
-    if changes:
+    if text.encode() != source.data:
         write_whole(Path(source.name), text.encode())
+    for path, part in included.items():
+        write_whole(Path(path), part.encode())
+    if changes:
         click.echo(f"{source.name}: {changes} fixed", err=True)
     return SourceFile(source.name, text.encode())
 
@@ -85,26 +93,48 @@ def _checked(source: SourceFile, project: Settings, deep: bool, today: date) -> 
     """
     from checkrein.cli.formats import Checked
 
-    kept = None if deep else recall(SOUND, source.data, source.name)
-    if kept is not None and kept[:1] in (b"0", b"1") and _holds(kept[1:], today):
-        return Checked(source, [], kept[:1] == b"1")
+    kept = None if deep else _kept(recall(SOUND, source.data, source.name, source.path), today)
+    if kept is not None:
+        return Checked(source, [], kept[0], "", kept[1])
     from checkrein.language import check as check_policy
-    from checkrein.language import files_read, parse
+    from checkrein.language import files_read, parse, shown
     from checkrein.language.check.observed import first_end
     from checkrein.language.defaults import has_built_in_loop
 
-    policy, findings = parse(source.data, source.name)
+    policy, findings = parse(source.data, source.name, path=source.path)
     if policy is not None:
         findings = [*findings, *check_policy(policy, deep=deep, today=today)]
     is_default = policy is not None and not policy.broken and has_built_in_loop(policy.statements)
+    included = tuple(file.path for file in policy.files[1:]) if policy is not None else ()
     if policy is not None and not findings:
         day = first_end(policy)
-        entry = f"{is_default:d}{day or ''}".encode()
-        keep(SOUND, source.data, source.name, entry, files_read(policy))
-    wanted = (found for found in findings if project.wants(found))
-    return Checked(source, sorted(wanted, key=lambda found: found.order), is_default)
+        body = json.dumps([is_default, included, f"{day or ''}"]).encode()
+        keep(SOUND, source.data, source.name, body, files_read(policy), source.path)
+    wanted = sorted((found for found in findings if project.wants(found)), key=lambda found: found.order)
+    return Checked(source, wanted, is_default, shown(source.data, policy), included)
 
 
-def _holds(until: bytes, today: date) -> bool:
-    """Whether what was found once still holds: nothing that is observed has come to its end since."""
-    return until == b"" or until.decode(errors="replace") >= today.isoformat()
+def _kept(body: bytes | None, today: date) -> tuple[bool, tuple[str, ...]] | None:
+    """Of a policy without mistakes: whether its loop is the built-in one, and what it includes.
+
+    None if that is not known, or no longer holds: something that is observed has come to its end since.
+    """
+    try:
+        is_default, included, until = json.loads(body or b"null")
+        holds = until == "" or until >= today.isoformat()
+        return (bool(is_default), tuple(map(str, included))) if holds else None
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _once(checked: list[Checked]) -> list[Checked]:
+    """What is wrong with a file that several policies include is told once."""
+    told: set[tuple[object, ...]] = set()
+    kept = []
+    for each in checked:
+        findings = [
+            found for found in each.findings if not found.begins or (found.file, *found.order[1:]) not in told
+        ]
+        told.update((found.file, *found.order[1:]) for found in findings)
+        kept.append(each._replace(findings=findings))
+    return kept

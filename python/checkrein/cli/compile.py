@@ -31,7 +31,7 @@ def compile(file: str, output: str | None) -> None:
         output = str(Path(file).with_suffix(COMPILED_SUFFIX))
     elif Path(output).resolve() == Path(file).resolve():
         raise CheckreinError(f"`{output}` is the policy itself; write the artifact elsewhere")
-    data = compile_source(source.data, source.name)
+    data = compile_source(source.data, source.name, path=source.path)
     program = Program.load(data)
     write_whole(Path(output), data)
     click.echo(f"{output}: {len(data)} bytes, sha256 {program.digest}, meaning {program.meaning}")

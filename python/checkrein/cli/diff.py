@@ -38,7 +38,7 @@ def diff(ctx: click.Context, old: str, new: str, fail_on: str | None, style: str
     if old == new == "-":
         raise click.UsageError("Only one of OLD and NEW can be stdin.")
     before, after = read_source(old), read_source(new)
-    found, *policies = compared(before.data, after.data, (before.name, after.name))
+    found, *policies = compared(before.data, after.data, (before.name, after.name), (before.path, after.path))
     if style == "json":
         click.echo(json.dumps(as_values(found, *policies), indent=2, ensure_ascii=False))
     else:

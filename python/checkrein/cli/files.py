@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 from dataclasses import dataclass
@@ -14,11 +15,13 @@ import click
 from checkrein.errors import CheckreinError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from checkrein.cli.settings import Settings
 
 SUFFIX = ".rein"
+HEADER = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|#[^\n]*+)*+language\b")
+"""How a policy begins. A file that others include has no header."""
 COMPILED_SUFFIX = ".reinc"
 STDIN = "-"
 STDIN_NAME = "<stdin>"
@@ -30,6 +33,11 @@ class SourceFile:
 
     name: str
     data: bytes
+
+    @property
+    def path(self) -> str | None:
+        """Where it is, if it is a file: from there it may include others."""
+        return None if self.name == STDIN_NAME else self.name
 
     @property
     def text(self) -> str:
@@ -51,6 +59,20 @@ def sources(paths: Sequence[str], project: Settings) -> Iterator[SourceFile]:
             if name not in seen:
                 seen.add(name)
                 yield read_source(name)
+
+
+def policies(found: Iterable[SourceFile], included: set[str]) -> Iterator[SourceFile]:
+    """The policies first; then files without a header, unless one of these includes them.
+
+    Whoever takes them adds to `included` what a policy includes, by paths with all links followed.
+    """
+    parts = []
+    for source in found:
+        if HEADER.match(source.data):
+            yield source
+        else:
+            parts.append(source)
+    yield from (part for part in parts if os.path.realpath(part.name) not in included)
 
 
 def read_source(name: str) -> SourceFile:

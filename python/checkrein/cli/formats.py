@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from checkrein.cli.output import count, paint
-from checkrein.diagnostics import render_all, to_json, with_notes
+from checkrein.diagnostics import place, render_all, to_json, with_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,19 +16,24 @@ if TYPE_CHECKING:
 
 
 class Checked(NamedTuple):
-    """A policy, what is wrong with it, and whether the built-in loop holds."""
+    """A policy, what is wrong with it, and whether the built-in loop holds.
+
+    `text` is that of all its files, and `included` where those are that it includes.
+    """
 
     source: SourceFile
     findings: list[Diagnostic]
     has_default_loop: bool
+    text: str
+    included: tuple[str, ...] = ()
 
 
 def full(checked: Sequence[Checked]) -> str:
     """Each finding with its source line, what to do about it, and a last line that sums up."""
-    found = [paint(render_all(each.findings, each.source.text)) + "\n" for each in checked if each.findings]
+    found = [paint(render_all(each.findings, each.text)) + "\n" for each in checked if each.findings]
     notes = [
         f"{source.name}: no loop of its own, so the built-in one holds; see `loop off`"
-        for source, findings, has_default_loop in checked
+        for source, findings, has_default_loop, *_ in checked
         if has_default_loop and not findings
     ]
     return "\n".join([*found, _sum(checked), *notes])
@@ -41,7 +46,7 @@ def concise(checked: Sequence[Checked]) -> str:
 
 def github(checked: Sequence[Checked]) -> str:
     """Commands by which GitHub Actions annotate the lines of a change."""
-    lines = [_command(found, each.source.text) for each in checked for found in each.findings]
+    lines = [_command(found, each.text) for each in checked for found in each.findings]
     return "\n".join([*lines, _sum(checked)])
 
 
@@ -72,7 +77,8 @@ def _sum(checked: Sequence[Checked]) -> str:
     verdict = f"{count(found, 'finding')} in" if found else "no mistakes in"
     fixable = sum(finding.fix is not None for each in checked for finding in each.findings)
     offer = f"; `--fix` puts {'all' if fixable == found else fixable} of them right" if fixable else ""
-    return f"{verdict} {count(len(checked), 'file')}{offer}"
+    files = len(checked) + len({path for each in checked for path in each.included})
+    return f"{verdict} {count(files, 'file')}{offer}"
 
 
 def _line(found: Diagnostic) -> str:
@@ -85,12 +91,10 @@ def _command(found: Diagnostic, text: str) -> str:
     """A workflow command. Its line breaks and percent signs are escaped, in its properties more."""
     properties = {"title": f"checkrein {found.code}", "file": found.file, "line": found.line}
     if found.span is not None:
-        from checkrein.language.source import Source
-
-        end = Source(text, found.file).span(found.span.end, found.span.end)
-        properties["endLine"] = end.line
-        if end.line == found.line:  # columns across lines mean nothing there
-            properties |= {"col": found.column, "endColumn": end.column}
+        line, column = place(text, found.begins, found.span.end)
+        properties["endLine"] = line
+        if line == found.line:  # columns across lines mean nothing there
+            properties |= {"col": found.column, "endColumn": column}
     listed = ",".join(f"{name}={_escaped(str(value), ':,')}" for name, value in properties.items())
     message = with_notes(found)
     return f"::{found.severity} {listed}::{_escaped(message)}"

@@ -28,7 +28,7 @@ def report(files: Iterable[Tested]) -> bytes:
             case = SubElement(suite, "testcase", {"classname": _fit(each.file), "name": "compiles"})
             SubElement(case, "error", message="the policy has mistakes").text = _fit(each.error)
         for result in each.results:
-            place = {"classname": _fit(each.file), "file": _fit(each.file), "line": str(result.line)}
+            place = {"classname": _fit(each.file), "file": _fit(result.file), "line": str(result.line)}
             case = SubElement(suite, "testcase", {"name": _fit(result.name), **place})
             if not result.passed:
                 first = result.misses[0]

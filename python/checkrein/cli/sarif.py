@@ -9,8 +9,7 @@ from urllib.parse import quote
 
 import checkrein
 from checkrein.cli.rule import pages, title
-from checkrein.diagnostics import with_notes
-from checkrein.language.source import Source
+from checkrein.diagnostics import place, with_notes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,9 +31,7 @@ def log(checked: Sequence[Checked]) -> dict[str, Any]:
         "rules": [_rule(code, known[code].read_text(encoding="utf-8")) for code in codes],
     }
     results = [
-        _result(found, codes.index(found.code), Source(each.source.text, each.source.name))
-        for each in checked
-        for found in each.findings
+        _result(found, codes.index(found.code), each.text) for each in checked for found in each.findings
     ]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
@@ -55,48 +52,48 @@ def _what(page: str) -> str:
     return " ".join(said.split())
 
 
-def _result(found: Diagnostic, index: int, source: Source) -> dict[str, Any]:
+def _result(found: Diagnostic, index: int, text: str) -> dict[str, Any]:
     result = {
         "ruleId": found.code,
         "ruleIndex": index,
         "level": found.severity,
         "message": {"text": with_notes(found)},
-        "locations": [_location(found.span, source)],
+        "locations": [_location(found.file, found.span, text)],
     }
     if found.related:
         result["relatedLocations"] = [
-            {"id": i, "message": {"text": related.message}, **_location(related.span, source)}
+            {"id": i, "message": {"text": related.message}, **_location(related.file, related.span, text)}
             for i, related in enumerate(found.related)
         ]
     if found.fix is not None:
-        result["fixes"] = [_fix(found, found.fix, source)]
+        result["fixes"] = [_fix(found, found.fix, text)]
     return result
 
 
-def _fix(found: Diagnostic, edit: Edit, source: Source) -> dict[str, Any]:
+def _fix(found: Diagnostic, edit: Edit, text: str) -> dict[str, Any]:
     replacement = {
-        "deletedRegion": _region(source.span(edit.start, edit.end), source),
+        "deletedRegion": _region(text, found.begins, edit.start, edit.end),
         "insertedContent": {"text": edit.text},
     }
-    change = {"artifactLocation": {"uri": _uri(source.file)}, "replacements": [replacement]}
+    change = {"artifactLocation": {"uri": _uri(found.file)}, "replacements": [replacement]}
     return {"description": {"text": found.help or found.message}, "artifactChanges": [change]}
 
 
-def _location(span: Span | None, source: Source) -> dict[str, Any]:
-    place: dict[str, Any] = {"artifactLocation": {"uri": _uri(source.file)}}
+def _location(file: str, span: Span | None, text: str) -> dict[str, Any]:
+    where: dict[str, Any] = {"artifactLocation": {"uri": _uri(file)}}
     if span is not None:
-        place["region"] = _region(span, source)
-    return {"physicalLocation": place}
+        where["region"] = _region(text, span.file.start, span.start, span.end)
+    return {"physicalLocation": where}
 
 
-def _region(span: Span, source: Source) -> dict[str, int]:
-    """From a span's first character to behind its last one."""
-    end = source.span(span.end, span.end)
+def _region(text: str, begins: int, start: int, end: int) -> dict[str, int]:
+    """From a stretch's first character to behind its last one, in the file whose text begins there."""
+    (start_line, start_column), (end_line, end_column) = (place(text, begins, at) for at in (start, end))
     return {
-        "startLine": span.line,
-        "startColumn": span.column,
-        "endLine": end.line,
-        "endColumn": end.column,
+        "startLine": start_line,
+        "startColumn": start_column,
+        "endLine": end_line,
+        "endColumn": end_column,
     }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from checkrein.cli.files import sources, write_whole
+from checkrein.cli.files import policies, sources, write_whole
 from checkrein.cli.output import count, fail, paint
 from checkrein.cli.settings import settings
 from checkrein.errors import CheckreinError, PolicyError
@@ -67,13 +67,15 @@ def test(
         raise click.BadParameter("it is not a number.", param_hint="--fail-under")
     project = settings()
     covers = cov or least is not None
-    tested = [_tested(source, only, covers=covers) for source in sources(paths, project)]
+    included: set[str] = set()
+    found = policies(sources(paths, project), included)
+    tested = [_tested(source, only, included, covers=covers) for source in found]
     if not any(each.results or each.error for each in tested):
         named = f"with `{only}` in its name " if only is not None else ""
         raise CheckreinError(f"there is no `test` block {named}in what was given")
     click.echo(_as_json(tested) if style == "json" else _as_text(tested))
     if junit is not None:
-        if any(junit.resolve() == Path(each.file).resolve() for each in tested):
+        if str(junit.resolve()) in {*included, *(str(Path(each.file).resolve()) for each in tested)}:
             raise CheckreinError(f"`{junit}` is the policy itself; write the results elsewhere")
         from checkrein.cli.junit import report
 
@@ -84,25 +86,25 @@ def test(
     ctx.exit(1 if too_little or any(each.failed or each.error for each in tested) else 0)
 
 
-def _tested(source: SourceFile, only: str | None, *, covers: bool) -> Tested:
-    from checkrein.testing import run_source
+def _tested(source: SourceFile, only: str | None, included: set[str], *, covers: bool) -> Tested:
+    from checkrein import _core
+    from checkrein.language import artifact_of, parse, sound
+    from checkrein.testing import run_tests
 
     try:
-        if covers:
-            return _covered(source, only)
-        return Tested(source.name, run_source(source.data, source.name, only=only))
+        policy = sound(source.data, source.name, path=source.path)
     except PolicyError as error:
         click.echo(paint(str(error)) + "\n", err=True)
+        broken, _findings = parse(source.data, source.name, path=source.path)
+        included.update(file.path for file in (broken.files[1:] if broken is not None else ()))
         return Tested(source.name, [], str(error))
-
-
-def _covered(source: SourceFile, only: str | None) -> Tested:
-    from checkrein import _core
+    included.update(file.path for file in policy.files[1:])
+    program = _core.Program.load(artifact_of(policy))
+    if not covers:
+        return Tested(source.name, run_tests(policy, program, only=only))
     from checkrein.coverage import measure
-    from checkrein.language import compile_source, sound
 
-    program = _core.Program.load(compile_source(source.data, source.name))
-    results, coverage = measure(sound(source.data, source.name), program, only=only)
+    results, coverage = measure(policy, program, only=only)
     return Tested(source.name, results, coverage=coverage)
 
 
@@ -158,13 +160,25 @@ def _of_file(tested: Tested) -> dict[str, Any]:
     if tested.coverage is not None:
         from checkrein.coverage.words import as_values
 
-        values["coverage"] = as_values(tested.coverage)
+        values["coverage"] = as_values(tested.file, tested.coverage)
     return values
 
 
 def _values(result: Result) -> dict[str, Any]:
     misses = [
-        {"line": miss.line, "column": miss.column, "expected": miss.expected, "came": miss.came}
+        {
+            "file": miss.file,
+            "line": miss.line,
+            "column": miss.column,
+            "expected": miss.expected,
+            "came": miss.came,
+        }
         for miss in result.misses
     ]
-    return {"name": result.name, "line": result.line, "passed": result.passed, "misses": misses}
+    return {
+        "name": result.name,
+        "file": result.file,
+        "line": result.line,
+        "passed": result.passed,
+        "misses": misses,
+    }

@@ -29,8 +29,8 @@ def as_text(file: str, coverage: Coverage) -> list[str]:
     lines.append(f"  {voted} of {len(points)} statements decided something")
     if wanted:
         lines.append(f"  {met} of {wanted} outcomes of conditions were met")
-    gaps = [(p.span.start, _gap(file, p)) for p in points if not p.times]
-    gaps += [(a.span.start, _missing(file, a)) for a in atoms if not a.is_done]
+    gaps = [(p.span.start, _gap(p.span.file.name or file, p)) for p in points if not p.times]
+    gaps += [(a.span.start, _missing(a.span.file.name or file, a)) for a in atoms if not a.is_done]
     lines += [f"  {line}" for _, line in sorted(gaps)]
     lines += [
         f"  test `{name}` is too long: the conditions of its later calls were not looked at"
@@ -39,7 +39,7 @@ def as_text(file: str, coverage: Coverage) -> list[str]:
     return lines
 
 
-def as_values(coverage: Coverage) -> dict[str, Any]:
+def as_values(file: str, coverage: Coverage) -> dict[str, Any]:
     """The same, and all that was covered, for programs."""
     return {
         "percent": percent([coverage]),
@@ -47,14 +47,15 @@ def as_values(coverage: Coverage) -> dict[str, Any]:
         "total": coverage.total,
         "statements": [
             {
-                "kind": p.kind, "name": p.name, "line": p.span.line, "column": p.span.column,
-                "decisions": p.times,
+                "kind": p.kind, "name": p.name, "file": p.span.file.name or file,
+                "line": p.span.line, "column": p.span.column, "decisions": p.times,
             }
             for p in coverage.points
         ],
         "conditions": [
             {
-                "text": a.text, "line": a.span.line, "column": a.span.column,
+                "text": a.text, "file": a.span.file.name or file,
+                "line": a.span.line, "column": a.span.column,
                 "outcomes": {value: value in a.met for value in _NEVER if value in a.wanted},
             }
             for a in coverage.atoms

@@ -62,7 +62,7 @@ def converse(
 def _guard(folder: Path, policy: Path, log: Path, run: str) -> dict[str, str]:
     """What a worker has to know to work under the policy, which is compiled once for all of them."""
     artifact = folder / "support.reinc"
-    artifact.write_bytes(compile_source(policy.read_bytes(), str(policy)))
+    artifact.write_bytes(compile_source(policy.read_bytes(), str(policy), path=str(policy)))
     return {"policy": str(artifact), "store": STORE, "log": str(log.resolve()), "run": run}
 
 

@@ -24,15 +24,19 @@ def diff(
 
 
 def compared(
-    old: str | bytes, new: str | bytes, files: tuple[str, str]
-) -> tuple[Difference, Policy, Policy]:  # fmt: skip
-    """The same, with the trees of both."""
+    old: str | bytes,
+    new: str | bytes,
+    files: tuple[str, str],
+    paths: tuple[str | None, str | None] = (None, None),
+) -> tuple[Difference, Policy, Policy]:
+    """The same, with the trees of both; `paths` are where they are, from which they include files."""
     from checkrein._core import Program
     from checkrein.difference.compare import difference
     from checkrein.language import sound
     from checkrein.language.emit import emit
     from checkrein.language.lower import lower
 
-    before, after = (sound(text, file) for text, file in zip((old, new), files, strict=True))
+    given = zip((old, new), files, paths, strict=True)
+    before, after = (sound(text, file, path=path) for text, file, path in given)
     programs = Program.load(emit(lower(before))), Program.load(emit(lower(after)))
     return difference(before, after, programs), before, after

@@ -203,7 +203,7 @@ def written(run: Any, open: Mapping[str, Any], asked: Asked, limits: list[dict[s
         "binds": open["binds"],
         "by": open["by"],
         "by_kind": open["kind"],
-        "place": f"{program.file}:{open['line']}",
+        "place": f"{open['file']}:{open['line']}",
         "source": open["source"],
         "reason": open["reason"] or "",
         "default": outcome if state is None else f'{outcome} "{state}"',

@@ -281,9 +281,8 @@ class Door:
             trouble = health["error"] if health["error"] != health["refused"] else None
             standing = sentences.standing(decision, self._rows(), program.currency, trouble)
         refusal = sentences.refusal(
-            decision, subject, program.file, self.decision_id(decision),
-            self.guard.instead_of(decision), standing,
-        )  # fmt: skip
+            decision, subject, self.decision_id(decision), self.guard.instead_of(decision), standing
+        )
         if isinstance(refusal, Answered):
             refusal.text = self.text_of(decision)
         return refusal

@@ -48,7 +48,7 @@ def load(
     except (OSError, ValueError) as error:  # a path with a NUL is a `ValueError`
         reason = getattr(error, "strerror", None) or error
         raise LoadError(f"cannot read the policy {path}: {reason}") from error
-    program = _core.Program.load(data) if path.suffix == ".reinc" else program_of(data, str(path))
+    program = _core.Program.load(data) if path.suffix == ".reinc" else program_of(data, str(path), str(path))
     clock = clock or SystemClock()
     sink = _sink_of(log)
     ledger = open_ledger(program, store, durable, clock)

@@ -13,15 +13,15 @@ from checkrein.language.words import STATEMENTS
 LEXEME = re.compile(r'"(?:[^"\\\n]|\\.)*"?|#[^\n]*|[{}]|\n|[A-Za-z_][\w.]*|[^\S\n]+|[^\s\w"#{}]+|\w')
 
 
-def statement_starts(text: str) -> list[int]:
-    """Offsets of the lines that begin a statement.
+def statement_starts(text: str, begins: int = 0) -> list[int]:
+    """Offsets of the lines that begin a statement, in the file whose text begins there and is the last one.
 
     While the braces of the file balance, a statement begins at depth 0. When they do not, depth means
     little: then a statement's keyword counts if it stands at the left margin, where most authors write it.
     """
     at_depth_zero, at_margin = [], []
-    depth, balanced, line_start, first_on_line = 0, True, 0, True
-    for match in LEXEME.finditer(text):
+    depth, balanced, line_start, first_on_line = 0, True, begins, True
+    for match in LEXEME.finditer(text, begins):
         lexeme = match.group()
         if lexeme == "\n":
             line_start, first_on_line = match.end(), True

@@ -113,7 +113,8 @@ def header(m: Mistake) -> Slip | None:
         message = 'after `language 1` comes `policy "name"`'
     else:
         return None
-    return Slip("R0005", message, 'a policy begins with `language 1` and `policy "name"`')
+    also = "; what it includes does not" if "LANGUAGE" in m.accepts and m.chunk in words.STATEMENTS else ""
+    return Slip("R0005", message, f'a policy begins with `language 1` and `policy "name"`{also}')
 
 
 def quotes(m: Mistake) -> Slip | None:

@@ -38,7 +38,7 @@ DIMENSIONS = (
     "retries", "escalations", "active_time", "wall_time",
 )  # fmt: skip
 UNITS = ("ms", "s", "min", "h", "d")
-NOT_ENFORCED = frozenset("include list".split())
+NOT_ENFORCED = frozenset(["list"])
 """Words that are refused as not supported yet: a message never recommends them."""
 
 GROUPS = (

@@ -41,8 +41,8 @@ def changes(document: Document, start: int, end: int) -> list[Change]:
 def all_fixed(document: Document) -> str | None:
     """The text after all sure fixes, as `checkrein check --fix` makes them; None if there is none."""
     wanted = {finding.code for finding in document.findings}
-    text, count = fixed(document.text, document.path, lambda each: each.code in wanted)
-    return text if count else None
+    text, _ = fixed(document.text, document.path, lambda each: each.code in wanted, document.path)
+    return None if text == document.text else text
 
 
 def formatted(document: Document) -> str | None:

@@ -64,6 +64,7 @@ pub(crate) fn open<'py>(
         if let Some(statement) = program.statements().get(asked.statement as usize) {
             dict.set_item("kind", statement.kind.name())?;
             dict.set_item("by", &*statement.name)?;
+            dict.set_item("file", &*statement.file)?;
             dict.set_item("line", statement.line)?;
             dict.set_item("source", &*statement.source)?;
             dict.set_item("reason", statement.reason.as_deref())?;

@@ -126,6 +126,11 @@ impl Decision {
     }
 
     #[getter]
+    fn file(&self) -> Option<&str> {
+        self.statement().map(|statement| &*statement.file)
+    }
+
+    #[getter]
     fn line(&self) -> Option<u64> {
         self.statement().map(|statement| statement.line)
     }

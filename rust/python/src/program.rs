@@ -157,6 +157,7 @@ impl Program {
         listed(py, self.core.statements(), |statement, dict| {
             dict.set_item("kind", statement.kind.name())?;
             dict.set_item("name", &*statement.name)?;
+            dict.set_item("file", &*statement.file)?;
             dict.set_item("line", statement.line)?;
             dict.set_item("column", statement.column)?;
             dict.set_item("source", &*statement.source)

@@ -21,7 +21,7 @@ from checkrein.language.meaning.pairs import DEEP, report_pairs
 from checkrein.language.meaning.routes import report_overlaps
 from checkrein.language.meaning.unused import report_unused
 from checkrein.language.names import Names, check_names
-from checkrein.language.tree import UNNAMED, CostClaim, Define, Limit, OrderClaim, Queue, State, Test
+from checkrein.language.tree import OWN, UNNAMED, CostClaim, Define, Limit, OrderClaim, Queue, State, Test
 
 if TYPE_CHECKING:
     from datetime import date
@@ -88,7 +88,8 @@ def _unused(policy: Policy, conditions: ConditionChecker, targets: Targets, repo
     states = set(targets.used_states)
     states |= {q.default_stop.text for q in queues.values() if q.default_stop is not None}
     for statement in policy.statements:
-        if isinstance(statement, UNNAMED):
+        # Of a shared file, another policy may use what this one does not.
+        if isinstance(statement, UNNAMED) or statement.span.file != OWN:
             continue
         name = statement.name
         match statement:

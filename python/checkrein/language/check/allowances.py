@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from checkrein.diagnostics import Edit, quote
 from checkrein.language.recovery import LEXEME
 from checkrein.language.source import Source
-from checkrein.language.tree import Span
+from checkrein.language.tree import OWN, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,23 +75,33 @@ def _start(found: Diagnostic) -> int:
 
 def _allowances(policy: Policy, report: Report) -> Iterator[Allowance]:
     """Every allowance of a file; reports the comments that are none, and yet are for us."""
-    source = Source(policy.source, policy.file)
+    source = Source(policy.source, policy.files)
     spans = [(s.span.start, s.span.end) for s in policy.statements if s.span.end > s.span.start]
     header = HEAD.match(policy.source)
-    for comment in LEXEME.finditer(policy.source):
-        if MARK.match(comment.group()) is None:
-            continue
-        allowance = ALLOWANCE.fullmatch(comment.group())
-        if allowance is None or allowance.group(2) is None:
-            wrong = "is not an allowance" if allowance is None else "gives no reason"
-            span = source.span(comment.start(), comment.end())
-            report.add("R0551", span, f"this comment {wrong}", help=EXAMPLE, severity="warning")
-            continue
-        start, end = _scope(policy.source, spans, comment.start(), header.end() if header else 0)
-        codes = list(CODE.finditer(comment.group(), allowance.start(1), allowance.end(1)))
-        for i, code in enumerate(codes):
-            at = source.span(comment.start() + code.start(), comment.start() + code.end())
-            yield Allowance(code.group(), at, start, end, _removal(policy.source, comment, codes, i))
+    for file in policy.files:
+        begins, end = file.start, policy.end_of(file)
+        inside = [span for span in spans if begins <= span[0] <= end]
+        head = header.end() if header and file == OWN else 0
+        for comment in LEXEME.finditer(policy.source, begins, end):
+            if MARK.match(comment.group()) is not None:
+                scope = _scope(policy.source, (begins, end + 1), inside, comment.start(), head)
+                yield from _said(source, comment, scope, report)
+
+
+def _said(
+    source: Source, comment: re.Match[str], scope: tuple[int, int], report: Report
+) -> Iterator[Allowance]:
+    """The allowances of one comment."""
+    allowance = ALLOWANCE.fullmatch(comment.group())
+    if allowance is None or allowance.group(2) is None:
+        wrong = "is not an allowance" if allowance is None else "gives no reason"
+        span = source.span(comment.start(), comment.end())
+        report.add("R0551", span, f"this comment {wrong}", help=EXAMPLE, severity="warning")
+        return
+    codes = list(CODE.finditer(comment.group(), allowance.start(1), allowance.end(1)))
+    for i, code in enumerate(codes):
+        at = source.span(comment.start() + code.start(), comment.start() + code.end())
+        yield Allowance(code.group(), at, *scope, _removal(source.text, comment, codes, i))
 
 
 def _removal(text: str, comment: re.Match[str], codes: list[re.Match[str]], i: int) -> Edit:
@@ -107,12 +117,13 @@ def _removal(text: str, comment: re.Match[str], codes: list[re.Match[str]], i: i
     return Edit(start, comment.start() + len(comment.group().rstrip("\r")), "")
 
 
-def _scope(text: str, spans: list[tuple[int, int]], at: int, header: int) -> tuple[int, int]:
+def _scope(
+    text: str, whole: tuple[int, int], spans: list[tuple[int, int]], at: int, header: int
+) -> tuple[int, int]:
     """What a comment is about: the statement that it stands in, behind or before; of the header, the file."""
-    whole = (0, len(text) + 1)
     if at < header:
         return whole
-    is_alone = not text[text.rfind("\n", 0, at) + 1 : at].strip()
+    is_alone = not text[max(text.rfind("\n", 0, at) + 1, whole[0]) : at].strip()
     if is_alone:
         after = bisect_right(spans, at, key=itemgetter(1))
         return spans[after] if after < len(spans) else (at, at)

@@ -32,6 +32,7 @@ class Statements(Sheet):
         self.w.byte(kind)
         self.w.text(node.name.text)
         self.w.byte(int(getattr(node, "observed", None) is not None))
+        self.w.text(self.t.policy.file_of(node.span))
         self.w.number(node.span.line)
         self.w.number(node.span.column)
         built_in = getattr(node, "built_in", None)

@@ -13,7 +13,7 @@ from checkrein.diagnostics import Report
 from checkrein.language.layout.pieces import Pieces, pieces_of
 from checkrein.language.layout.printer import Printer
 from checkrein.language.source import read
-from checkrein.language.syntax import parse
+from checkrein.language.syntax import parse_part
 from checkrein.policy_files import SOURCE_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ def laid_out(source: str | bytes, file: str) -> Laid:
 
     What a policy says may be wrong in every other way: only a text that can't be read is left alone.
     """
-    found = parse(source, file)[1]
+    found = parse_part(source, file)
     unread = [each for each in found if each.code < READABLE]
-    text = read(source, file, Report(file))
+    text = read(source, Report(file))
     if unread or text is None:
         return Laid(None, unread)
     try:
@@ -52,7 +52,12 @@ def laid_out(source: str | bytes, file: str) -> Laid:
     laid = laid.replace("\n", _line_end(text.text))
     if len(laid.encode()) > SOURCE_BYTES_MAX:
         report = Report(file)
-        report.add("R0001", None, "the file would be larger than 256 KiB", help="split the policy")
+        report.add(
+            "R0001",
+            None,
+            "the file would be larger than 256 KiB",
+            help="move statements to a file that it includes",
+        )
         return Laid(None, report.diagnostics)
     return Laid(laid, [])
 

@@ -11,6 +11,7 @@ from lark import Token, Tree
 
 from checkrein.language.parser import load_parser
 from checkrein.language.parser.grouping import group
+from checkrein.language.syntax import is_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,15 +88,17 @@ class Pieces(NamedTuple):
 
 
 def pieces_of(text: str) -> Pieces:
-    """The pieces of a policy's text, in which nothing is wrong for the parser."""
-    reading = load_parser().parse_interactive(text, start="start")
+    """The pieces of a text in which nothing is wrong for the parser: of a policy, or of what one includes."""
+    reading = load_parser().parse_interactive(text, start="rest" if is_part(text) else "start")
     tokens = list(reading.iter_parse())
+    if not tokens:
+        return Pieces(list(_pieces(text, [Token("$END", "", len(text))])), Phrase("rest", 0, 0))
     end = Token.new_borrow_pos("$END", "", tokens[-1])
     end.start_pos = end.end_pos = len(text)
     tree = group(reading.feed_token(end))
     pieces = list(_pieces(text, [*tokens, end]))
     root = _phrases(tree, [token.start_pos or 0 for token in tokens])
-    ends = [root.first + 1]
+    ends = [root.first + 1] if root.rule == "start" else []
     todo = [root]
     while todo:
         phrase = todo.pop()

@@ -40,16 +40,18 @@ class Printer:
 
     def text(self) -> str:
         """The whole file."""
-        header, *statements = self.root.parts
-        self._run(header.first, header.first + 2, 0)
-        self._break(0)
-        self._run(header.first + 2, header.end, 0)
+        statements = self.root.parts
+        if self.root.rule == "start":
+            header, *statements = statements
+            self._run(header.first, header.first + 2, 0)
+            self._break(0)
+            self._run(header.first + 2, header.end, 0)
         for statement in statements:
             self._break(0, is_between=True)
             self._phrase(statement, 0)
         self._break(0, is_between=True)
         self._comments(len(self.pieces) - 1)
-        return "\n".join(self.lines) + "\n"
+        return "".join(f"{line}\n" for line in self.lines)
 
     # -- what fits ----------------------------------------------------------------------------------
 

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from checkrein.language.tree import Span
 
 NAMES = {
-    "include": "`include`",
     "list_type": "`list of`",
     "quantified": "a condition over a list (`all of`, `any of`)",
 }

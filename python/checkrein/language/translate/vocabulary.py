@@ -1,4 +1,4 @@
-"""Builders of the vocabulary: models, tools, queues, states, facts and defines."""
+"""Builders of the vocabulary: models, tools, queues, states, facts and defines; and of what is included."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from checkrein.language.tree import (
     Define,
     Fact,
     Grants,
+    Include,
     Model,
     Price,
     Queue,
@@ -30,6 +31,11 @@ MILLION = 1_000_000
 def header(b: Builder, _span: Span, parts: list[Any]) -> Any:
     version = b.number(parts[0])
     return DROPPED if version is DROPPED else (version, b.name(parts[1]))
+
+
+@builds("include")
+def include(b: Builder, span: Span, parts: list[Any]) -> Include:
+    return Include(b.name(parts[0]), span)
 
 
 @builds("tier")

@@ -10,7 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
-from checkrein.language.tree.basis import Dimension, Literal, Name, Observed, Span, Type
+from checkrein.language.tree.basis import (
+    OWN,
+    Dimension,
+    File,
+    Include,
+    Literal,
+    Name,
+    Observed,
+    Span,
+    Type,
+)
 from checkrein.language.tree.claims import CostClaim, OrderClaim
 from checkrein.language.tree.conditions import (
     Affix,
@@ -75,6 +85,7 @@ from checkrein.language.tree.trials import (
 )
 
 __all__ = [
+    "OWN",
     "UNNAMED",
     "Affix",
     "And",
@@ -96,9 +107,11 @@ __all__ = [
     "Expect",
     "Fact",
     "Fails",
+    "File",
     "Gives",
     "Grants",
     "Has",
+    "Include",
     "Limit",
     "Literal",
     "Loop",
@@ -174,7 +187,7 @@ UNNAMED = (WallClock, Store, CostClaim, OrderClaim)
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A whole file. `source` is the text that the spans point into.
+    """A whole policy. `source` is the text that the spans point into: its files, side by side.
 
     `broken` says that some statement could not be read, so a name that seems unknown may be in it.
     """
@@ -185,6 +198,18 @@ class Policy:
     source: str
     statements: tuple[Statement, ...]
     broken: bool = False
+    files: tuple[File, ...] = (OWN,)
+    """The policy's own first, then what it includes, as it was read."""
+    includes: tuple[Include, ...] = ()
+
+    def file_of(self, span: Span) -> str:
+        """The name of the file that a place is in."""
+        return span.file.name or self.file
+
+    def end_of(self, file: File) -> int:
+        """Where the text of one of its files ends in the source."""
+        after = next((each.start for each in self.files if each.start > file.start), None)
+        return len(self.source) if after is None else after - 1
 
     def of(self, kind: type[S]) -> list[S]:
         """The statements of one class, in source order."""

@@ -13,13 +13,35 @@ Dimension = Choice["text", "flag", "count", "money", "tokens", "duration", "perc
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """One of the files of a policy, whose texts stand side by side in its source."""
+
+    name: str
+    """As findings name it; empty for the policy's own, whose name the policy has."""
+    start: int = 0
+    """Where its text begins in the source."""
+    path: str = ""
+    """Of an included one: where it really is, all links followed."""
+    digest: str = ""
+    """Of an included one: the SHA-256 of what was read."""
+
+
+OWN = File("")
+"""The file that a policy begins in: the only one that has a header."""
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
-    """A place in the source: 1-based line and column of the first character, byte-free offsets."""
+    """A place in the source: 1-based line and column of the first character in its file, and offsets.
+
+    Offsets count characters of the whole source, so they are those of the file if it is the policy's own.
+    """
 
     line: int
     column: int
     start: int
     end: int
+    file: File = OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +50,15 @@ class Name:
 
     text: str
     span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Include:
+    """Another file, and what is there of it in the policy; None if it is not read."""
+
+    name: Name
+    span: Span
+    file: File | None = None
 
 
 @dataclass(frozen=True, slots=True)
