@@ -54,6 +54,6 @@ def test_only_a_word_before_a_fact_is_set_apart():
 
 def test_every_terminal_and_rule_is_grown():
     grammar, chance = Grammar(), Random(1)
-    grown = " ".join(grammar.grown(chance) for _ in range(4_000))
+    grown = " ".join(grammar.grown(chance) for _ in range(10_000))
     missing = [word for words in grammar.words.values() for word in words if word.strip() not in grown]
     assert missing == []
