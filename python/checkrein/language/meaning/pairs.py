@@ -60,10 +60,10 @@ def _together(names: Names, others: list[Rule], rule: Rule, budget: Budget) -> l
 
 def _is_before(names: Names, strong: Rule, weak: Rule) -> bool:
     """Whether the one decides wherever both apply. Of equal outcomes the first name decides."""
-    if strong.outcome.kind not in FINAL or not _covers(names, strong, weak):
+    if strong.outcome.kind not in FINAL:
         return False
     by = STRENGTH[strong.outcome.kind] - STRENGTH[weak.outcome.kind]
-    if by < 0 or (by == 0 and strong.name.text > weak.name.text):
+    if by < 0 or (by == 0 and strong.name.text > weak.name.text) or not _covers(names, strong, weak):
         return False
     is_of_all = strong.selector.name is None and weak.selector.name is not None
     if weak.selector.point == "model" and is_of_all:
@@ -109,11 +109,13 @@ def _covers(names: Names, wide: Rule, narrow: Rule) -> bool:
     """Whether a rule looks at every call that another one looks at."""
     if wide.selector.point != narrow.selector.point:
         return False
-    if wide.selector.point == "tool":
-        tools = [{t.name.text for t in selected_tools(names, rule.selector)} for rule in (wide, narrow)]
-        return tools[1] <= tools[0]
-    name = wide.selector.name
-    return name is None or (narrow.selector.name is not None and narrow.selector.name.text == name.text)
+    name, other = wide.selector.name, narrow.selector.name
+    if name is not None and other is not None:
+        return name.text == other.text
+    if wide.selector.point == "model":
+        return name is None
+    tools = [{t.name.text for t in selected_tools(names, rule.selector)} for rule in (wide, narrow)]
+    return tools[1] <= tools[0]
 
 
 def _tell(names: Names, rule: Rule, others: list[Rule], budget: Budget, report: Report) -> None:
