@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from importlib.resources import files
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 
 from checkrein.cli.output import table
 from checkrein.errors import CheckreinError
 
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
+RULES = Path(__file__).parents[1] / "rules"
 
 
 @click.command()
@@ -35,10 +33,9 @@ def rule(code: str | None) -> None:
     click.echo(page.read_text(encoding="utf-8").rstrip())
 
 
-def pages() -> dict[str, Traversable]:
+def pages() -> dict[str, Path]:
     """The page of every code."""
-    folder = files("checkrein") / "rules"
-    return {page.name.removesuffix(".md"): page for page in folder.iterdir() if page.name.endswith(".md")}
+    return {page.stem: page for page in RULES.glob("*.md")}
 
 
 def title(code: str, page: str) -> str:

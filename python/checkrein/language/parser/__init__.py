@@ -17,6 +17,8 @@ from lark import Lark
 from lark.grammar import Rule
 from lark.lexer import TerminalDef
 
+from checkrein.language.parser.lexing import PatientLexer
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -107,6 +109,7 @@ def _restored(stored: dict[str, Any], words: bool) -> Lark:
     """The parser of stored tables. Lark's keys are numbers, and JSON has texts only."""
     data = stored["data"]
     data["options"]["postlex"] = _AnyWord() if words else None
+    data["options"]["_plugins"] = {"ContextualLexer": PatientLexer}
     table = data["parser"]["parser"]
     table["tokens"] = _numbered(table["tokens"])
     table["states"] = {state: _numbered(row) for state, row in _numbered(table["states"]).items()}
