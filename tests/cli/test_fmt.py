@@ -96,3 +96,13 @@ def test_a_crash_while_writing_leaves_the_old_file(command, untidy, monkeypatch)
     assert "cannot write `home/untidy.rein`: no space left on device" in printed.stderr
     assert untidy.read_text() == UNTIDY
     assert list(untidy.parent.iterdir()) == [untidy]
+
+
+def test_a_read_only_file_is_left_as_it_is(command, untidy):
+    before = untidy.read_bytes()
+    untidy.chmod(0o444)
+    done = command("fmt", untidy)
+    assert done.exit_code == 2
+    assert f"`{untidy}` is read-only, so it is left as it is\n  help: make it writable" in done.stderr
+    assert untidy.read_bytes() == before
+    assert list(untidy.parent.glob(".*")) == []

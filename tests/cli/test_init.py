@@ -92,3 +92,17 @@ def test_a_broken_link_is_no_place_to_write(command, home):
 
 def test_what_comes_next_can_be_pasted(command, home):
     assert 'next: cd "my agent" && checkrein test\n' in command("init", "my agent").stdout
+
+
+@pytest.mark.parametrize("name", ["policies", "pyproject.toml"])
+def test_what_is_in_the_way_is_named_before_anything_is_written(command, home, name):
+    in_the_way = home / name
+    if name == "policies":
+        in_the_way.write_text("x")
+    else:
+        in_the_way.mkdir()
+    done = command("init")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: `{name}` is no f")
+    assert done.stderr.endswith("help: move it away\n")
+    assert [path.name for path in home.iterdir()] == [name]

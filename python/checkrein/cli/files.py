@@ -94,7 +94,8 @@ def read_source(name: str) -> SourceFile:
 def write_whole(path: Path, data: bytes) -> None:
     """Write all or nothing: a crash leaves the old file, never half of a new one.
 
-    A file that is there keeps its mode, and a link goes on leading to it. What is no file is not replaced.
+    A file that is there keeps its mode, and a link goes on leading to it. What is no file is not replaced,
+    nor is what nobody may write.
     """
     target = path.resolve()
     draft = target.with_name(f".{target.name}.{os.getpid()}")
@@ -102,9 +103,10 @@ def write_whole(path: Path, data: bytes) -> None:
         if path.exists() and not path.is_file() and not path.is_dir():
             _write_into(path, data)
             return
+        mode = _mode(path, target) if target.exists() else None
         with draft.open("xb") as file:
-            if target.exists():
-                draft.chmod(stat.S_IMODE(target.stat().st_mode))
+            if mode is not None:
+                draft.chmod(mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -112,6 +114,14 @@ def write_whole(path: Path, data: bytes) -> None:
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise CheckreinError(f"cannot write `{path}`: {(error.strerror or str(error)).lower()}") from error
+
+
+def _mode(path: Path, target: Path) -> int:
+    """The mode of a file that is replaced. A folder lets its owner replace what the file's mode protects."""
+    mode = stat.S_IMODE(target.stat().st_mode)
+    if not mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+        raise CheckreinError(f"`{path}` is read-only, so it is left as it is\n  help: make it writable first")
+    return mode
 
 
 def _write_into(path: Path, data: bytes) -> None:

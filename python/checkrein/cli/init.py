@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def init(folder: Path, template: str) -> None:
     out). A file that is there is never overwritten.
     """
     policy, project = folder / POLICIES / (template + SUFFIX), folder / FILE
+    _free(policy.parent, project)
     policy.parent.mkdir(parents=True, exist_ok=True)
     if not _wrote(policy, (files("checkrein") / "templates" / policy.name).read_bytes()):
         raise CheckreinError(f"`{policy}` is there already\n  help: move it away, or take another template")
@@ -38,6 +40,16 @@ def init(folder: Path, template: str) -> None:
     quoted = f'"{folder}"' if " " in str(folder) else folder
     where = "" if folder == Path() else f"cd {quoted} && "
     click.echo(f"next: {where}checkrein test")
+
+
+def _free(policies: Path, project: Path) -> None:
+    """Refuse what is in the way before anything is written."""
+    for path, there, wanted in (
+        (policies, policies.is_dir(), "folder"),
+        (project, project.is_file(), "file"),
+    ):
+        if os.path.lexists(path) and not there:
+            raise CheckreinError(f"`{path}` is no {wanted}, and one is needed there\n  help: move it away")
 
 
 def _wrote(path: Path, data: bytes) -> bool:

@@ -28,7 +28,8 @@ def check_loop(loop: Loop, targets: Targets) -> None:
             "R0502",
             loop.name.span,
             f"loop {quote(loop.name.text)} watches nothing",
-            help="write `same call >= 3 within 10 steps` or `cycle <= 4 calls repeated >= 3`",
+            help="write at least one of `same call >= 3 within 10 steps`, `same error >= 4 within 10 steps`, "
+            "`cycle <= 4 calls repeated >= 3`, `no progress >= 8 steps` and `repeated_context >= 60%`",
         )
     for message, help in _out_of_range(loop):
         report.add("R0503", loop.name.span, message, help=help)

@@ -159,7 +159,9 @@ class TrialChecker:
 
     def _argument(self, call: Call, argument: Name, value: Literal) -> None:
         if call.point == "model" or call.name is None:
-            self.report.add("R0104", argument.span, f"a model call has no argument {quote(argument.text)}")
+            message = f"a model call has no argument {quote(argument.text)}"
+            help = "it has `input`, `output`, `asks` and facts, as in `model { input 500 output 100 }`"
+            self.report.add("R0104", argument.span, message, help=help)
             return
         tool = self.names.tools.get(call.name.text)
         if tool is None:

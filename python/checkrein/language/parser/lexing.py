@@ -1,7 +1,7 @@
-"""Lark's contextual lexer, made piece by piece: a short policy meets few of the parser's states, and those seldom.
+"""Lark's contextual lexer, made piece by piece: a short policy meets few of the parser's states, and seldom.
 
-What is read is the same. A lexer of a state is made when the state is met, and its patterns become one regular
-expression when they have been tried a few times: to compile one takes as long as dozens of trials.
+What is read is the same. A lexer of a state is made when the state is met, and its patterns become one
+regular expression when they have been tried a few times: to compile one takes as long as dozens of trials.
 """
 
 from __future__ import annotations
