@@ -6,6 +6,7 @@ are never used: then they are worked out anew.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 from functools import lru_cache
@@ -47,12 +48,17 @@ def load_parser(*, words: bool = False) -> Lark:
     """
     from checkrein._core import GRAMMAR
 
+    collects = gc.isenabled()
+    gc.disable()  # hundreds of tables are made, and none is garbage
     try:
         stored = json.loads(STORED.read_bytes())
         if stored["digest"] == digest_of(GRAMMAR):
             return _restored(stored, words)
     except Exception:  # noqa: BLE001, S110  (whatever is wrong with the file, the grammar is there)
         pass
+    finally:
+        if collects:
+            gc.enable()
     return build(GRAMMAR, words=words)
 
 
