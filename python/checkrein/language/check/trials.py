@@ -160,8 +160,8 @@ class TrialChecker:
     def _argument(self, call: Call, argument: Name, value: Literal) -> None:
         if call.point == "model" or call.name is None:
             message = f"a model call has no argument {quote(argument.text)}"
-            help = "it has `input`, `output`, `asks` and facts, as in `model { input 500 output 100 }`"
-            self.report.add("R0104", argument.span, message, help=help)
+            has = "it has `input`, `output`, `asks` and facts, as in `model { input 500 output 100 }`"
+            self.report.add("R0104", argument.span, message, help=has)
             return
         tool = self.names.tools.get(call.name.text)
         if tool is None:

@@ -32,7 +32,7 @@ class PatientLexer(ContextualLexer):
         self.lexers = _Lexers(conf, states, always_accept)
 
     @property
-    def root_lexer(self) -> BasicLexer:  # type: ignore[override]
+    def root_lexer(self) -> Any:  # type: ignore[override]
         """The lexer of all terminals, which tells what a token is that could not stand there."""
         return self.lexers[_Lexers.ROOT]
 
@@ -63,28 +63,30 @@ class _Lexers(dict[int, Any]):
 
 
 class _Lexer(BasicLexer):
-    def _build_scanner(self) -> Scanner:
+    def _build_scanner(self) -> Any:
         if any(terminal.name == "WORD" for terminal in self.terminals):
             return super()._build_scanner()  # a pattern that words of the language match, too
         self.callback = dict(self.user_callbacks)
-        return _PatientScanner(self.terminals, self.g_regex_flags, self.re, self.use_bytes)
+        scanner: Any = _PatientScanner
+        return scanner(self.terminals, self.g_regex_flags, self.re, self.use_bytes)
 
 
 class _PatientScanner(Scanner):
     """Tries terminals one after the other in Lark's order, as the one regular expression of all would."""
 
-    def _build_mres(self, terminals: Any, max_size: int) -> Any:
+    def _build_mres(self, terminals: Any, max_size: int) -> Any:  # noqa: ARG002  (Lark gives it)
         self._trials = 0
         self._each = [(terminal.name, *_how(terminal)) for terminal in terminals]
-        return None if terminals else super()._build_mres(terminals, max_size)
+        return None
 
-    def match(self, text: TextSlice, pos: int) -> Any:
+    def match(self, text: TextSlice[str], pos: int) -> Any:
         """The text and the name of the first terminal that stands at a place; None if there is none."""
         if self._mres is None:
             self._trials += 1
             if self._trials <= TRIALS:
                 return self._tried(text.text, pos, text.end)
-            self._mres = super()._build_mres(self.terminals, len(self.terminals))
+            compiled: Any = super()._build_mres
+            self._mres = compiled(self.terminals, len(self.terminals))
         return super().match(text, pos)
 
     def _tried(self, text: str, pos: int, end: int) -> tuple[str, str] | None:
