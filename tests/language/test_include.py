@@ -358,3 +358,22 @@ def test_an_allowance_is_about_its_own_file(folder):
     # Before the header it is about the policy's own file, not about what that includes.
     folder(root=allowance + HEAD + f'include "common.rein"\n{ALWAYS}\n')
     assert told() == [f"{code} common.rein:2:28"]
+
+
+def test_what_another_policy_may_use_is_no_finding(folder):
+    """A fact that nothing reads, a bound that nothing counts in, a model that nothing leads to."""
+    model = 'model "{}" is "x/m" {{ place edge window 8k tokens output 1k tokens price free }}\n'
+    limit = 'limit "l" on run { retries <= 3 } else deny\n'
+    shared = f"fact data.class text\n{model.format('spare')}{limit}"
+    root = HEAD + model.format("m")
+    route = 'route "r" { to "m" }\n'
+    folder(root=root + 'include "common.rein"\n', common=shared, alone=root + route + shared)
+    folder(routed=root + route + 'include "few.rein"\n', few=shared.replace(limit, ""))
+
+    def codes(path):
+        policy, findings = parse(Path(path).read_bytes(), path, path=path)
+        assert not findings
+        return [each.code for each in check(policy, deep=True)]
+
+    assert codes("alone.rein") == ["R0639", "R0637"]
+    assert codes("root.rein") == codes("routed.rein") == []

@@ -10,7 +10,7 @@ from checkrein.language.check.vocabulary import currency_of
 from checkrein.language.facts import selected_tools
 from checkrein.language.meaning.needs import may_pass, meets
 from checkrein.language.prices import tariffs_of
-from checkrein.language.tree import Limit, Model, Order, Require, Retry, Route, Rule
+from checkrein.language.tree import OWN, Limit, Model, Order, Require, Retry, Route, Rule
 
 if TYPE_CHECKING:
     from checkrein.diagnostics import Report
@@ -116,7 +116,12 @@ def _covers(names: Names, wide: Selector, narrow: Selector) -> bool:
 
 
 def _idle_bounds(names: Names, limit: Limit, report: Report) -> None:
-    """Bounds that nothing of this policy counts in; one of 0 says that there shall be none."""
+    """Bounds that nothing of this policy counts in; one of 0 says that there shall be none.
+
+    One of an included file may be for another policy.
+    """
+    if limit.span.file != OWN:
+        return
     for bound in limit.bounds:
         why = _why_idle(names, bound)
         if why is not None and bound.literal.value != 0:

@@ -11,7 +11,7 @@ from checkrein.language.meaning.examples import example_of
 from checkrein.language.meaning.needs import meets
 from checkrein.language.meaning.places import place_of, search
 from checkrein.language.meaning.search import FALSE, TRUE, UNKNOWN, Budget, Undecided, leaves_of
-from checkrein.language.tree import Require, Route
+from checkrein.language.tree import OWN, Require, Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -162,7 +162,8 @@ class Routes:
             return
         led = {name.text for _, name, _ in self._leads(route)}
         for model in self.names.models.values():
-            if model.name.text not in led:
+            # A model of an included file may be for another policy.
+            if model.name.text not in led and model.span.file == OWN:
                 message = f"model {quote(model.name.text)} is never used: the route leads elsewhere"
                 help = "write an arm or a fallback to it, or remove it"
                 related = (Related("this arm is always true", self.arms[-1].span),)

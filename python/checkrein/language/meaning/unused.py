@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from checkrein.diagnostics import quote
-from checkrein.language.tree import Fact, Name, Test
+from checkrein.language.tree import OWN, Fact, Name, Test
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,8 @@ def report_unused(names: Names, report: Report) -> None:
     statements = (each for each in names.policy.statements if not isinstance(each, Fact | Test))
     read = {name for each in statements for name in _named(each)}
     for fact in names.facts.values():
-        if fact.name.text not in read:
+        # A fact of an included file may be for another policy.
+        if fact.name.text not in read and fact.span.file == OWN:
             message = f"fact {quote(fact.name.text)} is never read"
             help = "use it; or remove it, once no host sends it"
             report.add("R0639", fact.name.span, message, help=help, severity="warning")
