@@ -182,6 +182,12 @@ fn facts_of_a_shared_limit_are_what_the_store_said_and_how_long_ago() {
     say(&mut ledger, &there, 3_001);
     let again = ask_tool(&mut other, 3_002_000_000, None, "look");
     assert_eq!(again.values[1], (0, Value::Int(1_000_000)));
+    // What it had been lent goes back, and then nobody has anything to say but that a call reads it.
+    say(&mut ledger, &there, 4_500);
+    ask_tool(&mut other, 6 * SECOND, None, "look");
+    say(&mut ledger, &there, 6_001);
+    let again = ask_tool(&mut other, 6_002_000_000, None, "look");
+    assert_eq!(again.values[1], (0, Value::Int(1_000_000)));
     // After a longer silence it is worth waiting for.
     let waits = ask_tool(&mut other, 20 * SECOND, None, "look");
     assert_eq!((waits.outcome, by(&waits, &other).as_str()), (Outcome::Wait, "lease"));

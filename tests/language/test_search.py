@@ -173,3 +173,49 @@ def test_a_policy_that_uses_every_readable_letter_leaves_one_for_what_is_none_of
     assert any(
         isinstance(value, str) and value[0] not in letters for value in representatives(domain, [leaf])
     )
+
+
+# -- what a clock shows at once --------------------------------------------------------------------------
+
+HALF = 1_800 * 10**9
+TIMES = [*range(0, 10 * HALF, HALF // 2), 48 * HALF - 1]
+DATES = [
+    (month, day)
+    for month, longest in enumerate((31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31), start=1)
+    for day in range(27, longest + 1)
+]
+CLOCKS = [
+    {"now.hour": time // (2 * HALF), "now.time": time, "now.month": month, "now.day": day}
+    for time in TIMES
+    for month, day in DATES
+]
+
+signs = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
+shown = st.one_of(
+    st.builds("now.hour {} {}".format, signs, st.integers(0, 4)),
+    st.builds("now.time {} {} min".format, signs, st.integers(0, 9).map(lambda halves: 30 * halves)),
+    st.builds("now.month {} {}".format, signs, st.integers(1, 4)),
+    st.builds("now.day {} {}".format, signs, st.integers(28, 31)),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(shown, min_size=2, max_size=4).map(" and ".join))
+def test_of_a_clock_it_finds_what_a_clock_can_show_and_nothing_else(text):
+    found, domains = read(text)
+    can_be = any(truth_of(found[0], clock.get, {}) for clock in CLOCKS)
+    witness = Search(found, domains).find(TRUE)
+    assert (witness is not None) == can_be
+    if witness is not None:
+        assert any(all(clock[name] == value for name, value in witness.items()) for clock in shows(witness))
+
+
+def shows(witness):
+    """The clocks that could show this, whatever they show besides."""
+    times = [witness["now.time"]] if "now.time" in witness else [hour * 2 * HALF for hour in range(24)]
+    dates = [
+        (month, day) for month in range(1, 13) for day in range(1, 32) if (month, day) in DATES or day < 27
+    ]
+    for time in times:
+        for month, day in dates:
+            yield {"now.hour": time // (2 * HALF), "now.time": time, "now.month": month, "now.day": day}

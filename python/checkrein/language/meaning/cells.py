@@ -109,8 +109,8 @@ def _grid(names: Names, known: Known, context: Context) -> int:
 # -- representatives -------------------------------------------------------------------------------
 
 
-def representatives(domain: Domain, leaves: Sequence[Leaf]) -> tuple[Value, ...]:
-    """One value of every cell that these comparisons cut; those that people can read come first."""
+def representatives(domain: Domain, leaves: Sequence[Leaf], edges: Sequence[int] = ()) -> tuple[Value, ...]:
+    """One value of every cell that these comparisons and edges cut; those that people can read come first."""
     found: Iterable[str | bool | int]
     if domain.choices:
         found = domain.choices
@@ -119,7 +119,7 @@ def representatives(domain: Domain, leaves: Sequence[Leaf]) -> tuple[Value, ...]
     elif domain.dimension == "text":
         found = _texts(leaves)
     else:
-        found = _numbers(domain, leaves)
+        found = _numbers(domain, leaves, edges)
     once: list[Value] = list(dict.fromkeys(found))
     return (*once, *domain.odd)
 
@@ -142,9 +142,9 @@ def _texts(leaves: Sequence[Leaf]) -> Iterator[str]:
             yield first + filler + last
 
 
-def _numbers(domain: Domain, leaves: Sequence[Leaf]) -> Iterator[int]:
+def _numbers(domain: Domain, leaves: Sequence[Leaf], more: Sequence[int]) -> Iterator[int]:
     """Each constant on the grid, and a number between each two neighbours, below all and above all."""
-    constants = sorted({int(value) for leaf in leaves for value in _constants(leaf)})
+    constants = sorted({*more, *(int(value) for leaf in leaves for value in _constants(leaf))})
     edges = [domain.low - 1, *(c for c in constants if domain.low <= c <= domain.high), domain.high + 1]
     for below, above in itertools.pairwise(edges):
         between = _between(below, above, domain)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from checkrein.language.meaning.cells import representatives, truth
+from checkrein.language.meaning.clock import PAIRS, edges
 from checkrein.language.tree import And, Defined, Not, Or
 
 if TYPE_CHECKING:
@@ -84,7 +85,14 @@ class Search:
             for leaf in leaves_of(condition):
                 read.setdefault(leaf.fact.text, []).append(leaf)
         self._facts = list(read)
-        self._values = [representatives(domains[name], leaves) for name, leaves in read.items()]
+        self._values = [
+            representatives(domains[name], leaves, edges(name, read)) for name, leaves in read.items()
+        ]
+        self._pairs = [
+            (pair.fit, self._facts.index(pair.coarse), self._facts.index(pair.fine))
+            for pair in PAIRS
+            if pair.coarse in read and pair.fine in read
+        ]
         self._possible = [self._built(condition) for condition in conditions]
         self._set: list[int] = []
         self._looks = 0
@@ -121,10 +129,20 @@ class Search:
             return True
         for at in range(len(self._values[fact])):
             self._set[fact] = at
-            if self._reach(fact + 1, goals):
+            if self._is_possible() and self._reach(fact + 1, goals):
                 return True
         self._set[fact] = OPEN
         return False
+
+    def _is_possible(self) -> bool:
+        """Whether a clock can show at once what is set of it."""
+        for fit, coarse, fine in self._pairs:
+            if OPEN in (self._set[coarse], self._set[fine]):
+                continue
+            one, other = self._values[coarse][self._set[coarse]], self._values[fine][self._set[fine]]
+            if isinstance(one, int) and isinstance(other, int) and not fit(one, other):
+                return False
+        return True
 
     def _built(self, condition: Condition) -> Truths:
         """What tells the truths that a condition can still have."""
