@@ -28,35 +28,35 @@ def texts(*long: bytes) -> bytes:
 
 def statements_of_every_tool() -> bytes:
     tools = several(u(index) + b"\0\0\0\0\0\0\0" for index in range(NAMES))
-    names = several(b"\x08" + u(index) + b"\0\1\1\0" for index in range(NAMES))
+    names = several(b"\x08" + u(index) + b"\0\0\1\1\0" for index in range(NAMES))
     rules = several(u(index) + b"\2\0\2\0" for index in range(NAMES))
-    return texts() + EMPTY * 2 + tools + EMPTY * 5 + names + rules + EMPTY * 8
+    return texts() + EMPTY * 2 + tools + EMPTY * 6 + names + rules + EMPTY * 8
 
 
 def statements_of_every_model() -> bytes:
     models = several(u(index) + b"\0\0\0\0\3\2\1\0" for index in range(NAMES))
-    names = several(b"\1" + u(index) + b"\0\1\1\0" for index in range(NAMES))
+    names = several(b"\1" + u(index) + b"\0\0\1\1\0" for index in range(NAMES))
     retries = several(u(index) + b"\0\0\1\0\0\0\2\0" for index in range(NAMES))
-    return texts() + EMPTY + models + EMPTY * 6 + names + EMPTY * 2 + retries + EMPTY * 6
+    return texts() + EMPTY + models + EMPTY * 7 + names + EMPTY * 2 + retries + EMPTY * 6
 
 
 def breakers_of_every_provider() -> bytes:
     models = several(u(index) + u(NAMES) + b"\0\0\0\3\2\1\0" for index in range(NAMES))
-    names = several(b"\2" + u(index) + b"\0\1\1\0" for index in range(NAMES))
+    names = several(b"\2" + u(index) + b"\0\0\1\1\0" for index in range(NAMES))
     breakers = several(u(index) + b"\0\1" + u(NAMES) + b"\1\1\1\1\1" for index in range(NAMES))
-    return texts(b"x" * LONG) + EMPTY + models + EMPTY * 6 + names + EMPTY * 3 + breakers + EMPTY * 5
+    return texts(b"x" * LONG) + EMPTY + models + EMPTY * 7 + names + EMPTY * 3 + breakers + EMPTY * 5
 
 
 def one_long_text_everywhere() -> bytes:
     told = b"\1" + u(NAMES)
     states = several(u(index) + told + told for index in range(NAMES))
-    return texts(b"x" * LONG) + EMPTY * 3 + states + EMPTY * 14
+    return texts(b"x" * LONG) + EMPTY * 3 + states + EMPTY * 15
 
 
 def long_choices_that_differ_at_the_end() -> bytes:
     choices = several([u(NAMES), u(NAMES + 1)])
     facts = several(u(index) + b"\0\0\1" + choices for index in range(NAMES))
-    return texts(b"x" * LONG + b"a", b"x" * LONG + b"b") + facts + EMPTY * 17
+    return texts(b"x" * LONG + b"a", b"x" * LONG + b"b") + facts + EMPTY * 18
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited as on Linux")
