@@ -69,14 +69,20 @@ def parse(
     return policy, report.diagnostics
 
 
-def parse_part(source: str | bytes, file: str) -> list[Diagnostic]:
-    """What is wrong with the text of a file, by itself: of a policy's own, or of one that is included."""
+def parse_alone(source: str | bytes, file: str) -> tuple[Policy | None, list[Diagnostic]]:
+    """Read one file by itself, a policy's own or one that is included, and nothing that it includes.
+
+    The tree is `broken`, since others may declare what it uses.
+    """
     report = Report(file)
     text = read(source, report)
-    if text is not None and _known_version(text, report):
-        reading = _Reading(text, report, None)
-        reading.read_alone(0, "rest" if is_part(text.text) else "start")
-    return report.diagnostics
+    if text is None or not _known_version(text, report):
+        return None, report.diagnostics
+    reading = _Reading(text, report, None)
+    reading.read_alone(0, "rest" if is_part(text.text) else "start")
+    nameless = Name("", Span(1, 1, 0, 0))
+    statements = tuple(with_loop(reading.statements, Report(file)))
+    return Policy(nameless, LANGUAGE, file, text.text, statements, broken=True), report.diagnostics
 
 
 def is_part(text: str) -> bool:

@@ -20,6 +20,7 @@ from checkrein.language.facts import (
 from checkrein.language.names import ENFORCED
 from checkrein.language.parser import load_parser
 from checkrein.language.recovery import LEXEME, statement_starts
+from checkrein.language.syntax import is_part
 from checkrein.language.zones import known_zones
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def completion(document: Document, offset: int) -> Completion | None:
     if start == begin:
         begin = max((at for at in statement_starts(document.text) if at < start), default=0)
     lark = load_parser()
-    rule = "rest" if begin else "start"
+    rule = "rest" if begin or (document.text.strip() and is_part(document.text)) else "start"
     try:
         parser = lark.parse_interactive(document.text[begin:start], start=rule)
         tokens = parser.exhaust_lexer()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from checkrein.language.facts import BuiltIn
+    from checkrein.language.names import Names
     from checkrein.language.tree import Policy, Span
     from checkrein.lsp.document import Document
     from checkrein.lsp.uses import Use
@@ -52,7 +53,7 @@ def help_at(document: Document, offset: int) -> Help | None:
             if said:
                 parts.append(said)
                 spans.append(span)
-        elif policy.name.span.start <= offset <= policy.name.span.end:
+        elif policy.name.text and policy.name.span.start <= offset <= policy.name.span.end:
             parts += _worst_case(document, policy)
             spans.append(policy.name.span)
         for literal in _literals(policy.statements):
@@ -77,7 +78,7 @@ def _meaning(document: Document, use: Use) -> str:
     if use.kind in ("argument", "field"):
         found = arguments(names, use)
         return "\n".join(
-            dict.fromkeys(f"{use.kind} {_code(document, arg.name.span, arg.type.span)}" for arg in found)
+            dict.fromkeys(f"{use.kind} {_code(names, arg.name.span, arg.type.span)}" for arg in found)
         )
     if use.kind == "fact" and text in BUILT_IN:
         return _built_in(text, BUILT_IN[text])
@@ -92,11 +93,11 @@ def _meaning(document: Document, use: Use) -> str:
         declared = next((s for s in owners if s.name.span in spans), None)
     if declared is None or use.is_declaration or declared.span.end == 0:
         return ""
-    return f"```rein\n{document.text[declared.span.start : declared.span.end]}\n```"
+    return f"```rein\n{names.policy.source[declared.span.start : declared.span.end]}\n```"
 
 
-def _code(document: Document, first: Span, last: Span) -> str:
-    return f"`{document.text[first.start : last.end]}`"
+def _code(names: Names, first: Span, last: Span) -> str:
+    return f"`{names.policy.source[first.start : last.end]}`"
 
 
 def _built_in(name: str, fact: BuiltIn) -> str:
@@ -114,7 +115,9 @@ def _built_in(name: str, fact: BuiltIn) -> str:
 
 def _worst_case(document: Document, policy: Policy) -> list[str]:
     """The worst case of a run, as `checkrein bound` gives it; nothing while there is an error."""
-    return [] if has_error(document.findings) else [f"```text\n{as_text(bound(policy))}\n```"]
+    return (
+        [] if policy.broken or has_error(document.findings) else [f"```text\n{as_text(bound(policy))}\n```"]
+    )
 
 
 def _value(literal: Literal) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 import checkrein
+from checkrein.language.tree import OWN, Span
 from checkrein.lsp.changes import all_fixed, changes, formatted
 from checkrein.lsp.completion import completion
 from checkrein.lsp.document import Document, Place
@@ -38,7 +41,7 @@ class Service:
         # Whole texts: they are small, and nobody has to agree on what a changed part is.
         full = types.TextDocumentSyncKind.Full
         self.server = LanguageServer("checkrein", checkrein.__version__, text_document_sync_kind=full)
-        self._documents: dict[str, tuple[str, Document]] = {}
+        self._documents: dict[str, Document] = {}
         self._pending: dict[str, asyncio.TimerHandle] = {}
         answers: list[tuple[str, Any, Any]] = [
             (types.TEXT_DOCUMENT_DID_OPEN, self.opened, None),
@@ -77,9 +80,20 @@ class Service:
         self._forget_pending(uri)
         self._documents.pop(uri, None)
         self._publish(types.PublishDiagnosticsParams(uri, []))
+        self._tell_others(uri)
 
     def _tell(self, uri: str) -> None:
         self._forget_pending(uri)
+        self._tell_of(uri)
+        self._tell_others(uri)
+
+    def _tell_others(self, uri: str) -> None:
+        """Tell what is wrong with the documents that may include this one."""
+        for other, document in list(self._documents.items()):
+            if other != uri and document.policy is not None and document.policy.includes:
+                self._tell_of(other)
+
+    def _tell_of(self, uri: str) -> None:
         document = self._document(uri)
         version = self.server.workspace.get_text_document(uri).version
         found = [self._diagnostic(document, uri, finding) for finding in document.findings]
@@ -96,9 +110,7 @@ class Service:
     def _diagnostic(self, document: Document, uri: str, finding: Diagnostic) -> types.Diagnostic:
         start, end = (finding.span.start, finding.span.end) if finding.span else (0, 0)
         related = [
-            types.DiagnosticRelatedInformation(
-                types.Location(uri, self._range(document, each.span.start, each.span.end)), each.message
-            )
+            types.DiagnosticRelatedInformation(self._location(document, uri, each.span), each.message)
             for each in finding.related
         ]
         message = finding.message
@@ -151,11 +163,18 @@ class Service:
         uri = params.text_document.uri
         document = self._document(uri)
         names = document.names
-        use = None if names is None else use_at(names, self._offset(document, params.position))
-        if names is None or use is None:
+        if names is None:
+            return []
+        offset = self._offset(document, params.position)
+        for include in names.policy.includes:
+            if include.file is not None and include.name.span.start <= offset <= include.name.span.end:
+                start = include.file.start
+                return [self._location(document, uri, Span(1, 1, start, start, include.file))]
+        use = use_at(names, offset)
+        if use is None:
             return []
         spans = [use.name.span] if use.is_declaration else declarations(names, use)
-        return [types.Location(uri, self._range(document, span.start, span.end)) for span in spans]
+        return [self._location(document, uri, span) for span in spans]
 
     # -- changes ---------------------------------------------------------------------------------------
 
@@ -202,12 +221,27 @@ class Service:
     def _document(self, uri: str) -> Document:
         """The document as it is now; read once for as long as its text is the same."""
         held = self.server.workspace.get_text_document(uri)
-        text, document = self._documents.get(uri, (None, None))
-        if document is None or text != held.source:
-            unit = self.server.workspace.position_encoding
-            document = Document(held.source, held.path, str(getattr(unit, "value", unit)))
-            self._documents[uri] = (held.source, document)
+        document = self._documents.get(uri)
+        others = {
+            os.path.realpath(each.path): each.source for each in self.server.workspace.text_documents.values()
+        }
+        if document is None or not document.is_current(held.source, others):
+            document = Document(held.source, held.path, self._unit(), others)
+            self._documents[uri] = document
         return document
+
+    def _unit(self) -> str:
+        unit = self.server.workspace.position_encoding
+        return str(getattr(unit, "value", unit))
+
+    def _location(self, document: Document, uri: str, span: Span) -> types.Location:
+        """A place, which may be in a file that the document includes."""
+        policy, file = document.policy, span.file
+        if policy is None or file == OWN:
+            return types.Location(uri, self._range(document, span.start, span.end))
+        there = Document(policy.source[file.start : policy.end_of(file)], file.path, self._unit())
+        found = self._range(there, span.start - file.start, span.end - file.start)
+        return types.Location(Path(file.path).as_uri(), found)
 
     def _range(self, document: Document, start: int, end: int) -> types.Range:
         return types.Range(*(types.Position(*document.place(offset)) for offset in (start, end)))

@@ -13,7 +13,7 @@ from checkrein.diagnostics import Report
 from checkrein.language.layout.pieces import Pieces, pieces_of
 from checkrein.language.layout.printer import Printer
 from checkrein.language.source import read
-from checkrein.language.syntax import parse_part
+from checkrein.language.syntax import parse_alone
 from checkrein.policy_files import SOURCE_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def laid_out(source: str | bytes, file: str) -> Laid:
 
     What a policy says may be wrong in every other way: only a text that can't be read is left alone.
     """
-    found = parse_part(source, file)
+    found = parse_alone(source, file)[1]
     unread = [each for each in found if each.code < READABLE]
     text = read(source, Report(file))
     if unread or text is None:
