@@ -220,6 +220,15 @@ def test_counters_of_a_run_are_facts_too():
     assert (change.lean.verdict, change.example.decided) == ("looser", ())
 
 
+def test_what_is_left_to_a_user_is_a_fact_too():
+    limit = 'limit "day" on user each day { cost <= $5 } else deny queue "leads"'
+    poor = BASE.replace('queue "leads"', limit).replace(
+        'data.class == "internal" then', "user.cost.left < $1 then"
+    )
+    assert diff(poor, poor.replace("left < $1", "left <= $1")).whole.verdict == "stricter"
+    assert diff(poor, poor.replace("cost <= $5 }", "cost <= $6 }")).whole.verdict == "not decided"
+
+
 def test_what_is_left_depends_on_the_limits():
     left = BASE.replace("> $1000", "> $1000 or run.tool_calls.left < 3")
     found = diff(left, left.replace("tool_calls <= 40", "tool_calls <= 30"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from checkrein.difference.shapes import shape
+from checkrein.language.facts import BUILT_IN
 from checkrein.language.meaning.cells import Domain
 from checkrein.language.meaning.search import FALSE, TRUE, UNKNOWN, Search, Undecided, leaves_of
 
@@ -111,7 +112,7 @@ def _at_first(name: str, point: Point, domain: Domain) -> Domain:
     """What a fact can be at the first call of a run."""
     if name in AT_FIRST:
         value = AT_FIRST[name][0 if point.kind == "tool" else 1]
-    elif name.startswith("run.") and name.endswith((".spent", ".held")):
+    elif name in BUILT_IN and BUILT_IN[name].counts and not name.endswith(".left"):
         value = 0
     else:
         return domain

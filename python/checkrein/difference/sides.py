@@ -26,10 +26,7 @@ _KNOWN = frozenset(
     " step.index step.kind step.confidence result.confidence error.kind error.status error.retry_after"
     " error.billed now.hour now.time now.weekday now.day now.month".split()
 )
-"""What the engine knows of a call; besides, there are the counters of a run."""
-
-
-_COUNTS = (".spent", ".held", ".left")
+"""What the engine knows of a call; besides, there are the counters of limits."""
 
 
 S = TypeVar("S")
@@ -215,18 +212,17 @@ def _doubts(sides: Sides) -> dict[str, str]:
     """Of facts of the engine and the host: which may differ although the runs are the same so far."""
     old, new = sides.old, sides.new
     found: dict[str, str] = {}
-    for name in BUILT_IN:
-        is_known = name in _KNOWN or (name.startswith("run.") and name.endswith(_COUNTS))
-        if not is_known:
+    for name, fact in BUILT_IN.items():
+        if fact.counts is None and name not in _KNOWN:
             found[name] = f"what `{name}` is under two policies is not compared"
+        is_own = fact.counts is not None and not fact.is_shared and not name.endswith(".left")
+        if fact.counts is not None and not is_own and _own(old, *fact.counts) != _own(new, *fact.counts):
+            found[name] = f"the limits that `{name}` is about differ"
     zones = [[clock.zone.text for clock in side.of(WallClock)] for side in (old, new)]
     if zones[0] != zones[1]:
         found |= {name: "their clocks are in two zones" for name in BUILT_IN if name.startswith(CLOCK_PREFIX)}
     if any(old.tariffs[name] != new.tariffs[name] for name in sides.models):
-        found |= {name: "prices differ" for name in BUILT_IN if name.startswith("run.cost.")}
-    for measure in {name.split(".")[1] for name in BUILT_IN if name.endswith(".left")}:
-        if _own(old, measure) != _own(new, measure):
-            found[f"run.{measure}.left"] = f"what is left of `{measure}` differs, as its limits do"
+        found |= {name: "prices differ" for name in BUILT_IN if ".cost." in name}
     for name in old.names.facts.keys() & new.names.facts.keys():
         if shape(old.names.facts[name].type) != shape(new.names.facts[name].type):
             found[name] = f"the fact `{name}` is of another type"
@@ -238,13 +234,13 @@ def _doubts(sides: Sides) -> dict[str, str]:
     return found
 
 
-def _own(side: Side, measure: str) -> list[Any]:
-    """The limits of runs that bound a measure, with the queues that may raise them."""
-    limits = [each for each in side.of(Limit) if each.scope.text == "run"]
+def _own(side: Side, scope: str, measure: str) -> list[Any]:
+    """The limits of a scope that bound a measure, with the queues that may raise them."""
+    limits = [each for each in side.of(Limit) if each.scope.text == scope]
     found = [each for each in limits if any(bound.dimension == measure for bound in each.bounds)]
     queues = [each.otherwise.target for each in found if each.otherwise.kind == "escalate"]
     granted = [side.names.queues[queue.text] for queue in queues if queue is not None]
-    return [sorted(map(repr, map(shape, each))) for each in (found, granted)]
+    return [sorted(repr(shape(each, "name", "thresholds")) for each in some) for some in (found, granted)]
 
 
 def _read(side: Side) -> set[str]:
