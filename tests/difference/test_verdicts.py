@@ -173,24 +173,43 @@ def replay(change, old, new):
     """What an example says that the policies decide, the engine decides; and in the way of the verdict."""
     if change.example is None or not change.example.decided:
         return
-    came = [decided(text, change.example.event) for text in (old, new)]
+    came = [decided(text, change.example.story) for text in (old, new)]
     for outcome, said in zip(came, change.example.decided, strict=True):
         assert said.split()[0] == outcome
+    if came == ["allow", "allow"]:
+        return
     ranks = [RANK.index(outcome) for outcome in came]
     assert {"stricter": ranks[1] > ranks[0], "looser": ranks[1] < ranks[0]}.get(change.lean.verdict, True)
 
 
-def decided(text: str, event: dict) -> str:
+def decided(text: str, story) -> str:
+    """The last call of a story, told here once more: how the example comes to be is not asked."""
     program = _core.Program.load(compile_source(text, "p.rein"))
     run = _core.Run(program, seed=1, now=0, ledger=_core.Ledger.memory(), user="ann")
-    if "tool" in event:
-        return run.tool_call(0, 0, None, event["tool"], event["args"], event["facts"]).outcome
-    asked = event["model"], event["input_tokens"]
-    return run.model_call(0, 0, None, *asked, None, event["facts"], [], []).outcome
+    for tool in story.first:
+        allowed = run.tool_call(0, 0, None, tool, {}, story.event["facts"])
+        if allowed.attempt is not None:
+            run.settle(0, 0, allowed.attempt, "exact")
+    decision = None
+    for number in range(story.times):
+        event = story.event
+        if "tool" in event:
+            args = event["args"] | ({"call": number} if story.varied else {})
+            decision = run.tool_call(0, 0, None, event["tool"], args, event["facts"])
+        else:
+            said = [(number * story.varied, event["input_tokens"])]
+            asked = event["model"], event["input_tokens"]
+            decision = run.model_call(0, 0, None, *asked, None, event["facts"], [], said)
+        if decision.attempt is not None:
+            run.settle(
+                0, 0, decision.attempt, "exact", event.get("input_tokens", 0), decision.output_cap or 0
+            )
+    assert decision is not None
+    return decision.outcome
 
 
 def test_examples_are_told_and_replayed():
-    """Where an order or another statement decides a first call anyway, no example is made up."""
+    """Where something else decides a first call, others come before it; or nothing is made up."""
     loose = BASE.replace('order "look" { "search" before "refund" within run } else deny', "")
     found = diff(loose, loose.replace("> $1000", "> $2000"))
     [change] = found.changes
@@ -200,7 +219,34 @@ def test_examples_are_told_and_replayed():
     replay(change, loose, loose.replace("> $1000", "> $2000"))
     hidden = diff(BASE, BASE.replace("> $1000", "> $2000")).changes[0].example
     assert hidden is not None
-    assert hidden.decided == ()
+    assert hidden.story.first == ("search",)
+    assert hidden.decided == change.example.decided
+    never = BASE.replace(
+        'queue "leads"', 'rule "0" on tool "search" then stop "over" because "No." queue "leads"'
+    )
+    other = diff(never, never.replace("> $1000", "> $2000")).changes[0].example
+    assert other is not None
+    assert other.decided == ()
+
+
+COURSES = {
+    "a count": ("tool_calls <= 40", "tool_calls <= 30", 31, True),
+    "money": ("cost <= $0.50", "cost <= $0.30", 8, True),
+    "a loop": ("same call >= 3", "same call >= 4", 3, False),
+    "an order": ('"search" before "refund"', '"refund" before "search"', 1, True),
+}
+
+
+@pytest.mark.parametrize("course", COURSES)
+def test_what_a_run_comes_to_is_shown_by_a_run(course):
+    before, after, calls, varied = COURSES[course]
+    new = BASE.replace(before, after)
+    shown = [change for change in diff(BASE, new).changes if change.example and change.example.decided]
+    assert {(change.example.story.times, change.example.story.varied) for change in shown} == {
+        (calls, varied)
+    }
+    for change in shown:
+        replay(change, BASE, new)
 
 
 def test_two_approvals_are_more_than_one():
@@ -233,6 +279,15 @@ def test_what_is_left_depends_on_the_limits():
     left = BASE.replace("> $1000", "> $1000 or run.tool_calls.left < 3")
     found = diff(left, left.replace("tool_calls <= 40", "tool_calls <= 30"))
     assert {found.lean(p).verdict for p in found.points if p.name == "refund"} == {"not decided"}
+
+
+def test_an_answer_is_no_approval():
+    """What asks a person may let the call pass; a known result or an answer is given in its place."""
+    reuse = BASE.replace('escalate to "leads" because', "reuse because")
+    assert diff(BASE, reuse).lean(Point("tool", "refund")).verdict == "incomparable"
+    answers = BASE.replace('deny because "Not now."', 'answer "Not now." because "Not now."')
+    asks = BASE.replace('deny because "Not now."', 'escalate to "leads" because "Not now."')
+    assert diff(answers, asks).lean(MODELS_POINT).verdict == "incomparable"
 
 
 def test_an_answer_without_one_of_its_facts_denies():

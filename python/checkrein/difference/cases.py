@@ -108,6 +108,18 @@ def _searched(
     return None
 
 
+def harmless(sides: Sides, point: Point, conditions: Sequence[Condition], budget: Budget) -> Witness | None:
+    """Facts of a first call for which all of these conditions are false."""
+    names = {leaf.fact.text for condition in conditions for leaf in leaves_of(condition)}
+    domains = {name: _at_first(name, point, sides.domain(name, point)) for name in names}
+    if len(conditions) > MANY:
+        return None
+    try:
+        return Search(conditions, domains, budget).find(*([FALSE] * len(conditions)))
+    except Undecided:
+        return None
+
+
 def _at_first(name: str, point: Point, domain: Domain) -> Domain:
     """What a fact can be at the first call of a run."""
     if name in AT_FIRST:

@@ -10,7 +10,7 @@ from checkrein.difference.rules import require_changes, rule_changes
 from checkrein.difference.shapes import shape, strange
 from checkrein.difference.sides import Side, Sides
 from checkrein.difference.statements import statement_changes
-from checkrein.difference.verdict import MODELS, UNSURE, Change, Difference, Point, turned
+from checkrein.difference.verdict import LOOSER, MODELS, STRICTER, UNSURE, Change, Difference, Point, turned
 from checkrein.difference.vocabulary import route_changes, skipped_rules, vocabulary_changes
 from checkrein.language.check.vocabulary import currency_of
 from checkrein.language.meaning.search import Budget
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from checkrein._core import Program
     from checkrein.language.tree import Policy
 
+COURSES = ("limit", "order", "loop")
+"""Kinds of statements that the same call, again and again, comes to."""
 LOOKS = 5_000_000
 """What all questions about conditions may cost together: some seconds."""
 
@@ -44,7 +46,17 @@ def difference(old: Policy, new: Policy, programs: tuple[Program, Program]) -> D
             if point.kind != "tool":
                 changes += [change for change, _ in require_changes(sides, point, budget)]
     changes += skipped_rules(sides, changes)
-    return Difference(sides.points, tuple(_merged(changes)), tuple(_notes(sides)))
+    shared = {Point("tool", name) for name in sides.tools} | {Point("model", name) for name in sides.models}
+    merged = [_with_course(each, engines, {*shared, MODELS}, budget) for each in _merged(changes)]
+    return Difference(sides.points, tuple(merged), tuple(_notes(sides)))
+
+
+def _with_course(change: Change, engines: Engines, shared: set[Point], budget: Budget) -> Change:
+    """A change with a run that shows it, if there is a simple one."""
+    if change.example is not None or change.kind not in COURSES or change.lean not in (STRICTER, LOOSER):
+        return change
+    found = engines.course(change, [point for point in change.points if point in shared], budget)
+    return change if found is None else replace(change, example=found)
 
 
 def _unknown(sides: Sides) -> Iterator[Change]:

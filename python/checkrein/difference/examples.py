@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from checkrein import _core
 from checkrein.amounts import duration, money
-from checkrein.errors import EngineError
+from checkrein.difference.cases import harmless
+from checkrein.difference.stories import CALLS_MAX, SCOPES, Story, parted
+from checkrein.difference.verdict import STRICTER
 from checkrein.language.check.vocabulary import currency_of
 from checkrein.language.facts import ARG_PREFIX, BUILT_IN, HOST_BUILT_IN
 from checkrein.language.meaning.cells import Odd
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from checkrein._core import Program
     from checkrein.difference.cases import Gap
     from checkrein.difference.sides import Sides
-    from checkrein.difference.verdict import Point
+    from checkrein.difference.verdict import Change, Point
     from checkrein.language.meaning.cells import Value
-    from checkrein.language.meaning.search import Witness
+    from checkrein.language.meaning.search import Budget, Witness
 
 SCALE = {"money": -9, "duration": -9, "percent": -6}
 """Powers of ten from the engine's integers to what a host sends."""
-ERROR = ("error",)
-"""What came out where no such call can be made: an id that names no account, say."""
-SCOPES = ("session", "user", "team", "org")
+INPUT = 1_000
+"""The tokens of a prompt, where it does not matter how many."""
+POINTS_MAX = 3
+"""At how many of the points of a change a run is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """The first call of a run: what is asked, and what each policy decides about it.
+    """A call that two policies decide in two ways, the last one of its story; and what each decides.
 
-    `decided` is empty where the facts are not those of a first call, or where both decide alike since
-    other statements decide it.
+    `decided` is empty where it is not known how a run comes to these facts, or where other statements
+    decide such a call.
     """
 
     facts: tuple[tuple[str, str], ...]
-    event: dict[str, Any]
+    story: Story
     decided: tuple[str, ...] = ()
 
 
@@ -50,17 +55,51 @@ class Engines:
         self._currency = currency_of(sides.old.policy)
 
     def example(self, point: Point, gap: Gap) -> Example:
-        """The facts of a gap as an event, put to the engine where it can be a run's first."""
+        """The facts of a gap as an event, put to the engine."""
         witness = gap.witness or {}
         event = self._event(point, witness)
         facts = tuple((name, self._shown(point, name, value)) for name, value in sorted(witness.items()))
-        if not gap.is_first:
-            return Example(facts, event)
-        programs = self._programs
-        decided = [decide(program, event) for program in programs]
-        if decided[0][0] == decided[1][0] or ERROR in (decided[0][0], decided[1][0]):
-            return Example(facts, event)
-        return Example(facts, event, tuple(said for _, said in decided))
+        for first in self._firsts(point) if gap.is_first else ():
+            found = parted(self._programs, Story(event, first))
+            if found is not None:
+                return Example(facts, *found)
+        return Example(facts, Story(event))
+
+    def _firsts(self, point: Point) -> tuple[tuple[str, ...], ...]:
+        """What may have succeeded before: nothing, or every other tool."""
+        return (), tuple(name for name in self._sides.tools if name != point.name)
+
+    def course(self, change: Change, points: Sequence[Point], budget: Budget) -> Example | None:
+        """A run: one call is made again and again until the statement decides it (on the stricter side).
+
+        Or until less output is left to it. None if it does not come to that.
+        """
+        stricter = 1 if change.lean == STRICTER else 0
+        by = f" by {change.kind} `{change.name}`"
+        for point in points[:POINTS_MAX]:
+            witness = self._harmless(point, budget)
+            if witness is None:
+                continue
+            event = self._event(point, witness)
+            if "input_tokens" in event:
+                event["input_tokens"] = event["input_tokens"] or INPUT
+            facts = tuple((name, self._shown(point, name, value)) for name, value in sorted(witness.items()))
+            for first, varied in itertools.product(self._firsts(point), (True, False)):
+                found = parted(self._programs, Story(event, first, CALLS_MAX, varied))
+                if found is not None and (found[1][stricter].endswith(by) or _is_narrower(change, found[1])):
+                    return Example(facts, *found)
+        return None
+
+    def _harmless(self, point: Point, budget: Budget) -> Witness | None:
+        """Facts for which no rule says anything about a first call."""
+        sides = self._sides
+        rules = [(side, rule) for side in (sides.old, sides.new) for rule in side.rules_at(point)]
+        if point.kind == "model":
+            rules += [(side, rule) for side in (sides.old, sides.new) for rule in side.rules_of_models(None)]
+        conditions = [side.condition(rule.when) for side, rule in rules]
+        if any(sides.doubt(each, point) for each in conditions) or None in conditions:
+            return None
+        return harmless(sides, point, [each for each in conditions if each is not None], budget)
 
     def _event(self, point: Point, witness: Witness) -> dict[str, Any]:
         """What a host sends: the arguments of a call, its facts, and whose run it is."""
@@ -126,21 +165,6 @@ class Engines:
         return f"{Decimal(value).scaleb(-4).normalize():f}%" if dimension == "percent" else str(value)
 
 
-def decide(program: Program, event: dict[str, Any]) -> tuple[Any, str]:
-    """What a policy decides about a run's first call: what came out, and that in words."""
-    whose = dict.fromkeys(SCOPES, "somebody") | event["whose"]
-    keys = {name: str(event["facts"].get(name, "somebody")) for name in program.scopes if "." in name}
-    facts = event["facts"]
-    try:
-        run = _core.Run(program, seed=0, now=0, wall=0, ledger=_core.Ledger.memory(), keys=keys, **whose)
-        if "tool" in event:
-            decision = run.tool_call(0, 0, None, event["tool"], event["args"], facts)
-        else:
-            asked = event["model"], event["input_tokens"]
-            decision = run.model_call(0, 0, None, *asked, None, facts, [], [])
-    except EngineError as error:
-        return ERROR, str(error)
-    target = decision.state or decision.queue or decision.model
-    by = f" by {decision.kind} `{decision.by}`" if decision.by and decision.kind else ""
-    words = decision.outcome + (f" `{target}`" if target else "")
-    return (decision.outcome, target), words + by
+def _is_narrower(change: Change, said: tuple[str, str]) -> bool:
+    """Whether both let the call through, and a limit leaves it less output."""
+    return change.kind == "limit" and all(each.startswith("allow ") for each in said)

@@ -32,6 +32,16 @@ def asks(outcome: Outcome) -> bool:
     return outcome.kind == "escalate" and outcome.wants == "approval"
 
 
+def makes_up(other: Outcome, outcome: Outcome) -> bool:
+    """Whether where the other one comes out no more is let through than by the first.
+
+    An answer or a known result is given in place of a call; an approval lets the call itself pass.
+    """
+    if asks(other) and STRENGTH[outcome.kind] < STRENGTH["escalate"]:
+        return False
+    return STRENGTH[other.kind] >= STRENGTH[outcome.kind]
+
+
 def words(outcome: Outcome) -> str:
     """An outcome as it is written, without its words for people."""
     if outcome.kind == "escalate" and outcome.target:
@@ -41,8 +51,8 @@ def words(outcome: Outcome) -> str:
 
 
 def compared(old: Outcome, new: Outcome) -> Lean:
-    """How what comes out in the end compares: by kind; with another target it is something else."""
+    """How what comes out in the end compares: by kind. With another target it is something else."""
     if effect(old) == effect(new):
         return ALIKE
-    by = STRENGTH[new.kind] - STRENGTH[old.kind]
-    return OTHER if by == 0 else STRICTER if by > 0 else LOOSER
+    ways = makes_up(new, old), makes_up(old, new)
+    return STRICTER if ways == (True, False) else LOOSER if ways == (False, True) else OTHER

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from checkrein.difference.cases import APPLIES, Case, Gap, uncovered
-from checkrein.difference.outcomes import STRENGTH, asks, effect, words
+from checkrein.difference.outcomes import STRENGTH, asks, effect, makes_up, words
 from checkrein.difference.shapes import shape
 from checkrein.difference.verdict import (
     LOOSER,
@@ -47,19 +47,12 @@ def rule_changes(sides: Sides, point: Point, budget: Budget) -> Iterator[Loss]:
         yield Change("rule", "", (point,), UNSURE, says), Gap(Case("", 0, None), None, doubt=says)
 
 
-def rules_at(side: Side, point: Point) -> list[Rule]:
-    """The rules that look at the calls of a point."""
-    if point.kind == "tool":
-        return side.rules_of_tool(side.names.tools[point.name])
-    return side.rules_of_models(point.name or None)
-
-
 def _losses(sides: Sides, point: Point, budget: Budget, lean: Lean) -> Iterator[Loss]:
     """Each rule of the first side that the second one does not make up for."""
-    theirs = rules_at(sides.new, point)
+    theirs = sides.new.rules_at(point)
     wide = _wide(sides.new) if point.kind == "model" else []
     here = {id(rule) for rule in theirs}
-    for rule in rules_at(sides.old, point):
+    for rule in sides.old.rules_at(point):
         mine = _case(sides, sides.old, point, rule)
         if mine.doubt is None and _is_kept(sides, rule, here):
             continue
@@ -68,7 +61,7 @@ def _losses(sides: Sides, point: Point, budget: Budget, lean: Lean) -> Iterator[
         gap = uncovered(sides, point, mine, _cases(sides, point, [*peers, *harder]), budget)
         if gap is None:
             continue
-        as_hard = [each for each in theirs if STRENGTH[each.outcome.kind] >= STRENGTH[rule.outcome.kind]]
+        as_hard = [each for each in theirs if makes_up(each.outcome, rule.outcome)]
         others = _cases(sides, point, [*as_hard, *harder])
         whole = uncovered(sides, point, mine, others, budget) if len(as_hard) > len(peers) else gap
         yield _change(sides, point, rule, whole or gap, lean, is_as_hard=whole is None), whole or gap
@@ -94,7 +87,8 @@ def _is_of_all(sides: Sides, rule: Rule, wide: Rule) -> bool:
 
 
 def _is_harder(other: Rule, rule: Rule) -> bool:
-    return STRENGTH[other.outcome.kind] > STRENGTH[rule.outcome.kind]
+    is_more = STRENGTH[other.outcome.kind] > STRENGTH[rule.outcome.kind]
+    return is_more and makes_up(other.outcome, rule.outcome)
 
 
 def _makes_up(sides: Sides, other: Rule, rule: Rule) -> bool:
@@ -157,7 +151,7 @@ def _says(rule: Rule, other: Rule | None, *, is_new: bool) -> str:
 def _may_reorder(sides: Sides, point: Point) -> bool:
     """Whether names or contents differ among rules whose outcomes are equal in kind and not in target."""
     kept = [
-        [(rule.name.text, side.says(rule.when), effect(rule.outcome)) for rule in rules_at(side, point)]
+        [(rule.name.text, side.says(rule.when), effect(rule.outcome)) for rule in side.rules_at(point)]
         for side in (sides.old, sides.new)
     ]  # fmt: skip
     if kept[0] == kept[1]:
@@ -168,7 +162,7 @@ def _may_reorder(sides: Sides, point: Point) -> bool:
             outcome = getattr(statement, "outcome", None) or getattr(statement, "otherwise", None)
             if outcome is not None:
                 effects.setdefault(outcome.kind, set()).add(effect(outcome))
-    kinds = {rule.outcome.kind for side in (sides.old, sides.new) for rule in rules_at(side, point)}
+    kinds = {rule.outcome.kind for side in (sides.old, sides.new) for rule in side.rules_at(point)}
     return any(len(effects[kind]) > 1 for kind in kinds)
 
 

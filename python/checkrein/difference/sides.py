@@ -83,6 +83,12 @@ class Side:
             self._shapes[id(written)] = shape(self.condition(written))
         return self._shapes[id(written)]
 
+    def rules_at(self, point: Point) -> list[Rule]:
+        """The rules that look at the calls of a point."""
+        if point.kind == "tool":
+            return self.rules_of_tool(self.names.tools[point.name])
+        return self.rules_of_models(point.name or None)
+
     def rules_of_tool(self, tool: Tool) -> list[Rule]:
         """The rules that look at a tool, by name."""
         found = [rule for rule in self.of(Rule) if selects_tool(rule.selector, tool)]

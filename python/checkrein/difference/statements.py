@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from checkrein.analysis.courses import selects_tool
 from checkrein.difference import terms
 from checkrein.difference.cases import same_truth
-from checkrein.difference.outcomes import STRENGTH, asks, effect
+from checkrein.difference.outcomes import asks, effect, makes_up
 from checkrein.difference.shapes import shape
 from checkrein.difference.verdict import (
     LOOSER,
@@ -155,7 +155,7 @@ def _cover(sides: Sides, mine: Any, others: list[Any], budget: Budget) -> Any | 
     if isinstance(mine, Retry | Breaker):
         return None
     for each in others:
-        if STRENGTH[each.otherwise.kind] < STRENGTH[mine.otherwise.kind] or asks_anybody(each):
+        if not makes_up(each.otherwise, mine.otherwise) or asks_anybody(each):
             continue
         if not _where(sides, mine) <= _where(sides.turned(), each):
             continue

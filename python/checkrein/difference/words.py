@@ -13,6 +13,7 @@ from checkrein.language.check.vocabulary import currency_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from checkrein.difference.examples import Example
     from checkrein.language.tree import Policy
 
 Row = tuple[str, int | None, int | None]
@@ -74,10 +75,21 @@ def _change(change: Change, found: Difference, files: tuple[str, str]) -> Iterat
     yield f"  {change.says}"
     if change.example is None:
         return
-    facts = ", ".join(f"{fact} = {value}" for fact, value in change.example.facts) or "any such call"
-    yield f"  for example: {facts}"
+    yield f"  for example: {_example(change.example)}"
     for file, said in zip(files, change.example.decided, strict=False):
         yield f"    {file}: {said}"
+
+
+def _example(example: Example) -> str:
+    """Which call of which run it is."""
+    story, parts = example.story, []
+    if story.first:
+        parts.append(f"after {', '.join(f'`{tool}`' for tool in story.first)}")
+    if story.times > 1:
+        what = f"`{story.event['tool']}`" if "tool" in story.event else "a model"
+        parts.append(f"call {story.times} of {what}" + ("" if story.varied else ", each the same"))
+    parts += [f"{fact} = {value}" for fact, value in example.facts]
+    return ", ".join(parts) or "any such call"
 
 
 def _line(change: Change, files: tuple[str, str]) -> str:
@@ -142,7 +154,10 @@ def _change_values(change: Change) -> dict[str, Any]:
         "example": example
         and {
             "facts": dict(example.facts),
-            "event": example.event,
+            "event": example.story.event,
+            "first": list(example.story.first),
+            "calls": example.story.times,
+            "varied": example.story.varied,
             "decided": dict(zip(("old", "new"), example.decided, strict=False)),
         },
     }
