@@ -29,6 +29,17 @@ def test_in_full(command, folder, snapshot, old):
     snapshot("diff", printed.stdout)
 
 
+def test_a_statement_of_an_included_file(command, folder, old):
+    rule = next(line for line in OLD.splitlines() if line.startswith("rule"))
+    for name, limit in (("one", "$100"), ("two", "$200")):
+        (folder / f"{name}.rein").write_text("\n" + rule.replace("$100", limit))
+        (folder / f"with_{name}.rein").write_text(OLD.replace(rule, f'include "{name}.rein"'))
+    assert command("diff", old, "with_one.rein").stdout == "with_one.rein is equivalent to old.rein\n"
+    printed = command("diff", "with_one.rein", "with_two.rein")
+    assert (printed.exit_code, printed.stderr) == (0, "")
+    assert "looser: rule `big` (two.rein:2), tool `refund`" in printed.stdout
+
+
 def test_as_json(command, snapshot, old):
     printed = command("diff", "--format", "json", old, "-", stdin=OLD.replace("> $100", "> $200"))
     assert (printed.exit_code, printed.stderr) == (0, "")

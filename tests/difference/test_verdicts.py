@@ -327,6 +327,17 @@ def test_known_results_depend_on_what_has_to_be_looked_at_again():
     assert diff(gone, again).lean(Point("tool", "search")).verdict == "not decided"
 
 
+def test_what_a_call_may_cost_depends_on_its_model():
+    dear = BASE.replace(
+        'on model any when data.class == "internal" then', 'on model "large" when call.cost > $1 then'
+    )
+    assert diff(dear, dear.replace("> $1 then", ">= $1 then")).whole.verdict == "stricter"
+    assert (
+        diff(dear, dear.replace("output 4k", "output 5k")).lean(Point("model", "large")).verdict
+        == "not decided"
+    )
+
+
 def test_zones_and_hours():
     late = BASE.replace('data.class == "internal" then', "now.hour >= 22 then")
     rome = late.replace("define", 'clock in "Europe/Rome" define')

@@ -74,9 +74,9 @@ def _unknown(sides: Sides) -> Iterator[Change]:
                 if f"{kind} {name} {what}" in told:
                     continue
                 told.add(f"{kind} {name} {what}")
-                line = statement.span.line
-                lines = (line, 0) if at == 0 else (0, line)
-                yield Change(kind, name, sides.points, UNSURE, f"`{what}` is not compared", lines)
+                span = statement.span
+                spans = (span, None) if at == 0 else (None, span)
+                yield Change(kind, name, sides.points, UNSURE, f"`{what}` is not compared", spans)
 
 
 def _undecided_facts(sides: Sides) -> set[str]:

@@ -129,8 +129,8 @@ def _change(
             says = "a person is asked by another rule, so maybe by fewer"
     else:
         found, says = lean, _says(rule, other, is_new=lean == STRICTER)
-    lines = (rule.span.line, other.span.line if other else 0)
-    return Change("rule", rule.name.text, (point,), found, says, lines if lean == LOOSER else lines[::-1])
+    spans = (rule.span, other.span if other else None)
+    return Change("rule", rule.name.text, (point,), found, says, spans if lean == LOOSER else spans[::-1])
 
 
 def _says(rule: Rule, other: Rule | None, *, is_new: bool) -> str:
@@ -201,6 +201,6 @@ def _need_change(sides: Sides, point: Point, require: Require, gap: Gap, lean: L
         words = "its condition changed" if shape(same[0].need) == shape(require.need) else "its need changed"
     if gap.doubt:
         lean, words = Lean(*(Sure.MAYBE if each else Sure.NO for each in lean)), gap.doubt
-    lines = (require.span.line, same[0].span.line if same else 0)
+    spans = (require.span, same[0].span if same else None)
     is_back = turned(lean).looser is not Sure.NO
-    return Change("require", require.name.text, (point,), lean, words, lines[::-1] if is_back else lines)
+    return Change("require", require.name.text, (point,), lean, words, spans[::-1] if is_back else spans)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from checkrein.language.tree import Condition, Literal, Policy, Tool
 
 _KNOWN = frozenset(
-    "run.id session.id user.id team.id org.id call.attempt call.model call.tool call.input_tokens"
+    "run.id session.id user.id team.id org.id call.attempt call.cost call.model call.tool call.input_tokens"
     " step.index step.kind step.confidence result.confidence error.kind error.status error.retry_after"
     " error.billed now.hour now.time now.weekday now.day now.month".split()
 )
@@ -229,6 +229,8 @@ def _doubts(sides: Sides) -> dict[str, str]:
         found |= {name: "their clocks are in two zones" for name in BUILT_IN if name.startswith(CLOCK_PREFIX)}
     if any(old.tariffs[name] != new.tariffs[name] for name in sides.models):
         found |= {name: "prices differ" for name in BUILT_IN if ".cost." in name}
+    if any(_of_a_call(old, name) != _of_a_call(new, name) for name in sides.models):
+        found["call.cost"] = "what a call may cost differs"
     for name in old.names.facts.keys() & new.names.facts.keys():
         if shape(old.names.facts[name].type) != shape(new.names.facts[name].type):
             found[name] = f"the fact `{name}` is of another type"
@@ -238,6 +240,12 @@ def _doubts(sides: Sides) -> dict[str, str]:
         if is_declared and any(isinstance(each, Unknown) for each in known):
             found.setdefault(name, f"only one of the policies knows the fact `{name}`")
     return found
+
+
+def _of_a_call(side: Side, model: str) -> Any:
+    """What tells the most that a call of a model may cost."""
+    declared = side.names.models[model]
+    return side.tariffs[model], declared.window, declared.output
 
 
 def _own(side: Side, scope: str, measure: str) -> list[Any]:

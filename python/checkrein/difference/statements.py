@@ -17,6 +17,7 @@ from checkrein.difference.verdict import (
     Change,
     Lean,
     Point,
+    Spans,
     Sure,
     joined,
     turned,
@@ -46,7 +47,7 @@ def statement_changes(sides: Sides, budget: Budget) -> Iterator[Change]:
         yield from _renamed(sides, pairs)
         for before, after in pairs:
             for where, lean, says in _parts(sides, before, after, budget):
-                yield _change(after, where, lean, says, (before.span.line, after.span.line))
+                yield _change(after, where, lean, says, (before.span, after.span))
         kept = [{id(pair[at]) for pair in pairs} for at in (0, 1)]
         for each in (each for each in old if id(each) not in kept[0]):
             yield from _alone(sides, each, new, budget, is_new=False)
@@ -54,8 +55,8 @@ def statement_changes(sides: Sides, budget: Budget) -> Iterator[Change]:
             yield from _alone(sides.turned(), each, old, budget, is_new=True)
 
 
-def _change(statement: Any, where: Where, lean: Lean, says: str, lines: tuple[int, int]) -> Change:
-    return Change(KIND_WORDS[type(statement)], statement.name.text, tuple(sorted(where)), lean, says, lines)
+def _change(statement: Any, where: Where, lean: Lean, says: str, spans: Spans) -> Change:
+    return Change(KIND_WORDS[type(statement)], statement.name.text, tuple(sorted(where)), lean, says, spans)
 
 
 def _pairs(old: list[Any], new: list[Any]) -> list[tuple[Any, Any]]:
@@ -82,8 +83,8 @@ def _renamed(sides: Sides, pairs: list[tuple[Any, Any]]) -> Iterator[Change]:
         if _others(sides, outcome):
             says = f"`{before.name.text}` is its new name, and of equal outcomes the first name decides"
             says = says.replace(f"`{before.name.text}` is", f"`{before.name.text}` was its name; it has")
-            lines = (before.span.line, after.span.line)
-            yield _change(after, _everywhere(sides), UNSURE, says, lines)
+            spans = (before.span, after.span)
+            yield _change(after, _everywhere(sides), UNSURE, says, spans)
 
 
 def _others(sides: Sides, outcome: Any) -> bool:
@@ -98,7 +99,7 @@ def _others(sides: Sides, outcome: Any) -> bool:
 
 def _alone(sides: Sides, mine: Any, others: list[Any], budget: Budget, *, is_new: bool) -> Iterator[Change]:
     """A statement that the other side lacks. `sides.old` is the side that has it."""
-    lines = (0, mine.span.line) if is_new else (mine.span.line, 0)
+    spans = (None, mine.span) if is_new else (mine.span, None)
     where = _where(sides, mine)
     lean = STRICTER if is_new else LOOSER
     says = "added" if is_new else "removed"
@@ -112,11 +113,11 @@ def _alone(sides: Sides, mine: Any, others: list[Any], budget: Budget, *, is_new
         says += f"; {KIND_WORDS[type(cover)]} `{cover.name.text}` says as much"
     elif isinstance(mine, Retry):
         lean = UNSURE if _meddles(sides, mine) else turned(lean)
-    yield _change(mine, where, lean, says, lines)
+    yield _change(mine, where, lean, says, spans)
     if isinstance(mine, Order) and mine.again_after and _reuses(sides):
-        yield _change(mine, _everywhere(sides), UNSURE, "which known results are handed back changed", lines)
+        yield _change(mine, _everywhere(sides), UNSURE, "which known results are handed back changed", spans)
     if isinstance(mine, Limit) and any(each.advice == "prefer lower tier" for each in mine.thresholds):
-        yield _change(mine, _everywhere(sides), UNSURE, "when it prefers lower tiers changed", lines)
+        yield _change(mine, _everywhere(sides), UNSURE, "when it prefers lower tiers changed", spans)
 
 
 def _meddles(sides: Sides, retry: Retry) -> bool:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from checkrein.difference.examples import Example
+    from checkrein.language.tree import Span
 
 Verdict = Literal["equivalent", "stricter", "looser", "incomparable", "not decided"]
 VERDICTS: tuple[Verdict, ...] = ("looser", "incomparable", "not decided", "stricter", "equivalent")
@@ -64,6 +65,9 @@ def turned(lean: Lean) -> Lean:
     return Lean(lean.looser, lean.stricter)
 
 
+Spans = tuple["Span | None", "Span | None"]
+
+
 class Point(NamedTuple):
     """A decision point: the calls of one tool, those that one model serves, or every model call."""
 
@@ -79,14 +83,14 @@ MODELS = Point("models")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that is decided in another way, and where. The lines are 0 where a side has no statement."""
+    """One thing that is decided in another way, and where; `spans` are the statement, old and new."""
 
     kind: str
     name: str
     points: tuple[Point, ...]
     lean: Lean
     says: str
-    lines: tuple[int, int] = (0, 0)
+    spans: Spans = (None, None)
     example: Example | None = None
 
 

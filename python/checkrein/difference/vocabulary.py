@@ -38,15 +38,15 @@ def vocabulary_changes(sides: Sides) -> Iterator[Change]:
     for name in sides.tools:
         old, new = sides.old.names.tools[name], sides.new.names.tools[name]
         for where, lean, says in _tool_parts(sides, old, new):
-            yield Change("tool", name, where, lean, says, (old.span.line, new.span.line))
+            yield Change("tool", name, where, lean, says, (old.span, new.span))
     for name in sides.models:
         before, after = sides.old.names.models[name], sides.new.names.models[name]
         for where, lean, says in _model_parts(sides, before, after):
-            yield Change("model", name, where, lean, says, (before.span.line, after.span.line))
+            yield Change("model", name, where, lean, says, (before.span, after.span))
     for name in sorted(sides.old.names.queues.keys() & sides.new.names.queues.keys()):
         mine, its = sides.old.names.queues[name], sides.new.names.queues[name]
         for lean, says in _queue_parts(mine, its):
-            yield Change("queue", name, _asking(sides, name), lean, says, (mine.span.line, its.span.line))
+            yield Change("queue", name, _asking(sides, name), lean, says, (mine.span, its.span))
 
 
 def _come_and_gone(sides: Sides) -> Iterator[Change]:
@@ -57,10 +57,10 @@ def _come_and_gone(sides: Sides) -> Iterator[Change]:
     ):
         for name in sorted(tables[0].keys() ^ tables[1].keys()):
             is_new = name in tables[1]
-            line = tables[is_new][name].span.line
+            span = tables[is_new][name].span
             point = Point("tool", name) if kind == "tool" else Point("model", name)
             lean, says = (LOOSER, "declared") if is_new else (STRICTER, "no longer declared")
-            yield Change(kind, name, (point,), lean, says, (0, line) if is_new else (line, 0))
+            yield Change(kind, name, (point,), lean, says, (None, span) if is_new else (span, None))
 
 
 # -- tools -------------------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ def route_changes(sides: Sides) -> Iterator[Change]:
     route = new or old
     if route is None:
         return
-    lines = (old.span.line if old else 0, new.span.line if new else 0)
+    spans = (old.span if old else None, new.span if new else None)
     shapes = [_arms(side, each) for side, each in ((sides.old, old), (sides.new, new))]
     doubt = next((each for each in _route_doubts(sides, old, new) if each), None)
     edges = [{(a.text, b.text) for a, b in each.fallbacks} if each else set() for each in (old, new)]
@@ -222,7 +222,7 @@ def route_changes(sides: Sides) -> Iterator[Change]:
         found = UNSURE, "the order of the fallbacks changed"
     if found is not None:
         points = tuple(point for point in sides.points if point.kind != "tool")
-        yield Change("route", route.name.text, points, *found, lines)
+        yield Change("route", route.name.text, points, *found, spans)
 
 
 def _arms(side: Side, route: Route | None) -> Any:

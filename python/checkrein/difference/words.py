@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from checkrein.difference.examples import Example
-    from checkrein.language.tree import Policy
+    from checkrein.language.tree import Policy, Span
 
 Row = tuple[str, int | None, int | None]
 
@@ -37,7 +37,7 @@ def as_text(found: Difference, old: Policy, new: Policy) -> str:
     parts = [_SAID[verdict].format(old=old.file, new=new.file)]
     parts += _table(found)
     for change in found.changes:
-        parts += ["", *_change(change, found, (old.file, new.file))]
+        parts += ["", *_change(change, found, (old, new))]
     rows = bounds(old, new)
     if rows:
         parts += ["", "worst case of a run", *_bounds(rows, old, new)]
@@ -66,18 +66,18 @@ def _table(found: Difference) -> list[str]:
     return lines
 
 
-def _change(change: Change, found: Difference, files: tuple[str, str]) -> Iterator[str]:
+def _change(change: Change, found: Difference, policies: tuple[Policy, Policy]) -> Iterator[str]:
     name = f" `{change.name}`" if change.name else ""
     where = points_of(change, found.points)
     own = [Point("tool", change.name), Point("model", change.name)]
     place = "" if len(change.points) == 1 and change.points[0] in own else f", {where}"
-    yield f"{change.lean.verdict}: {change.kind}{name}{_line(change, files)}{place}"
+    yield f"{change.lean.verdict}: {change.kind}{name}{_place(change, policies)}{place}"
     yield f"  {change.says}"
     if change.example is None:
         return
     yield f"  for example: {_example(change.example)}"
-    for file, said in zip(files, change.example.decided, strict=False):
-        yield f"    {file}: {said}"
+    for policy, said in zip(policies, change.example.decided, strict=False):
+        yield f"    {policy.file}: {said}"
 
 
 def _example(example: Example) -> str:
@@ -92,11 +92,12 @@ def _example(example: Example) -> str:
     return ", ".join(parts) or "any such call"
 
 
-def _line(change: Change, files: tuple[str, str]) -> str:
-    old, new = change.lines
-    if new:
-        return f" ({files[1]}:{new})"
-    return f" ({files[0]}:{old})" if old else ""
+def _place(change: Change, policies: tuple[Policy, Policy]) -> str:
+    """Where the statement is now, else where it was. What is built in is in no file."""
+    for policy, span in reversed(list(zip(policies, change.spans, strict=True))):
+        if span is not None and span.line:
+            return f" ({policy.file_of(span)}:{span.line})"
+    return ""
 
 
 def _bounds(rows: list[Row], old: Policy, new: Policy) -> list[str]:
@@ -127,7 +128,7 @@ def as_values(found: Difference, old: Policy, new: Policy) -> dict[str, Any]:
         "new": new.file,
         "verdict": found.whole.verdict,
         "points": [_point_values(found, point) for point in found.points],
-        "changes": [_change_values(change) for change in found.changes],
+        "changes": [_change_values(change, (old, new)) for change in found.changes],
         "bounds": {measure: {"old": before, "new": after} for measure, before, after in bounds(old, new)},
         "notes": list(found.notes),
     }
@@ -142,14 +143,19 @@ def _point_values(found: Difference, point: Point) -> dict[str, Any]:
     return {"kind": point.kind, "name": point.name, "verdict": found.lean(point).verdict, "by": said}
 
 
-def _change_values(change: Change) -> dict[str, Any]:
+def _span_values(policy: Policy, span: Span | None) -> dict[str, Any] | None:
+    return None if span is None or not span.line else {"file": policy.file_of(span), "line": span.line}
+
+
+def _change_values(change: Change, policies: tuple[Policy, Policy]) -> dict[str, Any]:
     example = change.example
     return {
         "kind": change.kind,
         "name": change.name,
         "verdict": change.lean.verdict,
         "says": change.says,
-        "lines": {"old": change.lines[0] or None, "new": change.lines[1] or None},
+        "old": _span_values(policies[0], change.spans[0]),
+        "new": _span_values(policies[1], change.spans[1]),
         "points": [{"kind": point.kind, "name": point.name} for point in change.points],
         "example": example
         and {
