@@ -1,5 +1,6 @@
 """Every code has a page, a policy that shows it, and a page whose examples are true."""
 
+import json
 import re
 from datetime import date
 from pathlib import Path
@@ -8,19 +9,22 @@ import pytest
 
 from checkrein.analysis import bound, unbounded
 from checkrein.language import check, parse
+from checkrein.schema.drift import compare
+from checkrein.schema.reading import tools_in
 from tests.language.made import MADE
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "python" / "checkrein" / "rules").glob("*.md"))
 SOURCES = [
     path
-    for room in ("language", "analysis")
+    for room in ("language", "analysis", "schema")
     for path in sorted((ROOT / "python" / "checkrein" / room).rglob("*.py"))
 ]
 REJECTS = ROOT / "grammar" / "rejects"
 # There is no such file, but files that the pages include are beside it.
 BESIDE = Path(__file__).with_name("included") / "page.rein"
 HEADINGS = ["What", "Why", "Wrong", "Right"]
+JSON = re.compile(r"```json\n(.*?)```", re.DOTALL)
 FENCE = re.compile(r"```rein\n(.*?)```", re.DOTALL)
 
 # What these are about cannot be shown on a page: too long, not text, or not to be seen.
@@ -29,6 +33,8 @@ NOT_SHOWN = {"R0001", "R0002", "R0003", "R0004", "R0021", "R0022", "R0584"}
 OF_BOUND = {"R0560"}
 # It takes more files than a reject should have: see `test_include.py`.
 OF_MANY_FILES = {"R0584"}
+# Nor these, but `schema --check`, by the JSON on their page.
+OF_SCHEMA = {f"R059{i}" for i in range(5)}
 
 
 def sections(page):
@@ -42,6 +48,12 @@ def findings(text, bounds=False):
     if bounds and policy and not found:
         found += unbounded(bound(policy))
     return [d.code for d in found]
+
+
+def differences(text, tools):
+    policy, found = parse(text, "page.rein")
+    assert [d for d in found if d.severity == "error"] == []
+    return [d.code for d in compare(policy, tools_in(json.loads(tools)))]
 
 
 def codes_in_the_compiler():
@@ -63,7 +75,7 @@ def test_every_code_has_a_page_and_every_page_a_code():
 
 
 def test_every_code_is_shown_by_a_reject():
-    assert codes_in_the_compiler() - OF_BOUND - OF_MANY_FILES == codes_of_the_rejects()
+    assert codes_in_the_compiler() - OF_BOUND - OF_MANY_FILES - OF_SCHEMA == codes_of_the_rejects()
     assert set(MADE) <= {p.stem for p in REJECTS.glob("*.txt")}
 
 
@@ -75,7 +87,12 @@ def test_a_page_is_well_formed_and_its_examples_are_true(page):
     assert all(text.strip() for text in parts.values())
     (right,) = FENCE.findall(parts["Right"])
     assert findings(right, page.stem in OF_BOUND) == []
-    if page.stem in NOT_SHOWN:
+    if page.stem in OF_SCHEMA:
+        (tools,) = JSON.findall(parts["What"])
+        (wrong,) = FENCE.findall(parts["Wrong"])
+        assert differences(right, tools) == []
+        assert page.stem in differences(wrong, tools)
+    elif page.stem in NOT_SHOWN:
         assert not FENCE.search(parts["Wrong"])
     else:
         (wrong,) = FENCE.findall(parts["Wrong"])

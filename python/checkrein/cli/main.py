@@ -37,6 +37,7 @@ TRACEBACK = "CHECKREIN_TRACEBACK"
 # The order in which people meet them, which is the order of the help.
 _COMMANDS = (
     "init",
+    "schema",
     "check",
     "fmt",
     "test",

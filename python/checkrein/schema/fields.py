@@ -1,0 +1,158 @@
+"""JSON Schema to the types of Rein: what each property is, or why there is no type for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from checkrein.diagnostics import quote
+
+DEPTH_MAX = 20
+LIST_MAX = 1_000
+"""The longest list that a policy may declare."""
+SIMPLE = {"string": "text", "integer": "count", "boolean": "flag"}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a property is: `text`, `count`, `number`, `flag`, `choice`, `list`, or empty for a reason."""
+
+    name: str
+    reason: str = ""
+    choices: tuple[str, ...] = ()
+    items: Kind | None = None
+    most: int = 0
+    or_null: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A property of a tool's arguments or of its result. One that may be null may be missing."""
+
+    name: str
+    kind: Kind
+    optional: bool
+
+
+def fields_of(schema: dict[str, Any]) -> tuple[Field, ...]:
+    """The properties of an object's schema, in its order."""
+    whole = _resolved(schema, schema)
+    properties = whole.get("properties") if isinstance(whole, dict) else None
+    if not isinstance(properties, dict):
+        return ()
+    listed = whole.get("required")
+    required = listed if isinstance(listed, list) else []
+    kinds = {name: kind_of(value, schema) for name, value in properties.items()}
+    return tuple(Field(name, kind, name not in required or kind.or_null) for name, kind in kinds.items())
+
+
+def kind_of(schema: Any, root: dict[str, Any], depth: int = 0) -> Kind:
+    """What a schema inside `root` says that a value is."""
+    schema = _resolved(schema, root)
+    if isinstance(schema, str):
+        return Kind("", schema)
+    if schema is True or schema == {}:
+        return Kind("", "it can be anything")
+    if not isinstance(schema, dict) or depth > DEPTH_MAX:
+        return Kind(
+            "", "its schema is no object" if depth <= DEPTH_MAX else "its schema is nested too deeply"
+        )
+    for key in ("anyOf", "oneOf"):
+        if isinstance(schema.get(key), list):
+            return _united([kind_of(each, root, depth + 1) for each in schema[key]])
+    if isinstance(schema.get("allOf"), list):
+        parts = schema["allOf"]
+        if len(parts) == 1:
+            return kind_of(parts[0], root, depth + 1)
+        return Kind("", "it joins several schemas by `allOf`")
+    if "const" in schema or isinstance(schema.get("enum"), list):
+        return _of_values([schema["const"]] if "const" in schema else schema["enum"])
+    types = schema.get("type")
+    if isinstance(types, list):
+        return _united([kind_of({**schema, "type": each}, root, depth + 1) for each in types])
+    return _of_type(str(types).lower() if types is not None else "", schema, root, depth)
+
+
+def _of_type(name: str, schema: dict[str, Any], root: dict[str, Any], depth: int) -> Kind:
+    if name in SIMPLE:
+        return Kind(SIMPLE[name])
+    if name == "number":
+        return Kind("number")
+    if name == "null":
+        return Kind("", or_null=True)
+    if name == "object" or "properties" in schema:
+        return Kind("", "it is an object, and conditions do not look inside one")
+    if name == "array":
+        return _list(schema, root, depth)
+    return Kind("", "its schema gives no type" if not name else f"{quote(name)} is no type of JSON Schema")
+
+
+def _list(schema: dict[str, Any], root: dict[str, Any], depth: int) -> Kind:
+    most = schema.get("maxItems")
+    items = kind_of(schema.get("items", True), root, depth + 1)
+    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+        return Kind("", "it is a list, and its schema has no `maxItems`")
+    if most > LIST_MAX:
+        return Kind("", f"it is a list of up to {most:,}, and a policy reads at most {LIST_MAX:,}")
+    if items.name not in ("text", "count", "flag", "number", "choice") or items.or_null:
+        return Kind("", "it is a list of what a condition can't compare")
+    return Kind("list", items=items, most=most)
+
+
+def _of_values(values: list[Any]) -> Kind:
+    or_null = None in values
+    values = [value for value in values if value is not None]
+    if values and all(isinstance(value, str) for value in values):
+        return Kind("choice", choices=tuple(dict.fromkeys(values)), or_null=or_null)
+    if values and all(isinstance(value, bool) for value in values):
+        return Kind("flag", or_null=or_null)
+    if values and all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+        return Kind("count", or_null=or_null)
+    return Kind("", "its values are of several types", or_null=or_null)
+
+
+def _united(kinds: list[Kind]) -> Kind:
+    """What is one of several: the one that is not null, or choices together."""
+    or_null = any(kind.or_null for kind in kinds)
+    kept = [kind for kind in kinds if kind.name or kind.reason]
+    if not kept:
+        return Kind("", "it is always null", or_null=or_null)
+    first = kept[0]
+    if all(kind.name == "choice" for kind in kept):
+        choices = tuple(dict.fromkeys(choice for kind in kept for choice in kind.choices))
+        return Kind("choice", choices=choices, or_null=or_null)
+    names = {kind.name for kind in kept}
+    if names == {"text", "choice"}:
+        return Kind("text", or_null=or_null)
+    if names == {"count", "number"}:
+        return Kind("number", or_null=or_null)
+    if len({(kind.name, kind.reason, kind.items, kind.most) for kind in kept}) > 1:
+        return Kind("", "it is one of several types", or_null=or_null)
+    return Kind(first.name, first.reason, first.choices, first.items, first.most, or_null)
+
+
+def _resolved(schema: Any, root: dict[str, Any]) -> Any:
+    """The schema behind `$ref`; a text that says why, if there is none."""
+    seen: set[str] = set()
+    while isinstance(schema, dict) and "$ref" in schema:
+        reference = schema["$ref"]
+        if not isinstance(reference, str) or not reference.startswith("#"):
+            return f"its schema is elsewhere ({quote(str(reference))})"
+        if reference in seen:
+            return "its schema refers to itself"
+        seen.add(reference)
+        schema = _at(root, reference)
+        if schema is None:
+            return f"its schema refers to {quote(reference)}, which is not there"
+    return schema
+
+
+def _at(root: Any, reference: str) -> Any:
+    """What a JSON pointer leads to; None if to nothing."""
+    for part in reference[1:].split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(root, list):
+            root = root[int(name)] if name.isdecimal() and int(name) < len(root) else None
+        else:
+            root = root.get(name) if isinstance(root, dict) else None
+    return root

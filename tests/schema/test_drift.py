@@ -1,0 +1,120 @@
+"""Where a policy differs from the tools that there are."""
+
+import pytest
+
+from checkrein import schema
+from checkrein.errors import PolicyError
+from checkrein.language import parse
+from checkrein.schema.drift import compare
+from checkrein.schema.reading import tools_in
+
+HEADER = 'language 1\npolicy "p"\n'
+
+
+def drift(declared, properties, required=(), strict=False, **tool):
+    policy, found = parse(HEADER + f'tool "t" {{ args {{ {declared} }} }}', "p.rein")
+    assert found == []
+    inner = {"type": "object", "properties": properties, "required": list(required)}
+    tools = tools_in({"name": "t", "inputSchema": inner, **tool})
+    return [(d.code, d.message, d.help) for d in compare(policy, tools, strict=strict)]
+
+
+@pytest.mark.parametrize(
+    ("declared", "is_"),
+    [
+        ("text", {"type": "string"}),
+        ("text", {"enum": ["a", "b"]}),
+        ('one of "b", "a"', {"enum": ["a", "b"]}),
+        ("count", {"type": "integer"}),
+        ("tokens", {"type": "integer"}),
+        ("money in cents", {"type": "integer"}),
+        ("money", {"type": "number"}),
+        ("percent", {"type": "number"}),
+        ("duration", {"type": "number"}),
+        ("flag", {"type": "boolean"}),
+    ],
+)
+def test_types_that_take_every_value(declared, is_):
+    assert drift(f'"a" {declared}', {"a": is_}, ["a"]) == []
+
+
+@pytest.mark.parametrize(
+    ("declared", "is_", "said"),
+    [
+        ("text", {"type": "integer"}, ("is a whole number in its schema", "write `count`")),
+        (
+            "count",
+            {"type": "number"},
+            ("is a number in its schema", "write `money in units`, `percent` or `duration`"),
+        ),
+        ("flag", {"type": "string"}, ("is a text in its schema", "write `text`")),
+        ('one of "a"', {"type": "string"}, ("can be any text in its schema", "write `text`")),
+        (
+            'one of "a"',
+            {"enum": ["a", "b"]},
+            ("has other choices in its schema", 'write `one of "a", "b"`'),
+        ),
+        (
+            "text",
+            {"type": "object"},
+            (
+                "has no type that a policy can have: it is an object, and conditions do not look inside one",
+                "remove it, and what reads it",
+            ),
+        ),
+    ],
+)
+def test_types_that_do_not(declared, is_, said):
+    message, help = said
+    assert drift(f'"a" {declared}', {"a": is_}, ["a"]) == [
+        ("R0593", f"argument `a` of tool `t` {message}", help)
+    ]
+
+
+def test_what_may_be_missing_and_what_is_always_there():
+    text = {"type": "string"}
+    missing = "argument `a` of tool `t` may be missing"
+    help = "write `optional`, and guard what reads it by `has`"
+    assert drift('"a" text', {"a": text}) == [("R0594", missing, help)]
+    assert drift('"a" text', {"a": {"type": ["string", "null"]}}, ["a"]) == [("R0594", missing, help)]
+    assert drift('"a" text optional', {"a": text}) == []
+    assert drift('"a" text optional', {"a": text}, ["a"]) == []
+    always = ("R0594", "argument `a` of tool `t` is always there", "leave `optional` out")
+    assert drift('"a" text optional', {"a": text}, ["a"], strict=True) == [always]
+
+
+def test_arguments_that_only_one_side_has():
+    text = {"type": "string"}
+    gone = "there is no argument `order` of tool `t` in the schema"
+    assert drift('"order" text', {}) == [
+        ("R0592", gone, "remove it, and what reads it: it is always missing")
+    ]
+    assert drift('"order" text', {"orders": text}) == [("R0592", gone, "did you mean `orders`?")]
+    new = ("R0592", "argument `b` of tool `t` is not declared", 'declare it: `"b" text`')
+    assert drift("", {"b": text, "c": {"type": "object"}}, strict=True) == [new]
+    assert drift("", {"b": text}) == []
+
+
+def test_what_a_schema_does_not_say_is_no_difference():
+    policy, _ = parse(HEADER + 'tool "t" { args { "a" text } result { "r" count } }', "p.rein")
+    assert compare(policy, tools_in([{"name": "t"}])) == []
+    open_ = {"type": "object", "properties": {}, "additionalProperties": True}
+    assert compare(policy, tools_in([{"name": "t", "inputSchema": open_}])) == []
+    results = {"type": "object", "properties": {"r": {"type": "string"}}, "required": ["r"]}
+    (found,) = compare(policy, tools_in([{"name": "t", "outputSchema": results}]))
+    assert found.message == "result field `r` of tool `t` is a text in its schema"
+
+
+def test_a_file_and_objects(tmp_path):
+    path = tmp_path / "p.rein"
+    path.write_text(HEADER + 'tool "serch" { class retrieve }')
+    found = schema.differences([{"name": "search"}], path)
+    assert [(d.code, d.help, d.file) for d in found] == [
+        ("R0590", "did you mean `serch`?", str(path)),
+        ("R0591", "did you mean `search`?", str(path)),
+    ]
+    path.write_text(schema.statements([{"name": "search"}]))
+    with pytest.raises(PolicyError):
+        schema.differences([{"name": "search"}], path)
+    path.write_text(HEADER + schema.statements([{"name": "search"}]))
+    assert schema.differences([{"name": "search"}], path) == []
