@@ -338,6 +338,14 @@ def test_what_a_shared_file_declares_may_be_for_another_policy(folder):
     assert [each[:5] for each in told()] == ["R0109", "R0109", "R0108"]
 
 
+def test_a_shared_file_may_say_which_clock_other_policies_read(folder):
+    clock = 'clock in "Europe/Rome"\n'
+    folder(root=ROOT, common=COMMON + clock)
+    assert told() == []
+    folder(root=ROOT + clock)
+    assert told() == ["R0025 common.rein:4:1"]
+
+
 ALWAYS = 'rule "never" on tool any when step.index < 0 then deny because "No."'
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from checkrein.diagnostics import Related, quote
 from checkrein.language.facts import CLOCK_PREFIX
-from checkrein.language.tree import WallClock
+from checkrein.language.tree import OWN, WallClock
 from checkrein.language.zones import known_zones, zone
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ def check_clock(names: Names, report: Report, read: Collection[str]) -> None:
             related=(Related("given here first", clocks[0].span),),
             help="keep one of the two: a policy has one clock",
         )
-    if clocks and not names.broken and not any(fact.startswith(CLOCK_PREFIX) for fact in read):
+    # An included file's may be for another policy.
+    is_own = len(clocks) == 1 and clocks[0].span.file == OWN
+    if is_own and not names.broken and not any(fact.startswith(CLOCK_PREFIX) for fact in read):
         report.add(
             "R0585",
             clocks[0].span,
