@@ -121,7 +121,7 @@ def _lines(explained: Explained) -> Iterator[str]:
     yield from _section("votes", _votes(record))
     yield from _section("observed, not enforced", _observed(record))
     yield from _section("models passed over", _passed(record))
-    yield from _section("limits", _limits(record, currency))
+    yield from _section("limits", _limits(record, program["statements"], currency))
     yield from _section("reserved", _tokens_and_money(record.get("reserved"), currency))
     yield from _section("the agent was told", _told(record))
     yield from _section("a person", _answered(explained.answer))
@@ -240,8 +240,9 @@ def _passed(record: dict[str, Any]) -> list[str]:
     ]
 
 
-def _limits(record: dict[str, Any], currency: str) -> list[str]:
+def _limits(record: dict[str, Any], statements: list[dict[str, Any]], currency: str) -> list[str]:
     before, after = record.get("limits_before") or {}, record.get("limits_after") or {}
+    observed = {each["name"] for each in statements if each["source"].startswith("observe")}
     width = max(map(len, after), default=0)
     lines = []
     for name, (limit, *used) in after.items():
@@ -258,7 +259,8 @@ def _limits(record: dict[str, Any], currency: str) -> list[str]:
 
         now, then = shown(*used), shown(*before[name][1:]) if name in before else "?"
         change = now if now == then else f"{then} -> {now}"
-        debt = f", a debt of {amount(used[0] - limit)}" if used[0] > limit else ""
+        what = "observed, over it by" if name.rpartition(".")[0] in observed else "a debt of"
+        debt = f", {what} {amount(used[0] - limit)}" if used[0] > limit else ""
         whose = f" ({used[3]})" if len(used) > 3 else ""
         lines.append(f"{name:<{width}}  {change} of {amount(limit)}{debt}{whose}")
     return lines

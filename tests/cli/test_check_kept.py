@@ -69,3 +69,12 @@ def test_what_only_one_project_leaves_out_is_not_kept(check, tmp_path):
     assert check("p.rein")[1] == 0
     project.unlink()
     assert check("p.rein")[1] == 1
+
+
+def test_what_is_observed_is_looked_at_again_once_its_day_is_over(check, tmp_path):
+    text = MINIMAL.read_text() + 'observe until 2026-06-30 rule "r" on model any then deny because "No."\n'
+    (tmp_path / "p.rein").write_text(text)
+    assert check("--today", "2026-06-30", "p.rein")[1:] == (0, "compiler")
+    assert check("--today", "2026-06-30", "p.rein")[1:] == (0, "no compiler")
+    over, code, compiled = check("--today", "2026-07-01", "--format", "concise", "p.rein")
+    assert ("R0575" in over, code, compiled) == (True, 1, "compiler")

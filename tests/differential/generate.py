@@ -12,7 +12,7 @@ from . import limits, orders, results, routes
 NAMES = ["north", "south", "East", "west wind", "up", "down", "né", "z-9"]
 MODELS = ["small", "large", "tiny", "vast"]
 TOOLS = ["search", "read", "write", "pay", "list"]
-OBSERVABLE = "require order loop truth rule".split()
+OBSERVABLE = "retry breaker require order loop truth rule".split()
 CLASSES = ["retrieve", "reason", "act"]
 LITERALS = {
     "count": ["0", "1", "2", "3", "5"],
@@ -124,10 +124,11 @@ class Maker:
     def _one(self, options):
         return self.chance.choice(list(options))
 
-    def add(self, text: str) -> None:
+    def add(self, text: str, is_observed: bool = False) -> None:
         kind = text.split(maxsplit=1)[0]
         self.made.kinds.add(kind)
-        if kind in OBSERVABLE and text != "loop off" and self.chance.random() < 0.2:
+        may_be = kind in OBSERVABLE and text != "loop off"
+        if is_observed or (may_be and self.chance.random() < 0.2):
             self.made.kinds.add("observe")
             text = f"observe until 2026-12-31 {text}"
         self.made.statements.append(text)
@@ -162,7 +163,8 @@ class Maker:
 
     def _store(self) -> None:
         is_wide = any(f"on {each}" in self.made.kinds for each in limits.SCOPES + limits.KEYS)
-        if is_wide and self.chance.random() < 0.3:
+        is_here = "counted in one process" in self.made.kinds
+        if is_wide and not is_here and self.chance.random() < 0.3:
             self.add("store shared")
 
     def _tool(self, name: str) -> None:

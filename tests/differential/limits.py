@@ -39,38 +39,42 @@ FEATURES = (
 def limit(maker: Maker, name: str) -> None:
     """One more limit of the policy."""
     chance = maker.chance
+    is_observed = chance.random() < 0.2
     scope = chance.choices(["run", *SCOPES, *KEYS], [52, 8, 12, 8, 8, 6, 6])[0]
     window = window_of(maker) if chance.random() < (0.2 if scope == "run" else 0.6) else ""
     timeless = [each for each in SIZES if each not in TIMES]
     measures = sorted(SIZES) if scope == "run" and not window else timeless
     bounds = chance.sample(measures, chance.choice([1, 1, 2, 3]))
     amounts = {each: size_of(maker, each) for each in bounds}
-    if scope == "run":
+    if scope == "run" and not is_observed:
         maker.made.bounded |= set(bounds)
-    else:
+    elif not is_observed:
         maker.made.shared.update((scope, each) for each in bounds)
     items = [f"{bound} <= {size}" for bound, size in amounts.items()]
     items += calls_of(maker, 0.3)
     shares = chance.sample(["1%", "25%", "50.5%", "100%"], chance.choice([0, 0, 1, 2]))
     advice = [f'{kind} "At some of {name}."' for kind in ("tell agent", "warn")]
     advice += ["prefer lower tier"] * all(maker.made.tiers)
-    items += [f"at {share} {chance.choice(advice)}" for share in shares]
+    items += [f"at {share} {chance.choice(advice)}" for share in ([] if is_observed else shares)]
     maker.made.kinds |= {"prefer lower tier" for item in items if item.endswith("tier")}
     if any(item.split()[0] in (*COUNTED, "calls") for item in items) and chance.random() < 0.5:
         items.append(f"counts {chance.choice(['attempted', 'executed', 'succeeded', 'succeeded'])}")
         maker.made.kinds.add("counts")
     if scope != "run":
         maker.made.kinds.add(f"on {scope}")
+        if is_observed:
+            maker.made.kinds.add("counted in one process")
         if chance.random() < 0.3:
             items.append(f"on failure {chance.choice(['spend', 'deny', 'allow'])}")
             maker.made.kinds.add("on failure")
-    elif not window:
+    elif not window and not is_observed:
         items += wrap_up(maker, amounts)
     maker.made.kinds |= {f"bound {bound}" for bound in bounds}
     otherwise = asking(maker, [item.split()[0] for item in items]) or maker.otherwise(
         gift="answer", facts=maker.limit_facts()
     )
-    maker.add(f'limit "{name}" on {scope} {window} {{ {" ".join(items)} }} {otherwise}')
+    text = f'limit "{name}" on {scope} {window} {{ {" ".join(items)} }} {otherwise}'
+    maker.add(text, is_observed=is_observed)
 
 
 def size_of(maker: Maker, measure: str) -> str:

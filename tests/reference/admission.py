@@ -52,7 +52,8 @@ def objections(run: Run, call: Call, advice: list, new: bool) -> dict | None:
     named = ask.tool if ask.point == "tool" else call.last_model
     ask.attempt = 1 if named in call.failed else 1 + call.made.get(named, 0)
     votes = tool_votes(run, call, new) if ask.point == "tool" else model_votes(run, call)
-    votes += limit_votes(run, [line for line, left in run.time_left() if left <= 0], call)
+    times = [*run.time_left(), *run.time_left(observed=True)]
+    votes += limit_votes(run, [line for line, left in times if left <= 0], call)
     late = [(each, explained(run, each.when, ask)) for each in deadlines.over(run, call)]
     votes += [vote(run, each, each.otherwise, call, values=values) for each, values in late]
     votes = observed.enforced(run, votes)
@@ -247,6 +248,8 @@ def too_many_questions(run: Run, call: Call) -> list[Vote]:
     """The votes of limits on escalations that have no room for one more request."""
     lines = [line for line in run.every_line() if line.bound.dimension == "escalations"]
     blocking = [line for line in lines if limits.room(run, line, 1, set()) != FITS]
+    if not blocking:
+        observed.limits_of(run, call, [(line, 1) for line in lines])
     return limit_votes(run, blocking, call, may_ask=False)
 
 
@@ -254,7 +257,8 @@ def count_question(run: Run) -> None:
     """A new request counts at once."""
     run.total({"escalations": 1})
     for line in run.every_line():
-        if line.bound.dimension == "escalations":
+        # The limit that a run has no id for is only observed, or nothing would have been asked.
+        if line.bound.dimension == "escalations" and line.account:
             line.account.settle(line.account.take(1, run.at), 1, 1, run.at)
 
 
@@ -292,6 +296,7 @@ def admit_tool(run: Run, call: Call, advice: list) -> dict:
         return wait(run, call, advice=advice)
     if blocking:
         return run.conclude("tool call", call, limit_votes(run, blocking, call), advice=advice)
+    observed.tool(run, call, wants)
     charged = {"tool_calls": 1} | attempts_of(call)
     attempt = Attempt(call, call.ask.tool, dict.fromkeys(AMOUNTS, 0), charged, run.at)
     limits.take(run, attempt, wants)

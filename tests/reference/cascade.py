@@ -41,7 +41,9 @@ def admitted(run: Run, call: Call) -> str | None:
     run_out = [line for line, left in run.time_left() if left <= 0]
     ask = call.ask
     ask.attempt = 1 if call.last_model in call.failed else 1 + call.made.get(call.last_model, 0)
-    if decisive(model_votes(run, call)) or limit_votes(run, run_out, call) or deadlines.over(run, call):
+    if decisive(model_votes(run, call)) or limit_votes(run, run_out, call):
+        return None
+    if any(not retry.observed for retry in deadlines.over(run, call)):
         return None
     required = required_of(run, call)
     usable = []

@@ -39,7 +39,11 @@ def decide(run: Run, tried: Attempt, error: dict[str, Any]) -> dict:
         return run.built_in(event, "run ended", call=call.number, **extra)
     matching = [each for each in run.of["retry"] if selected(run, each.selector, tried)]
     matching = [each for each in matching if each.when is not None or error["kind"] in PASSING]
-    votes = [each for each in [vote_of(run, retry, tried, error) for retry in matching] if each is not None]
+    votes = observed.enforced(run, [vote_of(run, retry, tried, error) for retry in matching])
+    for each in run.would:
+        if each.outcome == "wait":
+            health.retried(run, each.statement)
+    matching = [each for each in matching if not each.observed]
     longest = max((each.wait for each in votes if each.outcome == "wait"), default=0)
     deciding = [each for each in votes if each.outcome != "wait" or each.wait == longest]
     winner = min(deciding, key=Vote.rank, default=None)

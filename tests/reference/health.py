@@ -77,10 +77,12 @@ def watched(run: Run, point: str, target: str) -> list[tuple[tuple[str, str], tr
     return found
 
 
-def bars(run: Run, point: str, target: str) -> list[tuple[tree.Breaker, int, int]]:
+def bars(run: Run, point: str, target: str, observed: bool = False) -> list[tuple[tree.Breaker, int, int]]:
     """The breakers that let no call pass now, how long at most, and for how long that is sure."""
     found = []
     for key, breaker in watched(run, point, target):
+        if bool(breaker.observed) is not observed:
+            continue
         era = era_of(run, key, breaker)
         if era.kind == "open" and era.until > run.now:
             found.append((breaker, era.until - run.now, era.until - run.now))
@@ -93,7 +95,10 @@ def bars(run: Run, point: str, target: str) -> list[tuple[tree.Breaker, int, int
 def begins(run: Run, attempt: Attempt) -> None:
     """An attempt passes its breakers, and counts for the shares of retries."""
     point = attempt.call.point
+    unseen = [breaker for breaker, _, _ in bars(run, point, attempt.target, observed=True)]
     for key, breaker in watched(run, point, attempt.target):
+        if breaker in unseen:
+            continue  # had it been enforced, the call would not have been made
         era = era_of(run, key, breaker)
         if era.kind == "open":
             era = Era("tried", era.ended, era.failed, era.until)

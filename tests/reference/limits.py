@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from checkrein.language import tree
 
-from .accounts import FITS, FULL, Account
+from .accounts import FITS, FULL, HELD, Account
 from .state import AMOUNTS, DIMENSIONS, TIMES, Attempt, Call, Line, Taken
+from .values import LARGEST
 
 if TYPE_CHECKING:
     from .run import Run
@@ -26,14 +27,21 @@ def open_lines(run: Run, scopes: dict[str, str | None], keys: dict[str, str]) ->
     for limit in run.of["limit"]:
         for bound in sorted(limit.bounds, key=lambda each: order(run, each)):
             who = limit.scope.text
-            most = bound.literal.value
+            most = LARGEST if limit.observed else bound.literal.value
             whose = scopes[who] if who in scopes else keys.get(who)
             whose = whose if is_id(run, who, whose) else None
             account: Account | None = None
             if bound.dimension in TIMES or who == "run":
                 account = Account(most, limit.window, run.at)
             elif whose is not None:
-                key = (who, whose, limit.name.text, measure(run, bound), str(limit.window))
+                key = (
+                    who,
+                    whose,
+                    bool(limit.observed),
+                    limit.name.text,
+                    measure(run, bound),
+                    str(limit.window),
+                )
                 account = run.world.open(key, most, limit.window, run.at)
             lines.append(Line(run, limit, bound, account))
     return lines
@@ -114,6 +122,8 @@ def takes(run: Run, selector: tree.Selector, point: str, target: str) -> bool:
 
 def room(run: Run, line: Line, amount: int, relaxed: set) -> int:
     """How an amount fits, what is kept back for wrapping up left alone unless the limit is relaxed."""
+    if line.limit.observed:
+        return FITS
     if line.account is None:
         return FITS if amount == 0 else FULL
     kept = 0 if line.wrapping in relaxed else withheld(line.limit, line.bound)
@@ -125,6 +135,19 @@ def in_the_way(run: Run, wanted: list[tuple[Line, int]], relaxed: set) -> tuple[
     rooms = [(line, room(run, line, amount, relaxed)) for line, amount in wanted]
     worst = max((each for _, each in rooms), default=FITS)
     return [line for line, each in rooms if each != FITS], worst
+
+
+def overrun(run: Run, wanted: list[tuple[Line, int]]) -> list[tuple[Line, int]]:
+    """The accounts of observed limits that amounts do not fit, with what is held or without."""
+    found = []
+    for line, amount in wanted:
+        if not line.limit.observed or amount == 0:
+            continue
+        used = line.account.standing(run.at) if line.account else None
+        left = line.bound.literal.value - used["spent"] - amount if used else -1
+        if left < 0 or left < used["held"]:
+            found.append((line, FULL if left < 0 else HELD))
+    return found
 
 
 def take(run: Run, attempt: Attempt, wanted: list[tuple[Line, int]]) -> None:
@@ -217,6 +240,8 @@ def reading(run: Run, line: Line) -> dict[str, Any]:
         row |= {"limit": most, "spent": 0, "held": 0, "free": most}
     else:
         row |= line.account.standing(run.at)
+        if line.limit.observed:
+            row |= {"limit": most, "free": most - row["spent"] - row["held"]}
     soft = line.limit.failure is not None and line.limit.failure.text == "allow"
     window = line.account.period(run.at) if line.account else None
     return row | {"leased": 0, "window": window, "soft": soft}
@@ -224,14 +249,16 @@ def reading(run: Run, line: Line) -> dict[str, Any]:
 
 def left(run: Run, dimension: str) -> int:
     """The least that is left of a dimension over the limits of this run."""
-    own = [each for each in run.lines if each.bound.dimension == dimension and each.limit.scope.text == "run"]
+    enforced = [each for each in run.lines if not each.limit.observed]
+    own = [each for each in enforced if each.bound.dimension == dimension and each.limit.scope.text == "run"]
     return max(0, min(reading(run, line)["free"] for line in own))
 
 
 def shared(run: Run, scope: str, dimension: str, which: str) -> int | None:
     """The same of the limits of a wider scope; None if the run has no such id. There is no store here."""
+    enforced = [each for each in run.lines if not each.limit.observed]
     lines = [
-        each for each in run.lines if each.bound.dimension == dimension and each.limit.scope.text == scope
+        each for each in enforced if each.bound.dimension == dimension and each.limit.scope.text == scope
     ]
     if any(line.account is None for line in lines):
         return None

@@ -224,7 +224,7 @@ def allow_model(
 ) -> dict:  # fmt: skip
     """Reserve the worst case and open an attempt."""
     name = model.name.text
-    observed.require(run, call, name, choice.names, required_of(run, call))
+    observed.model(run, call, name, choice.names)
     call.candidates = choice.names
     call.cascade = choice.cascades.get(name)
     extra |= {"stayed": choice.stayed and name == choice.names[0]}

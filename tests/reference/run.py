@@ -322,9 +322,10 @@ class Run:
             return self.now - self.begun - (self.paused if dimension == "active_time" else 0)
         return self.charged[dimension]
 
-    def time_left(self) -> list[tuple]:
+    def time_left(self, observed: bool = False) -> list[tuple]:
         """Every bound on time, with what is left of it to this run and to those above it."""
         lines = [line for line in self.lines if line.bound.dimension in TIMES]
+        lines = [line for line in lines if bool(line.limit.observed) is observed]
         times = {each: max(run.spent(each) for run in self.upwards()) for each in TIMES}
         return [(line, line.bound.literal.value - times[line.bound.dimension]) for line in lines]
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::facts::BuiltInFact;
-use crate::program::limits::{Measure, Scope, ThresholdKind};
+use crate::program::limits::{Limit, Measure, Scope, ThresholdKind};
 use crate::program::statements::{Loop, Selector, Verdict};
 use crate::program::tables::{Source, Tables, ToolClass};
 use crate::program::watch::Watched;
@@ -27,6 +27,8 @@ pub(crate) struct Index {
     /// The tightest bounds of active time and of wall time.
     pub(crate) active_time: Option<u64>,
     pub(crate) wall_time: Option<u64>,
+    /// Whether an observed limit bounds time.
+    pub(crate) observes_time: bool,
     /// The measures of which conditions read what is spent or held, ascending, without those of time.
     pub(crate) meters: Box<[Measure]>,
     /// What facts read of limits wider than a run, ascending.
@@ -68,6 +70,8 @@ impl Index {
             condition_of: conditions(tables),
             active_time: tightest(tables, Measure::ActiveTime),
             wall_time: tightest(tables, Measure::WallTime),
+            observes_time: observed_limits(tables)
+                .any(|limit| limit.bounds.iter().any(|bound| bound.measure.is_time())),
             meters: meters(tables),
             shared: shared(tables),
             key_facts: key_facts(tables),
@@ -200,8 +204,13 @@ impl Repetitions {
 
 /// The tightest bound of a measure of time; only limits on a run have any.
 fn tightest(tables: &Tables, time: Measure) -> Option<u64> {
-    let bounds = tables.limits.all().iter().flat_map(|limit| limit.bounds.iter());
+    let limits = tables.limits.all().iter().filter(|limit| !tables.is_observed(limit.statement));
+    let bounds = limits.flat_map(|limit| limit.bounds.iter());
     bounds.filter(|bound| bound.measure == time).map(|bound| bound.max).min()
+}
+
+fn observed_limits(tables: &Tables) -> impl Iterator<Item = &Limit> {
+    tables.limits.all().iter().filter(|limit| tables.is_observed(limit.statement))
 }
 
 fn meters(tables: &Tables) -> Box<[Measure]> {
@@ -226,7 +235,8 @@ fn ids(tables: &Tables) -> Box<[Scope]> {
         Source::BuiltIn(BuiltInFact::Id(scope)) => Some(scope),
         _ => None,
     });
-    sorted(read.chain(sticks(tables).then_some(Scope::Session)))
+    let observed = observed_limits(tables).map(|limit| limit.scope).filter(|scope| *scope != Scope::Run);
+    sorted(read.chain(sticks(tables).then_some(Scope::Session)).chain(observed))
 }
 
 /// Only a route brings more than one candidate.

@@ -159,7 +159,7 @@ impl Program {
 
     /// Whether a statement only says what it would have said.
     pub(crate) fn is_observed(&self, statement: u32) -> bool {
-        self.statements().get(statement as usize).is_some_and(|statement| statement.is_observed)
+        self.tables.is_observed(statement)
     }
 
     pub(crate) fn is_breaker(&self, statement: u32) -> bool {
@@ -186,7 +186,7 @@ impl Program {
         &self.index.key_facts
     }
 
-    /// The scopes whose ids facts read, ascending.
+    /// The scopes whose ids facts read, or observed limits, ascending.
     #[must_use]
     pub fn ids(&self) -> &[Scope] {
         &self.index.ids
@@ -262,10 +262,12 @@ impl Program {
         has_share || !self.tables.breakers.all().is_empty() || self.index.sticks
     }
 
-    /// The scopes wider than a run that limits are on, ascending.
+    /// The scopes wider than a run that limits are on, ascending; not those of observed limits, which need
+    /// no id.
     #[must_use]
     pub fn scopes(&self) -> Vec<Scope> {
-        let mut scopes: Vec<Scope> = self.limits().iter().map(|limit| limit.scope).collect();
+        let enforced = self.limits().iter().filter(|limit| !self.is_observed(limit.statement));
+        let mut scopes: Vec<Scope> = enforced.map(|limit| limit.scope).collect();
         scopes.sort_unstable();
         scopes.dedup();
         scopes.retain(|scope| *scope != Scope::Run);

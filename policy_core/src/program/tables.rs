@@ -295,6 +295,11 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
+    /// Whether a statement only says what it would have said.
+    pub(crate) fn is_observed(&self, statement: u32) -> bool {
+        self.statements.all().get(statement as usize).is_some_and(|statement| statement.is_observed)
+    }
+
     pub(crate) fn model_index(&self, name: &str) -> Option<u32> {
         find(self.models.all(), |model| &model.name, name)
     }

@@ -3,7 +3,7 @@
 use crate::error::LoadError;
 use crate::facts::BuiltInFact;
 use crate::program::tables::{Fact, Source, Tables};
-use crate::program::{Condition, Op, Verdict};
+use crate::program::{Condition, Limit, Op, Scope, Verdict};
 
 /// The deepest stack that a condition may need; the machine has no more.
 pub(crate) const DEEPEST: usize = 64;
@@ -18,6 +18,7 @@ pub(crate) fn tables(tables: &Tables) -> Result<(), LoadError> {
     clocked(tables)?;
     counted(tables)?;
     answered_once(tables)?;
+    observed(tables)?;
     acyclic(tables)
 }
 
@@ -91,7 +92,8 @@ fn counted(tables: &Tables) -> Result<(), LoadError> {
     for fact in tables.facts.all() {
         let Source::BuiltIn(built_in) = fact.source else { continue };
         let Some((scope, measure)) = built_in.counted() else { continue };
-        let limits = tables.limits.all().iter().filter(|limit| limit.scope == scope);
+        let limits = tables.limits.all().iter();
+        let limits = limits.filter(|limit| limit.scope == scope && !tables.is_observed(limit.statement));
         let bounds = limits.flat_map(|limit| &limit.bounds).filter(|bound| bound.measure == measure).count();
         let is_of_one = matches!(built_in, BuiltInFact::Spent(..) | BuiltInFact::Held(..));
         if bounds == 0 || (is_of_one && bounds > 1) {
@@ -113,6 +115,20 @@ fn answered_once(tables: &Tables) -> Result<(), LoadError> {
     } else {
         Err(LoadError::invalid("the artifact does not use each text of an answer once, in order"))
     }
+}
+
+/// An observed limit keeps nothing back and tells nobody anything, and no store counts for it.
+fn observed(tables: &Tables) -> Result<(), LoadError> {
+    let is_wrong = |limit: &Limit| {
+        let is_counted_elsewhere = tables.is_shared && limit.scope != Scope::Run;
+        let is_held_back = limit.wrap_up > 0 || limit.bounds.iter().any(|bound| bound.withheld > 0);
+        tables.is_observed(limit.statement)
+            && (is_counted_elsewhere || is_held_back || !limit.thresholds.is_empty())
+    };
+    if tables.limits.all().iter().any(is_wrong) {
+        return Err(LoadError::invalid("the artifact observes a limit that does more than count"));
+    }
+    Ok(())
 }
 
 /// Follows fallbacks from the models that none leads to, again and again; an edge never followed is in a

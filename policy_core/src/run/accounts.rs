@@ -30,18 +30,25 @@ pub(crate) struct Entry {
     pub(super) wrap_up: Option<AccountId>,
     /// None if the run has no id for the limit's scope.
     pub(crate) account: Option<AccountId>,
+    /// The bound of a limit that is only observed: its account counts without one, so that nothing is owed.
+    pub(crate) observed: Option<u64>,
 }
 
 impl Entry {
+    /// Whether it can be in the way of anything.
+    const fn is_enforced(&self) -> bool {
+        self.limit.is_some() && self.observed.is_none()
+    }
+
     /// Whether it is held until the attempt ends, instead of spent at once.
     pub(super) const fn is_held(&self) -> bool {
         self.measure.is_amount() || !matches!(self.basis, Basis::Attempted)
     }
 
-    /// What this attempt asks of it; nothing of a meter that has no bound.
+    /// What this attempt asks of it; nothing of what has no bound: a meter, or a limit that is observed.
     fn room(&self, amounts: &Amounts, asking: &Asking<'_>) -> Room {
         let amount = amounts.of(self.measure, self.basis);
-        if amount == 0 || self.limit.is_none() {
+        if amount == 0 || !self.is_enforced() {
             return Room::Fits;
         }
         let room = |account| asking.books.room(account, amount, asking.withheld(self), asking.now);
@@ -125,6 +132,11 @@ impl Accounts {
         self.entries.get(place as usize)
     }
 
+    /// The limit that an entry is of.
+    pub(crate) fn limit(&self, place: u32) -> Option<u32> {
+        self.entry(place)?.limit
+    }
+
     /// The entries of a limit that are about the run itself, or about what it shares with others; not those
     /// of its ancestors.
     pub(crate) fn of_limit(&self, limit: u32) -> impl Iterator<Item = &Entry> {
@@ -143,10 +155,32 @@ impl Accounts {
         self.meters.get(place).copied()
     }
 
+    /// The entries of observed limits that these amounts do not fit, with what is held or without.
+    pub(crate) fn overrun(&self, amounts: &Amounts, asking: &Asking<'_>) -> Vec<(u32, Room)> {
+        let mut overrun = Vec::new();
+        for (place, entry) in (0..=u32::MAX).zip(&self.entries) {
+            let amount = amounts.of(entry.measure, entry.basis);
+            let Some(max) = entry.observed.filter(|_| amount > 0) else { continue };
+            let room = entry.account.map_or(Room::Full, |account| {
+                let standing = asking.books.standing(account, asking.now);
+                let used = standing.spent.saturating_add(amount);
+                match () {
+                    () if used > max => Room::Full,
+                    () if used.saturating_add(standing.held) > max => Room::Held,
+                    () => Room::Fits,
+                }
+            });
+            if room != Room::Fits {
+                overrun.push((place, room));
+            }
+        }
+        overrun
+    }
+
     /// What the tightest of the run's own bounds leaves.
     pub(crate) fn left(&self, measure: Measure, books: &Books, now: Now) -> Option<u64> {
         let own =
-            |entry: &&Entry| entry.measure == measure && entry.level == Level::Own && entry.limit.is_some();
+            |entry: &&Entry| entry.measure == measure && entry.level == Level::Own && entry.is_enforced();
         let accounts = self.entries.iter().filter(own).filter_map(|entry| entry.account);
         accounts.map(|account| books.most(account, now)).min()
     }
@@ -166,7 +200,7 @@ impl Accounts {
         asking: &Asking<'_>,
     ) -> Option<u64> {
         let mut most = cap;
-        for entry in self.entries.iter().filter(|entry| entry.measure.is_amount() && entry.limit.is_some()) {
+        for entry in self.entries.iter().filter(|entry| entry.measure.is_amount() && entry.is_enforced()) {
             let room = || {
                 let most = entry.account.map_or(0, |account| asking.books.most(account, asking.now));
                 most.saturating_sub(asking.withheld(entry))

@@ -186,7 +186,7 @@ impl Asked<'_> {
         }
         let (ruling, found) = self.choose(&view, candidates);
         if let Ruling::Clear(clearance) = &ruling {
-            self.observe_requirements(&view, candidates, clearance.subject);
+            self.observe_choice(&view, candidates, clearance.subject);
         }
         decision.passed = found.passed;
         let first = candidates.models.first().copied();
@@ -291,6 +291,14 @@ impl Asked<'_> {
             Some(output) if accounts.fits(&amounts, &asking) => Ok((output, amounts)),
             _ => Err(amounts),
         }
+    }
+
+    /// What a call of this model asks for at least.
+    pub(super) fn least_amounts(&self, candidate: u32, model: &Model) -> Amounts {
+        let rates = model.price.as_ref().map(|price| price.worst(self.input));
+        let room = model.window.saturating_sub(self.input);
+        let cap = self.most.unwrap_or(u64::MAX).min(model.output).min(room);
+        self.amounts(candidate, rates, model.least_output.min(cap))
     }
 
     fn amounts(&self, candidate: u32, rates: Option<Rates>, output: u64) -> Amounts {

@@ -21,7 +21,7 @@ impl Accounts {
         let mut opened = Self::default();
         for (index, limit) in program.tables.limits.numbered() {
             if limit.scope == Scope::Run {
-                opened.open_own(index, limit, books, now);
+                opened.open_own(program, index, limit, books, now);
             } else if parent.is_none() {
                 opened.open_wider(program, index, limit, scopes, books, now);
             }
@@ -36,13 +36,14 @@ impl Accounts {
         opened
     }
 
-    fn open_own(&mut self, index: u32, limit: &Limit, books: &mut Books, now: Now) {
+    fn open_own(&mut self, program: &Program, index: u32, limit: &Limit, books: &mut Books, now: Now) {
+        let is_observed = program.is_observed(limit.statement);
         let wrap_up = (limit.wrap_up > 0).then(|| books.open_own(&whole(limit.wrap_up), now));
         self.wrap_ups.extend(wrap_up);
         self.has_windows |= limit.window != WindowKind::Forever;
         for bound in limit.bounds.iter().filter(|bound| !bound.measure.is_time()) {
-            let account = Some(books.open_own(&terms(limit, bound), now));
-            self.push(index, limit, bound, Level::Own, wrap_up, account);
+            let account = Some(books.open_own(&terms(limit, bound, is_observed), now));
+            self.push((index, limit, bound), is_observed, Level::Own, wrap_up, account);
         }
     }
 
@@ -57,22 +58,25 @@ impl Accounts {
     ) {
         self.has_windows = true;
         let id = id_of(program, limit.scope, scopes);
-        let name = &*program.tables.statements.at(limit.statement).name;
+        let statement = program.tables.statements.at(limit.statement);
+        // What is observed is counted apart, in this process: an account of a store has a bound.
+        let is_observed = statement.is_observed;
+        let name = if is_observed { &format!("observed {}", statement.name) } else { &*statement.name };
         for bound in &limit.bounds {
             let key = id.and_then(|id| {
                 let (measure, window) = (program.measure_text(bound.measure), program.window_text(limit));
                 AccountKey::new(program.scope_name(limit.scope), id, name, &measure, &window)
             });
-            let account = key.map(|key| books.open(&key, &terms(limit, bound), true, now));
-            self.push(index, limit, bound, Level::Wider, None, account);
+            let terms = terms(limit, bound, is_observed);
+            let account = key.map(|key| books.open(&key, &terms, !is_observed, now));
+            self.push((index, limit, bound), is_observed, Level::Wider, None, account);
         }
     }
 
     fn push(
         &mut self,
-        index: u32,
-        limit: &Limit,
-        bound: &Bound,
+        (index, limit, bound): (u32, &Limit, &Bound),
+        is_observed: bool,
         level: Level,
         wrap_up: Option<AccountId>,
         account: Option<AccountId>,
@@ -85,6 +89,7 @@ impl Accounts {
             withheld: bound.withheld,
             wrap_up,
             account,
+            observed: is_observed.then_some(bound.max),
         });
     }
 
@@ -108,6 +113,7 @@ impl Accounts {
                 withheld: 0,
                 wrap_up: None,
                 account: Some(account),
+                observed: None,
             });
             account
         });
@@ -133,8 +139,9 @@ impl Accounts {
     }
 }
 
-fn terms(limit: &Limit, bound: &Bound) -> Terms {
-    Terms { max: bound.max, window: limit.window.clone(), failure: limit.failure }
+fn terms(limit: &Limit, bound: &Bound, is_observed: bool) -> Terms {
+    let max = if is_observed { MAX_QUANTITY } else { bound.max };
+    Terms { max, window: limit.window.clone(), failure: limit.failure }
 }
 
 /// A bound for all of a run.

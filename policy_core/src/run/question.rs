@@ -41,8 +41,8 @@ pub(crate) struct Question<'a> {
     pub(crate) is_unsafe: bool,
     /// Hashed only if somebody may have to be asked.
     pub(super) binding: OnceCell<Binding>,
-    /// What observed statements would have said.
-    pub(super) would: RefCell<Vec<Vote>>,
+    /// What observed statements would have said, and of how many of them the texts are known.
+    pub(super) would: RefCell<(Vec<Vote>, usize)>,
 }
 
 /// What the policy says to a question.
@@ -174,7 +174,7 @@ impl<'a> Question<'a> {
 
     /// The votes of limits whose time is over.
     pub(crate) fn vote_time(&self, votes: &mut Vec<Vote>) {
-        if self.run.fits_time(0) {
+        if self.run.fits_time(0) && !self.program.index.observes_time {
             return;
         }
         for (index, limit) in self.program.tables.limits.numbered() {
@@ -234,7 +234,7 @@ impl<'a> Question<'a> {
     }
 
     /// The vote of a limit with these entries in the way. It asks a person for more where that would help.
-    fn vote_limit(&self, index: u32, ways: &[u32], votes: &mut Vec<Vote>) {
+    pub(super) fn vote_limit(&self, index: u32, ways: &[u32], votes: &mut Vec<Vote>) {
         let limit = self.program.tables.limits.at(index);
         let entries = || ways.iter().filter_map(|place| self.run.accounts.entry(*place));
         let is_missing = entries().any(|entry| entry.account.is_none());
@@ -257,7 +257,7 @@ impl<'a> Question<'a> {
             _ if helps => vote.queue = Some(queue),
             _ => self.take_default(queue, &mut vote),
         }
-        votes.push(vote);
+        self.cast(vote, votes);
     }
 
     /// One statement's vote; none if a person has approved of this call. That of an observed one is none.
@@ -281,11 +281,7 @@ impl<'a> Question<'a> {
                 }
             }
         }
-        if self.program.is_observed(statement) {
-            self.observe(vote);
-        } else {
-            votes.push(vote);
-        }
+        self.cast(vote, votes);
     }
 
     /// The attempt with the latest result of this very call, if nothing has changed since.
@@ -324,6 +320,9 @@ impl<'a> Question<'a> {
             let limits = obstacles.ways.iter().filter_map(|place| self.run.accounts.entry(*place)?.limit);
             let mut limits: Vec<u32> = limits.collect();
             limits.dedup();
+            if limits.is_empty() {
+                self.observe_limits(view, &Amounts::REQUEST, |_| false);
+            }
             for &index in &limits {
                 let is_missing = |place: &&u32| {
                     let entry = self.run.accounts.entry(**place);

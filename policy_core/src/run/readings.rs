@@ -43,13 +43,16 @@ impl Run {
                     (None, Some(account)) => books.standing(account, now),
                     (None, None) => untold(bound.max, 0),
                 };
+                let is_observed = entry.is_some_and(|entry| entry.observed.is_some());
+                let used = standing.spent.saturating_add(standing.held);
+                let free = untold(bound.max, used).free;
                 readings.push(Reading {
                     limit: index,
                     measure: bound.measure,
-                    max: standing.max,
+                    max: if is_observed { bound.max } else { standing.max },
                     spent: standing.spent,
                     held: standing.held,
-                    free: standing.free,
+                    free: if is_observed { free } else { standing.free },
                     leased: standing.leased,
                     silent: standing.silent,
                     refused: standing.refused,
@@ -116,7 +119,7 @@ impl Run {
     fn shared(&self, scope: Scope, measure: Measure) -> impl Iterator<Item = Option<AccountId>> {
         let limits = &self.program.tables.limits;
         let is_of = move |entry: &&Entry| {
-            let limit = entry.limit.filter(|_| entry.measure == measure);
+            let limit = entry.limit.filter(|_| entry.measure == measure && entry.observed.is_none());
             limit.is_some_and(|limit| limits.at(limit).scope == scope)
         };
         self.accounts.all().filter(is_of).map(|entry| entry.account)

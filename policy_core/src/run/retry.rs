@@ -86,7 +86,10 @@ impl Run {
     /// What is left of the tightest `within` that a call has on this model or tool.
     pub(super) fn call_time_left(&self, call: &Call, subject: Subject) -> Option<u64> {
         let (tables, all) = (&self.program.tables, &self.program.index.retries);
-        let within = |index: u32| tables.retries.at(index).within_ns;
+        let within = |index: u32| {
+            let retry = tables.retries.at(index);
+            retry.within_ns.filter(|_| !self.program.is_observed(retry.statement))
+        };
         let tightest = match subject {
             Subject::Model(model) => all.of_model(model).filter_map(within).min(),
             Subject::Tool(tool, class) => all.of_tool(tool, class).filter_map(within).min(),
@@ -140,6 +143,7 @@ impl Run {
             question.vote_mistakes(&found, &mut advised.finding);
         }
         decision.would = question.observed();
+        question.count_observed(&decision.would);
         let model = self.fallback_from(call, subject, &advised, failure.kind);
         match (model, advised.finding) {
             (Some(model), finding) => self.fall_back(program, id, model, finding, decision),
@@ -248,8 +252,10 @@ impl Question<'_> {
         // Of equal waits the first statement's decides.
         retries.sort_unstable();
         let made = self.call.tries.made(key);
-        let mut advised =
-            Advised { is_covered: !retries.is_empty(), may_fall_back: true, ..Advised::default() };
+        self.observe_anew();
+        let is_enforced = |retry: &u32| !self.program.is_observed(tables.retries.at(*retry).statement);
+        let is_covered = retries.iter().any(is_enforced);
+        let mut advised = Advised { is_covered, may_fall_back: true, ..Advised::default() };
         let mut votes = Vec::new();
         for index in retries {
             let retry = self.program.tables.retries.at(index);
@@ -259,18 +265,20 @@ impl Question<'_> {
             if truth == Truth::False {
                 continue;
             }
-            advised.may_fall_back &= self.is_within(retry, 0);
+            let is_observed = self.program.is_observed(retry.statement);
+            advised.may_fall_back &= is_observed || self.is_within(retry, 0);
             let delay = self.delay(retry, made);
             let is_in_time = self.is_within(retry, delay) && self.run.fits_time(delay);
             let has_room = made < retry.attempts && self.has_share(index, retry);
             if truth == Truth::True && may_repeat && has_room && is_in_time {
-                votes.push(vote_of(retry.statement, Outcome::Wait));
-                if advised.wait.is_none_or(|(longest, _)| delay > longest) {
+                self.cast(vote_of(retry.statement, Outcome::Wait), &mut votes);
+                if !is_observed && advised.wait.is_none_or(|(longest, _)| delay > longest) {
                     advised.wait = Some((delay, retry.statement));
                 }
             } else {
                 self.vote(retry.statement, retry.verdict, truth == Truth::Unknown, &mut votes);
                 self.fill(&view, &mut votes);
+                self.fill_observed(&view);
             }
         }
         sort(&mut votes);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::amounts::{Amounts, Subject};
 use super::call::{Call, Point};
-use super::question::{Clearance, Question, Ruling};
+use super::question::{Clearance, Question, Ruling, vote_of};
 use super::watched::{Tripped, vote_tripped};
 use super::{Run, check_facts};
 use crate::books::Books;
@@ -164,6 +164,10 @@ impl Question<'_> {
             if let Some(ruling) = self.rule(view, votes, obstacles.ways) {
                 return ruling;
             }
+        }
+        self.observe_limits(view, &amounts, |_| false);
+        for statement in self.observed_bars(subject) {
+            self.cast(vote_of(statement, Outcome::Deny), &mut Vec::new());
         }
         Ruling::Clear(Clearance {
             subject: tool,

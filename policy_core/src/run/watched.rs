@@ -35,6 +35,9 @@ impl Question<'_> {
         let (program, now) = (self.program, self.run.latest.mono);
         each_place(program, subject, |place| {
             let breaker = program.tables.breakers.at(place.0);
+            if program.is_observed(breaker.statement) {
+                return;
+            }
             let barred = self.run.health.fares().barred(program.meaning(), place, &breaker.terms, now);
             if let Some(barred) = barred {
                 tripped.statements.push(breaker.statement);
@@ -78,9 +81,17 @@ impl Question<'_> {
         let terms = |place: Place| &program.tables.breakers.at(place.0).terms;
         let mut places = Vec::new();
         each_place(program, subject, |place| places.push(place));
-        if places.iter().any(|place| fares.barred(meaning, *place, terms(*place), now).is_some()) {
+        let is_observed = |place: &Place| program.is_observed(program.tables.breakers.at(place.0).statement);
+        let barred: Vec<Place> = places
+            .iter()
+            .copied()
+            .filter(|place| fares.barred(meaning, *place, terms(*place), now).is_some())
+            .collect();
+        if barred.iter().any(|place| !is_observed(place)) {
             return None;
         }
+        // An observed circuit that is open counts as if the call had not been made.
+        places.retain(|place| !barred.contains(place));
         let all = &program.index.retries;
         let mut count = |index: u32| {
             if let Some(terms) = program.tables.retries.at(index).share {
@@ -93,6 +104,33 @@ impl Question<'_> {
             Subject::Person => {}
         }
         Some(places.into_iter().map(|place| fares.admit(meaning, place, terms(place), now)).collect())
+    }
+
+    /// The observed breakers that would be in the way of a call of this model or tool.
+    pub(super) fn observed_bars(&self, subject: Subject) -> Vec<u32> {
+        let (program, now) = (self.program, self.run.latest.mono);
+        let mut statements = Vec::new();
+        each_place(program, subject, |place| {
+            let breaker = program.tables.breakers.at(place.0);
+            let barred = || self.run.health.fares().barred(program.meaning(), place, &breaker.terms, now);
+            if program.is_observed(breaker.statement) && barred().is_some() {
+                statements.push(breaker.statement);
+            }
+        });
+        statements
+    }
+
+    /// Counts the retries that observed statements would have made, in their own shares.
+    pub(super) fn count_observed(&self, would: &[Vote]) {
+        let (program, now) = (self.program, self.run.latest.mono);
+        let voted = |retry: &Retry| {
+            would.iter().any(|vote| vote.statement == retry.statement && vote.outcome == Outcome::Wait)
+        };
+        for (index, retry) in program.tables.retries.numbered().filter(|(_, retry)| voted(retry)) {
+            if let Some(terms) = &retry.share {
+                self.run.health.fares().count(program.meaning(), index, terms, (true, now));
+            }
+        }
     }
 
     /// Counts the retries that these votes bring, unless another run has taken what was left of a share.

@@ -39,8 +39,9 @@ class Scopes:
                 )
             ids[scope] = text_of(f"the id of `{scope}`", id)
         for scope in program.ids:
-            if given.get(scope) is not None:
-                ids[scope] = text_of(f"the id of `{scope}`", given[scope])
+            id = given.get(scope) if scope in WORDS else facts.get(scope)
+            if id is not None:
+                ids[scope] = text_of(f"the id of `{scope}`", id)
         words = {scope: ids.pop(scope) for scope in WORDS if scope in ids}
         return cls(**words, keys=ids)
 

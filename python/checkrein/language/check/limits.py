@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from checkrein.diagnostics import Related, quote
 from checkrein.language.check.answers import check_gift
 from checkrein.language.check.conditions import NOTHING
+from checkrein.language.check.observed import check_observed_limit
 from checkrein.language.check.zones import check_zone
 from checkrein.language.facts import RESERVED, SCOPES, Context
 from checkrein.language.translate.limits import LIMIT_DIMENSIONS
@@ -55,7 +56,7 @@ def check_store(policy: Policy, report: Report) -> None:
             related=(Related("given here first", stores[0].span),),
             help="keep one of the two",
         )
-    if stores and not policy.broken and not any(is_wide(limit) for limit in policy.of(Limit)):
+    if stores and not policy.broken and not any(is_wide(limit) for limit in policy.enforced(Limit)):
         report.add(
             "R0318",
             stores[0].span,
@@ -90,6 +91,8 @@ class LimitChecker:
                 )
         if limit.wrap_up is not None:
             self._wrap_up(limit, limit.wrap_up)
+        if limit.observed is not None:
+            check_observed_limit(self.names, limit, self.report)
         check_gift(self.report, limit.otherwise, "limit")
         self.conditions.check_text(limit.otherwise, Context("any", "a limit"), NOTHING)
         queue = self.targets.limit_outcome(limit.otherwise)

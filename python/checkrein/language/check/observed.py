@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from checkrein.diagnostics import quote
 from checkrein.language.names import ENFORCED, KIND_WORDS
-from checkrein.language.tree import UNNAMED
+from checkrein.language.tree import UNNAMED, Store
 
 if TYPE_CHECKING:
     from datetime import date
 
     from checkrein.diagnostics import Report
     from checkrein.language.names import Names
-    from checkrein.language.tree import Expect, Policy
+    from checkrein.language.tree import Expect, Limit, Policy
 
 
 def check_dates(policy: Policy, report: Report, today: date) -> None:
@@ -26,6 +26,21 @@ def check_dates(policy: Policy, report: Report, today: date) -> None:
         message = f"{what} was to be observed until {observed.until}, and is still not enforced"
         help = "remove `observe until` to enforce it, write a later day, or remove the statement"
         report.add("R0575", observed.span, message, help=help)
+
+
+def check_observed_limit(names: Names, limit: Limit, report: Report) -> None:
+    """Report what an observed limit cannot do: it only counts, and in this process."""
+    for threshold in limit.thresholds:
+        message = "an observed limit tells nobody anything, and prefers no tier"
+        report.add("R0578", threshold.span, message, help="leave `at` out until it is enforced")
+    if limit.wrap_up is not None:
+        message, help = "an observed limit keeps nothing back", "leave `wrap up` out until it is enforced"
+        report.add("R0578", limit.wrap_up.span, message, help=help)
+    if limit.scope.text != "run" and names.policy.of(Store):
+        who = quote(limit.scope.text)
+        message = f"an observed limit on {who} counts in one process, not in the shared store"
+        help = "observe a limit `on run`, or leave `store shared` out while you try it"
+        report.add("R0578", limit.scope.span, message, help=help)
 
 
 def first_end(policy: Policy) -> date | None:

@@ -67,7 +67,7 @@ class TrialChecker:
             if name.text in self._keys() and isinstance(value.value, str):
                 self._id(name.text, Name(value.value, value.span))
         given = {word for word, _ in test.scopes} | {name.text for name, _ in test.facts}
-        for limit in self.names.policy.of(Limit):
+        for limit in self.names.policy.enforced(Limit):
             scope = limit.scope.text
             if scope == "run" or scope in given or self.names.broken:
                 continue

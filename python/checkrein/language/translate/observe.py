@@ -44,8 +44,6 @@ def observe(b: Builder, span: Span, parts: list[Any]) -> Any:
         message = f"{quote(str(written))} is no day of the calendar"
         b.report.add("R0610", b.span(written), message, help="write a day such as `2026-12-31`")
         return DROPPED
-    if isinstance(statement, (Limit, Retry, Breaker)):
-        return b.unsupported(span, f"`observe until` before a {type(statement).__name__.lower()}")
     if isinstance(statement, OBSERVABLE) and statement.observed is None:
         return replace(statement, observed=Observed(until, b.span(written)), span=span)
     if isinstance(statement, Route):
