@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -9,6 +10,7 @@ from checkrein import _core
 from checkrein.diagnostics import render_all, to_json
 from checkrein.errors import PolicyError
 from checkrein.language import check, compile_source, parse
+from tests.differential.generate import Maker, source_of
 
 HEAD = 'language 1\npolicy "p"\nloop off\n'
 ROOT = HEAD + 'include "common.rein"\nrule "r" on tool "search" then stop "over" because "No."\n'
@@ -62,6 +64,24 @@ def test_it_means_what_one_file_would_mean(folder):
     assert split.meaning == whole.meaning
     folder(common=COMMON.replace("Done", "Over"))
     assert _core.Program.load(compile_source(ROOT, "root.rein", path="root.rein")).meaning != whole.meaning
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_a_policy_means_the_same_however_it_is_cut_into_files(folder, number):
+    chance = Random(f"files {number}")
+    made = Maker(chance).policy()
+    whole = _core.Program.load(compile_source(made.source, "p.rein"))
+    parts = {f"p{i}": [] for i in range(chance.randint(1, 6))}
+    for statement in made.statements:
+        parts[chance.choice(list(parts))].append(statement)
+    # Each file is included by one before it, or by two.
+    root = [source_of([]), *(f'include "{name}.rein"' for name in list(parts)[::2])]
+    for i in range(len(parts) - 1):
+        parts[f"p{i}"].insert(0, f'include "p{i + 1}.rein"')
+    folder(root="\n".join(root), **{name: "\n".join(texts) for name, texts in parts.items()})
+    split = _core.Program.load(compile_source(Path("root.rein").read_bytes(), "root.rein", path="root.rein"))
+    assert split.meaning == whole.meaning
+    assert [s["source"] for s in split.statements] == [s["source"] for s in whole.statements]
 
 
 def test_the_artifact_says_which_file_a_statement_is_in(folder):
