@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 RUST_SOURCES := $(shell find policy_core/src rust -name '*.rs' 2>/dev/null) \
     Cargo.toml Cargo.lock policy_core/Cargo.toml rust/python/Cargo.toml grammar/rein.lark pyproject.toml
 N ?= 100000
+PAIRS ?= 2000
 SEEDS ?= 5000
 STORE ?= sqlite
 CALLS ?= 2000000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-ledger sim crash evidence evidence-airline evidence-bound evidence-differential evidence-grammar evidence-sim evidence-crash evidence-race lock clean tools
+.PHONY: help demo test bench bench-ledger sim crash evidence evidence-airline evidence-bound evidence-diff evidence-differential evidence-grammar evidence-sim evidence-crash evidence-race lock clean tools
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 26
@@ -36,13 +37,16 @@ sim: | tools  ## SEEDS simulated runs of many nodes on a store, with crashes and
 crash: | tools  ## CALLS calls by processes that are killed again and again, on STORE (sqlite or redis)
 	@$(PYTHON) scripts/crash.py $(STORE) $(CALLS)
 
-evidence: evidence-airline evidence-bound evidence-differential evidence-grammar evidence-sim evidence-crash evidence-race  ## every expensive check at its full figure; writes docs/evidence.md
+evidence: evidence-airline evidence-bound evidence-diff evidence-differential evidence-grammar evidence-sim evidence-crash evidence-race  ## every expensive check at its full figure; writes docs/evidence.md
 
 evidence-differential: $(VENV)/.tested-with $(VENV)/.built  ## N random runs through both engines
 	@$(BIN)/python scripts/evidence.py differential --count $(N)
 
 evidence-bound: $(VENV)/.tested-with $(VENV)/.built  ## N runs of adversaries against the worst case of random policies
 	@$(BIN)/python scripts/evidence.py bound --count $(N)
+
+evidence-diff: $(VENV)/.tested-with $(VENV)/.built  ## PAIRS random pairs of policies against what diff tells of them
+	@$(BIN)/python scripts/evidence.py diff --count $(PAIRS)
 
 evidence-grammar: $(VENV)/.tested-with $(VENV)/.built  ## N strings that llguidance judges by the grammar, and the parser reads
 	@$(BIN)/python scripts/evidence.py grammar --count $(N)

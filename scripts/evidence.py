@@ -122,11 +122,18 @@ def grammar(count: int, seed: int, state: Path) -> str:  # noqa: ARG001 -- one s
     return said_by(command)
 
 
+def diff(count: int, seed: int, state: Path) -> str:  # noqa: ARG001 -- one shape for all
+    """Random pairs of policies under random events, against what `checkrein diff` tells of them."""
+    command = [sys.executable, "-m", "tests.difference.run", "--pairs", str(count), "--seed", str(seed)]
+    return said_by(command)
+
+
 CHECKS = {
     "airline": airline,
     "bound": bound,
     "crash-redis": crash("redis"),
     "crash-sqlite": crash("sqlite"),
+    "diff": diff,
     "differential": differential,
     "grammar": grammar,
     "race": race,
@@ -137,6 +144,7 @@ COUNTED_BY = {
     "bound": " N={}",
     "crash-redis": " CALLS={}",
     "crash-sqlite": " CALLS={}",
+    "diff": " PAIRS={}",
     "differential": " N={}",
     "grammar": " N={}",
     "race": " N={}",

@@ -186,18 +186,17 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    begun, mix = time.monotonic(), Counter()
-    wrong = 0
+    begun, mix, wrong = time.monotonic(), Counter(), ""
     for number in range(options.pairs):
         try:
             pair(options.seed, number, mix)
         except Wrong as error:
-            print(error)
-            wrong += 1
+            wrong = str(error)
             break
     for name, count in sorted(mix.items()):
         print(f"{name:28} {count:8,}")
     print(f"{'seconds':28} {time.monotonic() - begun:8.1f}")
+    print(wrong or f"no verdict of {mix['pairs']:,} pairs was refuted")
     return 1 if wrong else 0
 
 

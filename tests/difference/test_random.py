@@ -11,10 +11,10 @@ from .run import Wrong, pair
 
 
 def test_no_event_refutes_a_verdict():
-    mix = many(11, 100)
-    assert mix["pairs"] > 70
+    mix = many(11, 80)
+    assert mix["pairs"] > 55
     assert all(mix[f"policies {verdict}"] for verdict in ("equivalent", "stricter", "looser", "not decided"))
-    assert mix["differences stricter"] + mix["differences looser"] > 40
+    assert mix["differences stricter"] + mix["differences looser"] > 30
 
 
 FLAWS = {
