@@ -41,10 +41,10 @@ def test_coverage_as_json(command):
     coverage = support["coverage"]
     assert (coverage["covered"], coverage["total"], coverage["too_long"]) == (7, 10, [])
     assert coverage["statements"][0] == {
-        "kind": "limit", "name": "per run", "line": 12, "column": 1, "decisions": 0,
+        "kind": "limit", "name": "per run", "file": "support.rein", "line": 12, "column": 1, "decisions": 0,
     }  # fmt: skip
     assert coverage["conditions"][-1] == {
-        "text": "call.args.amount > $100", "line": 25, "column": 42,
+        "text": "call.args.amount > $100", "file": "support.rein", "line": 25, "column": 42,
         "outcomes": {"true": True, "false": True, "unknown": False},
     }  # fmt: skip
 
