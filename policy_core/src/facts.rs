@@ -1,12 +1,11 @@
 //! The facts that the engine knows by itself, and the view through which conditions read all facts.
 
-use std::sync::Arc;
-
 use crate::books::Books;
 use crate::clock::Shown;
 use crate::event::ErrorKind;
 use crate::program::{Condition, Fact, Index, Measure, Model, Presence, Program, Scope, Source};
 use crate::run::{Run, Tightest};
+use crate::typed::{Form, chosen, typed};
 use crate::value::{Dimension, Slot, Value};
 
 /// A fact of the engine's own.
@@ -207,26 +206,43 @@ impl<'a> View<'a> {
             }
             _ => self.sent(index),
         };
-        match (typed(slot, fact.dimension), &fact.presence) {
+        match (slot, &fact.presence) {
             (Slot::Missing, Presence::Default(value)) => value.as_slot(),
-            (Slot::Text(text), _) if !is_among(self.choices(index, fact), text) => Slot::Ill,
-            (slot, _) => slot,
+            (Slot::Missing, Presence::Empty) => Slot::List(&[]),
+            (Slot::Missing, _) => Slot::Missing,
+            (Slot::List(values), _) => {
+                let fits = fact.most > 0 && values.len() <= self.form(index, fact).most as usize;
+                if fits { slot } else { Slot::Ill }
+            }
+            _ if fact.most > 0 => Slot::Ill,
+            _ => chosen(slot, fact.dimension, self.form(index, fact).choices),
         }
     }
 
-    /// The texts that a fact may be; an argument's and a result's are those of the tool that is called.
-    fn choices(&self, index: u32, fact: &'a Fact) -> &'a [Arc<str>] {
+    /// The elements of a list that a fact holds, each of the right sort, or ill-typed.
+    pub(crate) fn elements(&self, index: u32, values: &'a [Value]) -> impl Iterator<Item = Slot<'a>> {
+        let fact = self.program.tables.facts.at(index);
+        let choices = self.form(index, fact).choices;
+        values.iter().map(|value| match value.as_slot() {
+            Slot::Missing => Slot::Ill,
+            slot => chosen(slot, fact.dimension, choices),
+        })
+    }
+
+    /// What a fact may be; an argument and a result are as the tool that is called says.
+    fn form(&self, index: u32, fact: &'a Fact) -> Form<'a> {
         if !matches!(fact.source, Source::Arg | Source::Result) {
-            return &fact.choices;
+            return Form { most: fact.most, choices: &fact.choices };
         }
         let called = self.call.tool.and_then(|name| self.program.tool(name));
         let mut filled = called.into_iter().flat_map(|tool| tool.args.iter().chain(&tool.results));
-        filled.find(|arg| arg.fact == index).map_or(&[], |arg| &arg.choices)
+        let found = filled.find(|arg| arg.fact == index);
+        found.map_or(Form::default(), |arg| Form { most: arg.most, choices: &arg.choices })
     }
 
     /// What a condition read, to explain a decision with.
     pub(crate) fn values(&self, condition: &Condition) -> Vec<(u32, Value)> {
-        let mut values: Vec<_> = condition.facts.iter().map(|&fact| (fact, self.slot(fact).into())).collect();
+        let mut values: Vec<_> = condition.facts.iter().map(|&fact| (fact, self.value(fact))).collect();
         for &fact in &condition.facts {
             if let Some(age) = self.age_of(fact)
                 && !values.iter().any(|(known, _)| *known == age.0)
@@ -245,6 +261,13 @@ impl<'a> View<'a> {
         let (index, _) = self.program.tables.facts.numbered().find(|(_, fact)| fact.source == age)?;
         let slot = self.slot(index);
         matches!(slot, Slot::Int(1..)).then(|| (index, slot.into()))
+    }
+
+    fn value(&self, index: u32) -> Value {
+        match self.slot(index) {
+            Slot::List(values) => Value::List(self.elements(index, values).map(Value::from).collect()),
+            slot => slot.into(),
+        }
     }
 
     fn sent(&self, index: u32) -> Slot<'a> {
@@ -316,22 +339,6 @@ impl<'a> View<'a> {
     }
 }
 
-/// Whether a text is one of the choices, if there are any.
-pub(crate) fn is_among(choices: &[Arc<str>], text: &str) -> bool {
-    choices.is_empty() || choices.binary_search_by(|choice| choice.as_bytes().cmp(text.as_bytes())).is_ok()
-}
-
-/// A slot of the wrong sort or out of range is ill-typed, whatever the host thinks.
-pub(crate) fn typed(slot: Slot<'_>, dimension: Dimension) -> Slot<'_> {
-    let fits = match slot {
-        Slot::Missing | Slot::Ill => true,
-        Slot::Int(number) => dimension.admits(number),
-        Slot::Text(_) => dimension == Dimension::Text,
-        Slot::Flag(_) => dimension == Dimension::Flag,
-    };
-    if fits { slot } else { Slot::Ill }
-}
-
 /// The values to keep for the errors of a call: those that some retry reads.
 pub(crate) fn keep(index: &Index, slots: &[Slot<'_>]) -> Box<[Value]> {
     let sent = |fact: &u32| slots.get(*fact as usize).copied().unwrap_or_default().into();
@@ -360,14 +367,5 @@ mod tests {
         assert_eq!(BuiltInFact::parse("run.cost.spent.x"), None);
         assert_eq!(BuiltInFact::parse("data.class"), None);
         assert_eq!(left.dimension(), Dimension::Duration);
-    }
-
-    #[test]
-    fn slots_of_the_wrong_sort_are_ill_typed() {
-        assert_eq!(typed(Slot::Int(3), Dimension::Text), Slot::Ill);
-        assert_eq!(typed(Slot::Int(-3), Dimension::Tokens), Slot::Ill);
-        assert_eq!(typed(Slot::Int(-3), Dimension::Money), Slot::Int(-3));
-        assert_eq!(typed(Slot::Flag(true), Dimension::Count), Slot::Ill);
-        assert_eq!(typed(Slot::Missing, Dimension::Count), Slot::Missing);
     }
 }

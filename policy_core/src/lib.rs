@@ -30,6 +30,7 @@ mod price;
 mod program;
 mod run;
 pub mod store;
+mod typed;
 mod value;
 mod vm;
 

@@ -81,9 +81,11 @@ pub enum Slot<'a> {
     Text(&'a str),
     /// A flag.
     Flag(bool),
+    /// A list, as the host sent its elements: each of them may be ill-typed by itself.
+    List(&'a [Value]),
 }
 
-/// A slot that owns its text; kept in decisions and between the events of one call.
+/// A slot that owns what it holds; kept in decisions and between the events of one call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Value {
     /// Nothing was sent.
@@ -97,6 +99,8 @@ pub enum Value {
     Text(Box<str>),
     /// A flag.
     Flag(bool),
+    /// A list.
+    List(Box<[Value]>),
 }
 
 impl Value {
@@ -109,6 +113,7 @@ impl Value {
             Self::Int(number) => Slot::Int(*number),
             Self::Text(text) => Slot::Text(text),
             Self::Flag(flag) => Slot::Flag(*flag),
+            Self::List(values) => Slot::List(values),
         }
     }
 }
@@ -121,6 +126,7 @@ impl From<Slot<'_>> for Value {
             Slot::Int(number) => Self::Int(number),
             Slot::Text(text) => Self::Text(text.into()),
             Slot::Flag(flag) => Self::Flag(flag),
+            Slot::List(values) => Self::List(values.into()),
         }
     }
 }
@@ -180,7 +186,9 @@ mod tests {
 
     #[test]
     fn a_value_round_trips_through_a_slot() {
-        for slot in [Slot::Missing, Slot::Ill, Slot::Int(-3), Slot::Text("x"), Slot::Flag(true)] {
+        let list = [Value::Int(1), Value::Ill];
+        let simple = [Slot::Missing, Slot::Ill, Slot::Int(-3), Slot::Text("x"), Slot::Flag(true)];
+        for slot in [&simple[..], &[Slot::List(&list), Slot::List(&[])]].concat() {
             assert_eq!(Value::from(slot).as_slot(), slot);
         }
     }

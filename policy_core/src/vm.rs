@@ -1,8 +1,8 @@
 //! Evaluates one condition over the facts of one event, in Kleene's logic. Total, bounded by the condition's
-//! length (jumps only go forward), no allocation.
+//! length (jumps only go forward) and by the elements of the lists in it, no allocation.
 
 use crate::facts::View;
-use crate::program::{Comparison, Condition, Const, DEEPEST, Op};
+use crate::program::{Comparison, Condition, Const, DEEPEST, Op, Predicate};
 use crate::value::{Slot, Truth};
 
 /// The truth values in hand. The loader proved that no condition needs more than [`DEEPEST`].
@@ -40,19 +40,19 @@ pub(crate) fn evaluate(condition: &Condition, view: &View<'_>) -> Truth {
     while let Some(op) = condition.ops.get(place) {
         place = place.saturating_add(1);
         match op {
-            Op::Compare { fact, comparison, value } => {
-                stack.push(compare(view.slot(*fact), *comparison, value));
-            }
-            Op::Member { fact, values } => stack.push(member(view.slot(*fact), values)),
+            Op::Ask { fact, predicate } => stack.push(ask(predicate, view.slot(*fact))),
+            Op::AskEach { fact, quantifier, predicate } => stack.push(match view.slot(*fact) {
+                Slot::List(values) => {
+                    let elements = view.elements(*fact, values);
+                    quantifier.join(elements.map(|element| ask(predicate, element)))
+                }
+                _ => Truth::Unknown,
+            }),
             Op::Has { fact } => stack.push(match view.slot(*fact) {
                 Slot::Missing => Truth::False,
                 Slot::Ill => Truth::Unknown,
                 _ => Truth::True,
             }),
-            Op::Starts { fact, text } => {
-                stack.push(affix(view.slot(*fact), |fact| fact.starts_with(&**text)))
-            }
-            Op::Ends { fact, text } => stack.push(affix(view.slot(*fact), |fact| fact.ends_with(&**text))),
             Op::Not => {
                 let truth = stack.pop().negate();
                 stack.push(truth);
@@ -77,6 +77,15 @@ pub(crate) fn evaluate(condition: &Condition, view: &View<'_>) -> Truth {
     stack.pop()
 }
 
+fn ask(predicate: &Predicate, slot: Slot<'_>) -> Truth {
+    match predicate {
+        Predicate::Compare { comparison, value } => compare(slot, *comparison, value),
+        Predicate::Member { values } => member(slot, values),
+        Predicate::Starts { text } => affix(slot, |fact| fact.starts_with(&**text)),
+        Predicate::Ends { text } => affix(slot, |fact| fact.ends_with(&**text)),
+    }
+}
+
 fn compare(slot: Slot<'_>, comparison: Comparison, value: &Const) -> Truth {
     let order = match (slot, value) {
         (Slot::Int(left), Const::Int(right)) => left.cmp(right),
@@ -89,7 +98,7 @@ fn compare(slot: Slot<'_>, comparison: Comparison, value: &Const) -> Truth {
 
 fn member(slot: Slot<'_>, values: &[Const]) -> Truth {
     let found = match slot {
-        Slot::Missing | Slot::Ill => return Truth::Unknown,
+        Slot::Missing | Slot::Ill | Slot::List(_) => return Truth::Unknown,
         Slot::Int(number) => values.binary_search(&Const::Int(number)).is_ok(),
         Slot::Flag(flag) => values.binary_search(&Const::Flag(flag)).is_ok(),
         Slot::Text(text) => values
@@ -132,6 +141,34 @@ mod tests {
         assert_eq!(member(Slot::Missing, &texts), Truth::Unknown);
         assert_eq!(member(Slot::Int(2), &[Const::Int(1), Const::Int(2)]), Truth::True);
         assert_eq!(member(Slot::Flag(true), &[Const::Flag(false)]), Truth::False);
+    }
+
+    #[test]
+    fn of_a_list_any_is_or_and_all_is_and() {
+        use crate::program::Quantifier::{All, Any};
+        let (no, open, yes) = (Truth::False, Truth::Unknown, Truth::True);
+        for (truths, any, all) in [
+            (&[][..], no, yes),
+            (&[no], no, no),
+            (&[open], open, open),
+            (&[no, open], open, no),
+            (&[open, yes], yes, open),
+            (&[no, open, yes], yes, no),
+            (&[yes, yes], yes, yes),
+        ] {
+            assert_eq!((Any.join(truths.iter().copied()), All.join(truths.iter().copied())), (any, all));
+        }
+    }
+
+    #[test]
+    fn no_element_is_looked_at_once_it_is_decided() {
+        use crate::program::Quantifier::{All, Any};
+        let mut truths = [Truth::True, Truth::False, Truth::True].into_iter();
+        assert_eq!(All.join(&mut truths), Truth::False);
+        assert_eq!(truths.len(), 1);
+        let mut truths = [Truth::True, Truth::False, Truth::False].into_iter();
+        assert_eq!(Any.join(&mut truths), Truth::True);
+        assert_eq!(truths.len(), 2);
     }
 
     #[test]

@@ -112,6 +112,60 @@ fn conditions_have_to_balance_and_fit_their_facts() {
 }
 
 #[test]
+fn lists_are_asked_as_lists_and_are_not_too_long() {
+    let rule = |most: u64, presence: u8, ops: Vec<Op>| {
+        let mut policy = vocabulary();
+        let list = FactSpec { most, presence, ..fact("data.l", 2) };
+        policy.facts = vec![list, fact("data.n", 2)];
+        let when = Some(ops);
+        let policy = policy.with("r", Enforced::Rule { on: Select::AnyTool, when, then: Else::Deny });
+        Program::load(&artifact(&policy)).map_err(|error| error.kind()).err()
+    };
+    let each = |quantifier, op| Op::Each(quantifier, Box::new(op));
+    let is_two = |fact| Op::Compare(fact, 0, Lit::Number(2, 2));
+    let malformed = Some(LoadErrorKind::Malformed);
+    assert_eq!(rule(1_000, 0, vec![each(0, is_two("data.l"))]), None);
+    assert_eq!(rule(1_000, 3, vec![each(1, is_two("data.l"))]), None);
+    assert_eq!(rule(1, 0, vec![Op::Has("data.l")]), None);
+    assert_eq!(rule(1_001, 0, vec![each(0, is_two("data.l"))]), malformed);
+    assert_eq!(rule(0, 3, vec![is_two("data.l")]), malformed, "one value by default an empty list");
+    assert_eq!(rule(0, 0, vec![each(0, is_two("data.l"))]), malformed);
+    assert_eq!(rule(1, 0, vec![is_two("data.l")]), malformed);
+    assert_eq!(rule(1, 0, vec![each(2, is_two("data.l"))]), malformed);
+    assert_eq!(rule(1, 0, vec![each(0, Op::Has("data.l"))]), malformed);
+    assert_eq!(rule(1, 0, vec![each(0, Op::Not)]), malformed);
+    let asked = |times: usize| {
+        let more = (1..times).flat_map(|_| [each(1, is_two("data.l")), Op::Or]);
+        rule(1_000, 0, [each(1, is_two("data.l"))].into_iter().chain(more).collect())
+    };
+    assert_eq!(asked(16), None);
+    assert_eq!(asked(17), malformed, "more elements than a condition may look at");
+}
+
+#[test]
+fn what_wants_one_value_takes_no_list() {
+    let load = |most: u64, source: u8, templates: Vec<Vec<Part>>, statement: Enforced| {
+        let mut policy = vocabulary();
+        policy.facts = vec![FactSpec { most, source, ..fact("x.y", 0) }];
+        policy.templates = templates;
+        Program::load(&artifact(&policy.with("s", statement))).map_err(|error| error.kind()).err()
+    };
+    let answer = || Enforced::Rule { on: Select::AnyModel, when: None, then: Else::Answer(0) };
+    let text = || vec![vec![Part::Fact("x.y")]];
+    let on_key = || limit_on(Scoped::Key("x.y"), vec![(TOOL_CALLS, 5)], Else::Deny);
+    let order = || {
+        Enforced::Order(OrderSpec {
+            matching: vec!["x.y"],
+            ..OrderSpec::new(Select::AnyTool, Select::AnyTool, Else::Deny)
+        })
+    };
+    let malformed = Some(LoadErrorKind::Malformed);
+    assert_eq!((load(0, 0, text(), answer()), load(2, 0, text(), answer())), (None, malformed));
+    assert_eq!((load(0, 0, vec![], on_key()), load(2, 0, vec![], on_key())), (None, malformed));
+    assert_eq!((load(0, 1, vec![], order()), load(2, 1, vec![], order())), (None, malformed));
+}
+
+#[test]
 fn the_texts_of_answers_are_written_in_one_way_and_used_once_each() {
     let load = |templates: Vec<Vec<Part>>, on: Select, then: Else| {
         let mut policy = vocabulary();

@@ -12,7 +12,6 @@ the same time, or reach a real model or tool.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,15 +21,13 @@ from checkrein.guard import Guard, VirtualClock
 from checkrein.guard.classify import Failure
 from checkrein.guard.result import fingerprint
 from checkrein.guard.usage import NOTHING, UNKNOWN, Usage
+from checkrein.sent import host_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from os import PathLike
 
     from checkrein.language import tree
-
-_SCALE = {"money": -9, "duration": -9, "percent": -6}
-"""Powers of ten from the engine's integers to what a host sends: whole units, seconds, shares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +159,7 @@ class Rehearsal:
         begins, self.items = _beginning(test)
         self.clock = VirtualClock(wall=begins)
         self.guard = Guard(program, clock=self.clock)
-        facts = {fact.text: _host_value(literal) for fact, literal in test.facts}
+        facts = {fact.text: host_value(value) for fact, value in test.facts}
         names = {word: name.text for word, name in test.scopes}
         self.run = self.guard.begin(id="test", seed=0, names=names, facts=facts)
         self.calls: list[_Call] = []
@@ -208,12 +205,12 @@ class Rehearsal:
             self.clock.advance(item.wall - self.clock.wall())
 
     def _call(self, item: tree.Call) -> None:
-        facts = {fact.text: _host_value(literal) for fact, literal in item.facts}
+        facts = {fact.text: host_value(value) for fact, value in item.facts}
         name = item.name.text if item.name else None
         if item.point == "tool":
             subject = f"tool `{name}`"
             units = self._money_units(name)
-            args = {arg.text: _host_value(literal, units.get(arg.text)) for arg, literal in item.args}
+            args = {arg.text: host_value(value, units.get(arg.text)) for arg, value in item.args}
 
             def ask(again: int | None) -> Any:
                 sent = self.watch.asked(item, facts)
@@ -264,7 +261,7 @@ class Rehearsal:
             return None
         name = call.item.name.text if call.item.name else None
         units = self._money_units(name, "results")
-        fields = {field.text: _host_value(literal, units.get(field.text)) for field, literal in gives.fields}
+        fields = {field.text: host_value(value, units.get(field.text)) for field, value in gives.fields}
         mark = fingerprint(fields)
         return self.run.result(decision, NOTHING, fields=fields, fingerprint=mark, subject=call.subject)
 
@@ -351,17 +348,6 @@ def _beginning(test: tree.Test) -> tuple[int, tuple[tree.TestItem, ...]]:
     if test.items and isinstance(test.items[0], tree.Clock):
         return test.items[0].wall, test.items[1:]
     return 0, test.items
-
-
-def _host_value(literal: tree.Literal, unit: str | None = None) -> Any:
-    """The literal as a host would send it, exactly; money in whole units, or in cents where so declared."""
-    scale = _SCALE.get(literal.dimension)
-    if scale is None:
-        return literal.value
-    if literal.dimension == "money" and unit == "cents":
-        scale += 2
-    value = Decimal(literal.value).scaleb(scale)
-    return int(value) if value == value.to_integral_value() else value
 
 
 def _usage(item: tree.Call, decision: Any) -> Usage:

@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FACT = re.compile(r"[a-z][a-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+")
 SKIP_FIRST = '%llguidance {"allow_initial_skip": true}\n'
 """A decoder begins with the first word; a file may begin with a comment."""
-LATER = frozenset(["R0001", "R0002", "R0003", "R0004", "R0006", "R0020", "R0023", "R0024", "R0025", "R0901"])
+LATER = frozenset(["R0001", "R0002", "R0003", "R0004", "R0006", "R0020", "R0023", "R0024", "R0025"])
 """What is found in a text that a grammar can read: its characters, its version, its amounts."""
 
 

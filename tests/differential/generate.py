@@ -8,46 +8,13 @@ from dataclasses import dataclass, field
 from random import Random
 
 from . import limits, orders, results, routes
+from .facts import CHOICES, KINDS, LITERALS, RUN_FACTS, Fact, dimension_of, type_text
 
 NAMES = ["north", "south", "East", "west wind", "up", "down", "né", "z-9"]
 MODELS = ["small", "large", "tiny", "vast"]
 TOOLS = ["search", "read", "write", "pay", "list"]
 OBSERVABLE = "retry breaker require order loop truth rule".split()
 CLASSES = ["retrieve", "reason", "act"]
-LITERALS = {
-    "count": ["0", "1", "2", "3", "5"],
-    "money": ["$0", "$0.50", "$10", "$100.25"],
-    "tokens": ["0 tokens", "50 tokens", "200 tokens", "1.5k tokens"],
-    "duration": ["0 s", "500 ms", "2 s", "1 min", "12 h"],
-    "percent": ["0%", "25%", "50%", "87.5%", "100%"],
-    "flag": ["true", "false"],
-    "text": ['"red"', '"green"', '"né"', '""'],
-}
-CHOICES = ["public", "internal", "pii"]
-KINDS = [
-    "timeout",
-    "rate_limited",
-    "unavailable",
-    "auth",
-    "tool_failure",
-    "unknown",
-    "cancelled",
-    "denied",
-    "billing",
-]
-RUN_FACTS = {"step.index": "count", "run.cost.held": "money"} | {
-    f"run.{measure}.held": "tokens" for measure in ("tokens", "input_tokens", "output_tokens")
-}
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A fact that a condition may read; `choices` as they are written."""
-
-    name: str
-    dimension: str
-    optional: bool = False
-    choices: tuple[str, ...] = ()
 
 
 @dataclass
@@ -178,8 +145,10 @@ class Maker:
             optional = self.chance.random() < 0.4
             unit = self._maybe(0.5, " in cents") if dimension == "money" else ""
             choices = tuple(CHOICES[: self._one([2, 3])]) if arg == "kind" and dimension == "text" else ()
-            args.append((Fact(f"call.args.{arg}", dimension, optional, choices), unit))
-        texts = [f'"{f.name[10:]}" {type_text(f)}{unit}{" optional" * f.optional}' for f, unit in args]
+            # What orders match and queues bind stays one value.
+            most = self._one([0, 0, 1, 3]) if arg != "path" else 0
+            args.append((Fact(f"call.args.{arg}", dimension, optional, choices, most), unit))
+        texts = [f'"{f.name[10:]}" {type_text(f, unit)}{" optional" * f.optional}' for f, unit in args]
         self.made.tools[name] = [fact for fact, _ in args]
         self.made.classes[name] = kind or ""
         again = self._one(["", "", "", "", "once", "may repeat"])
@@ -193,9 +162,9 @@ class Maker:
         dimension = self._one([*LITERALS, "text"])
         choices = tuple(CHOICES) if dimension == "text" and self.chance.random() < 0.5 else ()
         presence = self._one(["", "", " optional", " optional", "default", "default"])
-        fact = Fact(name, dimension, presence == " optional", choices)
+        fact = Fact(name, dimension, presence == " optional", choices, self._one([0, 0, 0, 2, 3]))
         if presence == "default":
-            presence = f" default {self._literal(fact)}"
+            presence = f" default {'[]' if fact.most else self._literal(fact)}"
         self.made.facts.append(fact)
         self.add(f"fact {name} {type_text(fact)}{presence}")
 
@@ -254,10 +223,10 @@ class Maker:
             for fact in self.made.tools[tool]:
                 declared.setdefault(fact.name, []).append(fact)
         for name, each in declared.items():
-            if len({fact.dimension for fact in each}) == 1:
+            if len({(fact.dimension, fact.most > 0) for fact in each}) == 1:
                 optional = len(each) < len(selected) or any(fact.optional for fact in each)
                 choices = min((fact.choices for fact in each), key=len)
-                facts += [Fact(name, each[0].dimension, optional, choices)] * 3
+                facts += [Fact(name, each[0].dimension, optional, choices, each[0].most)] * 3
         return facts
 
     def _error_facts(self) -> list[Fact]:
@@ -289,6 +258,9 @@ class Maker:
         return f"(has {fact.name} and {self._comparison(fact)})"
 
     def _comparison(self, fact: Fact) -> str:
+        return f"{self._one(['all', 'any'])} of " * (fact.most > 0) + self._of_one(fact)
+
+    def _of_one(self, fact: Fact) -> str:
         if self.chance.random() < 0.25:
             members = {self._literal(fact) for _ in range(3)}
             return f"{fact.name} in [{', '.join(sorted(members))}]"
@@ -317,7 +289,7 @@ class Maker:
 
     def answer(self, facts: Sequence[Fact]) -> str:
         """A text with some of these facts in it."""
-        known = [fact.name for fact in facts if not fact.optional]
+        known = [fact.name for fact in facts if not fact.optional and not fact.most]
         parts = [
             self._one(["Yes. ", "{{", "é", "}}\\n", *(f"{{{name}}}" for name in known)]) for _ in range(3)
         ]
@@ -421,20 +393,3 @@ class Maker:
         whose = f"as {' '.join(scopes)}" if scopes else ""
         whose += f" facts {{ {' '.join(keys)} }}" if keys else ""
         self.add(f'test "{name}" {{ {whose} tool "{self._one(self.made.tools)}" {{ }} expect allow }}')
-
-
-def type_text(fact: Fact) -> str:
-    """The type of a fact or argument as it is written."""
-    if fact.choices:
-        return "one of " + ", ".join(f'"{choice}"' for choice in fact.choices)
-    return fact.dimension
-
-
-def dimension_of(bound: str) -> str:
-    """The dimension of what is left of a bound."""
-    if bound.endswith("tokens"):
-        return "tokens"
-    return {"cost": "money", "active_time": "duration", "wall_time": "duration"}.get(bound, "count")
-
-
-RUN_FACTS |= {f"run.{measure}.spent": dimension_of(measure) for measure in limits.SIZES}

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
-import enum
-import math
-import pathlib
-import uuid
-from decimal import Decimal
+from dataclasses import replace
 from random import Random
 from typing import Any
 
 from tests.both import Event
 
-from .generate import CHOICES, KINDS, Fact, Made
+from .facts import CHOICES, KINDS, Fact
+from .generate import Made
+from .values import ILL_TYPED, ODD_ARGUMENTS, VALUES
 
 SECOND = 10**9
 HOUR = 3600 * SECOND
@@ -23,33 +20,6 @@ USAGE = "usage input_tokens output_tokens cache_read cache_write reasoning".spli
 EDGES = sorted(second * SECOND for second in (
     1_289_097_060, 1_774_746_000, 1_774_761_000, 1_775_311_200, 1_790_431_200, 1_792_890_000, 1_798_761_600,
 ))  # fmt: skip
-VALUES: dict[str, list[Any]] = {
-    "count": [0, 1, 2, 3, 4, 5, 3.0, -1, Decimal("2")],
-    "money": [0, 0.5, "0.50", 10, 100, Decimal("100.25"), 100.25, "100.26", "-3", 50, 10025],
-    "tokens": [0, 50, 51, 200, 1500, 200.0],
-    "duration": [0, 0.5, 0.25, 2, 60, Decimal("1.999999999"), 7],
-    "percent": [0, 0.25, 0.5, 0.875, 1, 1.0, 0.333333],
-    "flag": [True, False],
-    "text": ["red", "green", "né", "", "purple", "nearby", "spleen", "\U0001f600 ok"],
-}
-ILL_TYPED = [
-    True, 1, 1.5, "x", "1e3", -7, 10**30, math.nan, math.inf, -math.inf, Decimal("NaN"), Decimal("1e-20"),
-    0.1 + 0.2, [1], {"a": 1}, b"x", 2**53, "9007199.254740992", "\u0663", "1\n", object, Decimal("1e99999"),
-]  # fmt: skip
-
-
-class Colour(enum.Enum):
-    """An enum among the arguments of a call."""
-
-    RED = "red"
-
-
-ODD_ARGUMENTS = [
-    None, [1, 2.0, "x"], {"b": [], "a": {}, "\u00e9": 1}, (1, 2), {3, 1, 2}, b"bytes", Decimal("1.50"),
-    Colour.RED, 1e21, -0.0, math.nan, 2**70, uuid.UUID(int=7), pathlib.PurePosixPath("/tmp/x"), object(),
-    datetime.datetime(2026, 1, 2, 3, 4), "\u2028\x01\"\\/", 5e-324, {"\U0001f600": 1, "\ufb33": 2}, True,
-    0.000001, 1e-7, 123456789012345680000.0, {1: "a", "b": None},
-]  # fmt: skip
 
 
 class Clock:
@@ -353,6 +323,13 @@ class Host:
     def _value(self, fact: Fact) -> Any:
         if self.chance.random() < self.carelessness:
             return self.chance.choice([*ILL_TYPED, None])
+        if fact.most and self.chance.random() > self.carelessness:
+            # Now and then it is too long.
+            length = self.chance.choice(
+                [0, 1, 1, 2, fact.most, fact.most, fact.most + (self.carelessness > 0)]
+            )
+            elements = [self._value(replace(fact, most=0)) for _ in range(length)]
+            return self.chance.choice([elements, tuple(elements)])
         choices = [*fact.choices, *fact.choices, *CHOICES] if fact.choices else VALUES[fact.dimension]
         return self.chance.choice(choices)
 

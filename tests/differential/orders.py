@@ -40,7 +40,10 @@ def members(maker: Maker, kind: str) -> list[str]:
 
 def shared(maker: Maker, tools: list[str]) -> list[str]:
     """The arguments that all of these tools declare with one type."""
-    known = [{(fact.name[10:], fact.dimension) for fact in maker.made.tools[tool]} for tool in tools]
+    known = [
+        {(fact.name[10:], fact.dimension) for fact in maker.made.tools[tool] if not fact.most}
+        for tool in tools
+    ]
     return sorted(name for name, _ in set.intersection(*known))
 
 

@@ -84,7 +84,7 @@ def cascade(maker: Maker) -> str:
 def canaries(maker: Maker) -> list[str]:
     """Shares of one text, for models."""
     shares = maker.chance.choice([[], [], ["30%"], ["50%", "50%"], ["0.5%", "60%"], ["100%"], ["0%"]])
-    texts = [fact.name for fact in maker.made.facts if fact.dimension == "text"]
+    texts = [fact.name for fact in maker.made.facts if fact.dimension == "text" and not fact.most]
     by = maker.chance.choice([*(f"{scope}.id" for scope in ("run", *limits.SCOPES)), *texts])
     if shares:
         maker.made.kinds.add("canary")

@@ -135,11 +135,11 @@ def test_the_bytes_of_a_small_policy():
         [
             bytes([len(strings)]), *(bytes([len(s)]) + s.encode() for s in strings),
             at["p"], at["f"], at["$"], at[""], b"\x00",  # no price of the snapshot, any store
-            b"\x02", at["call.args.a"], b"\x03\x01\x01\x00",  # money, of an argument, optional
-            at["result.n"], b"\x02\x03\x00\x00",  # a count, of a result
+            b"\x02", at["call.args.a"], b"\x03\x00\x01\x01\x00",  # one of money, of an argument, optional
+            at["result.n"], b"\x02\x00\x03\x00\x00",  # a count, of a result
             b"\x00",  # models
-            b"\x01", at["t"], b"\x03\x01\x00\x01\x80\x94\xeb\xdc\x03", b"\x01", at["a"], b"\x00\x02\x00",
-            b"\x01", at["n"], b"\x01\x00\x00", b"\x01\x01",  # its result, and the condition on it
+            b"\x01", at["t"], b"\x03\x01\x00\x01\x80\x94\xeb\xdc\x03", b"\x01", at["a"], b"\x00\x02\x00\x00",
+            b"\x01", at["n"], b"\x01\x00\x00\x00", b"\x01\x01",  # its result, and the condition on it
             b"\x01", at["s"], b"\x00\x01", at["Done."],
             b"\x00\x00\x00",  # queues, zones, clock
             b"\x02\x04\x02\x00\x08\x02\x00\x00\x04\x03\x80\xda\xc4\x09\x06",

@@ -76,7 +76,7 @@ def test_the_bytes_of_wider_limits():
     expected = artifact(
         table,
         at["p"] + at["f"] + at["$"] + at[""] + b"\x01",
-        u(1) + at["tenant.id"] + b"\x00\x00\x00" + u(2) + at["x"] + at["y"],
+        u(1) + at["tenant.id"] + b"\x00\x00\x00\x00" + u(2) + at["x"] + at["y"],
         u(1) + at["m"] + at["x/m"] + u(0) + b"\x01\x00" + u(9) + u(2) + u(1),
         b"\x01" + u(1) + u(0) + u(0) + u(1440) + own,
         u(1) + at["t"] + b"\x00\x00\x00\x00" + u(0) + u(0) + b"\x00",

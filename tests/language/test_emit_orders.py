@@ -18,7 +18,8 @@ def test_the_bytes_of_what_an_order_matches_and_comes_again_after():
     names = "call.args.y", "call.args.z"
     table, at = strings("p", "f", "$", "", *names, *"abstuyz", *lines)
     read = [
-        u(2) + at["y"] + u(0) + b"\x00" + u(0) + at["z"] + u(1) + unit + u(0) for unit in (b"\x02", b"\x01")
+        u(2) + at["y"] + u(0) + b"\x00" + u(0) + u(0) + at["z"] + u(1) + unit + u(0) + u(0)
+        for unit in (b"\x02", b"\x01")
     ]
     tools = [
         at["s"] + b"\x00\x00\x00\x00" + read[0] + u(0) + b"\x00",
@@ -32,7 +33,7 @@ def test_the_bytes_of_what_an_order_matches_and_comes_again_after():
     expected = artifact(
         table,
         at["p"] + at["f"] + at["$"] + at[""] + b"\x00",
-        u(2) + at[names[0]] + b"\x00\x01\x01" + u(0) + at[names[1]] + b"\x03\x01\x00" + u(0),
+        u(2) + at[names[0]] + b"\x00\x00\x01\x01" + u(0) + at[names[1]] + b"\x03\x00\x01\x00" + u(0),
         u(0),  # models
         u(3) + b"".join(tools),
         u(0) * 6,  # states, queues, zones, clock, conditions, templates

@@ -29,7 +29,7 @@ def test_the_bytes_of_requirements_and_of_a_route():
     expected = artifact(
         table,
         at["p"] + at["f"] + at["$"] + at[""] + b"\x00",
-        u(1) + at["session.id"] + b"\x00\x02\x01" + u(0),
+        u(1) + at["session.id"] + b"\x00\x00\x02\x01" + u(0),
         u(2) + at["m"] + at["x/m"] + u(2) + b"\x00\x01" + at["eu"] + u(9) + u(2) + u(1) + b"\x00",
         at["n"] + at["x/n"] + u(0) + b"\x01\x01" + at["us"] + u(9) + u(2) + u(1) + b"\x00",
         u(0) * 7,  # tools, states, queues, zones, clock, conditions, templates

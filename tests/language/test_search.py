@@ -1,6 +1,7 @@
 """The search over cells is exact: it finds what a search over many more values finds, and nothing else."""
 
 import itertools
+import math
 
 import pytest
 from hypothesis import given, settings
@@ -30,9 +31,17 @@ fact x.d count default 0
 fact x.t text optional
 fact x.c one of "a", "b", "c"
 fact x.f flag
+fact x.l list of count at most 2
+fact x.w list of one of "a", "b" at most 3 default []
 """
 NUMBERS = [*range(-3, 9)]
 TEXTS = ["".join(w) for size in range(5) for w in itertools.product("abz", repeat=size)]
+
+
+def lists_of(values, most):
+    return [each for size in range(most + 1) for each in itertools.product(values, repeat=size)]
+
+
 # Much more than one value of each cell: whatever the conditions below can tell apart is among them.
 WIDE = {
     "x.n": [*NUMBERS, slots.MISSING, slots.ILL],
@@ -40,6 +49,8 @@ WIDE = {
     "x.t": [*TEXTS, slots.MISSING, slots.ILL],
     "x.c": ["a", "b", "c", slots.MISSING, slots.ILL],
     "x.f": [True, False, slots.MISSING, slots.ILL],
+    "x.l": [*lists_of([-1, 0, 1, 2, 3, 4, 5, 6, slots.ILL], 2), slots.MISSING, slots.ILL],
+    "x.w": [*lists_of(["a", "b", slots.ILL], 3), slots.ILL],
 }
 ODD = {Odd.MISSING: slots.MISSING, Odd.ILL_TYPED: slots.ILL}
 
@@ -52,7 +63,12 @@ leaves = st.one_of(
     st.builds('x.t {} "{}"'.format, st.sampled_from(["==", "!=", "starts with", "ends with"]), words),
     st.builds('x.c in ["{}", "{}"]'.format, st.sampled_from("abc"), st.sampled_from("abc")),
     st.builds("x.f == {}".format, st.sampled_from(["true", "false"])),
-    st.builds("has x.{}".format, st.sampled_from("ntdcf")),
+    st.builds("has x.{}".format, st.sampled_from("ntdcflw")),
+    st.builds("{} of x.l {} {}".format, st.sampled_from(["any", "all"]),
+              st.sampled_from(["==", "!=", "<", "<=", ">", ">="]), numbers),
+    st.builds("{} of x.l in [{}, {}]".format, st.sampled_from(["any", "all"]), numbers, numbers),
+    st.builds('{} of x.w {} with "{}"'.format, st.sampled_from(["any", "all"]),
+              st.sampled_from(["starts", "ends"]), words),
 )  # fmt: skip
 conditions = st.recursive(
     leaves,
@@ -78,6 +94,10 @@ def read(*texts, facts=FACTS):
     return found, {name: domain_of(names, name, context) for name in read}
 
 
+def as_slot(value):
+    return tuple(map(as_slot, value)) if isinstance(value, tuple) else ODD.get(value, value)
+
+
 def as_set(truth):
     return {True: TRUE, False: FALSE, None: UNKNOWN}[truth]
 
@@ -87,7 +107,7 @@ def as_set(truth):
 def test_it_finds_what_brute_force_finds(first, second):
     pair, domains = read(first, second)
     facts = sorted(domains)
-    if any(len(WIDE[name]) > 20 for name in facts) and len(facts) > 3:
+    if math.prod(len(WIDE[name]) for name in facts) > 30_000:
         return  # more than brute force can do in time
     seen = set()
     for values in itertools.product(*(WIDE[name] for name in facts)):
@@ -99,7 +119,7 @@ def test_it_finds_what_brute_force_finds(first, second):
         assert (witness is not None) == (goals in seen)
         if witness is not None:
             full = {name: witness.get(name, Odd.ILL_TYPED) for name in facts}
-            look = {name: ODD.get(value, value) for name, value in full.items()}.__getitem__
+            look = {name: as_slot(value) for name, value in full.items()}.__getitem__
             assert tuple(as_set(truth_of(each, look, {})) for each in pair) == goals
 
 
@@ -109,6 +129,9 @@ NEVER = [
     "x.f == true and x.f == false", "not has x.d", "x.n == 1 and not has x.n",
     # An amount in cents is never between two cents.
     "call.args.a > $1 and call.args.a < $1.01",
+    # Three values of a list of two; each and one of a list; choices.
+    "any of x.l == 1 and any of x.l == 2 and any of x.l == 3", "all of x.l > 5 and any of x.l < 5",
+    'all of x.w != "a" and any of x.w != "b"', "has x.l and not has x.l",
 ]  # fmt: skip
 
 
@@ -123,6 +146,9 @@ CAN_BE = [
     "x.n > 5 and x.n < 7", 'x.t starts with "ab" and x.t starts with "a"', "call.args.a < $0",
     'x.t starts with "ab" and x.t ends with "ba" and x.t != "aba"', "x.n < 0", "has x.n",
     "call.args.a > $1 and call.args.a < $1.02",
+    "any of x.l == 1 and any of x.l == 2", "all of x.l > 5 and all of x.l < 5",
+    "any of x.l > 5 and any of x.l < 5",
+    'any of x.w == "a" and any of x.w == "b" and not all of x.w in ["a"]',
 ]  # fmt: skip
 
 

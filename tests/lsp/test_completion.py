@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from lsprotocol import types
 
-from checkrein.language.words import NOT_ENFORCED
 from checkrein.lsp.completion import completion
 from checkrein.lsp.document import Document
 
@@ -71,8 +70,6 @@ def test_words_are_those_that_the_grammar_allows():
     assert {"cost <=", "calls", "at", "wrap"} <= set(offered('limit "l" on run { |'))
     assert {"rule", "limit", "loop", "test"} <= set(offered("\n|"))
     assert {"rule", "retry", "route"} <= set(offered("\nr|"))
-    # What this version does not enforce is not offered.
-    assert not NOT_ENFORCED & set(offered("\n|"))
 
 
 def test_facts_are_those_that_the_statement_sees():

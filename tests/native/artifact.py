@@ -145,7 +145,8 @@ class Writer:
     def fact(self, fact: tuple) -> bytes:
         name, dimension, source, presence, default, choices = fact
         sources, presences = ("host", "arg", "builtin"), ("required", "optional", "default")
-        codes = bytes([DIMENSIONS.index(dimension), sources.index(source), presences.index(presence)])
+        # One value, no list.
+        codes = bytes([DIMENSIONS.index(dimension), 0, sources.index(source), presences.index(presence)])
         written = self.constant(dimension, default) if presence == "default" else b""
         return self.s(name) + codes + written + several(map(self.s, choices))
 
@@ -160,7 +161,10 @@ class Writer:
     def tool(self, name: str, args: list[tuple[str, str, str | None]]) -> bytes:
         keys = [(fact[0], fact[1]) for fact in self.facts]
         written = several(
-            self.s(arg) + u(keys.index((f"call.args.{arg}", dimension))) + bytes([UNITS[unit]]) + several([])
+            self.s(arg)
+            + u(keys.index((f"call.args.{arg}", dimension)))
+            + bytes([UNITS[unit], 0])
+            + several([])
             for arg, dimension, unit in sorted(args)
         )
         return self.s(name) + b"\0\0\0\0" + written + several([]) + b"\0"  # no result that anybody reads

@@ -55,7 +55,7 @@ def one_long_text_everywhere() -> bytes:
 
 def long_choices_that_differ_at_the_end() -> bytes:
     choices = several([u(NAMES), u(NAMES + 1)])
-    facts = several(u(index) + b"\0\0\1" + choices for index in range(NAMES))
+    facts = several(u(index) + b"\0\0\0\1" + choices for index in range(NAMES))
     return texts(b"x" * LONG + b"a", b"x" * LONG + b"b") + facts + EMPTY * 18
 
 

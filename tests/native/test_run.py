@@ -88,6 +88,7 @@ def test_a_program_tells_what_it_holds(program: _core.Program) -> None:
     assert {
         "name": "data.size",
         "dimension": "count",
+        "most": 0,
         "source": "host",
         "presence": "optional",
     } in program.facts

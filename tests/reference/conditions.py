@@ -30,6 +30,14 @@ def truth(condition: tree.Condition | None, look: Look, defines: Defines) -> boo
     slot = look(condition.fact.text)
     if isinstance(condition, tree.Has):
         return {MISSING: False, ILL: None}.get(slot, True)
+    if isinstance(condition, tree.Quantified) and isinstance(slot, tuple):
+        told = (of_one(condition.element, each) for each in slot)
+        return all_of(told) if condition.quantifier == "all" else inverse(all_of(map(inverse, told)))
+    return of_one(condition, slot)
+
+
+def of_one(condition: tree.Condition, slot: Any) -> bool | None:
+    """What a comparison says of one value."""
     if slot is MISSING or slot is ILL:
         return None
     if isinstance(condition, tree.Compare):

@@ -78,7 +78,9 @@ def look(run: Run, name: str, ask: Ask) -> tuple[str, Any]:
         fact = run.vocabulary.declared[name]
         slot = convert(fact.type, ask.facts.get(name))
         absent = slot is MISSING and fact.default is not None
-        return fact.type.dimension, fact.default.value if absent else slot
+        if absent:
+            slot = () if fact.type.most else fact.default.value
+        return fact.type.dimension, slot
     if name in BESIDE_A_CALL:
         kind, slot = host(BESIDE_A_CALL[name], ask.facts.get(name))
         return kind, "" if slot is MISSING and name == "step.kind" else slot

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import enum
 import math
@@ -25,9 +26,14 @@ AS_TEXT = (enum.Enum, bytes, Decimal, datetime.date, datetime.time, uuid.UUID, p
 
 
 def convert(kind: tree.Type, value: Any) -> Any:
-    """A host value as the language sees it: `str`, `bool`, scaled `int`, MISSING or ILL."""
+    """A host value as the language sees it: `str`, `bool`, scaled `int`, a tuple of these, MISSING or ILL."""
     if value is None:
         return MISSING
+    if kind.most:
+        if not isinstance(value, (list, tuple)) or len(value) > kind.most:
+            return ILL
+        single = dataclasses.replace(kind, most=0)
+        return tuple(ILL if each is None else convert(single, each) for each in value)
     if kind.dimension == "text":
         fits = isinstance(value, str) and (not kind.choices or value in kind.choices)
         return str(value) if fits else ILL
@@ -107,6 +113,9 @@ def shown(dimension: str, slot: Any, currency: str, constants: set[str]) -> str:
     """A value as a decision explains it; a text that the policy does not hold is only a hash."""
     if slot is MISSING or slot is ILL:
         return "missing" if slot is MISSING else "ill-typed"
+    if isinstance(slot, tuple):
+        told = [shown(dimension, each, currency, constants) for each in slot[:8]]
+        return "[" + ", ".join([*told, *[f"and {len(slot) - 8} more"] * (len(slot) > 8)]) + "]"
     if dimension == "text":
         return slot if slot in constants else f"text xxh3:{xxhash.xxh3_64_hexdigest(slot.encode())}"
     if dimension == "flag":

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::value::Slot;
+use crate::value::{Slot, Truth};
 
 /// A constant of the policy, in the integer unit of its fact's dimension.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,14 +62,52 @@ impl Comparison {
     }
 }
 
+/// What is asked of one value: of a fact's, or of an element's of a list.
+#[derive(Debug)]
+pub(crate) enum Predicate {
+    Compare { comparison: Comparison, value: Const },
+    Member { values: Box<[Const]> },
+    Starts { text: Arc<str> },
+    Ends { text: Arc<str> },
+}
+
+/// How the truths of a list's elements are joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quantifier {
+    /// By `and`.
+    All,
+    /// By `or`.
+    Any,
+}
+
+impl Quantifier {
+    /// All quantifiers, in the order of their codes in an artifact.
+    pub(crate) const ALL: [Self; 2] = [Self::All, Self::Any];
+
+    /// The truth of a list; of none, `and` is true and `or` is false.
+    pub(crate) fn join(self, truths: impl Iterator<Item = Truth>) -> Truth {
+        let (decisive, mut found) = match self {
+            Self::All => (Truth::False, Truth::True),
+            Self::Any => (Truth::True, Truth::False),
+        };
+        for truth in truths {
+            if truth == decisive {
+                return decisive;
+            }
+            if truth == Truth::Unknown {
+                found = truth;
+            }
+        }
+        found
+    }
+}
+
 /// One operation. Operands are facts of the program; each reading pushes one truth value.
 #[derive(Debug)]
 pub(crate) enum Op {
-    Compare { fact: u32, comparison: Comparison, value: Const },
-    Member { fact: u32, values: Box<[Const]> },
+    Ask { fact: u32, predicate: Predicate },
+    AskEach { fact: u32, quantifier: Quantifier, predicate: Predicate },
     Has { fact: u32 },
-    Starts { fact: u32, text: Arc<str> },
-    Ends { fact: u32, text: Arc<str> },
     Not,
     And,
     Or,
@@ -81,11 +119,7 @@ impl Op {
     /// The fact that it reads.
     pub(crate) const fn fact(&self) -> Option<u32> {
         match self {
-            Self::Compare { fact, .. }
-            | Self::Member { fact, .. }
-            | Self::Has { fact }
-            | Self::Starts { fact, .. }
-            | Self::Ends { fact, .. } => Some(*fact),
+            Self::Ask { fact, .. } | Self::AskEach { fact, .. } | Self::Has { fact } => Some(*fact),
             Self::Not | Self::And | Self::Or | Self::JumpIfFalse { .. } | Self::JumpIfTrue { .. } => None,
         }
     }

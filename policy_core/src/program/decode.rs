@@ -94,7 +94,7 @@ pub(crate) fn payload(bytes: &[u8]) -> Result<([u8; 32], Tables), LoadError> {
     let zones = sections::zones(reader, &strings)?;
     let clock = reader.option(|reader| reader.index(zones.len()))?;
     let conditions: Vec<Condition> = reader.list(|reader| sections::condition(reader, &strings, &facts))?;
-    let templates = reader.list(|reader| template::template(reader, &strings, facts.len()))?;
+    let templates = reader.list(|reader| template::template(reader, &strings, &facts))?;
     let mut statements = sections::statements(reader, &strings)?;
 
     let known = sections::Known {

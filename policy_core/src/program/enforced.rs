@@ -202,7 +202,7 @@ impl Known<'_> {
         let fact = reader.index(self.facts.len())?;
         let is_drawn_by = self.facts.get(fact as usize).is_some_and(|fact| {
             let is_known = matches!(fact.source, Source::Host | Source::BuiltIn(BuiltInFact::Id(_)));
-            is_known && fact.dimension == Dimension::Text
+            is_known && fact.dimension == Dimension::Text && fact.most == 0
         });
         let shares = reader.list(|reader| Ok((reader.index(self.models.len())?, reader.quantity()?)))?;
         let all = shares.iter().fold(0_u64, |all, (_, share)| all.saturating_add(*share));
@@ -233,8 +233,8 @@ impl Known<'_> {
     fn argument(&self, reader: &mut Reader<'_>) -> Result<(u32, u32), LoadError> {
         let (fact, _) = index_of(reader, self.facts.len())?;
         match self.facts.get(fact as usize) {
-            Some(known) if known.source == Source::Arg => Ok((fact, fact)),
-            _ => Err(reader.malformed("an order matches what is no argument")),
+            Some(known) if known.source == Source::Arg && known.most == 0 => Ok((fact, fact)),
+            _ => Err(reader.malformed("an order matches what is no argument, or a list")),
         }
     }
 

@@ -50,6 +50,7 @@ impl Known<'_> {
                 let is_key = self.facts.get(index as usize).is_some_and(|fact| {
                     fact.source == Source::Host
                         && fact.dimension == Dimension::Text
+                        && fact.most == 0
                         && fact.presence == Presence::Required
                 });
                 if is_key {

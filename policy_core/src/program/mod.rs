@@ -19,7 +19,7 @@ mod watch;
 use std::fmt;
 
 pub use condition::Const;
-pub(crate) use condition::{Comparison, Condition, Op};
+pub(crate) use condition::{Comparison, Condition, Op, Predicate, Quantifier};
 pub(crate) use index::Index;
 pub use limits::{Basis, Bound, Limit, Measure, Scope, Threshold, ThresholdKind};
 pub use statements::{AskFor, Selector, Statement, StatementKind};

@@ -14,11 +14,17 @@ use crate::program::tables::{
     ToolClass,
 };
 use crate::program::watch::Providers;
-use crate::program::{Comparison, Condition, Const, Op};
+use crate::program::{Comparison, Condition, Const, Op, Predicate, Quantifier};
 use crate::value::Dimension;
 
 /// The most operations of one condition.
 const MOST_OPS: usize = 4096;
+
+/// The most elements of one list.
+const MOST_ELEMENTS: u32 = 1_000;
+
+/// The most elements that one condition may look at, all its lists together.
+const MOST_LOOKS: u32 = 16_384;
 
 pub(crate) const PLACES: [Place; 2] = [Place::Edge, Place::Cloud];
 
@@ -81,11 +87,12 @@ pub(crate) fn facts(reader: &mut Reader<'_>, strings: &[Arc<str>]) -> Result<Vec
     reader.ascending(|reader| {
         let (key, name) = reader.keyed_text(strings)?;
         let dimension = reader.choice(&Dimension::ALL)?;
+        let most = most(reader)?;
         let built_in = BuiltInFact::parse(&name);
         let source = match (reader.byte()?, built_in) {
             (0, None) => Source::Host,
             (1, None) => Source::Arg,
-            (2, Some(fact)) if fact.dimension() == dimension => Source::BuiltIn(fact),
+            (2, Some(fact)) if fact.dimension() == dimension && most == 0 => Source::BuiltIn(fact),
             (3, None) => Source::Result,
             _ => return Err(reader.malformed("a fact is not one of the engine's, or is")),
         };
@@ -93,11 +100,12 @@ pub(crate) fn facts(reader: &mut Reader<'_>, strings: &[Arc<str>]) -> Result<Vec
         let presence = match reader.byte()? {
             0 => Presence::Required,
             1 => Presence::Optional,
-            2 if source.from_host() => {
+            2 if source.from_host() && most == 0 => {
                 let (key, value) = constant_of(reader, strings, dimension)?;
                 default = Some(key);
                 Presence::Default(value)
             }
+            3 if source.from_host() && most > 0 => Presence::Empty,
             _ => return Err(reader.malformed("a code is unknown")),
         };
         let mut has_default = false;
@@ -113,10 +121,17 @@ pub(crate) fn facts(reader: &mut Reader<'_>, strings: &[Arc<str>]) -> Result<Vec
             return Err(reader.malformed("a default is none of the choices"));
         }
         Ok((
-            (key, dimension),
-            Fact { name, dimension, source, presence, choices: choices.into_boxed_slice() },
+            (key, dimension, most > 0),
+            Fact { name, dimension, most, source, presence, choices: choices.into_boxed_slice() },
         ))
     })
+}
+
+/// The most elements of a list, 0 of what is one value.
+fn most(reader: &mut Reader<'_>) -> Result<u32, LoadError> {
+    let most = reader.quantity()?;
+    let small = u32::try_from(most).ok().filter(|&most| most <= MOST_ELEMENTS);
+    small.ok_or_else(|| reader.malformed("a list has too many elements"))
 }
 
 pub(crate) fn models(reader: &mut Reader<'_>, strings: &[Arc<str>]) -> Result<Vec<Model>, LoadError> {
@@ -206,14 +221,17 @@ fn arg(
         2 => Some(MoneyUnit::Cents),
         _ => return Err(reader.malformed("a code is unknown")),
     };
+    let most = most(reader)?;
     let choices = reader.ascending(|reader| reader.keyed_text(strings))?;
     match facts.get(fact as usize) {
         Some(filled)
             if filled.source == source
                 && unit.is_some() == (filled.dimension == Dimension::Money)
+                && most <= filled.most
+                && (most > 0) == (filled.most > 0)
                 && (choices.is_empty() || filled.dimension == Dimension::Text) =>
         {
-            Ok((key, Arg { name, fact, unit, choices: choices.into_boxed_slice() }))
+            Ok((key, Arg { name, fact, unit, most, choices: choices.into_boxed_slice() }))
         }
         _ => Err(reader.malformed("an argument fills a fact of another sort")),
     }
@@ -286,45 +304,71 @@ pub(crate) fn condition(
     if ops.len() > MOST_OPS {
         return Err(reader.malformed("a condition is too long"));
     }
+    let looks = ops.iter().map(|op| match op {
+        Op::AskEach { fact, .. } => facts.get(*fact as usize).map_or(0, |fact| fact.most),
+        _ => 0,
+    });
+    if looks.fold(0, u32::saturating_add) > MOST_LOOKS {
+        return Err(reader.malformed("a condition looks at too many elements"));
+    }
     Ok(Condition::new(ops))
 }
 
 fn op(reader: &mut Reader<'_>, strings: &[Arc<str>], facts: &[Fact]) -> Result<Op, LoadError> {
     let code = reader.byte()?;
     match code {
-        0..=4 => reading(code, reader, strings, facts),
+        0 | 1 | 3 | 4 => {
+            let (fact, predicate) = asked(code, reader, strings, facts, false)?;
+            Ok(Op::Ask { fact, predicate })
+        }
+        2 => Ok(Op::Has { fact: reader.index(facts.len())? }),
         5 => Ok(Op::Not),
         6 => Ok(Op::And),
         7 => Ok(Op::Or),
         8 => Ok(Op::JumpIfFalse { skip: reader.index(MOST_OPS)? }),
         9 => Ok(Op::JumpIfTrue { skip: reader.index(MOST_OPS)? }),
+        10 => {
+            let quantifier = reader.choice(&Quantifier::ALL)?;
+            let code = reader.byte()?;
+            let (fact, predicate) = asked(code, reader, strings, facts, true)?;
+            Ok(Op::AskEach { fact, quantifier, predicate })
+        }
         _ => Err(reader.malformed("a code is unknown")),
     }
 }
 
-fn reading(code: u8, reader: &mut Reader<'_>, strings: &[Arc<str>], facts: &[Fact]) -> Result<Op, LoadError> {
-    let fact = reader.index(facts.len())?;
-    let Some(dimension) = facts.get(fact as usize).map(|fact| fact.dimension) else {
-        return Err(reader.malformed("an index is out of range"));
+/// What is asked of which fact, a list or one value.
+fn asked(
+    code: u8,
+    reader: &mut Reader<'_>,
+    strings: &[Arc<str>],
+    facts: &[Fact],
+    is_list: bool,
+) -> Result<(u32, Predicate), LoadError> {
+    let index = reader.index(facts.len())?;
+    let dimension = match facts.get(index as usize) {
+        Some(fact) if (fact.most > 0) == is_list => fact.dimension,
+        _ => return Err(reader.malformed("a list is read as one value, or one value as a list")),
     };
-    match code {
+    let predicate = match code {
         0 => {
             let comparison = reader.choice(&Comparison::ALL)?;
             if comparison.needs_order() && !dimension.is_number() {
                 return Err(reader.malformed("a text or a flag is put in order"));
             }
             let (_, value) = constant_of(reader, strings, dimension)?;
-            Ok(Op::Compare { fact, comparison, value })
+            Predicate::Compare { comparison, value }
         }
         1 => {
             let values = reader.ascending(|reader| constant_of(reader, strings, dimension))?;
-            Ok(Op::Member { fact, values: values.into_boxed_slice() })
+            Predicate::Member { values: values.into_boxed_slice() }
         }
-        2 => Ok(Op::Has { fact }),
-        _ if dimension != Dimension::Text => Err(reader.malformed("only a text starts or ends")),
-        3 => Ok(Op::Starts { fact, text: reader.text(strings)? }),
-        _ => Ok(Op::Ends { fact, text: reader.text(strings)? }),
-    }
+        3 | 4 if dimension != Dimension::Text => return Err(reader.malformed("only a text starts or ends")),
+        3 => Predicate::Starts { text: reader.text(strings)? },
+        4 => Predicate::Ends { text: reader.text(strings)? },
+        _ => return Err(reader.malformed("a code is unknown")),
+    };
+    Ok((index, predicate))
 }
 
 pub(crate) fn statements(reader: &mut Reader<'_>, strings: &[Arc<str>]) -> Result<Vec<Statement>, LoadError> {

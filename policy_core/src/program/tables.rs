@@ -62,6 +62,8 @@ pub enum Presence {
     Optional,
     /// This value stands in.
     Default(Const),
+    /// The empty list stands in.
+    Empty,
 }
 
 /// A fact that some condition reads.
@@ -69,8 +71,10 @@ pub enum Presence {
 pub struct Fact {
     /// The dotted name.
     pub name: Arc<str>,
-    /// What it measures.
+    /// What it measures, or each of its elements.
     pub dimension: Dimension,
+    /// The most elements of a list; 0 if it is one value. Each tool may allow fewer: see [`Arg::most`].
+    pub most: u32,
     /// Where its value comes from.
     pub source: Source,
     /// What holds if it is missing.
@@ -176,6 +180,8 @@ pub struct Arg {
     pub fact: u32,
     /// For money only.
     pub unit: Option<MoneyUnit>,
+    /// The most elements of a list that this tool takes; 0 if it is one value.
+    pub most: u32,
     /// The only texts that this tool takes, ascending; empty for any.
     pub choices: Box<[Arc<str>]>,
 }

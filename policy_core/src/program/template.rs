@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::amount::amount;
 use crate::error::LoadError;
 use crate::facts::View;
-use crate::program::Program;
 use crate::program::reader::Reader;
+use crate::program::{Fact, Program};
 use crate::value::Slot;
 
 /// A text with facts in it.
@@ -57,7 +57,7 @@ impl Template {
             match part {
                 Part::Literal(literal) => text.push_str(literal),
                 Part::Fact(fact) => match view.slot(*fact) {
-                    Slot::Missing | Slot::Ill => return None,
+                    Slot::Missing | Slot::Ill | Slot::List(_) => return None,
                     Slot::Text(value) => text.push_str(value),
                     // Writing to a text does not fail.
                     Slot::Flag(flag) => write!(text, "{flag}").ok()?,
@@ -75,7 +75,7 @@ impl Template {
 pub(crate) fn template(
     reader: &mut Reader<'_>,
     strings: &[Arc<str>],
-    facts: usize,
+    facts: &[Fact],
 ) -> Result<Template, LoadError> {
     let mut was_literal = false;
     let parts = reader.list(|reader| match reader.byte()? {
@@ -88,7 +88,11 @@ pub(crate) fn template(
         }
         1 => {
             was_literal = false;
-            Ok(Part::Fact(reader.index(facts)?))
+            let index = reader.index(facts.len())?;
+            match facts.get(index as usize) {
+                Some(fact) if fact.most == 0 => Ok(Part::Fact(index)),
+                _ => Err(reader.malformed("a text holds a list")),
+            }
         }
         _ => Err(reader.malformed("a code is unknown")),
     })?;

@@ -83,11 +83,27 @@ impl Value {
                 writer.number(4);
                 writer.flag(*flag);
             }
+            Self::List(values) => {
+                writer.number(5);
+                // No list holds lists; what is in one is ill-typed.
+                writer.list(values, |writer, value| match value {
+                    Self::List(_) => Self::Ill.write(writer),
+                    value => value.write(writer),
+                });
+            }
         }
     }
 
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        Some(match reader.number()? {
+        match reader.number()? {
+            5 => Some(Self::List(reader.list(|reader| Self::single(reader.number()?, reader))?.into())),
+            kind => Self::single(kind, reader),
+        }
+    }
+
+    /// A value that is no list.
+    fn single(kind: u64, reader: &mut Reader<'_>) -> Option<Self> {
+        Some(match kind {
             0 => Self::Missing,
             1 => Self::Ill,
             2 => Self::Int(reader.signed()?),

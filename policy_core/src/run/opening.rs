@@ -3,9 +3,9 @@
 use super::accounts::{Accounts, Entry, Level};
 use crate::books::{AccountId, Books, Failure, Terms, WindowKind};
 use crate::event::{Now, Scopes};
-use crate::facts::is_among;
 use crate::program::{Basis, Bound, Limit, Measure, Program, Scope};
 use crate::store::AccountKey;
+use crate::typed::is_among;
 use crate::value::MAX_QUANTITY;
 
 impl Accounts {

@@ -11,10 +11,11 @@ use crate::books::Books;
 use crate::decision::{BuiltIn, By, Decision, Event, Outcome, Vote};
 use crate::error::EngineError;
 use crate::event::{ErrorKind, Failure, Now};
-use crate::facts::{ErrorFacts, Sent, typed};
+use crate::facts::{ErrorFacts, Sent};
 use crate::fingerprint::xxh3_64;
 use crate::loops::Mistake;
 use crate::program::{Program, Retry};
+use crate::typed::typed;
 use crate::value::{Dimension, Slot, Truth};
 
 /// How long a server that asks for it is waited for where the policy gives no time: a minute.

@@ -37,6 +37,8 @@ pub enum Op {
     Has(Name),
     Starts(Name, Name),
     Ends(Name, Name),
+    /// One of these of each element: of all (0), of any (1).
+    Each(u8, Box<Op>),
     Not,
     And,
     Or,
@@ -245,6 +247,7 @@ impl LoopSpec {
 pub struct FactSpec {
     pub name: Name,
     pub dimension: u8,
+    pub most: u64,
     pub source: u8,
     pub presence: u8,
     pub default: Option<Lit>,
@@ -253,7 +256,7 @@ pub struct FactSpec {
 
 /// A fact that the host has to send.
 pub fn fact(name: Name, dimension: u8) -> FactSpec {
-    FactSpec { name, dimension, source: 0, presence: 0, default: None, choices: vec![] }
+    FactSpec { name, dimension, most: 0, source: 0, presence: 0, default: None, choices: vec![] }
 }
 
 #[derive(Clone, Debug)]

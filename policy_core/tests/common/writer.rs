@@ -113,6 +113,7 @@ impl<'a> Plan<'a> {
             let fact = policy.facts.iter().find(|fact| fact.name == *name).unwrap();
             w.text(name);
             w.byte(fact.dimension);
+            w.number(fact.most);
             w.byte(fact.source);
             w.byte(fact.presence);
             if let Some(default) = fact.default {
@@ -149,6 +150,7 @@ impl<'a> Plan<'a> {
                     w.text(arg);
                     w.number(at(&self.facts, fact));
                     w.byte(*unit);
+                    w.number(policy.facts.iter().find(|known| known.name == *fact).unwrap().most);
                     w.number(0);
                 });
             }
@@ -219,6 +221,11 @@ impl<'a> Plan<'a> {
             Op::Ends(fact, text) => {
                 reading(4, fact);
                 w.text(text);
+            }
+            Op::Each(quantifier, op) => {
+                w.byte(10);
+                w.byte(*quantifier);
+                self.op(w, op);
             }
             Op::Not => w.byte(5),
             Op::And => w.byte(6),

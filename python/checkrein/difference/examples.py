@@ -141,6 +141,8 @@ class Engines:
         return found.dimension, found.unit
 
     def _sent(self, point: Point, name: str, value: Value) -> Any:
+        if isinstance(value, tuple):
+            return [self._sent(point, name, element) for element in value]
         if isinstance(value, Odd):
             return {}
         dimension, unit = self._unit(point, name)
@@ -151,6 +153,8 @@ class Engines:
         return int(number) if number == number.to_integral_value() else str(number)
 
     def _shown(self, point: Point, name: str, value: Value) -> str:
+        if isinstance(value, tuple):
+            return "[" + ", ".join(self._shown(point, name, element) for element in value) + "]"
         if isinstance(value, Odd):
             return value.value
         if isinstance(value, bool):

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 _KNOWN: dict[type, str] = {
     tree.Name: "text",
     tree.Literal: "dimension value currency",
-    tree.Type: "dimension choices unit",
+    tree.Elements: "literals",
+    tree.Type: "dimension choices unit most",
     tree.Compare: "fact operator literal",
     tree.Member: "fact literals",
     tree.Has: "fact",
     tree.Affix: "fact end literal",
+    tree.Quantified: "quantifier element",
     tree.Defined: "name",
     tree.Not: "operand",
     tree.And: "operands",
@@ -64,7 +66,7 @@ _KNOWN: dict[type, str] = {
 }
 """The parts of the tree that are compared, each with its fields; spans are left out everywhere."""
 _DECIDES_NOTHING = (tree.CostClaim, tree.OrderClaim, tree.Test, tree.LoopOff)
-_LEAVES = (tree.Compare, tree.Member, tree.Has, tree.Affix)
+_LEAVES = (tree.Compare, tree.Member, tree.Has, tree.Affix, tree.Quantified)
 
 
 def shape(node: Any, *without: str) -> Any:
@@ -108,7 +110,7 @@ def strange_leaves(condition: Condition) -> Iterator[str]:
             yield type(leaf).__name__.lower()
 
 
-def seen(condition: Condition, defaults: dict[str, tree.Literal]) -> Condition:
+def seen(condition: Condition, defaults: dict[str, tree.Value]) -> Condition:
     """An expanded condition about what the host sends, with the defaults of facts written out.
 
     Where a fact is missing its comparison then says what it says of the default.
@@ -123,11 +125,13 @@ def seen(condition: Condition, defaults: dict[str, tree.Literal]) -> Condition:
     return _leaf_seen(condition, defaults)
 
 
-def _leaf_seen(leaf: Condition, defaults: dict[str, tree.Literal]) -> Condition:
+def _leaf_seen(leaf: Condition, defaults: dict[str, tree.Value]) -> Condition:
     if not isinstance(leaf, _LEAVES) or leaf.fact.text not in defaults:
         return leaf
 
     is_there = tree.Has(leaf.fact, leaf.span)
-    if truth(leaf, defaults[leaf.fact.text].value):
+    default = defaults[leaf.fact.text]
+    # The only default of a list is the empty one.
+    if truth(leaf, () if isinstance(default, tree.Elements) else default.value):
         return tree.Or((tree.Not(is_there, leaf.span), leaf), leaf.span)
     return tree.And((is_there, leaf), leaf.span)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +19,7 @@ from checkrein.language.prices import tariffs_of
 from checkrein.language.tree import Limit, Model, Rule, WallClock
 
 if TYPE_CHECKING:
-    from checkrein.language.tree import Condition, Literal, Policy, Tool
+    from checkrein.language.tree import Condition, Policy, Tool, Value
 
 _KNOWN = frozenset(
     "run.id session.id user.id team.id org.id call.attempt call.cost call.model call.tool call.input_tokens"
@@ -57,7 +57,7 @@ class Side:
         return " ".join(self.policy.source[node.span.start : node.span.end].split())
 
     @cached_property
-    def _defaults(self) -> dict[str, Literal]:
+    def _defaults(self) -> dict[str, Value]:
         facts = self.names.facts.values()
         return {fact.name.text: fact.default for fact in facts if fact.default is not None}
 
@@ -204,8 +204,7 @@ class Sides:
             # An argument that this tool does not declare: whatever is sent, it is missing.
             return Domain("flag", (), (Odd.MISSING,))
         if name in self.old.names.facts:
-            odd = (Odd.MISSING, Odd.ILL_TYPED)
-            return Domain(found.dimension, found.choices, odd, found.low, found.high, found.grid)
+            return replace(found, odd=(Odd.MISSING, Odd.ILL_TYPED))
         return found
 
 

@@ -132,6 +132,13 @@ class Known:
     source: Source
     optional: bool
     choices: tuple[str, ...]
+    most: int = 0
+    """Of a list: how many elements it may have."""
+
+    @property
+    def is_list(self) -> bool:
+        """Whether its value is a list."""
+        return self.most > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +176,7 @@ def find(names: Names, name: str, context: Context) -> Known | Unknown:
     if name in names.facts:
         fact = names.facts[name]
         optional = fact.optional and fact.default is None
-        return Known(name, fact.type.dimension, "host", optional, fact.type.choices)
+        return Known(name, fact.type.dimension, "host", optional, fact.type.choices, fact.type.most)
     if name.startswith(ARG_PREFIX):
         return _argument(names, name, context)
     if name.startswith(RESULT_PREFIX) and (context.point == "tool" or name not in BUILT_IN):
@@ -240,15 +247,18 @@ def _argument(names: Names, name: str, context: Context) -> Known | Unknown:
     declared = [(t, a) for t in context.tools for a in t.args if a.name.text == arg]
     if not declared:
         return _undeclared(names, arg, context)
-    dimensions = sorted({a.type.dimension for _, a in declared})
-    if len(dimensions) > 1:
+    kinds = sorted({(a.type.dimension, a.type.is_list) for _, a in declared})
+    if len(kinds) > 1:
+        one, other = (f"a list of {of}" if is_list else of for of, is_list in kinds[:2])
         return Unknown(
             "R0206",
-            f"{quote(name)} is {dimensions[0]} for one of these tools and {dimensions[1]} for another",
+            f"{quote(name)} is {one} for one of these tools and {other} for another",
             "write one statement for each tool",
         )
     optional = len(declared) < len(context.tools) or any(a.optional for _, a in declared)
-    return Known(name, declared[0][1].type.dimension, "arg", optional, choices_of([a for _, a in declared]))
+    args = [a for _, a in declared]
+    most = max(a.type.most for a in args)
+    return Known(name, args[0].type.dimension, "arg", optional, choices_of(args), most)
 
 
 def _of_result(names: Names, name: str, context: Context) -> Known | Unknown:
@@ -260,7 +270,8 @@ def _of_result(names: Names, name: str, context: Context) -> Known | Unknown:
     declared = [f for t in context.tools for f in t.results if f.name.text == field]
     if declared:
         known = declared[0]
-        return Known(name, known.type.dimension, "result", known.optional, known.type.choices)
+        kind = known.type
+        return Known(name, kind.dimension, "result", known.optional, kind.choices, kind.most)
     help = names.did_you_mean(field, [f.name.text for t in context.tools for f in t.results], RESULT_PREFIX)
     message = f"tool {quote(context.tools[0].name.text)} declares no field {quote(field)} of its result"
     return Unknown("R0323", message, help or f'declare it: `result {{ "{field}" ... }}`')

@@ -94,6 +94,22 @@ class Names:
         """The tools by name."""
         return [self.tools[name] for name in ordered(self.tools)]
 
+    def longest(self, fact: str) -> int:
+        """How many elements a list of that name may have anywhere; 0 if it is none."""
+        if fact in self.facts:
+            return self.facts[fact].type.most
+        return self._longest.get(fact, 0)
+
+    @cached_property
+    def _longest(self) -> dict[str, int]:
+        longest: dict[str, int] = {}
+        for tool in self.tools.values():
+            for prefix, fields in (("call.args.", tool.args), ("result.", tool.results)):
+                for field in fields:
+                    name = prefix + field.name.text
+                    longest[name] = max(longest.get(name, 0), field.type.most)
+        return longest
+
     def place(self, kind: str, name: str) -> int:
         """Where a model, tool, state or queue stands in the artifact; `kind` is the plural."""
         if kind not in self._places:

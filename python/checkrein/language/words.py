@@ -38,8 +38,6 @@ DIMENSIONS = (
     "retries", "escalations", "active_time", "wall_time",
 )  # fmt: skip
 UNITS = ("ms", "s", "min", "h", "d")
-NOT_ENFORCED = frozenset(["list"])
-"""Words that are refused as not supported yet: a message never recommends them."""
 
 GROUPS = (
     (frozenset({"model", "limit", "rule"}), frozenset(STATEMENTS), "a statement such as `limit` or `rule`"),
@@ -62,7 +60,7 @@ GROUPS = (
     ),
     (
         frozenset({"text", "count", "flag"}),
-        frozenset({"text", "count", "flag", "money", "tokens", "percent", "duration", "one"}),
+        frozenset({"text", "count", "flag", "money", "tokens", "percent", "duration", "one", "list"}),
         "a type such as `text`, `money` or `count`",
     ),
     (
@@ -84,8 +82,8 @@ def table(lark: Lark) -> dict[str, str]:
 
 
 def offered(words: dict[str, str], accepted: Collection[str]) -> list[str]:
-    """The words for the terminals, in the order of the grammar, without what is not enforced."""
-    return [w for name, w in words.items() if name in accepted and name != "WORD" and w not in NOT_ENFORCED]
+    """The words for the terminals, in the order of the grammar."""
+    return [w for name, w in words.items() if name in accepted and name != "WORD"]
 
 
 def expected(words: dict[str, str], accepted: Collection[str]) -> tuple[str, ...]:

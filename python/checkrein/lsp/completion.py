@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lark import Token
 
     from checkrein.language.names import Names
-    from checkrein.language.tree import Tool
+    from checkrein.language.tree import Tool, Type
     from checkrein.lsp.document import Document
 
 Kind = Literal["name", "fact", "word"]
@@ -43,7 +43,7 @@ TOOLS_AFTER = frozenset(["before", "after", "unless"])
 SELECTED_AFTER = frozenset(["on", "of", "never"])
 ZONED_AFTER = frozenset(["clock", "hour", "day", "week", "month"])
 PREFIXES = {"args": ARG_PREFIX, "result": RESULT_PREFIX}
-TYPES = frozenset("text count tokens percent duration flag money one".split())
+TYPES = frozenset("text count tokens percent duration flag money one list".split())
 COMPARED_BY = frozenset(["==", "!="])
 
 
@@ -209,7 +209,7 @@ def _facts(names: Names, tokens: list[Token], accepted: set[str]) -> Iterator[tu
     last = said[-1] if said else ""
     if last in ("fact", "define"):
         return
-    declared = {name: str(fact.type.dimension) for name, fact in names.facts.items()}
+    declared = {name: _type(fact.type) for name, fact in names.facts.items()}
     if last in ("on", "by"):
         yield from ((name, of) for name, of in declared.items() if of == "text")
         if last == "by":
@@ -225,6 +225,10 @@ def _facts(names: Names, tokens: list[Token], accepted: set[str]) -> Iterator[tu
     if "HAS" in accepted:
         yield from ((name, "define") for name in names.defines)
     yield from _known(names, tokens)
+
+
+def _type(kind: Type) -> str:
+    return f"list of {kind.dimension}" if kind.is_list else kind.dimension
 
 
 def _known(names: Names, tokens: list[Token]) -> Iterator[tuple[str, str]]:
@@ -253,7 +257,7 @@ def _known(names: Names, tokens: list[Token]) -> Iterator[tuple[str, str]]:
         return
     named = about[1].strip('"') if len(about) > 1 else ""
     for tool in [names.tools[named]] if named in names.tools else names.tools.values():
-        yield from ((ARG_PREFIX + arg.name.text, arg.type.dimension) for arg in tool.args)
+        yield from ((ARG_PREFIX + arg.name.text, _type(arg.type)) for arg in tool.args)
 
 
 def _declared_here(tokens: list[Token]) -> Iterator[tuple[str, str]]:

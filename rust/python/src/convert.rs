@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use policy_core::{Dimension, MAX_QUANTITY, Slot};
+use policy_core::{Dimension, MAX_QUANTITY, Slot, Value};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyFloat, PyInt, PyString, PyType};
+use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
 
 use crate::decimal::{is_plain, scaled};
 use crate::errors;
@@ -51,6 +51,23 @@ impl Shape {
             _ => self.number(value).filter(|number| self.dimension.admits(*number)).map(Slot::Int),
         };
         read.unwrap_or(Slot::Ill)
+    }
+
+    /// The elements of a list or a tuple of at most so many; a set, a generator or a text is no list.
+    pub(crate) fn list(self, value: &Bound<'_, PyAny>, most: u32) -> Value {
+        if value.is_none() {
+            return Value::Missing;
+        }
+        let element = |value: Bound<'_, PyAny>| Value::from(self.slot(&value));
+        // One more than fits tells that it is too long, however long it is.
+        let looked_at = (most as usize).saturating_add(1);
+        if let Ok(list) = value.cast::<PyList>() {
+            Value::List(list.iter().take(looked_at).map(element).collect())
+        } else if let Ok(tuple) = value.cast::<PyTuple>() {
+            Value::List(tuple.iter().take(looked_at).map(element).collect())
+        } else {
+            Value::Ill
+        }
     }
 
     fn number(self, value: &Bound<'_, PyAny>) -> Option<i64> {

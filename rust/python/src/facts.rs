@@ -1,6 +1,6 @@
 //! Facts and arguments of one event: looked up by the names the program declares, never by the dict's.
 
-use policy_core::{Arg, BuiltInFact, MoneyUnit, Program, Slot, Source};
+use policy_core::{Arg, BuiltInFact, MoneyUnit, Program, Slot, Source, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
@@ -29,6 +29,8 @@ struct Column {
     /// The fact's index in the program.
     fact: usize,
     shape: Shape,
+    /// The most elements of a list; 0 of one value.
+    most: u32,
 }
 
 /// Where a program's facts are found in what the host sends. Made once, when the program is loaded.
@@ -48,17 +50,29 @@ pub(crate) struct Columns {
 /// The values that the host sent for an event. It keeps alive what the slots borrow.
 #[derive(Debug)]
 pub(crate) struct Sent<'py> {
-    values: Vec<(usize, Shape, Bound<'py, PyAny>)>,
+    values: Vec<(usize, Content<'py>)>,
     width: usize,
+}
+
+/// What was sent for one fact.
+#[derive(Debug)]
+enum Content<'py> {
+    /// As the host wrote it.
+    One(Shape, Bound<'py, PyAny>),
+    /// What a list held when it was sent.
+    List(Value),
 }
 
 impl Sent<'_> {
     /// One slot for each fact of the program. Reading a value may run host code, so no lock may be held.
     pub(crate) fn slots(&self) -> Vec<Slot<'_>> {
         let mut slots = vec![Slot::Missing; self.width];
-        for (fact, shape, value) in &self.values {
+        for (fact, content) in &self.values {
             if let Some(slot) = slots.get_mut(*fact) {
-                *slot = shape.slot(value);
+                *slot = match content {
+                    Content::One(shape, value) => shape.slot(value),
+                    Content::List(list) => list.as_slot(),
+                };
             }
         }
         slots
@@ -67,13 +81,15 @@ impl Sent<'_> {
 
 impl Columns {
     pub(crate) fn of(py: Python<'_>, program: &Program) -> Self {
-        let column =
-            |key: &str, fact: usize, shape| Column { key: PyString::intern(py, key).unbind(), fact, shape };
+        let column = |key: &str, fact: usize, shape, most| {
+            let key = PyString::intern(py, key).unbind();
+            Column { key, fact, shape, most }
+        };
         let facts = program.facts();
         let host = (0..)
             .zip(facts)
             .filter(|(_, fact)| comes_from_host(fact.source))
-            .map(|(index, fact)| column(&fact.name, index, Shape::of(fact.dimension)))
+            .map(|(index, fact)| column(&fact.name, index, Shape::of(fact.dimension), fact.most))
             .collect();
         let filled = |arg: &Arg| {
             let index = usize::try_from(arg.fact).ok()?;
@@ -81,7 +97,7 @@ impl Columns {
                 Some(MoneyUnit::Cents) => Shape::cents(),
                 Some(MoneyUnit::Units) | None => Shape::of(facts.get(index)?.dimension),
             };
-            Some(column(&arg.name, index, shape))
+            Some(column(&arg.name, index, shape, arg.most))
         };
         let tools = program.tools().iter().map(|tool| tool.args.iter().filter_map(filled).collect());
         let results = program.tools().iter().map(|tool| tool.results.iter().filter_map(filled).collect());
@@ -89,7 +105,8 @@ impl Columns {
         let ignored =
             ALWAYS.iter().filter(|name| !read(name)).map(|name| PyString::intern(py, name).unbind());
         let confidence = (0..).zip(facts).find(|(_, fact)| &*fact.name == OF_RESULT);
-        let of_result = confidence.map(|(index, fact)| column(OF_RESULT, index, Shape::of(fact.dimension)));
+        let of_result =
+            confidence.map(|(index, fact)| column(OF_RESULT, index, Shape::of(fact.dimension), fact.most));
         Self {
             host,
             of_result,
@@ -206,7 +223,11 @@ fn look_up<'py>(
 ) -> PyResult<()> {
     for column in columns {
         if let Some(value) = dict.get_item(column.key.bind(py))? {
-            sent.values.push((column.fact, column.shape, value));
+            let content = match column.most {
+                0 => Content::One(column.shape, value),
+                most => Content::List(column.shape.list(&value, most)),
+            };
+            sent.values.push((column.fact, content));
         }
     }
     Ok(())

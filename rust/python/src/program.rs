@@ -169,6 +169,7 @@ impl Program {
         listed(py, self.core.facts(), |fact, dict| {
             dict.set_item("name", &*fact.name)?;
             dict.set_item("dimension", fact.dimension.name())?;
+            dict.set_item("most", fact.most)?;
             dict.set_item("source", source(fact.source))?;
             dict.set_item("presence", presence(&fact.presence))
         })
@@ -233,6 +234,6 @@ fn presence(presence: &Presence) -> &'static str {
     match presence {
         Presence::Required => "required",
         Presence::Optional => "optional",
-        Presence::Default(_) => "default",
+        Presence::Default(_) | Presence::Empty => "default",
     }
 }

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from checkrein.diagnostics import Related, quote
 from checkrein.language.facts import ARG_PREFIX, Unknown, find
 from checkrein.language.translate.walk import ARTICLE, example
-from checkrein.language.tree import Affix, And, Compare, Defined, Has, Member, Not, Or
+from checkrein.language.tree import Affix, And, Compare, Defined, Elements, Has, Member, Not, Or, Quantified
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from checkrein.diagnostics import Report
     from checkrein.language.facts import Context, Known
     from checkrein.language.names import Names
-    from checkrein.language.tree import Condition, Literal, Name, Outcome, Span
+    from checkrein.language.tree import Condition, Literal, Name, Outcome, Span, Type, Value
 
 ORDERINGS = frozenset({"<", "<=", ">", ">="})
 BROKEN_MAY_DECLARE = frozenset({"R0103", "R0104", "R0111"})
@@ -53,7 +55,16 @@ class ConditionChecker:
             if isinstance(fact, str):
                 continue
             known = self._find(fact, context, None)
-            if known is not None and known.optional and known.name not in guarded:
+            if known is not None and known.is_list:
+                help = "write the text without it, or declare what the text needs as a fact of its own"
+                self._add(
+                    "R0572",
+                    fact.span,
+                    f"{quote(fact.text)} is a list, a text holds single values",
+                    None,
+                    help,
+                )
+            elif known is not None and known.optional and known.name not in guarded:
                 self._unguarded(fact, known, None)
 
     def _walk(
@@ -108,7 +119,8 @@ class ConditionChecker:
             return self._walk(define.condition, context, guarded, use or condition.span)
         known = self._find(condition.name, context, use)
         if known is not None:
-            better = f"{name} == true" if known.dimension == "flag" else f"has {name}"
+            is_flag = known.dimension == "flag" and not known.is_list
+            better = f"{name} == true" if is_flag else f"has {name}"
             self._add(
                 "R0203", condition.span, f"{quote(name)} is a fact, not a condition", use, f"write `{better}`"
             )
@@ -116,7 +128,7 @@ class ConditionChecker:
 
     def _leaf(
         self,
-        condition: Compare | Member | Affix,
+        condition: Compare | Member | Affix | Quantified,
         context: Context,
         guarded: frozenset[str],
         use: Span | None,
@@ -128,17 +140,35 @@ class ConditionChecker:
             return Present(present, present)
         if known.optional and fact.text not in guarded:
             self._unguarded(fact, known, use)
-        match condition:
+        asked = condition.element if isinstance(condition, Quantified) else condition
+        if known.is_list != isinstance(condition, Quantified):
+            self._misread(condition, known, use)
+            return Present(present, present)
+        match asked:
             case Compare():
-                self._compare(condition, known, use)
+                self._compare(asked, known, use)
             case Member():
-                for literal in condition.literals:
+                for literal in asked.literals:
                     self._literal(literal, known, use)
             case Affix():
                 if known.dimension != "text":
-                    kind = f"{quote(known.name)} is {ARTICLE[known.dimension]}"
-                    self._add("R0202", condition.span, f"`{condition.end} with` needs text, {kind}", use)
+                    kind = f"{_one_of(known)} is {ARTICLE[known.dimension]}"
+                    self._add("R0202", asked.span, f"`{asked.end} with` needs text, {kind}", use)
         return Present(present, present)
+
+    def _misread(
+        self, condition: Compare | Member | Affix | Quantified, known: Known, use: Span | None
+    ) -> None:
+        """A list is read as one value, or one value as a list."""
+        if isinstance(condition, Quantified):
+            message = (
+                f"`{condition.quantifier} of` asks each element of a list, {quote(known.name)} is one value"
+            )
+            self._add("R0571", condition.span, message, use, f"leave `{condition.quantifier} of` out")
+            return
+        message = f"{quote(known.name)} is a list, so this may be true of some of its elements only"
+        name = known.name
+        self._add("R0570", condition.span, message, use, f"write `any of {name} ...` or `all of {name} ...`")
 
     def _unguarded(self, fact: Name, known: Known, use: Span | None) -> None:
         help = f"write `has {fact.text} and ...`{_or_default(known)}"
@@ -150,7 +180,7 @@ class ConditionChecker:
             self._add(
                 "R0202",
                 condition.span,
-                f"`{condition.operator}` needs a number, {quote(known.name)} is {ARTICLE[known.dimension]}",
+                f"`{condition.operator}` needs a number, {_one_of(known)} is {ARTICLE[known.dimension]}",
                 use,
                 "use `==`, `!=` or `in [...]`",
             )
@@ -158,7 +188,7 @@ class ConditionChecker:
         self._literal(condition.literal, known, use)
 
     def _literal(self, literal: Literal, known: Known, use: Span | None) -> None:
-        found = literal_problem(self.names, literal, known.name, known.dimension, known.choices)
+        found = literal_problem(self.names, literal, _one_of(known), known.dimension, known.choices)
         if found is not None:
             self._add(found.code, literal.span, found.message, use, found.help)
 
@@ -190,24 +220,49 @@ class ConditionChecker:
         self.report.add(code, span, message, help=help, related=related)
 
 
+def _one_of(known: Known) -> str:
+    """What is compared, in words."""
+    return f"an element of {quote(known.name)}" if known.is_list else quote(known.name)
+
+
 def _or_default(known: Known) -> str:
     return ", or give it a `default`" if known.source == "host" else ""
+
+
+def value_problems(names: Names, value: Value, subject: str, kind: Type) -> Iterator[tuple[Span, Unknown]]:
+    """What is wrong with a value that is given for a fact or argument of that type, and where."""
+    is_list = isinstance(value, Elements)
+    if is_list != kind.is_list:
+        written = quote(names.policy.source[value.span.start : value.span.end])
+        one, other = ("a list", "one value") if kind.is_list else (ARTICLE[kind.dimension], "a list")
+        help = f"write `[{written[1:-1]}]`" if kind.is_list else "write the value without brackets"
+        yield value.span, Unknown("R0201", f"{quote(subject)} is {one}, {written} is {other}", help)
+        return
+    literals = value.literals if isinstance(value, Elements) else (value,)
+    one = f"an element of {quote(subject)}" if kind.is_list else quote(subject)
+    if kind.is_list and len(literals) > kind.most:
+        message = f"{quote(subject)} has at most {kind.most:,} elements, this list has {len(literals):,}"
+        yield value.span, Unknown("R0574", message, "write fewer, or raise the maximum where it is declared")
+    for literal in literals:
+        found = literal_problem(names, literal, one, kind.dimension, kind.choices)
+        if found is not None:
+            yield literal.span, found
 
 
 def literal_problem(
     names: Names, literal: Literal, subject: str, dimension: str, choices: tuple[str, ...]
 ) -> Unknown | None:
-    """What is wrong with a literal beside a fact or argument of that type."""
+    """What is wrong with a literal beside a fact or argument of that type; `subject` is it in words."""
     written = names.policy.source[literal.span.start : literal.span.end]
     if literal.dimension != dimension:
         return Unknown(
             "R0201",
-            f"{quote(subject)} is {ARTICLE[dimension]}, {quote(written)} is {ARTICLE[literal.dimension]}",
+            f"{subject} is {ARTICLE[dimension]}, {quote(written)} is {ARTICLE[literal.dimension]}",
             f"write {ARTICLE[dimension]} such as {example(dimension, written)}",
         )
     if choices and literal.value not in choices:
         help = names.did_you_mean(str(literal.value), choices)
         if help is None:
             help = "it is one of " + ", ".join(quote(c) for c in choices)
-        return Unknown("R0205", f"{quote(subject)} is never {quote(written)}", help)
+        return Unknown("R0205", f"{subject} is never {quote(written)}", help)
     return None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from checkrein.diagnostics import quote
 from checkrein.language.translate.walk import DEPTH_MAX
-from checkrein.language.tree import And, Defined, Not, Or
+from checkrein.language.tree import And, Defined, Not, Or, Quantified
 
 if TYPE_CHECKING:
     from checkrein.diagnostics import Report
@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from checkrein.language.tree import Condition, Define, Span
 
 OPS_MAX = 4096
-"""Most operations of one lowered condition; the loader's limit."""
+LOOKS_MAX = 16_384
+"""Most operations of one lowered condition, and most elements that it looks at; the loader's limits."""
 
 
 class Size(NamedTuple):
-    """Of a condition with its defines put in: nesting, and operations when lowered."""
+    """Of a condition with its defines put in: nesting, operations when lowered, elements of its lists."""
 
     depth: int
     operations: int
+    looks: int = 0
 
 
 class Defines:
@@ -95,6 +97,11 @@ class Defines:
                 help="split the statement",
             )
             return False
+        if size.looks > LOOKS_MAX:
+            message = f"{what} looks at {size.looks:,} elements of lists, more than {LOOKS_MAX:,}"
+            help = "declare smaller maxima, or split the statement"
+            self.report.add("R0207", span, message, help=help)
+            return False
         return True
 
     def _size(self, condition: Condition) -> Size | None:
@@ -102,16 +109,19 @@ class Defines:
         match condition:
             case Not():
                 inner = self._size(condition.operand)
-                return inner and Size(inner.depth + 1, inner.operations + 1)
+                return inner and inner._replace(depth=inner.depth + 1, operations=inner.operations + 1)
             case And() | Or():
                 sizes = [self._size(o) for o in condition.operands]
                 known = [s for s in sizes if s is not None]
                 if len(known) < len(sizes):
                     return None
                 joints = 2 * (len(known) - 1)
-                return Size(max(s.depth for s in known) + 1, sum(s.operations for s in known) + joints)
+                looks = sum(s.looks for s in known)
+                return Size(max(s.depth for s in known) + 1, sum(s.operations for s in known) + joints, looks)
             case Defined():
                 return self._sizes.get(condition.name.text, Size(1, 1))
+            case Quantified():
+                return Size(1, 1, self.names.longest(condition.fact.text))
             case _:
                 return Size(1, 1)
 

@@ -270,6 +270,8 @@ class LimitChecker:
 
 def _unfit(fact: Fact) -> tuple[str, str] | None:
     """Why a declared fact cannot be the key of a limit, and what to do."""
+    if fact.type.is_list:
+        return "it is a list", "a limit is kept for one value: declare a fact of its own"
     if fact.type.dimension != "text":
         return f"it is no text but `{fact.type.dimension}`", "declare it as `text` or `one of`"
     if fact.default is not None:

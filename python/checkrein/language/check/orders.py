@@ -60,6 +60,14 @@ def _matched(name: Name, tools: dict[str, Tool], targets: Targets) -> None:
             help=targets.names.did_you_mean(name.text, candidates)
             or f'declare it: `args {{ "{name.text}" ... }}`, or write an order for each tool',
         )
+    lists = [tool for tool, arg in declared.items() if arg.type.is_list]
+    if lists:
+        related = (Related("the tool is declared here", lists[0].name.span),)
+        whose = f"argument {quote(name.text)} of tool {quote(lists[0].name.text)}"
+        message = f"{whose} is a list, an order matches single values"
+        help = "match an argument that says what one call is about"
+        targets.report.add("R0572", name.span, message, help=help, related=related)
+        return
     kinds = {arg.type.dimension: tool for tool, arg in reversed(declared.items())}
     if len(kinds) > 1:
         (one, tool), (other, another) = sorted(kinds.items(), key=lambda each: each[1].name.text)[:2]

@@ -166,7 +166,9 @@ class RouteChecker:
                 self.report.add(known.code, fact.span, known.message, help=known.help)
             return False
         why = None
-        if known.dimension != "text":
+        if known.is_list:
+            why = f"a canary goes by one text, {quote(fact.text)} is a list"
+        elif known.dimension != "text":
             why = f"a canary goes by a text, {quote(fact.text)} is {ARTICLE[known.dimension]}"
         elif known.source == "builtin" and not fact.text.endswith(".id"):
             why = f"a canary goes by whom a run is for, not by {quote(fact.text)}"

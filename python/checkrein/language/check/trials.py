@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 from typing import Literal as Choice
 
 from checkrein.diagnostics import Related, quote
-from checkrein.language.check.conditions import literal_problem
+from checkrein.language.check.conditions import value_problems
 from checkrein.language.check.observed import check_expectation
 from checkrein.language.facts import BUILT_IN, CLOCK_PREFIX, ERROR_KINDS, HOST_BUILT_IN
-from checkrein.language.tree import Call, Clock, Expect, Limit, Name, Repeat, Test, Wait
+from checkrein.language.tree import Call, Clock, Expect, Limit, Literal, Name, Repeat, Test, Type, Wait
 
 if TYPE_CHECKING:
     from checkrein.diagnostics import Report
     from checkrein.language.names import Names
-    from checkrein.language.tree import Fails, Gives, Literal, TestItem
+    from checkrein.language.tree import Fails, Gives, TestItem, Value
 
 Point = Choice["model", "tool"]
 CALLS_MAX = 10_000
@@ -64,7 +64,7 @@ class TrialChecker:
                 self.report.add("R0606", name.span, message, help=help)
                 continue
             self._fact(name, value)
-            if name.text in self._keys() and isinstance(value.value, str):
+            if name.text in self._keys() and isinstance(value, Literal) and isinstance(value.value, str):
                 self._id(name.text, Name(value.value, value.span))
         given = {word for word, _ in test.scopes} | {name.text for name, _ in test.facts}
         for limit in self.names.policy.enforced(Limit):
@@ -157,7 +157,7 @@ class TrialChecker:
         if call.gives is not None:
             self._gives(call, call.gives)
 
-    def _argument(self, call: Call, argument: Name, value: Literal) -> None:
+    def _argument(self, call: Call, argument: Name, value: Value) -> None:
         if call.point == "model" or call.name is None:
             message = f"a model call has no argument {quote(argument.text)}"
             has = "it has `input`, `output`, `asks` and facts, as in `model { input 500 output 100 }`"
@@ -179,14 +179,14 @@ class TrialChecker:
                     help=help,
                 )
             return
-        self._value(value, argument.text, declared.type.dimension, declared.type.choices)
+        self._value(value, argument.text, declared.type)
 
     def _gives(self, call: Call, gives: Gives) -> None:
         tool = self.names.tools.get(call.name.text) if call.name else None
         for name, value in gives.fields if tool else ():
             declared = next((f for f in tool.results if f.name.text == name.text), None) if tool else None
             if declared is not None:
-                self._value(value, name.text, declared.type.dimension, declared.type.choices)
+                self._value(value, name.text, declared.type)
             elif tool and not self.names.broken:
                 help = self.names.did_you_mean(name.text, [f.name.text for f in tool.results])
                 message = f"tool {quote(tool.name.text)} declares no field {quote(name.text)} of its result"
@@ -197,12 +197,11 @@ class TrialChecker:
                 "R0607", gives.fields[0][0].span, "`gives ... 0 times` gives nothing", help="leave it out"
             )
 
-    def _fact(self, name: Name, value: Literal) -> None:
+    def _fact(self, name: Name, value: Value) -> None:
         if name.text in self.names.facts:
-            kind = self.names.facts[name.text].type
-            self._value(value, name.text, kind.dimension, kind.choices)
+            self._value(value, name.text, self.names.facts[name.text].type)
         elif name.text in HOST_BUILT_IN:
-            self._value(value, name.text, BUILT_IN[name.text].dimension, ())
+            self._value(value, name.text, Type(BUILT_IN[name.text].dimension, name.span))
         elif name.text in BUILT_IN or name.text.startswith("call.args."):
             help = "a test sets declared facts, `step.kind` and `step.confidence`"
             if name.text.startswith(CLOCK_PREFIX):
@@ -214,10 +213,9 @@ class TrialChecker:
             help = self.names.did_you_mean(name.text, known) or "declare it with `fact`"
             self.report.add("R0103", name.span, f"unknown fact {quote(name.text)}", help=help)
 
-    def _value(self, value: Literal, subject: str, dimension: str, choices: tuple[str, ...]) -> None:
-        found = literal_problem(self.names, value, subject, dimension, choices)
-        if found is not None:
-            self.report.add(found.code, value.span, found.message, help=found.help)
+    def _value(self, value: Value, subject: str, kind: Type) -> None:
+        for span, found in value_problems(self.names, value, subject, kind):
+            self.report.add(found.code, span, found.message, help=found.help)
 
     def _fails(self, fails: Fails) -> None:
         if fails.kind.text not in ERROR_KINDS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from checkrein.diagnostics import Related, quote
-from checkrein.language.check.conditions import literal_problem
+from checkrein.language.check.conditions import value_problems
 from checkrein.language.facts import RESERVED
 from checkrein.language.prices import tariffs_of, why_unknown
 from checkrein.language.translate.walk import ARTICLE
@@ -16,6 +16,7 @@ from checkrein.language.tree import (
     Compare,
     CostClaim,
     Define,
+    Elements,
     Fact,
     Grants,
     Limit,
@@ -23,6 +24,7 @@ from checkrein.language.tree import (
     Model,
     Not,
     Or,
+    Quantified,
     Queue,
     Repeat,
     Test,
@@ -30,11 +32,11 @@ from checkrein.language.tree import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from checkrein.diagnostics import Report
     from checkrein.language.names import Names
-    from checkrein.language.tree import Condition, Literal, Name, Policy, Span, TestItem
+    from checkrein.language.tree import Condition, Literal, Name, Policy, Span, TestItem, Value
 
 GRANTS_MAX = 1_000
 
@@ -166,10 +168,17 @@ def _fact(fact: Fact | Define, names: Names, report: Report) -> None:
             help="begin the name with another word, such as `data.`",
         )
     if isinstance(fact, Fact) and fact.default is not None:
-        kind = fact.type
-        found = literal_problem(names, fact.default, fact.name.text, kind.dimension, kind.choices)
-        if found is not None:
-            report.add(found.code, fact.default.span, found.message, help=found.help)
+        _default(fact.default, fact, names, report)
+
+
+def _default(default: Value, fact: Fact, names: Names, report: Report) -> None:
+    if fact.type.is_list and not (isinstance(default, Elements) and not default.literals):
+        message = f"the default of the list {quote(fact.name.text)} is not the empty list"
+        help = "write `default []`, or make it `optional`: only the empty list can be a default"
+        report.add("R0573", default.span, message, help=help)
+        return
+    for span, found in value_problems(names, default, fact.name.text, fact.type):
+        report.add(found.code, span, found.message, help=found.help)
 
 
 DEFAULT_CURRENCY = "$"
@@ -212,13 +221,13 @@ def currencies(statements: tuple[Any, ...]) -> Iterator[tuple[str, Span]]:
             case Queue():
                 yield from _of_literals([statement.grants.amount] if statement.grants else [])
             case Fact():
-                yield from _of_literals([statement.default] if statement.default else [])
+                yield from _of_values([statement.default] if statement.default else [])
             case CostClaim():
                 yield from _of_literals([statement.most])
             case Define():
                 yield from _of_condition(statement.condition)
             case Test():
-                yield from _of_literals([value for _, value in statement.facts])
+                yield from _of_values([value for _, value in statement.facts])
                 yield from _of_items(statement.items)
             case _:
                 for condition in conditions_of(statement):
@@ -230,6 +239,11 @@ def conditions_of(statement: Any) -> list[Condition]:
     arms = [when for arm in getattr(statement, "arms", ()) for when in (arm.when, arm.then and arm.then.when)]
     own = (getattr(statement, "when", None), getattr(statement, "succeeds", None))
     return [c for c in (*own, *arms) if c is not None]
+
+
+def _of_values(values: Iterable[Value]) -> Iterator[tuple[str, Span]]:
+    for value in values:
+        yield from _of_literals(list(value.literals) if isinstance(value, Elements) else [value])
 
 
 def _of_literals(literals: list[Literal]) -> Iterator[tuple[str, Span]]:
@@ -249,6 +263,8 @@ def _of_condition(condition: Condition) -> Iterator[tuple[str, Span]]:
             yield from _of_literals([condition.literal])
         case Member():
             yield from _of_literals(list(condition.literals))
+        case Quantified():
+            yield from _of_condition(condition.element)
         case _:
             pass
 
@@ -259,7 +275,7 @@ def _of_items(items: tuple[TestItem, ...]) -> Iterator[tuple[str, Span]]:
             case Repeat():
                 yield from _of_items(item.items)
             case Call():
-                yield from _of_literals([value for _, value in (*item.args, *item.facts)])
-                yield from _of_literals([value for _, value in item.gives.fields] if item.gives else [])
+                given = item.gives.fields if item.gives else ()
+                yield from _of_values(value for _, value in (*item.args, *item.facts, *given))
             case _:
                 pass

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from checkrein.language.emit.sheet import Sheet
+
+if TYPE_CHECKING:
+    from checkrein.language.lower.tables import Key
 
 JUMPS = {"jump_if_false": 8, "jump_if_true": 9}
 JOINTS = {"not": 5, "and": 6, "or": 7}
 AFFIXES = {"starts": 3, "ends": 4}
+EACH = 10
 
 
 class Conditions(Sheet):
@@ -20,7 +24,7 @@ class Conditions(Sheet):
     def templates(self) -> None:
         self.w.sequence(self.t.templates, lambda parts: self.w.sequence(parts, self.part))
 
-    def part(self, part: str | tuple[str, int]) -> None:
+    def part(self, part: str | Key) -> None:
         if isinstance(part, str):
             self.w.byte(0)
             self.w.text(part)
@@ -35,6 +39,10 @@ class Conditions(Sheet):
         elif word in JUMPS:
             w.byte(JUMPS[word])
             w.number(operation[1])
+        elif word == "each":
+            w.byte(EACH)
+            w.byte(operation[1])
+            self.operation(operation[2])
         elif word == "compare":
             w.byte(0)
             w.number(self.fact_index[operation[1]])

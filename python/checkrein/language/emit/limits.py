@@ -35,7 +35,7 @@ class Limits(Sheet):
             self.w.byte(SCOPES.index(scope))
         else:
             self.w.byte(KEY_SCOPE)
-            self.w.number(self.fact_index[(scope, DIMENSIONS.index("text"))])
+            self.w.number(self.fact_index[(scope, DIMENSIONS.index("text"), False)])
 
     def window(self, window: Calendar | Rolling | None) -> None:
         match window:

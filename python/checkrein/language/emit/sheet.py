@@ -19,7 +19,7 @@ class Sheet:
     def __init__(self, tables: Tables, writer: Writer) -> None:
         self.t = tables
         self.w = writer
-        self.fact_keys = sorted(tables.facts, key=lambda key: (key[0].encode(), key[1]))
+        self.fact_keys = sorted(tables.facts, key=lambda key: (key[0].encode(), *key[1:]))
         self.fact_index = {key: index for index, key in enumerate(self.fact_keys)}
         self.model_names = ordered(tables.names.models)
 

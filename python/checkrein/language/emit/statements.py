@@ -108,7 +108,7 @@ class Statements(Sheet):
         return self.t.names.place("models", name)
 
     def canaries(self, canaries: tuple[Canary, ...]) -> None:
-        self.w.number(self.fact_index[(canaries[0].fact.text, DIMENSIONS.index("text"))])
+        self.w.number(self.fact_index[(canaries[0].fact.text, DIMENSIONS.index("text"), False)])
         self.w.sequence(canaries, self.canary)
 
     def canary(self, canary: Canary) -> None:

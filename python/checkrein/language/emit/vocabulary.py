@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from checkrein.language.emit.sheet import Sheet
 from checkrein.language.facts import ARG_PREFIX, RESULT_PREFIX
 from checkrein.language.lower.codes import CLASSES, DIMENSIONS, MONEY_UNITS, PLACES
+from checkrein.language.lower.conditions import key_of
 from checkrein.language.names import ordered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from checkrein.language.lower.tables import Key
     from checkrein.language.tree import Arg, Grants
     from checkrein.language.zones import Zone
     from checkrein.prices import Tariff
@@ -30,10 +32,11 @@ class Vocabulary(Sheet):
         w.sequence(self.t.zones, self.zone)
         w.maybe(None if self.t.clock is None else self.zone_index(self.t.clock), w.number)
 
-    def fact(self, key: tuple[str, int]) -> None:
+    def fact(self, key: Key) -> None:
         entry = self.t.facts[key]
         self.w.text(key[0])
         self.w.byte(key[1])
+        self.w.number(entry.most)
         self.w.byte(entry.source)
         self.w.byte(entry.presence)
         if entry.default is not None:
@@ -73,7 +76,7 @@ class Vocabulary(Sheet):
         """The arguments or fields that some condition reads, with their facts."""
         read = []
         for field in sorted(fields, key=lambda f: f.name.text.encode()):
-            key = (prefix + field.name.text, DIMENSIONS.index(field.type.dimension))
+            key = key_of(prefix + field.name.text, field.type)
             if key in self.fact_index:
                 read.append((field, self.fact_index[key]))
         return read
@@ -83,6 +86,7 @@ class Vocabulary(Sheet):
         self.w.text(arg.name.text)
         self.w.number(fact)
         self.w.byte(MONEY_UNITS.index(arg.type.unit))
+        self.w.number(arg.type.most)
         self.w.sequence(sorted(set(arg.type.choices), key=lambda c: c.encode()), self.w.text)
 
     def state(self, name: str) -> None:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from checkrein.language.check.vocabulary import currency_of
 from checkrein.language.facts import CLOCK_PREFIX
-from checkrein.language.lower.codes import DIMENSIONS
-from checkrein.language.lower.conditions import Conditions, constant_of
+from checkrein.language.lower.conditions import Conditions, declared_entry, key_of
 from checkrein.language.lower.rows import zone_name
-from checkrein.language.lower.tables import FactEntry, Tables
+from checkrein.language.lower.tables import Tables
 from checkrein.language.names import ENFORCED, Names
 from checkrein.language.prices import snapshot_id, tariffs_of
 from checkrein.language.tree import Calendar, Limit, WallClock
@@ -33,17 +32,14 @@ def lower(policy: Policy) -> Tables:
     looked_up = any(model.price is None for model in names.models.values())
     tables = Tables(policy, names, currency, tariffs, snapshot_id() if looked_up else "")
     for name, fact in names.facts.items():
-        dimension = DIMENSIONS.index(fact.type.dimension)
-        default = None if fact.default is None else constant_of(fact.default)
-        presence = 2 if default is not None else int(fact.optional)
-        tables.facts[(name, dimension)] = FactEntry(0, presence, default, tuple(sorted(fact.type.choices)))
+        tables.facts[key_of(name, fact.type)] = declared_entry(fact)
     enforced = [(ENFORCED.index(type(s)), s) for s in policy.statements if isinstance(s, ENFORCED)]
     tables.statements = sorted(enforced, key=lambda s: (s[1].name.text.encode(), s[0]))
     conditions = Conditions(tables)
     conditions.lower_all()
     conditions.lower_orders()
     conditions.lower_texts()
-    if any(name.startswith(CLOCK_PREFIX) for name, _ in tables.facts):
+    if any(name.startswith(CLOCK_PREFIX) for name, *_ in tables.facts):
         tables.clock = clock_zone(policy)
     tables.zones = zones_of(policy, tables.clock)
     return tables

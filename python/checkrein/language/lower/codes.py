@@ -5,6 +5,7 @@ from __future__ import annotations
 DIMENSIONS = ("text", "flag", "count", "money", "tokens", "duration", "percent")
 SOURCES = ("host", "arg", "builtin")
 OPERATORS = ("==", "!=", "<", "<=", ">", ">=")
+QUANTIFIERS = ("all", "any")
 CLASSES = (None, "retrieve", "reason", "act")
 PLACES = ("edge", "cloud")
 MEASURES = (

@@ -16,7 +16,7 @@ from checkrein.language.facts import (
     find,
     result_of,
 )
-from checkrein.language.lower.codes import DIMENSIONS, OPERATORS
+from checkrein.language.lower.codes import DIMENSIONS, OPERATORS, QUANTIFIERS
 from checkrein.language.lower.tables import FactEntry
 from checkrein.language.names import ordered
 from checkrein.language.tree import (
@@ -24,12 +24,14 @@ from checkrein.language.tree import (
     And,
     Compare,
     Defined,
+    Elements,
     Has,
     Limit,
     Member,
     Not,
     Or,
     Order,
+    Quantified,
     Require,
     Retry,
     Route,
@@ -39,12 +41,28 @@ from checkrein.language.tree import (
 if TYPE_CHECKING:
     from checkrein.language.facts import Known
     from checkrein.language.lower.tables import Constant, Key, Tables
-    from checkrein.language.tree import Condition, Define, Literal, Outcome
+    from checkrein.language.tree import Condition, Define, Fact, Literal, Outcome, Type
 
 
 def constant_of(literal: Literal) -> Constant:
     """A literal with its dimension."""
     return (DIMENSIONS.index(literal.dimension), literal.value)
+
+
+def key_of(name: str, kind: Type) -> Key:
+    """The key of a fact, or of an argument's or a field's, of that type."""
+    return (name, DIMENSIONS.index(kind.dimension), kind.is_list)
+
+
+def declared_entry(fact: Fact) -> FactEntry:
+    """The row of a fact that the policy declares."""
+    kind, default = fact.type, fact.default
+    choices = tuple(sorted(kind.choices))
+    if default is None:
+        return FactEntry(0, int(fact.optional), None, choices, kind.most)
+    if isinstance(default, Elements):
+        return FactEntry(0, 3, None, choices, kind.most)
+    return FactEntry(0, 2, constant_of(default), choices)
 
 
 def _built_in_entry(fact: BuiltIn) -> FactEntry:
@@ -134,6 +152,9 @@ class Conditions:
                 return self._operations(define.condition, context)
             case Has():
                 return [("has", self._key(condition.fact.text, context))]
+            case Quantified():
+                (asked,) = self._operations(condition.element, context)
+                return [("each", QUANTIFIERS.index(condition.quantifier), asked)]
             case Compare():
                 operator = OPERATORS.index(condition.operator)
                 key = self._key(condition.fact.text, context)
@@ -163,7 +184,7 @@ class Conditions:
 
     def _enter(self, known: Known) -> Key:
         """The fact's key, after its row is in the table."""
-        key = (known.name, DIMENSIONS.index(known.dimension))
+        key = (known.name, DIMENSIONS.index(known.dimension), known.most > 0)
         if key not in self.tables.facts:
             if known.source in ("arg", "result"):
                 self.tables.facts[key] = self._filled_entry(known)
@@ -173,7 +194,7 @@ class Conditions:
                 if fact.is_shared:
                     # A decision says how old the store's word was that it went by.
                     age = f"{known.name.rpartition('.')[0]}.age"
-                    self.tables.facts[(age, DIMENSIONS.index("duration"))] = FactEntry(2, 0)
+                    self.tables.facts[(age, DIMENSIONS.index("duration"), False)] = FactEntry(2, 0)
         return key
 
     def _filled_entry(self, known: Known) -> FactEntry:
@@ -181,8 +202,10 @@ class Conditions:
         is_arg = known.source == "arg"
         name = known.name.removeprefix(ARG_PREFIX if is_arg else RESULT_PREFIX)
         fields = (f for tool in self.names.tools.values() for f in (tool.args if is_arg else tool.results))
-        declared = [f for f in fields if f.name.text == name and f.type.dimension == known.dimension]
-        return FactEntry(1 if is_arg else 3, int(any(f.optional for f in declared)))
+        key = (known.dimension, known.most > 0)
+        declared = [f for f in fields if f.name.text == name and (f.type.dimension, f.type.is_list) == key]
+        most = max(f.type.most for f in declared)
+        return FactEntry(1 if is_arg else 3, int(any(f.optional for f in declared)), most=most)
 
 
 def _constant_order(constant: Constant) -> Any:

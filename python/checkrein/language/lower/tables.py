@@ -13,18 +13,19 @@ if TYPE_CHECKING:
 
 Constant = tuple[int, "str | bool | int"]
 """(dimension, value)"""
-Key = tuple[str, int]
-"""(fact, dimension): what an entry of the fact table is known by."""
+Key = tuple[str, int, bool]
+"""(fact, dimension, is a list): what an entry of the fact table is known by."""
 
 
 @dataclass(slots=True)
 class FactEntry:
-    """One row of the fact table. `presence` is 0 required, 1 optional, 2 default."""
+    """One row of the fact table. `presence` is 0 required, 1 optional, 2 default, 3 default empty list."""
 
     source: int
     presence: int
     default: Constant | None = None
     choices: tuple[str, ...] = ()
+    most: int = 0
 
 
 class BoundRow(NamedTuple):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import enum
 import itertools
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from checkrein.language.facts import ARG_PREFIX, BUILT_IN, RESULT_PREFIX, Unknown, find
-from checkrein.language.tree import Affix, Compare, Has, Member
+from checkrein.language.tree import Affix, Compare, Has, Member, Quantified
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -34,14 +35,26 @@ class Odd(enum.Enum):
     ILL_TYPED = "ill-typed"
 
 
-Value = str | bool | int | Odd
-Leaf = Compare | Member | Has | Affix
+Single = str | bool | int | Odd
+Value = Single | tuple[Single, ...]
+"""A list is a tuple of what its elements are."""
+Element = Compare | Member | Affix
+Leaf = Element | Has | Quantified
 Truth = bool | None
+LISTS_MAX = 1_000
+"""Lists of one fact that no two comparisons tell apart; a search that needs more is not made."""
+
+
+class Undecided(Exception):
+    """The search ended before it knew."""
 
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """All that a fact can be: `choices` if they are few, else every text or every integer of a grid."""
+    """All that a fact can be: `choices` if they are few, else every text or every integer of a grid.
+
+    With `most`: every list of at most so many of these, and of what is ill-typed.
+    """
 
     dimension: str
     choices: tuple[str, ...] = ()
@@ -49,6 +62,7 @@ class Domain:
     low: int = -INTEGER_MAX
     high: int = INTEGER_MAX
     grid: int = 1
+    most: int = 0
 
 
 def domain_of(names: Names, name: str, context: Context, model: str | None = None) -> Domain | None:
@@ -66,7 +80,8 @@ def domain_of(names: Names, name: str, context: Context, model: str | None = Non
     if name == "call.tool":
         return Domain("text", tuple(tool.name.text for tool in context.tools))
     low, high = _range(known)
-    return Domain(known.dimension, known.choices, _odd(names, known), low, high, _grid(names, known, context))
+    odd, grid = _odd(names, known), _grid(names, known, context)
+    return Domain(known.dimension, known.choices, odd, low, high, grid, known.most)
 
 
 def _odd(names: Names, known: Known) -> tuple[Odd, ...]:
@@ -111,6 +126,8 @@ def _grid(names: Names, known: Known, context: Context) -> int:
 
 def representatives(domain: Domain, leaves: Sequence[Leaf], edges: Sequence[int] = ()) -> tuple[Value, ...]:
     """One value of every cell that these comparisons and edges cut; those that people can read come first."""
+    if domain.most:
+        return (*_lists(domain, leaves), *domain.odd)
     found: Iterable[str | bool | int]
     if domain.choices:
         found = domain.choices
@@ -120,8 +137,33 @@ def representatives(domain: Domain, leaves: Sequence[Leaf], edges: Sequence[int]
         found = _texts(leaves)
     else:
         found = _numbers(domain, leaves, edges)
-    once: list[Value] = list(dict.fromkeys(found))
+    once: list[Single] = list(dict.fromkeys(found))
     return (*once, *domain.odd)
+
+
+def _lists(domain: Domain, leaves: Sequence[Leaf]) -> Iterator[tuple[Single, ...]]:
+    """The shortest list for each way in which the comparisons can come out together.
+
+    What they say of a longer list follows from what they say of it without its last element and of that
+    alone, so growing one list for each such way misses none.
+    """
+    asked = [leaf.element for leaf in leaves if isinstance(leaf, Quantified)]
+    single = replace(domain, odd=(Odd.ILL_TYPED,), most=0)
+    elements = [value for value in representatives(single, asked) if not isinstance(value, tuple)]
+    met = {tuple(truth(leaf, ()) for leaf in leaves)}
+    grown: deque[tuple[Single, ...]] = deque([()])
+    while grown:
+        shorter = grown.popleft()
+        yield shorter
+        for element in elements if len(shorter) < domain.most else ():
+            longer = (*shorter, element)
+            told = tuple(truth(leaf, longer) for leaf in leaves)
+            if told in met:
+                continue
+            if len(met) == LISTS_MAX:
+                raise Undecided
+            met.add(told)
+            grown.append(longer)
 
 
 def _texts(leaves: Sequence[Leaf]) -> Iterator[str]:
@@ -169,7 +211,7 @@ def _between(below: int, above: int, domain: Domain) -> int | None:
     return None
 
 
-def _constants(leaf: Leaf) -> Iterator[str | bool | int]:
+def _constants(leaf: Element | Leaf) -> Iterator[str | bool | int]:
     match leaf:
         case Compare():
             yield leaf.literal.value
@@ -188,6 +230,8 @@ def truth(leaf: Leaf, value: Value) -> Truth:
         return None if value is Odd.ILL_TYPED else value is not Odd.MISSING
     if isinstance(value, Odd):
         return None
+    if isinstance(leaf, Quantified) or isinstance(value, tuple):
+        return _joined(leaf, value)
     match leaf:
         case Member():
             return any(value == literal.value for literal in leaf.literals)
@@ -202,3 +246,12 @@ def truth(leaf: Leaf, value: Value) -> Truth:
     if leaf.operator == "<=":
         return number <= constant
     return number > constant if leaf.operator == ">" else number >= constant
+
+
+def _joined(leaf: Element | Quantified, value: Value) -> Truth:
+    """`any of` is `or` over the elements of a list, `all of` is `and`."""
+    if not isinstance(leaf, Quantified) or not isinstance(value, tuple):
+        return None
+    truths = {truth(leaf.element, element) for element in value}
+    decisive = leaf.quantifier == "any"
+    return decisive if decisive in truths else None if None in truths else not decisive

@@ -25,6 +25,8 @@ OPPOSITE = {FALSE: TRUE, TRUE: FALSE}
 
 def written(value: Value, dimension: str, currency: str) -> str:
     """A value as a literal of its dimension; `missing` or `ill-typed` if it is none."""
+    if isinstance(value, tuple):
+        return "[" + ", ".join(written(element, dimension, currency) for element in value) + "]"
     if isinstance(value, Odd):
         return value.value
     match dimension:

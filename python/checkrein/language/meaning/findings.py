@@ -13,7 +13,7 @@ from checkrein.language.meaning.places import places_of, search
 from checkrein.language.meaning.promises import report_promises
 from checkrein.language.meaning.routes import report_routes
 from checkrein.language.meaning.search import FALSE, TRUE, Budget, Undecided, leaves_of
-from checkrein.language.tree import Affix, And, Defined, Not, Or
+from checkrein.language.tree import Affix, And, Defined, Not, Or, Quantified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +41,9 @@ def report_findings(names: Names, report: Report) -> None:
     for place in places_of(names):
         _constant(names, place, budget, report)
         for leaf in leaves_of(place.condition):
-            if isinstance(leaf, Affix):
-                _unanchored(leaf, report)
+            asked = leaf.element if isinstance(leaf, Quantified) else leaf
+            if isinstance(asked, Affix):
+                _unanchored(asked, report)
     report_promises(names, report)
     report_routes(names, budget, report)
 

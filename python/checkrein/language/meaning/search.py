@@ -11,6 +11,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from checkrein.language.meaning.cells import Undecided as Undecided
 from checkrein.language.meaning.cells import representatives, truth
 from checkrein.language.meaning.clock import PAIRS, edges
 from checkrein.language.tree import And, Defined, Not, Or
@@ -32,10 +33,6 @@ OPEN = -1
 Witness = dict[str, "Value"]
 Truths = Callable[[Sequence[int]], int]
 """From the places of the facts' values to a set of truths."""
-
-
-class Undecided(Exception):
-    """The search ended before it knew."""
 
 
 def expanded(condition: Condition, defines: Mapping[str, Define]) -> Condition:

@@ -10,7 +10,6 @@ from checkrein.language.translate import (  # noqa: F401 - for what they registe
     observe,
     texts,
     trials,
-    unsupported,
     values,
     vocabulary,
 )

@@ -21,6 +21,7 @@ from checkrein.language.tree import (
     Span,
     Test,
     TestItem,
+    Value,
     Wait,
 )
 
@@ -48,7 +49,7 @@ class Whose(NamedTuple):
 class Sent(NamedTuple):
     """`facts { ... }`: what is sent with the run."""
 
-    facts: tuple[tuple[Name, Literal], ...]
+    facts: tuple[tuple[Name, Value], ...]
     span: Span
 
 

@@ -12,6 +12,7 @@ from checkrein.language.tree import (
     And,
     Compare,
     Defined,
+    Elements,
     Has,
     Literal,
     Member,
@@ -19,6 +20,7 @@ from checkrein.language.tree import (
     Not,
     Or,
     Outcome,
+    Quantified,
     Selector,
     Type,
 )
@@ -37,6 +39,8 @@ UNIT_NS = {
 NANO = 1_000_000_000
 PPM_PER_PERCENT = 10_000
 MONEY_MAX = 2**53 - 1
+ELEMENTS_MAX = 1_000
+"""Most elements of a list; the loader's limit."""
 
 # -- literals -------------------------------------------------------------------------------------
 
@@ -124,10 +128,15 @@ def duration(b: Builder, span: Span, parts: list[Any]) -> Any:
     return value if value is DROPPED else Literal("duration", value, span)
 
 
+@builds("elements")
+def elements(_b: Builder, span: Span, parts: list[Any]) -> Elements:
+    return Elements(tuple(parts), span)
+
+
 # -- types ----------------------------------------------------------------------------------------
 
 
-@builds("type")
+@builds("single_type")
 def simple_type(_b: Builder, span: Span, parts: list[Any]) -> Type:
     return Type(parts[0], span)
 
@@ -146,6 +155,18 @@ def choice_type(b: Builder, span: Span, parts: list[Any]) -> Type:
             b.report.add("R0025", name.span, f"the choice {quote(name.text)} is given twice", help=ONE_OF_TWO)
         seen.add(name.text)
     return Type("text", span, choices=tuple(dict.fromkeys(n.text for n in names)))
+
+
+@builds("list_type")
+def list_type(b: Builder, span: Span, parts: list[Any]) -> Any:
+    most = b.number(parts[1])
+    if most is DROPPED:
+        return DROPPED
+    if not 1 <= most <= ELEMENTS_MAX:
+        message = f"a list has at most {most:,} elements here, which is not from 1 to {ELEMENTS_MAX:,}"
+        b.report.add("R0574", span, message, help="say how many elements the longest list has")
+        return DROPPED
+    return replace(parts[0], span=span, most=most)
 
 
 # -- conditions -----------------------------------------------------------------------------------
@@ -179,6 +200,11 @@ def ends_with(b: Builder, span: Span, parts: list[Any]) -> Nested:
 def _affix(b: Builder, token: Any) -> Literal:
     name = b.name(token)
     return Literal("text", name.text, name.span)
+
+
+@builds("quantified")
+def quantified(_b: Builder, span: Span, parts: list[Any]) -> Nested:
+    return Nested(Quantified(parts[0], parts[1].condition, span), 1)
 
 
 @builds("defined")

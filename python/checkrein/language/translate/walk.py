@@ -123,7 +123,7 @@ class Builder:
             return kept
         handler = HANDLERS[node.data]
         lost = any(p is DROPPED for p in parts)
-        if lost and node.data not in UNSUPPORTED_RULES:
+        if lost:
             return DROPPED
         return handler(self, span, parts)
 
@@ -195,16 +195,6 @@ class Builder:
                 )
         return {word: item.value for word, item in items.items()}
 
-    def unsupported(self, span: Span, what: str) -> Any:
-        """Report a construct that the grammar knows and the engine does not enforce."""
-        self.report.add(
-            "R0901",
-            span,
-            f"{what} is not supported yet",
-            help="remove it: this version knows the words but does not enforce them",
-        )
-        return DROPPED
-
     def nested(self, condition: Condition, depth: int, span: Span) -> Any:
         """A condition one level up, unless that is too deep."""
         if depth > DEPTH_MAX:
@@ -217,8 +207,6 @@ class Builder:
             return DROPPED
         return Nested(condition, depth)
 
-
-UNSUPPORTED_RULES: set[str] = set()
 
 ESCAPE = re.compile(r'\\(["\\n])')
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 from checkrein.language.tree.basis import (
     OWN,
     Dimension,
+    Elements,
     File,
     Include,
     Literal,
@@ -20,6 +21,7 @@ from checkrein.language.tree.basis import (
     Observed,
     Span,
     Type,
+    Value,
 )
 from checkrein.language.tree.claims import CostClaim, OrderClaim
 from checkrein.language.tree.conditions import (
@@ -33,6 +35,7 @@ from checkrein.language.tree.conditions import (
     Not,
     Or,
     Outcome,
+    Quantified,
     Selector,
     WallClock,
 )
@@ -104,6 +107,7 @@ __all__ = [
     "Define",
     "Defined",
     "Dimension",
+    "Elements",
     "Expect",
     "Fact",
     "Fails",
@@ -130,6 +134,7 @@ __all__ = [
     "Policy",
     "Price",
     "Probes",
+    "Quantified",
     "Queue",
     "Repeat",
     "Require",
@@ -151,6 +156,7 @@ __all__ = [
     "Tool",
     "Truth",
     "Type",
+    "Value",
     "Wait",
     "WallClock",
     "WrapUp",

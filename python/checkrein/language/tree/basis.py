@@ -71,17 +71,38 @@ class Literal:
     currency: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """A list of constants, as a test sends it; the only one that can be a default is empty."""
+
+    literals: tuple[Literal, ...]
+    span: Span
+
+
+Value = Literal | Elements
+"""What a test gives a fact or an argument, or what stands in for a fact."""
+
+
 # -- types ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A declared type. `choices` only for `one of`; `unit` only for money (`cents` or `units`)."""
+    """A declared type. `choices` only for `one of`; `unit` only for money (`cents` or `units`).
+
+    `most` only for a list: how many elements it may have, each of this type.
+    """
 
     dimension: Dimension
     span: Span
     choices: tuple[str, ...] = ()
     unit: str | None = None
+    most: int = 0
+
+    @property
+    def is_list(self) -> bool:
+        """Whether a value is a list."""
+        return self.most > 0
 
 
 # -- shadow mode ----------------------------------------------------------------------------------

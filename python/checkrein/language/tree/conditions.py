@@ -56,6 +56,20 @@ class Affix:
 
 
 @dataclass(frozen=True, slots=True)
+class Quantified:
+    """`all of fact ...` or `any of fact ...`: what `element` says of each element of a list."""
+
+    quantifier: Choice["all", "any"]
+    element: Compare | Member | Affix
+    span: Span
+
+    @property
+    def fact(self) -> Name:
+        """The list."""
+        return self.element.fact
+
+
+@dataclass(frozen=True, slots=True)
 class Defined:
     """The name of a `define`, used as a condition."""
 
@@ -87,7 +101,7 @@ class Or:
     span: Span
 
 
-Condition = Compare | Member | Has | Affix | Defined | Not | And | Or
+Condition = Compare | Member | Has | Affix | Quantified | Defined | Not | And | Or
 
 # -- selectors and outcomes -----------------------------------------------------------------------
 

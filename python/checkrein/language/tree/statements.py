@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from typing import Literal as Choice
 
 if TYPE_CHECKING:
-    from checkrein.language.tree.basis import Literal, Name, Observed, Span, Type
+    from checkrein.language.tree.basis import Literal, Name, Observed, Span, Type, Value
     from checkrein.language.tree.conditions import Condition, Outcome, Selector
 
 
@@ -102,7 +102,7 @@ class Fact:
     name: Name
     type: Type
     optional: bool
-    default: Literal | None
+    default: Value | None
     span: Span
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from typing import Literal as Choice
 
 if TYPE_CHECKING:
-    from checkrein.language.tree.basis import Literal, Name, Span
+    from checkrein.language.tree.basis import Name, Span, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Fails:
 class Gives:
     """`gives { ... } [n times]`: the fields of what a tool gives; `times` None means always."""
 
-    fields: tuple[tuple[Name, Literal], ...]
+    fields: tuple[tuple[Name, Value], ...]
     times: int | None
 
 
@@ -32,8 +32,8 @@ class Call:
 
     point: Choice["model", "tool"]
     name: Name | None
-    args: tuple[tuple[Name, Literal], ...]
-    facts: tuple[tuple[Name, Literal], ...]
+    args: tuple[tuple[Name, Value], ...]
+    facts: tuple[tuple[Name, Value], ...]
     input: int
     output: int
     asks: int | None
@@ -109,4 +109,4 @@ class Test:
     items: tuple[TestItem, ...]
     span: Span
     scopes: tuple[tuple[str, Name], ...] = ()
-    facts: tuple[tuple[Name, Literal], ...] = ()
+    facts: tuple[tuple[Name, Value], ...] = ()
