@@ -12,9 +12,9 @@ from .run import Wrong, pair
 
 def test_no_event_refutes_a_verdict():
     mix = many(11, 80)
-    assert mix["pairs"] > 55
+    assert mix["pairs"] > 50
     assert all(mix[f"policies {verdict}"] for verdict in ("equivalent", "stricter", "looser", "not decided"))
-    assert mix["differences stricter"] + mix["differences looser"] > 30
+    assert mix["differences stricter"] + mix["differences looser"] > 15
 
 
 FLAWS = {
@@ -28,7 +28,7 @@ FLAWS = {
 def test_a_mistake_would_be_seen(flaw, monkeypatch):
     FLAWS[flaw](monkeypatch)
     with pytest.raises(Wrong):
-        many(12, 200)
+        many(12, 400)
 
 
 def many(seed, pairs):
