@@ -48,10 +48,11 @@ def least(work: Callable[[], object]) -> float:
 
 
 def shell(policy: Path, cache: str) -> Callable[[], object]:
-    """A new process that checks the policy."""
+    """A new process that checks the policy; its modules are compiled, as those of an installed package."""
     code = "from checkrein.cli.main import main; import sys; sys.argv[0] = 'checkrein'; main()"
     command = [sys.executable, "-c", code, "check", str(policy)]
-    variables = os.environ | {"CHECKREIN_CACHE": cache}
+    variables = os.environ | {"CHECKREIN_CACHE": cache, "PYTHONPYCACHEPREFIX": str(policy.parent / "modules")}
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
     return lambda: subprocess.run(command, env=variables, capture_output=True, check=False)
 
 
