@@ -105,7 +105,7 @@ def begins(run: Run, attempt: Attempt) -> None:
             run.world.health.eras[key] = era
         if era.kind == "tried":
             era.probes += 1
-            era.begun = run.now
+            era.begun = max(era.begun, run.now)  # runs may have clocks of their own
         attempt.eras.append((key, breaker, era))
     for retry in run.of["retry"]:
         if retry.share and selected(run, retry.selector, attempt):
