@@ -65,3 +65,9 @@ def test_errors_ask_the_retries_of_what_failed():
     # Half a result is an error.
     assert found.tool_result == {"look": 1 + 1, "pay": 0}
     assert found.model_error == 1 + 4
+
+
+def test_a_list_is_asked_as_often_as_it_may_have_elements():
+    fact = "fact data.codes list of count at most 7\n"
+    rule = 'rule "a" on tool any when any of data.codes > 3 and data.n > 1 then deny because "No."'
+    assert counted(fact, rule).tool_call == {"look": 7 + 3, "pay": 7 + 3}

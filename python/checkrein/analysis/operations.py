@@ -7,7 +7,7 @@ holds. All else that a decision does grows with what stands in the policy, such 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from checkrein.analysis.courses import selects_model, selects_tool
 from checkrein.language.lower import lower
@@ -91,4 +91,11 @@ class _Counter:
 
     def _of(self, conditions: Iterable[Condition | None]) -> int:
         places = (self.tables.condition_of[id(each)] for each in conditions if each is not None)
-        return sum(len(self.tables.conditions[place]) for place in places)
+        return sum(self._work(each) for place in places for each in self.tables.conditions[place])
+
+    def _work(self, operation: tuple[Any, ...]) -> int:
+        """What asks each element of a list is as many operations as the list may have elements."""
+        if operation[0] != "each":
+            return 1
+        _, _, (_, key, *_) = operation
+        return max(1, self.tables.facts[key].most)
