@@ -32,6 +32,9 @@ def drift(declared, properties, required=(), strict=False, **tool):
         ("percent", {"type": "number"}),
         ("duration", {"type": "number"}),
         ("flag", {"type": "boolean"}),
+        ("list of text at most 5", {"type": "array", "items": {"type": "string"}, "maxItems": 5}),
+        ("list of text at most 9", {"type": "array", "items": {"type": "string"}, "maxItems": 5}),
+        ("list of money at most 5", {"type": "array", "items": {"type": "number"}, "maxItems": 5}),
     ],
 )
 def test_types_that_take_every_value(declared, is_):
@@ -61,6 +64,17 @@ def test_types_that_take_every_value(declared, is_):
                 "has no type that a policy can have: it is an object, and conditions do not look inside one",
                 "remove it, and what reads it",
             ),
+        ),
+        (
+            "list of text at most 4",
+            {"type": "array", "items": {"type": "string"}, "maxItems": 5},
+            ("can have 5 elements in its schema", "write `at most 5`"),
+        ),
+        ("list of text at most 4", {"type": "string"}, ("is no list in its schema", "write `text`")),
+        (
+            "text",
+            {"type": "array", "items": {"type": "string"}, "maxItems": 5},
+            ("is a list in its schema", "write `list of text at most 5`"),
         ),
     ],
 )

@@ -76,7 +76,7 @@ def test_mcp_tools_have_results_and_say_what_they_do():
     assert schema.statements(answer) == text
     assert schema.statements({"jsonrpc": "2.0", "id": 1, "result": answer}) == text
     assert text.startswith('tool "look" {\n  class retrieve  # its server says that it changes nothing\n')
-    assert '"tags" is left out, since lists are not supported yet' in text
+    assert '"tags" list of text at most 4 optional' in text
     assert '"rows" count\n    "more" flag optional\n' in text
     assert text.count("class act") == text.count("write `once`") == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from checkrein.diagnostics import Report, quote
@@ -98,7 +99,7 @@ def _fields(
     if strict:
         names = {arg.name.text for arg in declared}
         for field in there:
-            if field.name not in names and field.kind.name != "list" and type_of(field.kind):
+            if field.name not in names and type_of(field.kind):
                 help = f"declare it: `{text_of(field.name)} {type_of(field.kind)}`"
                 message = f"{what} {quote(field.name)} {of} is not declared"
                 report.add("R0592", tool.name.span, message, help=help)
@@ -108,8 +109,12 @@ def _difference(type_: Type, kind: Kind) -> tuple[str, str] | None:
     """What a policy's type and a schema do not agree on, and what to write; None if every value fits."""
     if not kind.name:
         return f"has no type that a policy can have: {kind.reason}", "remove it, and what reads it"
-    if kind.items is not None:
-        return "is a list in its schema", "remove it, and what reads it"
+    if kind.items is not None and type_.is_list:
+        if type_.most < kind.most:
+            return f"can have {kind.most} elements in its schema", f"write `at most {kind.most}`"
+        return _difference(replace(type_, most=0), kind.items)
+    if kind.items is not None or type_.is_list:
+        return f"is {'no' if type_.is_list else 'a'} list in its schema", f"write `{type_of(kind)}`"
     if type_.dimension not in TAKEN_BY.get(kind.name, ()):
         right = type_of(kind) or "money in units`, `percent` or `duration"
         return f"is {IS[kind.name]} in its schema", f"write `{right}`"

@@ -57,7 +57,7 @@ def why_left_out(field: Field) -> str:
     if kind.name == "number":
         return NUMBER.format(text_of(field.name))
     if kind.name == "list":
-        return "left out, since lists are not supported yet"
+        return "left out, since it is a list of numbers: write `list of money` or what they are"
     return f"left out, since {kind.reason}"
 
 
@@ -101,7 +101,7 @@ def _block(word: str, fields: tuple[Field, ...]) -> Iterator[str]:
     for field in fields:
         name, type_ = text_of(field.name), type_of(field.kind)
         optional = " optional" if field.optional else ""
-        if not type_ or field.kind.name == "list":
+        if not type_:
             yield _comment(f"{text_of(field.name)} is {why_left_out(field)}")
             continue
         yield f"{name} {type_}{optional}"
