@@ -46,6 +46,8 @@ def costs_more(source, nano, example):
     # Facts that let the calls pass, and that lead to the dear model.
     CHEAP + DEAR + STEPS + 'fact data.size count\nrule "r" on model any when data.size > 3 or data.size < 2 '
     'then deny because "No."\nroute "r" { to "dear" when data.size == 3 to "cheap" }',
+    CHEAP + DEAR + STEPS + 'fact data.sums list of money at most 3\n'
+    'rule "r" on model any when not all of data.sums > $3 then deny because "No."',
     # Only what is retried, or goes on elsewhere, comes to so much.
     DEAR + 'retry "r" on model any { attempts <= 3 } else deny\nlimit "l" on run { steps <= 4 } else deny',
     DEAR + 'limit "l" on run { cost <= $0.20 wrap up 1 call $0.01 } else deny',
@@ -84,6 +86,9 @@ def test_runs_of_random_policies_are_let_through_again():
     ('order "o" { class retrieve before class act within run } else deny',
      ['tool "read" { }', 'tool "pay" { "n" 1 }']),
     ('rule "r" on tool "pay" when call.args.n < 5 then deny because "No."', ['tool "pay" { "n" 5 }']),
+    ('fact data.tags list of text at most 3\n'
+     'rule "r" on tool "pay" when not any of data.tags == "ok" then deny because "No."',
+     ['tool "pay" { "n" 1 data.tags ["ok"] }']),
     ('rule "r" on tool "pay" when step.kind != "x" then deny because "No."',
      ['tool "pay" { "n" 1 step.kind "x" }']),
 ], ids=str)  # fmt: skip

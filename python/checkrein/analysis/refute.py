@@ -176,7 +176,7 @@ class Refuter:
         for arg in tool.args:
             kind = arg.type
             ordinary = kind.choices[0] if kind.choices else ORDINARY.get(kind.dimension, Odd.MISSING)
-            value = found.get(ARG_PREFIX + arg.name.text, ordinary)
+            value = found.get(ARG_PREFIX + arg.name.text, (ordinary,) if kind.most else ordinary)
             sent = given(arg.name.text, value, kind.dimension, self.currency, kind.unit)
             if sent is not None:
                 yield sent

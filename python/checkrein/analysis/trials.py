@@ -35,6 +35,11 @@ class Given:
 
 def given(name: str, value: Any, dimension: str, currency: str, unit: str | None = None) -> Given | None:
     """What a host can send and a test can say; None for what has no literal."""
+    if isinstance(value, tuple):
+        parts = [given(name, each, dimension, currency, unit) for each in value]
+        whole = [each for each in parts if each is not None]
+        literal = f"[{', '.join(each.literal for each in whole)}]"
+        return Given(name, literal, [each.value for each in whole]) if len(whole) == len(parts) else None
     literal = written(value, dimension, currency)
     if literal in ODD or literal.startswith("-"):
         return None
