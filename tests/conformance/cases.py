@@ -40,17 +40,20 @@ class Case:
 
 def all_cases() -> list[Case]:
     """Every case of the corpus, in file order."""
+    return [case for path in sorted(FOLDER.glob("*.toml")) for case in cases_of(path, path.stem)]
+
+
+def cases_of(path: Path, file: str, policy: str | None = None) -> list[Case]:
+    """The cases of one file under the policies that it has, or under this one."""
+    document = tomllib.loads(path.read_text("utf-8"))
     found = []
-    for path in sorted(FOLDER.glob("*.toml")):
-        document = tomllib.loads(path.read_text("utf-8"))
-        for case in document["case"]:
-            policy = case.get("policy", document.get("policy"))
-            files = tuple(case.get("files", document.get("files", {})).items())
-            seed = case.get("seed", 0)
-            events = [line for line in case["events"] for _ in range(line.get("times", 1))]
-            wall = nanoseconds_since_1970(case.get("wall", document.get("wall", FIRST_WALL)))
-            runs = case.get("runs", document.get("runs", {"run": {}}))
-            found.append(Case(case["name"], path.stem, policy, files, seed, wall, runs, events))
+    for case in document["case"]:
+        files = tuple(case.get("files", document.get("files", {})).items())
+        events = [line for line in case["events"] for _ in range(line.get("times", 1))]
+        wall = nanoseconds_since_1970(case.get("wall", document.get("wall", FIRST_WALL)))
+        runs = case.get("runs", document.get("runs", {"run": {}}))
+        text = policy or case.get("policy", document.get("policy"))
+        found.append(Case(case["name"], file, text, files, case.get("seed", 0), wall, runs, events))
     return found
 
 
@@ -132,7 +135,7 @@ def event_of(line: dict[str, Any], now: int, wall: int, later: int = 0) -> tuple
 
 
 def differences(line: dict[str, Any], answer: Any) -> list[str]:
-    """What an answer has otherwise than a line expects; empty when it is as expected."""
+    """What an answer has otherwise than a line expects, or has and must not; empty when it is as expected."""
     expected = line.get("expect", {})
     found = answer if isinstance(answer, dict) else {"answer": answer}
     if expected == {"none": True}:
@@ -148,6 +151,10 @@ def differences(line: dict[str, Any], answer: Any) -> list[str]:
         seen, wanted = comparable(field, wanted, found)
         if seen != wanted:
             wrong.append(f"{field}: expected {wanted!r}, found {seen!r}")
+    for field, unwanted in line.get("avoid", {}).items():
+        seen, unwanted = comparable(field, unwanted, found)
+        if seen == unwanted:
+            wrong.append(f"{field}: found {seen!r}")
     return wrong
 
 
