@@ -105,7 +105,9 @@ def begins(run: Run, attempt: Attempt) -> None:
             run.world.health.eras[key] = era
         if era.kind == "tried":
             era.probes += 1
-            era.begun = max(era.begun, run.now)  # runs may have clocks of their own
+            # Runs may have clocks of their own: of several the latest counts, also for when it opens again.
+            era.begun = max(era.begun, run.now)
+            era.until = max(era.until, era.begun + breaker.probes.after)
         attempt.eras.append((key, breaker, era))
     for retry in run.of["retry"]:
         if retry.share and selected(run, retry.selector, attempt):
