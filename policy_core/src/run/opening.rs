@@ -59,13 +59,15 @@ impl Accounts {
         self.has_windows = true;
         let id = id_of(program, limit.scope, scopes);
         let statement = program.tables.statements.at(limit.statement);
-        // What is observed is counted apart, in this process: an account of a store has a bound.
+        // What is observed is counted apart, in this process: an account of a store has a bound. What tells
+        // the two apart is no part of the name, which may be any text.
         let is_observed = statement.is_observed;
-        let name = if is_observed { &format!("observed {}", statement.name) } else { &*statement.name };
+        let counted = if is_observed { "observed " } else { "" };
         for bound in &limit.bounds {
             let key = id.and_then(|id| {
-                let (measure, window) = (program.measure_text(bound.measure), program.window_text(limit));
-                AccountKey::new(program.scope_name(limit.scope), id, name, &measure, &window)
+                let measure = format!("{counted}{}", program.measure_text(bound.measure));
+                let window = program.window_text(limit);
+                AccountKey::new(program.scope_name(limit.scope), id, &statement.name, &measure, &window)
             });
             let terms = terms(limit, bound, is_observed);
             let account = key.map(|key| books.open(&key, &terms, !is_observed, now));
