@@ -256,7 +256,12 @@ class Rehearsal:
         if call.fails_now():
             return self.run.fail(decision, _failure(call.item), call.subject)
         gives = call.gives_now()
-        if gives is None:
+        if decision.model is not None and self.guard.models[decision.model]["cascades"]:
+            said = gives.fields if gives else ()
+            facts = {name.text: host_value(value) for name, value in said}
+            used = _usage(call.item, decision)
+            return self.run.result(decision, used, facts=facts, subject=call.subject)
+        if gives is None or decision.model is not None:
             self.run.settle(decision, _usage(call.item, decision))
             return None
         name = call.item.name.text if call.item.name else None

@@ -197,3 +197,27 @@ def test_questions_and_handovers_are_answered_in_tests(command, folder):
     verdicts = [line.split()[0] for line in printed.stdout.splitlines() if line[:2] in ("ok", "FA")]
     assert verdicts == ["ok", "FAIL", "FAIL", "FAIL", "ok", "FAIL"], printed.stdout
     assert printed.stdout.count("a question is answered with a text") == 2
+
+
+CASCADE = """language 1 policy "c" loop off
+model "small" is "t/small" { tier 1 place edge window 10k tokens output 1k tokens price free }
+model "large" is "t/large" { tier 2 place cloud window 10k tokens output 1k tokens price free }
+route "r" { to "small" then "large" when result.confidence < 70% and step.kind != "x" }
+"""
+
+
+@pytest.mark.parametrize(("call", "served"), [
+    ("model { } gives { result.confidence 41% }", "large"),
+    ("model { } gives { result.confidence 70% }", "small"),
+    # What is not said is unknown, as for a host that cannot tell: the larger one is asked as well.
+    ("model { }", "large"),
+    ("model { } gives { }", "large"),
+    ('model { step.kind "x" }', "small"),
+    ('repeat 2 { model { } gives { result.confidence 90% } 1 times }', "small"),
+])  # fmt: skip
+def test_a_model_says_how_sure_it_is(call, served):
+    other = "small" if served == "large" else "large"
+    for model, misses in ((served, 0), (other, 1)):
+        source = CASCADE + f'test "t" {{ {call} expect allow on "{model}" }}'
+        (result,) = testing.run_source(source, "p.rein")
+        assert len(result.misses) == misses, result

@@ -252,3 +252,22 @@ def test_atoms_are_what_was_sent_whatever_stands_around_them(condition, calls):
             itertools.chain.from_iterable(a.met for a in coverage.atoms if a.text.startswith(f"flag.{name}"))
         )
         assert met in (set(), {words[call[name]] for call in calls})
+
+
+def test_the_condition_of_a_cascade_is_looked_at_where_a_result_is():
+    policy = 'route "r" { to "small" then "large" when result.confidence < 70% or data.class == "pii" }\n'
+    policy += 'limit "one" on run { model_calls <= 9 } else deny\n'
+    calls = {
+        'model { data.class "public" } gives { result.confidence 50% }': ("t", "f"),
+        'model { data.class "public" } gives { result.confidence 90% }': ("f", "f"),
+        'model { data.class "pii" }': ("u", "t"),
+        'model { data.class "pii" } fails "timeout"': ("", ""),
+    }
+    for call, values in calls.items():
+        _, atoms, coverage = covered(policy + f'test "t" {{ {call} expect allow }}')
+        assert (atoms["result.confidence < 70%"][0], atoms['data.class == "pii"'][0]) == values, call
+        assert coverage.total == 1 + 1 + 3 + 3
+    # Where nobody else could be asked, whether the result was doubtful did not matter.
+    tight = policy.replace("<= 9", "<= 1")
+    _, atoms, _ = covered(tight + 'test "t" { model { data.class "pii" } expect allow on "small" }')
+    assert atoms["result.confidence < 70%"][0] == ""

@@ -62,6 +62,7 @@ def test_states_and_statements_by_their_name():
     assert '"over_limit"' in offered('limit "l" on run { steps <= 3 } else stop "|')
     assert offered('test "t" { expect deny by "|')[:2] == ['"per run"', '"flaky tools"']
     assert '"timeout"' in offered('test "t" { tool "refund" { } fails "|')
+    assert offered('test "t" { model { } gives { |', "fact") == ["result.confidence"]
 
 
 def test_words_are_those_that_the_grammar_allows():

@@ -18,7 +18,7 @@ from checkrein.testing import Rehearsal, Result, Watch, chosen
 if TYPE_CHECKING:
     from checkrein.coverage.points import Atom, Point, Value
     from checkrein.coverage.probes import Reading
-    from checkrein.language.tree import Call, Policy, Test
+    from checkrein.language.tree import Call, Policy, Test, Then
 
 __all__ = ["Coverage", "measure"]
 
@@ -154,6 +154,8 @@ def _look(points: Points, probes: Probes, test: Test, seen: _Seen) -> bool:
                     _learn(points, ask, probes.read(group, decision))
             if ask.item.name is not None and ask.item.name.text in points.results and ask.ended("result"):
                 _learn_result(points, again, number, ask)
+            elif points.cascade is not None and ask.item.point == "model" and ask.ended("result"):
+                _learn_doubt(points, points.cascade.then, again, number, ask)
     except _TooLong:
         return False
     return True
@@ -210,6 +212,28 @@ def _learn_result(points: Points, again: _Again, number: int, ask: _Ask) -> None
         )
     if (combined(points, succeeds, values) == "true") != (ask.decisions[-1].outcome == "allow"):
         raise RuntimeError("the probes of a result contradict each other")
+    for leaf in leaves:
+        points.atom(leaf).met.add(values[id(leaf)])
+
+
+def _learn_doubt(points: Points, then: Then | None, again: _Again, number: int, ask: _Ask) -> None:
+    """A larger model is asked as well unless the condition is false: asked of each atom and its contrary."""
+    leaves = list(points.leaves(then.when)) if then else []
+    if then is None or all(points.atom(leaf).is_done for leaf in leaves):
+        return
+
+    def is_taken(group: str) -> bool:
+        decision = again.ask(number, group, after=True)
+        return decision is not None and bool(decision.outcome == "allow")
+
+    values: dict[int, Value] = {}
+    for place, leaf in enumerate(leaves):
+        is_false, is_true = is_taken(f"{place}"), is_taken(f"not {place}")
+        if is_false and is_true:  # no larger model could be asked, so the condition did not matter
+            return
+        values[id(leaf)] = "false" if is_false else "true" if is_true else "unknown"
+    if (combined(points, then.when, values) == "false") != (ask.decisions[-1].outcome == "allow"):
+        raise RuntimeError("the probes of a cascade contradict each other")
     for leaf in leaves:
         points.atom(leaf).met.add(values[id(leaf)])
 

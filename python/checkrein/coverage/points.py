@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from checkrein.language.facts import Unknown, context_of, find, result_of
+from checkrein.language.facts import CASCADE, CONFIDENCE, Unknown, context_of, find, result_of
 from checkrein.language.names import KIND_WORDS, Names
 from checkrein.language.tree import (
     And,
+    Arm,
     Breaker,
     Defined,
     Has,
@@ -86,6 +87,8 @@ class Points:
         self.uses: list[Use] = []
         self.results: dict[str, Tool] = {}
         """The tools that say what they succeed by."""
+        self.cascade: Arm | None = None
+        """The arm that asks a larger model as well; a route has one at most."""
         for statement in policy.statements:
             if isinstance(statement, VOTERS) and not getattr(statement, "built_in", None):
                 kind, name = KIND_WORDS[type(statement)], statement.name.text
@@ -135,6 +138,9 @@ class Points:
             use = Use(point, Selector("model", arm.span), arm.when)
             self.arms.append((arm.model.text, use))
             self._use(use)
+            if arm.then is not None:
+                self.cascade = arm
+                self._atoms_of(arm.then.when, CASCADE)
 
     def _use(self, use: Use) -> None:
         self.uses.append(use)
@@ -159,4 +165,5 @@ class Points:
         if isinstance(known, Unknown) or known.optional:
             return False
         declared = self.names.facts.get(known.name)
-        return known.source in ("arg", "result") or (declared is not None and declared.default is None)
+        is_sent = known.source in ("arg", "result") or known.name == CONFIDENCE
+        return is_sent or (declared is not None and declared.default is None)

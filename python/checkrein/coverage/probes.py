@@ -2,7 +2,7 @@
 
 A probe is a rule (after an error a retry) on the same calls, with the atom as its condition. It votes only
 when a fact that no host can send names its group, so without that fact the engine decides as it does without
-probes. What a tool succeeds by is probed by an atom in its place.
+probes. What a tool succeeds by, and a cascade asks by, is probed by an atom in its place.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from checkrein.language.tree import (
     Or,
     Outcome,
     Retry,
+    Route,
     Rule,
     Tool,
     Type,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from checkrein.coverage.points import Points, Use, Value
-    from checkrein.language.tree import Call, Condition, Policy, Selector, Span
+    from checkrein.language.tree import Arm, Call, Condition, Policy, Selector, Span
 
 FACT = "checkrein: probe"
 """No policy can declare a fact of this name."""
@@ -70,7 +71,7 @@ class Probes:
         policy = points.policy
         span = policy.name.span
         fact = Fact(Name(FACT, span), Type("text", span), False, Literal("text", NOTHING, span), span)
-        own = [self._switched(each) if isinstance(each, Tool) else each for each in policy.statements]
+        own = [self._switched(each) for each in policy.statements]
         self.program = _load(replace(policy, statements=(*own, fact, *self.statements)))
 
     def groups(self, item: Call, *, failed: bool) -> list[str]:
@@ -101,16 +102,25 @@ class Probes:
             if group_of(use) == group and control in votes
         ]
 
-    def _switched(self, tool: Tool) -> Tool:
-        """The tool, succeeding by one atom, or by its contrary, where the fact names that."""
-        if tool.succeeds is None:
-            return tool
-        span = tool.succeeds.span
-        ways: list[Condition] = [And((_is(NOTHING, span), tool.succeeds), span)]
-        for place, leaf in enumerate(self.points.leaves(tool.succeeds)):
+    def _switched(self, statement: Any) -> Any:
+        """A tool that succeeds, or a route that asks a larger model, by what the fact names."""
+        if isinstance(statement, Tool) and statement.succeeds is not None:
+            return replace(statement, succeeds=self._switch(statement.succeeds))
+        if isinstance(statement, Route):
+            return replace(statement, arms=tuple(self._switched_arm(arm) for arm in statement.arms))
+        return statement
+
+    def _switched_arm(self, arm: Arm) -> Arm:
+        return replace(arm, then=arm.then and replace(arm.then, when=self._switch(arm.then.when)))
+
+    def _switch(self, condition: Condition) -> Condition:
+        """One atom of the condition, or its contrary, where the fact names that; else all of it."""
+        span = condition.span
+        ways: list[Condition] = [And((_is(NOTHING, span), condition), span)]
+        for place, leaf in enumerate(self.points.leaves(condition)):
             ways.append(And((_is(f"{place}", span), leaf), span))
             ways.append(And((_is(f"not {place}", span), Not(leaf, span)), span))
-        return replace(tool, succeeds=Or(tuple(ways), span))
+        return Or(tuple(ways), span)
 
     def _add(self, use: Use, condition: Condition | None) -> str:
         self.count += 1

@@ -78,6 +78,8 @@ def _counters() -> dict[str, BuiltIn]:
     return counters
 
 
+CONFIDENCE = "result.confidence"
+"""How sure a model is of its result: known when that is there."""
 BUILT_IN: dict[str, BuiltIn] = {
     **_counters(),
     **{f"{scope}.id": BuiltIn("text", optional=True) for scope in SCOPES},
@@ -98,7 +100,7 @@ BUILT_IN: dict[str, BuiltIn] = {
     "error.status": BuiltIn("count", "error", optional=True),
     "error.retry_after": BuiltIn("duration", "error", optional=True),
     "error.billed": BuiltIn("flag", "error", optional=True),
-    "result.confidence": BuiltIn("percent", "result", optional=True),
+    CONFIDENCE: BuiltIn("percent", "result", optional=True),
 }
 HOST_BUILT_IN = frozenset({"step.kind", "step.confidence"})
 """The built-in facts that a host may send, and a test may set."""

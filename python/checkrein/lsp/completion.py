@@ -12,6 +12,7 @@ from checkrein.language import words
 from checkrein.language.facts import (
     ARG_PREFIX,
     BUILT_IN,
+    CONFIDENCE,
     ERROR_KINDS,
     HOST_BUILT_IN,
     RESULT_PREFIX,
@@ -190,6 +191,12 @@ def _in_test(said: list[str]) -> bool:
     return is_test
 
 
+def _gives(said: list[str]) -> bool:
+    """Whether the text ends inside the braces of a `gives`."""
+    braces = [number for number, word in enumerate(said) if word in ("{", "}")]
+    return bool(braces) and said[braces[-1]] == "{" and said[braces[-1] - 1] == "gives"
+
+
 def _called(names: Names, tokens: list[Token]) -> Tool | None:
     """The tool whose call in a test the text ends in."""
     said = [str(token) for token in tokens]
@@ -217,6 +224,9 @@ def _facts(names: Names, tokens: list[Token], accepted: set[str]) -> Iterator[tu
         return
     if last == "ignoring":
         yield from ((ARG_PREFIX + name, "argument") for name in names.argument_names)
+        return
+    if _in_test(said) and _gives(said):
+        yield CONFIDENCE, BUILT_IN[CONFIDENCE].dimension
         return
     yield from declared.items()
     if _in_test(said):

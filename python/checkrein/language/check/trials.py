@@ -8,7 +8,7 @@ from typing import Literal as Choice
 from checkrein.diagnostics import Related, quote
 from checkrein.language.check.conditions import value_problems
 from checkrein.language.check.observed import check_expectation
-from checkrein.language.facts import BUILT_IN, CLOCK_PREFIX, ERROR_KINDS, HOST_BUILT_IN
+from checkrein.language.facts import BUILT_IN, CLOCK_PREFIX, CONFIDENCE, ERROR_KINDS, HOST_BUILT_IN
 from checkrein.language.tree import Call, Clock, Expect, Limit, Literal, Name, Repeat, Test, Type, Wait
 
 if TYPE_CHECKING:
@@ -182,6 +182,9 @@ class TrialChecker:
         self._value(value, argument.text, declared.type)
 
     def _gives(self, call: Call, gives: Gives) -> None:
+        if call.point == "model":
+            for name, value in gives.fields:
+                self._judged(name, value)
         tool = self.names.tools.get(call.name.text) if call.name else None
         for name, value in gives.fields if tool else ():
             declared = next((f for f in tool.results if f.name.text == name.text), None) if tool else None
@@ -197,6 +200,14 @@ class TrialChecker:
                 "R0607", gives.fields[0][0].span, "`gives ... 0 times` gives nothing", help="leave it out"
             )
 
+    def _judged(self, name: Name, value: Value) -> None:
+        if name.text == CONFIDENCE:
+            self._value(value, name.text, Type(BUILT_IN[name.text].dimension, name.span))
+        else:
+            message = f"a model's result does not bring {quote(name.text)}"
+            help = "it brings `result.confidence`; other facts are sent in the braces of the call"
+            self.report.add("R0606", name.span, message, help=help)
+
     def _fact(self, name: Name, value: Value) -> None:
         if name.text in self.names.facts:
             self._value(value, name.text, self.names.facts[name.text].type)
@@ -207,6 +218,9 @@ class TrialChecker:
             if name.text.startswith(CLOCK_PREFIX):
                 help = 'set the clock instead: `at time "2026-03-29T00:30:00Z"`, in UTC'
             message = f"{quote(name.text)} is set by the engine, a test cannot set it"
+            if name.text == CONFIDENCE:
+                help = "write it behind the braces: `gives { result.confidence 50% }`"
+                message = f"{quote(name.text)} is known when a model's result is there, not when it is asked"
             self.report.add("R0606", name.span, message, help=help)
         elif not self.names.broken:
             known = sorted([*self.names.facts, *HOST_BUILT_IN])

@@ -13,7 +13,7 @@ STEP = 2
 DEPTH_MAX = 200
 """Phrases within phrases that are broken; what is nested deeper stands on one line, however long."""
 
-CLAUSES = frozenset(["at_call", "because", "by", "else_", "fails", "gives", "tell", "then", "when"])
+CLAUSES = frozenset(["at_call", "because", "by", "else_", "fails", "gives", "judged", "tell", "then", "when"])
 """The parts that may stand on a line of their own, behind what they belong to."""
 JOINED = frozenset(["conjunction_of", "disjunction"])
 """Conditions that break before each `and`, or each `or`."""

@@ -155,6 +155,7 @@ def fails(b: Builder, _span: Span, parts: list[Any]) -> Any:
     return DROPPED if times is DROPPED else Fails(b.name(parts[0]), times)
 
 
+@builds("judged")
 @builds("gives")
 def gives(b: Builder, _span: Span, parts: list[Any]) -> Any:
     items = [p for p in parts if isinstance(p, Item)]

@@ -20,7 +20,7 @@ class Fails:
 
 @dataclass(frozen=True, slots=True)
 class Gives:
-    """`gives { ... } [n times]`: the fields of what a tool gives; `times` None means always."""
+    """`gives { ... } [n times]`: fields of a tool's result, or how sure a model is; None is always."""
 
     fields: tuple[tuple[Name, Value], ...]
     times: int | None
