@@ -119,6 +119,16 @@ def test_what_a_schema_does_not_say_is_no_difference():
     assert found.message == "result field `r` of tool `t` is a text in its schema"
 
 
+def test_a_schema_that_takes_more_than_it_names_says_what_it_names():
+    policy, _ = parse(HEADER + 'tool "t" { args { "amount" money in cents  "more" text } }', "p.rein")
+    inner = {"type": "object", "properties": {"amount": {"type": "string"}}, "additionalProperties": True}
+    found = compare(policy, tools_in({"name": "t", "inputSchema": inner}))
+    assert [(each.code, each.message) for each in found] == [
+        ("R0594", "argument `amount` of tool `t` may be missing"),
+        ("R0593", "argument `amount` of tool `t` is a text in its schema"),
+    ]
+
+
 def test_a_file_and_objects(tmp_path):
     path = tmp_path / "p.rein"
     path.write_text(HEADER + 'tool "serch" { class retrieve }')

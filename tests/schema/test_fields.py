@@ -92,6 +92,12 @@ def test_a_deep_schema_ends():
     assert kind_of(deep, {}).reason == "its schema is nested too deeply"
 
 
+def test_references_that_branch_are_followed_once():
+    many = {f"a{i}": {"anyOf": [{"$ref": f"#/$defs/a{i + 1}"}] * 100} for i in range(15)}
+    root = {"$defs": {**many, "a15": {"type": "string"}}}
+    assert kind_of({"$ref": "#/$defs/a0"}, root) == kind_of({"type": "string"}, root)
+
+
 def test_what_is_left_out_says_what_to_write():
     amount = {"type": "object", "properties": {"amount": {"type": "number"}, "cents": {"type": "integer"}}}
     assert schema.statements({"name": "pay", "parameters": amount}) == (

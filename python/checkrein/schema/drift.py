@@ -59,11 +59,17 @@ def compare(policy: Policy, tools: Iterable[ToolSchema], *, strict: bool = False
             )
             continue
         of = f"of tool {quote(name)}"
-        if not schema.is_open:
-            _fields(report, "argument", of, tool, tool.args, schema.args, strict)
+        args = _named(tool.args, schema.args) if schema.is_open else tool.args
+        _fields(report, "argument", of, tool, args, schema.args, strict)
         if schema.results:
             _fields(report, "result field", of, tool, tool.results, schema.results, strict)
     return report.diagnostics
+
+
+def _named(declared: Sequence[Arg], there: Sequence[Field]) -> list[Arg]:
+    """Those that a schema names: of others that it takes it says nothing."""
+    names = {field.name for field in there}
+    return [arg for arg in declared if arg.name.text in names]
 
 
 def _meant(name: str, known: Iterable[str]) -> str | None:

@@ -10,6 +10,8 @@ from checkrein.diagnostics import quote
 DEPTH_MAX = 20
 LIST_MAX = 1_000
 """The longest list that a policy may declare."""
+Known = dict[tuple[str, int], "Kind"]
+"""What stands behind references, at each depth: found once, since each may lead to many others."""
 SIMPLE = {"string": "text", "integer": "count", "boolean": "flag"}
 
 
@@ -46,8 +48,18 @@ def fields_of(schema: dict[str, Any]) -> tuple[Field, ...]:
     return tuple(Field(name, kind, name not in required or kind.or_null) for name, kind in kinds.items())
 
 
-def kind_of(schema: Any, root: dict[str, Any], depth: int = 0) -> Kind:
+def kind_of(schema: Any, root: dict[str, Any], depth: int = 0, known: Known | None = None) -> Kind:
     """What a schema inside `root` says that a value is."""
+    known = {} if known is None else known
+    if not isinstance(schema, dict) or not isinstance(schema.get("$ref"), str):
+        return _kind(schema, root, depth, known)
+    place = schema["$ref"], depth
+    if place not in known:
+        known[place] = _kind(_resolved(schema, root), root, depth, known)
+    return known[place]
+
+
+def _kind(schema: Any, root: dict[str, Any], depth: int, known: Known) -> Kind:
     schema = _resolved(schema, root)
     if isinstance(schema, str):
         return Kind("", schema)
@@ -59,21 +71,21 @@ def kind_of(schema: Any, root: dict[str, Any], depth: int = 0) -> Kind:
         )
     for key in ("anyOf", "oneOf"):
         if isinstance(schema.get(key), list):
-            return _united([kind_of(each, root, depth + 1) for each in schema[key]])
+            return _united([kind_of(each, root, depth + 1, known) for each in schema[key]])
     if isinstance(schema.get("allOf"), list):
         parts = schema["allOf"]
         if len(parts) == 1:
-            return kind_of(parts[0], root, depth + 1)
+            return kind_of(parts[0], root, depth + 1, known)
         return Kind("", "it joins several schemas by `allOf`")
     if "const" in schema or isinstance(schema.get("enum"), list):
         return _of_values([schema["const"]] if "const" in schema else schema["enum"])
     types = schema.get("type")
     if isinstance(types, list):
-        return _united([kind_of({**schema, "type": each}, root, depth + 1) for each in types])
-    return _of_type(str(types).lower() if types is not None else "", schema, root, depth)
+        return _united([kind_of({**schema, "type": each}, root, depth + 1, known) for each in types])
+    return _of_type(str(types).lower() if types is not None else "", schema, root, depth, known)
 
 
-def _of_type(name: str, schema: dict[str, Any], root: dict[str, Any], depth: int) -> Kind:
+def _of_type(name: str, schema: dict[str, Any], root: dict[str, Any], depth: int, known: Known) -> Kind:
     if name in SIMPLE:
         return Kind(SIMPLE[name])
     if name == "number":
@@ -83,13 +95,13 @@ def _of_type(name: str, schema: dict[str, Any], root: dict[str, Any], depth: int
     if name == "object" or "properties" in schema:
         return Kind("", "it is an object, and conditions do not look inside one")
     if name == "array":
-        return _list(schema, root, depth)
+        return _list(schema, root, depth, known)
     return Kind("", "its schema gives no type" if not name else f"{quote(name)} is no type of JSON Schema")
 
 
-def _list(schema: dict[str, Any], root: dict[str, Any], depth: int) -> Kind:
+def _list(schema: dict[str, Any], root: dict[str, Any], depth: int, known: Known) -> Kind:
     most = schema.get("maxItems")
-    items = kind_of(schema.get("items", True), root, depth + 1)
+    items = kind_of(schema.get("items", True), root, depth + 1, known)
     if isinstance(most, bool) or not isinstance(most, int) or most < 1:
         return Kind("", "it is a list, and its schema has no `maxItems`")
     if most > LIST_MAX:
