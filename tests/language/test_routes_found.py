@@ -173,3 +173,24 @@ def test_a_model_that_nothing_leads_to_is_not_even_asked_for():
     assert testing.run_source(source, "p.rein")[0].passed
     assert found(route(f"{LARGE} when data.size > 3")) == []
     assert found(route(LARGE, 'fallback "large" -> "small"')) == []
+
+
+THIRD = 'model "third" is "x/t" { tier 1 place edge window 8k tokens output 1k tokens price free }'
+
+
+@pytest.mark.parametrize("last", ['to "third"', 'to "third" then "small" when result.confidence < 50%'])
+def test_a_reserve_before_an_arm_that_is_always_true_is_left_alone(last):
+    plan = 'when step.kind == "plan"'
+    assert found(THIRD, route(f"{LARGE} {plan}", f"{SMALL} {plan}", last)) == []
+    down = 'model { step.kind "plan" } fails "unavailable" 1 times'
+    asked = f'test "t" {{ {down} expect allow on "small" model {{ step.kind "x" }} '
+    asked += "gives { result.confidence 90% }"
+    source = (
+        HEAD
+        + THIRD
+        + route(f"{LARGE} {plan}", f"{SMALL} {plan}", last)
+        + asked
+        + ' expect allow on "third" }'
+    )
+    (result,) = testing.run_source(source, "p.rein")
+    assert result.passed, result

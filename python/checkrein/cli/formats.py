@@ -32,7 +32,8 @@ def full(checked: Sequence[Checked]) -> str:
     """Each finding with its source line, what to do about it, and a last line that sums up."""
     found = [paint(render_all(each.findings, each.text)) + "\n" for each in checked if each.findings]
     notes = [
-        f"{source.name}: no loop of its own, so the built-in one holds; see `loop off`"
+        f"{source.name}: no loop of its own, so the built-in one holds and stops it in `stuck` "
+        "(docs/language.md#loop); `loop off` switches it off"
         for source, findings, has_default_loop, *_ in checked
         if has_default_loop and not findings
     ]

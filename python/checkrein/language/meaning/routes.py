@@ -102,11 +102,16 @@ class Routes:
             self._tell("R0633", arm, others, message, help, "both arms lead there")
             return
         others = self._fewest(arm, before)
-        if others:
+        if others and not self._is_reserve(arm):
             first = " or ".join(quote(each.model.text) for each in others)
             message = f"the arm to {mine} never comes first: whenever it is true one further up is"
             help = "put it further up, or write it as a `fallback` if it is meant as the reserve"
             self._tell("R0632", arm, others, message, help, f"the arm to {first} comes first")
+
+    def _is_reserve(self, arm: Arm) -> bool:
+        """Whether it comes before an arm to another model that is always true, which a fallback would not."""
+        below = self.arms[self.arms.index(arm) + 1 :]
+        return any(each.when is None and each.model.text != arm.model.text for each in below)
 
     def _fewest(self, arm: Arm, before: Sequence[Arm]) -> list[Arm]:
         """As few of these arms as it takes for one to be true whenever the arm is; none if there are none."""
