@@ -338,6 +338,11 @@ def test_what_a_call_may_cost_depends_on_its_model():
     )
 
 
+def test_without_a_shared_store_each_machine_may_count_by_itself():
+    shared = BASE.replace("limit", "store shared\nlimit", 1)
+    assert (diff(shared, BASE).whole.verdict, diff(BASE, shared).whole.verdict) == ("looser", "stricter")
+
+
 def test_zones_and_hours():
     late = BASE.replace('data.class == "internal" then', "now.hour >= 22 then")
     rome = late.replace("define", 'clock in "Europe/Rome" define')

@@ -15,7 +15,7 @@ from checkrein.difference.vocabulary import route_changes, skipped_rules, vocabu
 from checkrein.language.check.vocabulary import currency_of
 from checkrein.language.meaning.search import Budget
 from checkrein.language.names import KIND_WORDS
-from checkrein.language.tree import UNNAMED, Fact, Queue, State, Store, Test
+from checkrein.language.tree import UNNAMED, Fact, Limit, Queue, State, Store, Test
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,8 @@ def difference(old: Policy, new: Policy, programs: tuple[Program, Program]) -> D
         return Difference(sides.points, (), ())
     budget = Budget(LOOKS)
     engines = Engines(sides, programs)
-    changes = [*_unknown(sides), *vocabulary_changes(sides), *statement_changes(sides, budget)]
+    changes = [*_unknown(sides), *_store(sides), *vocabulary_changes(sides)]
+    changes += statement_changes(sides, budget)
     changes += route_changes(sides)
     for point in sides.points:
         if point == MODELS or point.name in (sides.tools if point.kind == "tool" else sides.models):
@@ -79,6 +80,19 @@ def _unknown(sides: Sides) -> Iterator[Change]:
                 yield Change(kind, name, sides.points, UNSURE, f"`{what}` is not compared", spans)
 
 
+def _store(sides: Sides) -> Iterator[Change]:
+    """Without `store shared` it starts where each machine counts by itself, so that each can spend it all."""
+    stores = [side.of(Store) for side in (sides.old, sides.new)]
+    limits = [limit for side in (sides.old, sides.new) for limit in side.of(Limit)]
+    if bool(stores[0]) == bool(stores[1]) or all(limit.scope.text == "run" for limit in limits):
+        return
+    spans = (stores[0][0].span if stores[0] else None, stores[1][0].span if stores[1] else None)
+    if stores[0]:
+        yield Change("store", "", sides.points, LOOSER, "removed: each machine may count by itself", spans)
+    else:
+        yield Change("store", "", sides.points, STRICTER, "added: all machines count together", spans)
+
+
 def _undecided_facts(sides: Sides) -> set[str]:
     """Facts that may be there under one policy and not under the other."""
     facts = (sides.old.names.facts, sides.new.names.facts)
@@ -113,8 +127,6 @@ def _notes(sides: Sides) -> Iterator[str]:
     old, new = sides.old.policy, sides.new.policy
     if old.name.text != new.name.text:
         yield f"the policy was called `{old.name.text}` and is called `{new.name.text}`"
-    if bool(old.of(Store)) != bool(new.of(Store)):
-        yield f"`store shared` is {'added' if new.of(Store) else 'removed'}"
     yield from _observed(sides)
     words = [dict(_words(policy)) for policy in (old, new)]
     changed = [name for name in words[0].keys() & words[1].keys() if words[0][name] != words[1][name]]
