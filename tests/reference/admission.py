@@ -9,7 +9,7 @@ from checkrein.language import tree
 
 from . import context, deadlines, health, limits, observed, orders, progress
 from .accounts import FITS, FULL
-from .facts import explained, holds, source_of, written
+from .facts import explained, holds, seen_by, source_of, written
 from .family import closed_by_call
 from .state import AMOUNTS, TIMES, Ask, Attempt, Call, Line, Request, Vote
 from .values import call_bytes, is_exact
@@ -54,7 +54,7 @@ def objections(run: Run, call: Call, advice: list, new: bool) -> dict | None:
     votes = tool_votes(run, call, new) if ask.point == "tool" else model_votes(run, call)
     times = [*run.time_left(), *run.time_left(observed=True)]
     votes += limit_votes(run, [line for line, left in times if left <= 0], call)
-    late = [(each, explained(run, each.when, ask)) for each in deadlines.over(run, call)]
+    late = [(each, explained(run, each.when, seen_by(each, ask))) for each in deadlines.over(run, call)]
     votes += [vote(run, each, each.otherwise, call, values=values) for each, values in late]
     votes = observed.enforced(run, votes)
     # A known result needs no call, so it matters to nobody whether one would pass.

@@ -11,7 +11,7 @@ from checkrein.language import tree
 
 from . import health, observed
 from .admission import vote
-from .facts import explained, holds, host
+from .facts import explained, holds, host, seen_by
 from .family import closed_by_error
 from .health import selected
 from .state import Attempt, Call, Vote
@@ -70,9 +70,7 @@ def decide(run: Run, tried: Attempt, error: dict[str, Any]) -> dict:
 def vote_of(run: Run, retry: tree.Retry, tried: Attempt, error: dict[str, Any]) -> Vote | None:
     """A retry statement's vote: a wait while it allows one, else its `else`; None if it does not apply."""
     call = tried.call
-    ask = replace(call.ask, attempt=tried.number, error=error)
-    if retry.selector.point == "model" and retry.selector.name is not None:
-        ask = replace(ask, model=tried.target)
+    ask = seen_by(retry, replace(call.ask, attempt=tried.number, error=error))
     held = holds(run, retry.when, ask)
     if held is False:
         return None

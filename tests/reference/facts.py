@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from checkrein.language import tree
@@ -144,6 +144,12 @@ def counted(run: Run, dimension: str, which: str) -> int:
 
 def holds(run: Run, condition: tree.Condition | None, ask: Ask) -> bool | None:
     return truth(condition, lambda name: look(run, name, ask)[1], run.defines)
+
+
+def seen_by(retry: tree.Retry, ask: Ask) -> Ask:
+    """What a retry reads: one on a model that it names sees that model."""
+    name = retry.selector.name
+    return replace(ask, model=name.text) if retry.selector.point == "model" and name else ask
 
 
 def explained(run: Run, condition: tree.Condition | None, ask: Ask) -> list[tuple[str, str]]:

@@ -340,7 +340,8 @@ impl<'a> Question<'a> {
             }
         }
         let first = votes.first()?;
-        let values = self.values(view, first.statement);
+        let named = self.retry_view(first.statement, view.call.attempt);
+        let values = self.values(named.as_ref().unwrap_or(view), first.statement);
         let text = self.text(view, first);
         let reused = if first.outcome == Outcome::Reuse { self.known() } else { None };
         let binding = Some(self.binding_of(first));

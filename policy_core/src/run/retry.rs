@@ -11,7 +11,7 @@ use crate::books::Books;
 use crate::decision::{BuiltIn, By, Decision, Event, Outcome, Vote};
 use crate::error::EngineError;
 use crate::event::{ErrorKind, Failure, Now};
-use crate::facts::{ErrorFacts, Sent};
+use crate::facts::{ErrorFacts, Sent, View};
 use crate::fingerprint::xxh3_64;
 use crate::loops::Mistake;
 use crate::program::{Program, Retry};
@@ -235,6 +235,12 @@ impl Question<'_> {
         }
     }
 
+    /// The facts as this statement sees them, if it is a retry on a model that it names.
+    pub(super) fn retry_view(&self, statement: u32, attempt: u64) -> Option<View<'_>> {
+        let retry = self.program.tables.retries.all().iter().find(|retry| retry.statement == statement)?;
+        Some(self.view(attempt, Some(retry.selector.model()?)))
+    }
+
     fn advise_retry(&self, subject: Subject, number: u64, failure: &Failure<'_>) -> Advised {
         let all = &self.program.index.retries;
         let (mut retries, may_repeat, key): (Vec<u32>, _, _) = match subject {
@@ -294,9 +300,7 @@ impl Question<'_> {
             Some((_, statement)) if first.outcome == Outcome::Wait => statement,
             _ => first.statement,
         };
-        let mut retries = self.program.tables.retries.all().iter();
-        let model = retries.find(|retry| retry.statement == decider)?.selector.model();
-        let view = self.view(number, model);
+        let view = self.retry_view(decider, number).unwrap_or_else(|| self.view(number, None));
         let values = self.values(&view, decider);
         let text = self.text(&view, first);
         Some(Finding { votes, values, ways: Vec::new(), text, reused: None, again: None, binding: None })
