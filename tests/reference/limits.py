@@ -153,12 +153,12 @@ def overrun(run: Run, wanted: list[tuple[Line, int]]) -> list[tuple[Line, int]]:
 def take(run: Run, attempt: Attempt, wanted: list[tuple[Line, int]]) -> None:
     """Hold what an attempt may use; what counts when it is attempted is spent at once."""
     for line, amount in wanted:
+        if line.bound.dimension == "steps" and amount:
+            attempt.call.stepped.add(line)
         if line.account is None or (amount == 0 and line.bound.dimension not in AMOUNTS):
             continue
         window = line.account.take(amount, run.at)
         attempt.taken.append(Taken(line, amount, window))
-        if line.bound.dimension == "steps":
-            attempt.call.stepped.add(line)
         if basis(line) == "attempted":
             line.account.settle(window, amount, amount, run.at)
 
