@@ -131,7 +131,7 @@ class Maker:
     def _store(self) -> None:
         is_wide = any(f"on {each}" in self.made.kinds for each in limits.SCOPES + limits.KEYS)
         is_here = "counted in one process" in self.made.kinds
-        if is_wide and not is_here and self.chance.random() < 0.3:
+        if is_wide and not is_here and self.chance.random() < 0.5:
             self.add("store shared")
 
     def _tool(self, name: str) -> None:

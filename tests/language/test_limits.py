@@ -183,7 +183,9 @@ def test_what_is_left_is_left_of_limits_on_a_run():
         body = rule.format(name, value)
         assert codes(body) == ["R0111"]
         bound = f"{name} <= {value}"
-        assert codes(body + f'limit "l" on run {{ {bound} }} else deny') == []
+        limit = f'limit "l" on run {{ {bound} }} else deny\n'
+        again = 'retry "r" on tool any { attempts <= 2 } else deny\n'
+        assert codes(body + limit + again) == []
     assert codes(rule.format("cost", "$1") + 'limit "l" on user { cost <= $1 } else deny') == ["R0111"]
     held = rule.replace("left", "held")
     assert codes(held.format("output_tokens", "9 tokens")) == []
