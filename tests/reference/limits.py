@@ -154,6 +154,7 @@ def take(run: Run, attempt: Attempt, wanted: list[tuple[Line, int]]) -> None:
     """Hold what an attempt may use; what counts when it is attempted is spent at once."""
     for line, amount in wanted:
         if line.bound.dimension == "steps" and amount:
+            attempt.steps.append(line)
             attempt.call.stepped.add(line)
         if line.account is None or (amount == 0 and line.bound.dimension not in AMOUNTS):
             continue
@@ -173,13 +174,14 @@ def basis(line: Line) -> str:
 
 def give_back(run: Run, attempt: Attempt, used: dict[str, int], is_sent: bool, error: str | None) -> None:
     """End what an attempt holds: amounts as used, counts by what the limit counts."""
+    counts = {
+        "attempted": is_sent,
+        "executed": is_sent and error not in NOTHING_RAN,
+        "succeeded": is_sent and (error is None or error in MAYBE_DONE),
+    }
+    attempt.call.stepped -= {line for line in attempt.steps if not counts[basis(line)]}
     for taken in attempt.taken:
         line, account = taken.line, taken.line.account
-        counts = {
-            "attempted": is_sent,
-            "executed": is_sent and error not in NOTHING_RAN,
-            "succeeded": is_sent and (error is None or error in MAYBE_DONE),
-        }
         kind = basis(line)
         if attempt.is_earlier and not line.is_own:
             # All that was held was spent when the run left.
@@ -190,8 +192,6 @@ def give_back(run: Run, attempt: Attempt, used: dict[str, int], is_sent: bool, e
             account.refund(taken.window, taken.amount)
         elif kind != "attempted":
             account.settle(taken.window, taken.amount, taken.amount * counts[kind], run.at)
-        if kind != "used" and not counts[kind] and line.bound.dimension == "steps":
-            attempt.call.stepped.discard(line)
     if not is_sent:
         for line in attempt.wrapped:
             line.owner.wrap_ups[line.limit.name.text] -= 1

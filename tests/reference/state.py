@@ -116,7 +116,7 @@ class Taken:
 class Attempt:
     """One dispatch: what it holds, what was charged at once, and how it was settled.
 
-    An earlier one is of before its run was suspended.
+    `steps` are the lines for which it is the call's step. An earlier one is of before its run was suspended.
     """
 
     call: Call
@@ -128,6 +128,7 @@ class Attempt:
     number: int = 0
     produced: int = 0
     taken: list[Taken] = field(default_factory=list)
+    steps: list[Line] = field(default_factory=list)
     wrapped: list[Line] = field(default_factory=list)
     usage: Used | None = None
     used: dict[str, int] | None = None

@@ -85,6 +85,7 @@ def moved(run: Run) -> Run:
         call.stepped = {lines[line] for line in call.stepped}
     for tried in run.attempts.values():
         tried.taken = [Taken(lines[taken.line], taken.amount, taken.window) for taken in tried.taken]
+        tried.steps = [lines[line] for line in tried.steps]
         tried.wrapped = [lines[line] for line in tried.wrapped]
         tried.is_earlier = True
     for request in run.asked.values():
