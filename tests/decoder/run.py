@@ -61,16 +61,22 @@ def reads(text: str) -> UnexpectedInput | None:
 
 def set_apart(text: str) -> str:
     """The text with a space between each word and the fact that it runs into."""
+    words = sorted({t.pattern.value for t in load_parser().terminals if t.pattern.value.isalpha()})
     while (error := reads(text)) is not None:
-        glued = FACT.match(text, error.pos_in_stream)
-        terminals = {each.name: each.pattern.value for each in load_parser().terminals}
-        accepted = [terminals[name] for name in error.interactive_parser.accepts() if name in terminals]
-        word = next((w for w in accepted if w.isalpha() and glued and glued[0].startswith(w)), None)
-        if word is None:
+        at = error.pos_in_stream
+        glued = FACT.match(text, at)
+        cuts = [at + len(word) for word in words if glued and glued[0].startswith(word)]
+        further = [each for each in (f"{text[:cut]} {text[cut:]}" for cut in cuts) if gets_past(each, at)]
+        if not further:
             break
-        cut = error.pos_in_stream + len(word)
-        text = f"{text[:cut]} {text[cut:]}"
+        text = further[0]
     return text
+
+
+def gets_past(text: str, place: int) -> bool:
+    """Whether the parser reads the text to its end, or at least what begins at this place."""
+    error = reads(text)
+    return error is None or error.pos_in_stream > place
 
 
 def strings(count: int, chance: Random) -> Iterator[tuple[str, str]]:
