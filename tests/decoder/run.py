@@ -60,17 +60,15 @@ def reads(text: str) -> UnexpectedInput | None:
 
 
 def set_apart(text: str) -> str:
-    """The text with a space between each word and the fact that it runs into."""
+    """The text with a space between each word and the fact that it runs into, if the parser reads it then."""
+    if (error := reads(text)) is None:
+        return text
+    at = error.pos_in_stream
     words = sorted({t.pattern.value for t in load_parser().terminals if t.pattern.value.isalpha()})
-    while (error := reads(text)) is not None:
-        at = error.pos_in_stream
-        glued = FACT.match(text, at)
-        cuts = [at + len(word) for word in words if glued and glued[0].startswith(word)]
-        further = [each for each in (f"{text[:cut]} {text[cut:]}" for cut in cuts) if gets_past(each, at)]
-        if not further:
-            break
-        text = further[0]
-    return text
+    glued = FACT.match(text, at)
+    cuts = [at + len(word) for word in words if glued and glued[0].startswith(word)]
+    parted = (set_apart(each) for cut in cuts if gets_past(each := f"{text[:cut]} {text[cut:]}", at))
+    return next((each for each in parted if reads(each) is None), text)
 
 
 def gets_past(text: str, place: int) -> bool:
