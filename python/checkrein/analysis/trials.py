@@ -60,8 +60,11 @@ class Trial:
     items: list[str] = field(default_factory=list)
     run: Any = None
     keys: dict[str, str] = field(default_factory=dict)
+    cascades: frozenset[str] = frozenset()
+    """The models whose results may be followed by a larger model's."""
 
     def __post_init__(self) -> None:
+        self.cascades = frozenset(model["name"] for model in self.program.models if model["cascades"])
         words: dict[str, Any] = {scope: "x" for scope in self.program.scopes if scope in WORDS}
         self.keys = {scope: "x" for scope in self.program.scopes if scope not in WORDS}
         shares = self.program.wide or self.program.watches
@@ -100,11 +103,14 @@ class Trial:
     def _end(self, decision: Any, used: tuple[int, int], *, fails: bool) -> Any:
         """What follows the end of an attempt; None if it ended well."""
         at = (self.now, self.now, decision.attempt)
-        after = None
+        after, spent = None, (used[0], min(used[1], decision.output_cap))
         if fails:
             after = self.run.error(*at, "unknown", 0, 0, "timeout")
+        elif decision.model in self.cascades:
+            # Nothing says how sure the model was, so a larger one may be asked as well.
+            after = self.run.result(*at, "exact", *spent)
         else:
-            self.run.settle(*at, "exact", used[0], min(used[1], decision.output_cap))
+            self.run.settle(*at, "exact", *spent)
         self.cost += self.run.settled(decision.attempt).cost
         return after
 
