@@ -271,3 +271,27 @@ def test_the_condition_of_a_cascade_is_looked_at_where_a_result_is():
     tight = policy.replace("<= 9", "<= 1")
     _, atoms, _ = covered(tight + 'test "t" { model { data.class "pii" } expect allow on "small" }')
     assert atoms["result.confidence < 70%"][0] == ""
+
+
+def test_an_observed_retry_is_looked_into_and_errors_still_lead_to_a_fallback():
+    """Where no retry is enforced an error goes on to the next model, so no probe may be an enforced one."""
+    points, atoms, _ = covered("""
+route "r" { to "large" fallback "large" -> "small" }
+observe until 2026-12-31 retry "some" on model "large" {
+  when error.kind == "timeout" attempts <= 3 backoff 1 s .. 1 s
+} else fail "broken"
+rule "none" on tool "look" when call.args.id == "none" then deny because "x"
+test "an error" {
+  model { input 10 tokens } fails "timeout" 1 times
+  expect allow on "small"
+  tool "look" { "id" "one" }
+  expect allow
+}
+test "another one" {
+  model { input 10 tokens } fails "auth" 1 times
+  expect allow
+}
+""")
+    assert points["retry some"] == 1
+    assert atoms['error.kind == "timeout"'] == ("ft", 2)
+    assert atoms['call.args.id == "none"'][0] == "f"

@@ -95,11 +95,9 @@ def scrambled(chance, source, share):
     return "".join(parts) + chance.choice(["", "\n", "\n# the end"])
 
 
-@pytest.mark.parametrize("place", POLICIES)
+@pytest.mark.parametrize("place", [place for place, text in POLICIES.items() if TOP.match(text)])
 def test_what_is_included_is_laid_out_as_the_same_statements_of_a_policy_are(place):
     whole = TOP.sub("", POLICIES[place], count=1)
-    if whole == POLICIES[place]:
-        pytest.skip("the header is not the first line")
     policy, part = laid(HEADER + whole), laid(whole)
     assert laid(part) == part
     assert policy.removeprefix(HEADER).lstrip("\n") == part

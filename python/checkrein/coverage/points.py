@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from checkrein.language.facts import Context
-    from checkrein.language.tree import Condition, Policy, Span
+    from checkrein.language.tree import Condition, Observed, Policy, Span
 
 Value = Literal["true", "false", "unknown"]
 VOTERS = (Limit, Retry, Breaker, Require, Order, Loop, Truth, Rule)
@@ -73,6 +73,7 @@ class Use:
     selector: Selector
     when: Condition | None
     after_error: bool = False
+    observed: Observed | None = None
 
 
 class Points:
@@ -128,7 +129,7 @@ class Points:
             case Rule():
                 self._use(Use(point, statement.selector, statement.when))
             case Retry():
-                self._use(Use(point, statement.selector, statement.when, after_error=True))
+                self._use(Use(point, statement.selector, statement.when, True, statement.observed))
             case Require():
                 self._use(Use(point, Selector("model", statement.span), statement.when))
 

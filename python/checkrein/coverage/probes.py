@@ -90,6 +90,7 @@ class Probes:
     def read(self, group: str, decision: Any) -> list[Reading]:
         """What a decision under this group tells: of conditions that were not looked at, nothing."""
         votes = {name: undecided for _, name, _, undecided in decision.votes}
+        votes |= {name: undecided for _, _, name, _, undecided in decision.would}
 
         def value(probe: str) -> Value:
             return "false" if probe not in votes else "unknown" if votes[probe] else "true"
@@ -178,7 +179,8 @@ def _first(wins: Value, loses: Value, values: Iterable[Value]) -> Value:
 
 def _probe(name: Name, use: Use, when: Condition, otherwise: Outcome, span: Span) -> Rule | Retry:
     if use.after_error:
-        return Retry(name, use.selector, when, 1, None, None, None, otherwise, span)
+        # Observed as what it looks into is: where no retry is enforced, errors lead to a fallback.
+        return Retry(name, use.selector, when, 1, None, None, None, otherwise, span, observed=use.observed)
     return Rule(name, use.selector, when, otherwise, span)
 
 
