@@ -193,6 +193,11 @@ class _Again:
             return told.decision
         return None
 
+    def takes(self, number: int, group: str) -> bool:
+        """Whether the result of an ask is taken with an atom, or its contrary, for the condition."""
+        decision = self.ask(number, group, after=True)
+        return decision is not None and bool(decision.outcome == "allow")
+
 
 def _learn_result(points: Points, again: _Again, number: int, ask: _Ask) -> None:
     """A result is taken if what its tool succeeds by is true: asked of each atom and its contrary."""
@@ -201,15 +206,11 @@ def _learn_result(points: Points, again: _Again, number: int, ask: _Ask) -> None
     if succeeds is None or all(points.atom(leaf).is_done for leaf in leaves):
         return
 
-    def is_taken(group: str) -> bool:
-        decision = again.ask(number, group, after=True)
-        return decision is not None and bool(decision.outcome == "allow")
-
     values: dict[int, Value] = {}
     for place, leaf in enumerate(leaves):
-        values[id(leaf)] = (
-            "true" if is_taken(f"{place}") else "false" if is_taken(f"not {place}") else "unknown"
-        )
+        is_true = again.takes(number, f"{place}")
+        is_false = not is_true and again.takes(number, f"not {place}")
+        values[id(leaf)] = "true" if is_true else "false" if is_false else "unknown"
     if (combined(points, succeeds, values) == "true") != (ask.decisions[-1].outcome == "allow"):
         raise RuntimeError("the probes of a result contradict each other")
     for leaf in leaves:
@@ -222,13 +223,9 @@ def _learn_doubt(points: Points, then: Then | None, again: _Again, number: int, 
     if then is None or all(points.atom(leaf).is_done for leaf in leaves):
         return
 
-    def is_taken(group: str) -> bool:
-        decision = again.ask(number, group, after=True)
-        return decision is not None and bool(decision.outcome == "allow")
-
     values: dict[int, Value] = {}
     for place, leaf in enumerate(leaves):
-        is_false, is_true = is_taken(f"{place}"), is_taken(f"not {place}")
+        is_false, is_true = again.takes(number, f"{place}"), again.takes(number, f"not {place}")
         if is_false and is_true:  # no larger model could be asked, so the condition did not matter
             return
         values[id(leaf)] = "false" if is_false else "true" if is_true else "unknown"
