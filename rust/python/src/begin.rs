@@ -1,19 +1,15 @@
 //! How a run comes to be: begun or resumed, alone or as a part of another one.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use checkrein_stores::Ledger as Store;
+use checkrein_host::Hosted;
 use policy_core::books::Books;
 use policy_core::{EngineError, Now, Scopes};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use crate::errors;
-use crate::guarded::Guarded;
 use crate::ledger::Ledger;
-use crate::live::{Live, Shared};
 use crate::program::Program;
-use crate::records::Recorder;
 use crate::run::Run;
 use crate::scopes::Ids;
 use crate::told::refused;
@@ -38,20 +34,10 @@ impl Run {
     ) -> PyResult<Self> {
         let core = &program.get().core;
         let ids = Ids::read(core, id, words, keys)?;
-        let ledger = ledger.map(|ledger| Arc::clone(&ledger.get().core));
-        if ledger.as_ref().is_some_and(|ledger| ledger.is_forked()) {
-            let message = "this process was forked without Python's `os.fork`, so its ledger is the \
-                           parent's; load the policy again in the child";
-            return Err(errors::engine_error(py, "forked", message.to_owned()));
-        }
-        let own = || Arc::new(Mutex::new(Books::local()));
-        let books = shared(ledger.as_ref(), core).map_or_else(own, |ledger| ledger.books());
-        let begun = ids.lend(|scopes| begin(Arc::clone(core), scopes, &mut crate::live::locked(&books)));
-        let mut run = begun.map_err(|error| refused(py, error))?;
-        if let Some(ledger) = &ledger {
-            run = run.watching(&ledger.watched());
-        }
-        Ok(Self::new_live(program, (run, books), ids, ledger, now, id))
+        let ledger = ledger.map(|ledger| &ledger.get().core);
+        let begin = |program, books: &mut Books| ids.lend(|scopes| begin(program, scopes, books));
+        let hosted = Hosted::alone(core, ledger, (now, id), begin);
+        Ok(Self::new_live(program, hosted.map_err(|error| refused(py, &error))?, ids))
     }
 
     /// A part of another run.
@@ -68,43 +54,16 @@ impl Run {
             &mut Books,
         ) -> Result<policy_core::Run, EngineError>,
     ) -> PyResult<Self> {
-        if !Arc::ptr_eq(&parent.program, &program.get().core) {
-            let message = "a run and its parent have the same program; pass the parent's";
-            return Err(errors::engine_error(py, "bad_value", message.to_owned()));
-        }
-        let core = Arc::clone(&parent.program);
         let ids = parent.ids.of_child(id);
-        let begun = parent.tell(py, |live| {
-            let begin = |scopes: &Scopes<'_>| live.event(|run, books| begin(core, scopes, Some(run), books));
-            Ok((ids.lend(begin)?, live.books()))
-        })?;
-        Ok(Self::new_live(program, begun, ids, parent.ledger.clone(), now, id))
+        let begin = |program, run: &policy_core::Run, books: &mut Books| {
+            ids.lend(|scopes| begin(program, scopes, Some(run), books))
+        };
+        let hosted = parent.core.below(&program.get().core, (now, id), begin);
+        Ok(Self::new_live(program, hosted.map_err(|error| refused(py, &error))?, ids))
     }
 
-    fn new_live(
-        program: &Bound<'_, Program>,
-        (run, books): (policy_core::Run, Shared),
-        ids: Ids,
-        ledger: Option<Arc<Store>>,
-        now: Now,
-        id: &str,
-    ) -> Self {
+    fn new_live(program: &Bound<'_, Program>, hosted: Hosted, ids: Ids) -> Self {
         let Program { core, columns } = program.get();
-        let recorder =
-            |ledger: &Arc<Store>| Recorder::new(Arc::clone(ledger), Arc::clone(core), id.to_owned());
-        let store = shared(ledger.as_ref(), core).map(|ledger| (Arc::clone(ledger), recorder(ledger)));
-        Self {
-            core: Guarded::new(Live::new(run, books, store, now)),
-            program: Arc::clone(core),
-            columns: Arc::clone(columns),
-            ids,
-            ledger,
-        }
+        Self { core: Arc::new(hosted), program: Arc::clone(core), columns: Arc::clone(columns), ids }
     }
-}
-
-/// The ledger whose books the runs of a program take from, if others take from them too: a run has books of
-/// its own, and so a lock, where neither a store nor another run has to know.
-fn shared<'a>(ledger: Option<&'a Arc<Store>>, program: &policy_core::Program) -> Option<&'a Arc<Store>> {
-    ledger.filter(|ledger| ledger.has_store() || program.is_wide())
 }

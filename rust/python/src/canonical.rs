@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use checkrein_host::json::{write_escaped, write_float};
 use policy_core::MAX_QUANTITY;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -263,18 +264,6 @@ fn write_integer(written: &mut Canonical, number: &Bound<'_, PyInt>) -> PyResult
     Ok(())
 }
 
-fn write_float(out: &mut Vec<u8>, number: f64) {
-    if number.is_finite() {
-        out.extend_from_slice(ryu_js::Buffer::new().format_finite(number).as_bytes());
-    } else if number.is_nan() {
-        out.extend_from_slice(b"\"NaN\"");
-    } else if number.is_sign_positive() {
-        out.extend_from_slice(b"\"Infinity\"");
-    } else {
-        out.extend_from_slice(b"\"-Infinity\"");
-    }
-}
-
 /// All that is known of a foreign object. Its `str()` may hold an address, which differs in each run.
 fn write_type(written: &mut Canonical, value: &Bound<'_, PyAny>) -> PyResult<()> {
     let class: Bound<'_, PyType> = value.get_type();
@@ -338,28 +327,4 @@ fn write_text(out: &mut Vec<u8>, text: &Text<'_>) {
         }
     }
     out.push(b'"');
-}
-
-fn write_escaped(out: &mut Vec<u8>, text: &str) {
-    let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
-        let (before, after) = rest.split_at(at);
-        out.extend_from_slice(before.as_bytes());
-        let (special, after) = after.split_at(1);
-        match special {
-            "\"" => out.extend_from_slice(b"\\\""),
-            "\\" => out.extend_from_slice(b"\\\\"),
-            "\u{8}" => out.extend_from_slice(b"\\b"),
-            "\t" => out.extend_from_slice(b"\\t"),
-            "\n" => out.extend_from_slice(b"\\n"),
-            "\u{c}" => out.extend_from_slice(b"\\f"),
-            "\r" => out.extend_from_slice(b"\\r"),
-            control => {
-                let code = control.bytes().next().unwrap_or_default();
-                out.extend_from_slice(format!("\\u{code:04x}").as_bytes());
-            }
-        }
-        rest = after;
-    }
-    out.extend_from_slice(rest.as_bytes());
 }

@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
+use checkrein_host::{is_plain, scaled};
 use policy_core::{Dimension, MAX_QUANTITY, Slot, Value};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
 
-use crate::decimal::{is_plain, scaled};
 use crate::errors;
 
 /// How the host writes values of one fact.

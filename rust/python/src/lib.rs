@@ -1,27 +1,23 @@
 //! The Python face of the engine: translation only. No decision is taken here.
 //!
-//! `convert` and `facts` read host values, `canonical` and `decimal` are their exact texts, `errors`
-//! raises, `render` shows; `program`, `run`, `decision`, `ledger` and `operator` are the classes, `begin`,
-//! `live`, `told`, `scopes`, `readings` and `records` what a run needs besides. The documentation for users
-//! is in the stub, `python/checkrein/_core.pyi`.
+//! `convert` and `facts` read host values, `canonical` is their exact text, `errors` raises, `render` shows;
+//! `program`, `run`, `decision`, `ledger` and `operator` are the classes, `begin`, `told`, `scopes` and
+//! `readings` what a run needs besides. The documentation for users is in the stub,
+//! `python/checkrein/_core.pyi`.
 
 mod approvals;
 mod begin;
 mod canonical;
 mod convert;
-mod decimal;
 mod decision;
 mod errors;
 mod facts;
-mod guarded;
 mod hashes;
 mod ledger;
-mod live;
 mod names;
 mod operator;
 mod program;
 mod readings;
-mod records;
 mod render;
 mod run;
 mod scopes;

@@ -1,9 +1,8 @@
 //! `Run`: the events of one agent run, each converted, decided under the run's lock, and converted back.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use checkrein_stores::Ledger as Store;
+use checkrein_host::Hosted;
 use policy_core::books::Books;
 use policy_core::{Dimension, Failure, ModelCall, Now, Reply, Returned, Scopes, ToolCall};
 use pyo3::prelude::*;
@@ -14,9 +13,7 @@ use crate::canonical::{Canonical, canonical, forms};
 use crate::convert::{Fingerprint, Id, Instant, Seed, Tokens, Wall, marks, weighed};
 use crate::decision::{Decision, Settlement};
 use crate::facts::Columns;
-use crate::guarded::Guarded;
 use crate::ledger::Ledger;
-use crate::live::Live;
 use crate::program::Program;
 use crate::readings;
 use crate::scopes::Ids;
@@ -26,18 +23,10 @@ use crate::usage::{Figures, error_kind, slot, used};
 #[pyclass(frozen, module = "checkrein._core")]
 #[derive(Debug)]
 pub(crate) struct Run {
-    pub(crate) core: Guarded<Live>,
+    pub(crate) core: Arc<Hosted>,
     pub(crate) program: Arc<policy_core::Program>,
     pub(crate) columns: Arc<Columns>,
     pub(crate) ids: Ids,
-    pub(crate) ledger: Option<Arc<Store>>,
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        // There is nobody to tell of a bug of the engine, and unwinding out of here would end the process.
-        let _bug = catch_unwind(AssertUnwindSafe(|| self.core.last().release()));
-    }
 }
 
 const fn at(now: Instant, wall: Wall) -> Now {

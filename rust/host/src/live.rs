@@ -9,15 +9,16 @@ use checkrein_stores::{Ledger, StoreError};
 use policy_core::books::Books;
 use policy_core::{Decision, EngineError, Now, Outcome, Program, Reply, Run, Scopes};
 
-use crate::records::Recorder;
+use crate::recorder::Recorder;
 
 /// Books that the runs of a process share.
 pub(crate) type Shared = Arc<Mutex<Books>>;
 
 /// A run, its books, and the ledger that the books belong to, if there is a store.
 #[derive(Debug)]
-pub(crate) struct Live {
-    pub(crate) run: Run,
+pub struct Live {
+    /// The run; what touches money goes by [`Live::event`].
+    pub run: Run,
     books: Shared,
     store: Option<Store>,
     /// When the latest event was.
@@ -64,12 +65,12 @@ impl Live {
     }
 
     /// One event that may touch money.
-    pub(crate) fn event<T>(&mut self, event: impl FnOnce(&mut Run, &mut Books) -> T) -> T {
+    pub fn event<T>(&mut self, event: impl FnOnce(&mut Run, &mut Books) -> T) -> T {
         event(&mut self.run, &mut locked(&self.books))
     }
 
     /// One admission.
-    pub(crate) fn admit(
+    pub fn admit(
         &mut self,
         now: Now,
         event: impl FnOnce(&mut Run, &mut Books) -> Result<Decision, EngineError>,
@@ -83,7 +84,7 @@ impl Live {
     }
 
     /// One event that ends, or corrects, an attempt.
-    pub(crate) fn conclude<T>(
+    pub fn conclude<T>(
         &mut self,
         now: Now,
         attempt: u64,
@@ -98,7 +99,7 @@ impl Live {
     }
 
     /// A person's answer, which may raise a bound.
-    pub(crate) fn answer(&mut self, now: Now, reply: &Reply) -> Result<(), EngineError> {
+    pub fn answer(&mut self, now: Now, reply: &Reply) -> Result<(), EngineError> {
         let answered = self.event(|run, books| run.answer(now, reply, books));
         if let Some(store) = &self.store {
             store.ledger.wake();
@@ -107,12 +108,12 @@ impl Live {
     }
 
     /// The end of the run: what is open is spent.
-    pub(crate) fn end(&mut self, now: Now) {
+    pub fn end(&mut self, now: Now) {
         self.close(now, |run, books| run.end(now, books));
     }
 
     /// The run leaves this process: what is open and not kept is spent.
-    pub(crate) fn suspend(&mut self, now: Now, keep: &[u64]) -> Result<Vec<u8>, EngineError> {
+    pub fn suspend(&mut self, now: Now, keep: &[u64]) -> Result<Vec<u8>, EngineError> {
         self.latest = now;
         self.close(now, |run, books| run.suspend(now, keep, books))
     }

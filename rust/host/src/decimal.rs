@@ -10,7 +10,7 @@ const MOST_DIGITS: i64 = 16;
 ///
 /// Accepts an optional sign, digits with an optional point, and an optional exponent. `None` if the
 /// text is no number, the result is no integer, or it exceeds 2^53 - 1 in magnitude.
-pub(crate) fn scaled(text: &str, scale: u32) -> Option<i64> {
+pub fn scaled(text: &str, scale: u32) -> Option<i64> {
     let (negative, unsigned) = match text.as_bytes().first()? {
         b'-' => (true, text.get(1..)?),
         b'+' => (false, text.get(1..)?),
@@ -35,7 +35,7 @@ pub(crate) fn scaled(text: &str, scale: u32) -> Option<i64> {
 }
 
 /// Whether `text` is a plain decimal, `-?digits[.digits]`: the only text that money may be given in.
-pub(crate) fn is_plain(text: &str) -> bool {
+pub fn is_plain(text: &str) -> bool {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = match unsigned.split_once('.') {
         Some((whole, fraction)) => (whole, Some(fraction)),
