@@ -54,8 +54,11 @@ def objections(run: Run, call: Call, advice: list, new: bool) -> dict | None:
     votes = tool_votes(run, call, new) if ask.point == "tool" else model_votes(run, call)
     times = [*run.time_left(), *run.time_left(observed=True)]
     votes += limit_votes(run, [line for line, left in times if left <= 0], call)
-    late = [(each, explained(run, each.when, seen_by(each, ask))) for each in deadlines.over(run, call)]
-    votes += [vote(run, each, each.otherwise, call, values=values) for each, values in late]
+    late = [(each, seen_by(each, ask)) for each in deadlines.over(run, call)]
+    votes += [
+        vote(run, each, each.otherwise, call, values=explained(run, each.when, seen), ask=seen)
+        for each, seen in late
+    ]
     votes = observed.enforced(run, votes)
     # A known result needs no call, so it matters to nobody whether one would pass.
     if ask.point == "tool" and not (votes and min(votes, key=Vote.rank).outcome == "reuse"):

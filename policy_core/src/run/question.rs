@@ -108,7 +108,6 @@ impl<'a> Question<'a> {
         call: &'a Call,
         sent: Sent<'a>,
     ) -> Self {
-        let binding = OnceCell::new();
         Self {
             run,
             program,
@@ -120,7 +119,7 @@ impl<'a> Question<'a> {
             tool: None,
             args: None,
             is_unsafe: false,
-            binding,
+            binding: OnceCell::new(),
             would: RefCell::default(),
         }
     }
@@ -299,9 +298,10 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// What a vote says, if it gives an answer.
+    /// What a vote says, if it gives an answer; a retry on a model that it names sees that model.
     pub(crate) fn text(&self, view: &View<'_>, vote: &Vote) -> Option<Box<str>> {
-        self.program.tables.templates.at(vote.template?).text(view)
+        let template = self.program.tables.templates.at(vote.template?);
+        template.text(self.retry_view(vote.statement, view.call.attempt).as_ref().unwrap_or(view))
     }
 
     /// What follows from votes; nothing if nobody voted. `ways` are the entries of accounts that votes are
