@@ -1,0 +1,125 @@
+//! The work that is measured: the calls of the benchmark's policy, as its Python half makes them.
+
+use std::hint::black_box;
+use std::sync::{Arc, Mutex};
+
+use policy_core::books::Books;
+use policy_core::{Decision, ModelCall, Now, Outcome, Program, Run, Scopes, Slot, ToolCall, Usage};
+
+/// What is asked of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Model,
+    Tool,
+    /// One after the other.
+    Both,
+}
+
+/// The facts that a host of the benchmark's policy sends.
+const FACTS: [(&str, Slot<'static>); 10] = [
+    ("customer.region", Slot::Text("eu")),
+    ("customer.tier", Slot::Text("plus")),
+    ("data.class", Slot::Text("public")),
+    ("risk.flagged", Slot::Flag(false)),
+    ("risk.score", Slot::Int(100_000)),
+    ("step.confidence", Slot::Int(900_000)),
+    ("step.kind", Slot::Text("answer")),
+    ("ticket.age", Slot::Int(86_400_000_000_000)),
+    ("ticket.language", Slot::Text("en")),
+    ("ticket.reopened", Slot::Int(1)),
+];
+
+/// The arguments of each call of a tool, in dollar cents and in the engine's unit.
+const AMOUNT: Slot<'static> = Slot::Int(50_000_000_000);
+
+/// One run with its host: it makes calls and settles them, one after the other.
+#[derive(Debug)]
+pub(crate) struct Work {
+    run: Run,
+    books: Arc<Mutex<Books>>,
+    facts: Vec<Slot<'static>>,
+    args: Vec<u8>,
+    number: u64,
+}
+
+impl Work {
+    /// A run for these, ready to act: what has to come first has come.
+    pub(crate) fn new(program: &Arc<Program>, books: &Arc<Mutex<Books>>, whose: (&str, &str)) -> Self {
+        let mut work = Self::begun(program, books, whose);
+        work.look();
+        work
+    }
+
+    /// A run that has just begun, for this organisation, and for a session, user and team of its own.
+    pub(crate) fn begun(program: &Arc<Program>, books: &Arc<Mutex<Books>>, (org, own): (&str, &str)) -> Self {
+        let scopes = Scopes {
+            run: Some(own),
+            session: Some(own),
+            user: Some(own),
+            team: Some(own),
+            org: Some(org),
+            keys: &[],
+        };
+        let now = at(0);
+        let run = Run::new(Arc::clone(program), 1, now, &scopes, None, &mut books.lock().expect("no panic"));
+        let of = |name: &str| match name {
+            "call.args.amount" => AMOUNT,
+            _ => FACTS.iter().find(|(known, _)| *known == name).map_or(Slot::Missing, |(_, slot)| *slot),
+        };
+        let facts = program.facts().iter().map(|fact| of(&fact.name)).collect();
+        let args = br#"{"amount":5000,"order_id":"o00000000"}"#.to_vec();
+        Self { run, books: Arc::clone(books), facts, args, number: 0 }
+    }
+
+    /// What has to come before the other calls.
+    pub(crate) fn look(&mut self) {
+        self.tool("search_kb");
+    }
+
+    /// Makes a call of this kind and settles it.
+    pub(crate) fn call(&mut self, kind: Kind) {
+        self.number += 1;
+        let is_tool = kind == Kind::Tool || (kind == Kind::Both && self.number.is_multiple_of(2));
+        if is_tool { self.tool("refund") } else { self.model() }
+    }
+
+    fn model(&mut self) {
+        let now = at(self.number);
+        let call = ModelCall {
+            call: None,
+            model: Some("large"),
+            input_tokens: 900,
+            max_output: Some(300),
+            facts: &self.facts,
+            ..ModelCall::default()
+        };
+        let decision = self.run.model_call(now, &call, &mut self.books.lock().expect("no panic"));
+        self.settle(now, &black_box(decision.expect("a decision")), Usage::exact(800, 120));
+    }
+
+    fn tool(&mut self, tool: &str) {
+        let (now, mut number) = (at(self.number), self.number);
+        // Other arguments each time: the same call again would be a loop.
+        for digit in self.args.iter_mut().rev().skip(2).take(8) {
+            *digit = b"0123456789"[(number % 10) as usize];
+            number /= 10;
+        }
+        let (args, facts) = (&*self.args, &*self.facts);
+        let call = ToolCall { call: None, tool, args, forms: &[], is_exact: true, is_unsafe: false, facts };
+        let decision = self.run.tool_call(now, &call, &mut self.books.lock().expect("no panic"));
+        self.settle(now, &black_box(decision.expect("a decision")), Usage::exact(0, 0));
+    }
+
+    fn settle(&mut self, now: Now, decision: &Decision, usage: Usage) {
+        assert!(decision.outcome == Outcome::Allow, "{decision:?}");
+        let attempt = decision.attempt.expect("an allow opens one");
+        let mut books = self.books.lock().expect("no panic");
+        black_box(self.run.settle(now, attempt, usage, &mut books).expect("it is settled"));
+    }
+}
+
+/// The instant of a call: a microsecond after the one before, in the summer of 2026.
+const fn at(number: u64) -> Now {
+    let passed = number * 1_000;
+    Now { mono: 1_000_000_000 + passed, wall: 1_782_000_000_000_000_000 + passed }
+}
