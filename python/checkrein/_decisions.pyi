@@ -20,6 +20,9 @@ class Decision:
     def outcome(self) -> _Outcome:
         """What to do. `allow` of a result means: take it; of an error: pass it on."""
     @property
+    def is_plain(self) -> bool:
+        """Whether it lets the call run and says nothing else: no advice, no wrapping up."""
+    @property
     def call(self) -> int | None:
         """The logical call; pass it when the same call is asked again. `None` if none was opened: the run
         is over."""

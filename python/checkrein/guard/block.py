@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from checkrein.errors import EngineError, Refusal, Stopped
 from checkrein.guard.context import RUN, put_back
-from checkrein.guard.door import Door
+from checkrein.guard.voice import Voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Outcome:
         return self.state or self.kind
 
 
-class Block(Door):
+class Block(Voice):
     """A run as a `with` or `async with` block, entered once. A stop of its own ends it quietly."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

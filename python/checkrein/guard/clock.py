@@ -30,11 +30,8 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's clock."""
 
-    def now(self) -> int:
-        return time.monotonic_ns()
-
-    def wall(self) -> int:
-        return time.time_ns()
+    now = staticmethod(time.monotonic_ns)  # no frame of ours around them: both are read at every event
+    wall = staticmethod(time.time_ns)
 
     def sleep(self, duration: int) -> None:
         time.sleep(duration / 1e9)

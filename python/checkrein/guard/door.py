@@ -9,21 +9,33 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from checkrein import _core, sentences
-from checkrein.errors import Answered, EngineError, Refusal
-from checkrein.guard.approval import Approval, Approver
-from checkrein.guard.approvals import OTHER_KIND, Asked, own_answer, require_text
+from checkrein.errors import EngineError
+from checkrein.guard.approval import Approver
+from checkrein.guard.approvals import Asked
 from checkrein.guard.classify import Failure
-from checkrein.guard.context import is_inside
-from checkrein.guard.luggage import Resumed
+from checkrein.guard.luggage import Given, Resumed
 from checkrein.guard.prompt import weigh
-from checkrein.guard.result import marks_of, told_mark
+from checkrein.guard.result import marks_of
 from checkrein.guard.scopes import WORDS, Scopes, text_of
 from checkrein.guard.stream import unless_ended
 from checkrein.guard.usage import NOTHING, UNKNOWN, Usage
-from checkrein.record import adjustment_record, answer_record, decision_record, settlement_record
+from checkrein.record import adjustment_record, decision_record, settlement_record
 
 if TYPE_CHECKING:
     from checkrein.guard.guard import Guard
+
+
+_process = os.getpid()
+"""This process, as runs know it: looked up once, since asking costs as much as a small decision."""
+
+
+def _after_fork() -> None:
+    global _process
+    _process = os.getpid()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Door:
@@ -50,20 +62,22 @@ class Door:
         self.facts = dict(facts or {})
         self.approver = approver or guard.approver
         self.clock = guard.clock
+        self._now, self._wall = self.clock.now, self.clock.wall
         self.ended = False
         self.suspended = False
         self._is_unused = False
         """It was resumed, and then neither entered nor asked anything: it may go on elsewhere."""
         self._scopes = scopes or Scopes.of(guard.program, self.names, self.facts)
-        self._process = os.getpid()
+        self._process = _process
         self._lock = threading.RLock()
         self._advice: list[str] = []
         self._wrapped_up = False
         self._dropped: deque[tuple[Any, Usage, bool]] = deque()
+        self._answers: list[Given] = []
         self._asked: dict[int, Asked] = {}
         self._texts: dict[int, str] = {}
         common: dict[str, Any] = {
-            "now": self.clock.now(), "wall": self.clock.wall(), "ledger": guard.ledger, "id": self.id,
+            "now": self._now(), "wall": self._wall(), "ledger": guard.ledger, "id": self.id,
             "keys": dict(self._scopes.keys), **{word: getattr(self._scopes, word) for word in WORDS},
         }  # fmt: skip
         if resumed is not None:
@@ -116,10 +130,11 @@ class Door:
         messages of its prompt (`context`). An `allow` opens `decision.attempt`: end it with `settle` or
         `fail`. On `wait`, wait `decision.wait_ns` and ask again with `decision.call`.
         """
-        sent = self._facts(facts, step, confidence)
+        if self.facts or step is not None or confidence is not None or type(facts) is not dict:
+            facts = self._facts(facts, step, confidence)
         if tool is not None:
-            return self.ask_tool(call, tool, dict(args or {}), sent)
-        return self.ask_model(call, model, input_tokens, max_tokens, sent, results, context)
+            return self.ask_tool(call, tool, args if type(args) is dict else dict(args or {}), facts)
+        return self.ask_model(call, model, input_tokens, max_tokens, facts, results, context)
 
     def ask_model(
         self,
@@ -132,34 +147,52 @@ class Door:
         context: Any = None,
     ) -> Any:
         """Ask about a model call; `call` is the logical call when it is asked again."""
-        subject = sentences.subject("model", model)
-        marks = marks_of(results) if results is not None and self.guard.program.checks_truth else None
-        weighed = weigh(context) if self.guard.program.compares_context else None
-        decision = self._decided(
-            lambda now, wall: self._core.model_call(
-                now, wall, call, model, input_tokens, max_tokens, facts, marks, weighed
-            ),
-            subject,
-        )
-        return self._remembered(decision, subject, {})
+        marks = weighed = None
+        if results is not None and self.guard.program.checks_truth:
+            marks = marks_of(results)
+        if context is not None and self.guard.program.compares_context:
+            weighed = weigh(context)
+        if self.guard.sink is None:
+            self._begin()
+            decision = self._core.model_call(
+                self._now(), self._wall(), call, model, input_tokens, max_tokens, facts, marks, weighed
+            )
+        else:
+            details = (call, model, input_tokens, max_tokens, facts, marks, weighed)
+            decision = self._logged(self._core.model_call, details, sentences.subject("model", model))
+        if not decision.is_plain:
+            self._heed(decision, "model", model, {})
+        return decision
 
     def ask_tool(self, call: int | None, name: str, arguments: dict[str, Any], facts: dict[str, Any]) -> Any:
         """Ask about a tool call; `call` is the logical call when it is asked again."""
-        subject = sentences.subject("tool", name)
-        decision = self._decided(
-            lambda now, wall: self._core.tool_call(now, wall, call, name, arguments, facts), subject
-        )
-        return self._remembered(decision, subject, arguments)
+        if self.guard.sink is None:
+            self._begin()
+            decision = self._core.tool_call(self._now(), self._wall(), call, name, arguments, facts)
+        else:
+            details = (call, name, arguments, facts)
+            decision = self._logged(self._core.tool_call, details, sentences.subject("tool", name))
+        if not decision.is_plain:
+            self._heed(decision, "tool", name, arguments)
+        return decision
 
     def settle(self, decision: Any, usage: Usage | None = None) -> Any:
         """The attempt of `decision` has ended well and used so much.
 
         A model call settled without a usage keeps its whole hold as spent.
         """
-        usage = usage or (UNKNOWN if decision.model else NOTHING)
+        if usage is None:
+            usage = NOTHING if decision.model is None else UNKNOWN
+        if self.guard.sink is None:
+            self._touch()
+            return self._core.settle(
+                self._now(), self._wall(), decision.attempt, usage.kind,
+                usage.input_tokens, usage.output_tokens,
+                usage.cache_read_tokens, usage.cache_write_tokens, usage.reasoning_tokens,
+            )  # fmt: skip
         with self._lock:
             settled = self._core.settle(*self._instant(), decision.attempt, usage.kind, *usage.figures)
-            self._write(lambda: settlement_record(self, decision, usage, settled, self._core.limits()))
+            self._write(settlement_record(self, decision, usage, settled, self._core.limits()))
         return settled
 
     def result(
@@ -179,14 +212,20 @@ class Door:
         result is dropped: after `wait`, ask again; else the call is given up. Raises `EngineError` of kind
         `already_settled` for a result that comes too late.
         """
-        usage = usage or (UNKNOWN if decision.model else NOTHING)
-        return self._decided(
-            lambda now, wall: self._core.result(
-                now, wall, decision.attempt, usage.kind, *usage.figures,
-                dict(facts or {}), dict(fields or {}), fingerprint, committed,
-            ),
-            subject, ended=(decision, usage),
+        if usage is None:
+            usage = NOTHING if decision.model is None else UNKNOWN
+        details: tuple[Any, ...] = (
+            decision.attempt, usage.kind, *usage.figures, dict(facts or {}), dict(fields or {}), fingerprint,
+            committed,
         )  # fmt: skip
+        if self.guard.sink is None:
+            self._begin()
+            after = self._core.result(*self._instant(), *details)
+        else:
+            after = self._logged(self._core.result, details, subject, ended=(decision, usage))
+        if not after.is_plain:
+            self._heed(after)
+        return after
 
     def adjust(self, decision: Any, usage: Usage) -> Any:
         """What the attempt of `decision` really used, learnt after it was settled for want of better.
@@ -200,7 +239,8 @@ class Door:
             raise EngineError("this guard was closed, and its store would not be told", "closed")
         with self._lock:
             settled = self._core.adjust(*self._instant(), decision.attempt, *usage.figures)
-            self._write(lambda: adjustment_record(self, decision, usage, settled, self._core.limits()))
+            if self.guard.sink is not None:
+                self._write(adjustment_record(self, decision, usage, settled, self._core.limits()))
         return settled
 
     def dropped(self, decision: Any, usage: Usage, *, begun: bool) -> None:
@@ -210,43 +250,20 @@ class Door:
     def fail(self, decision: Any, failure: Failure, subject: str = "call") -> Any:
         """The attempt of `decision` has failed: is it made again (`wait`), given up, or passed on?"""
         usage = failure.usage
-        return self._decided(
-            lambda now, wall: self._core.error(
-                now, wall, decision.attempt, usage.kind, usage.input_tokens, usage.output_tokens,
-                failure.kind, failure.status, failure.retry_after, failure.billed, failure.own,
-                usage.cache_read_tokens, usage.cache_write_tokens, usage.reasoning_tokens,
-                fingerprint=failure.fingerprint,
-            ),
-            subject, failure,
+        details: tuple[Any, ...] = (
+            decision.attempt, usage.kind, usage.input_tokens, usage.output_tokens, failure.kind,
+            failure.status, failure.retry_after, failure.billed, failure.own, usage.cache_read_tokens,
+            usage.cache_write_tokens, usage.reasoning_tokens, failure.fingerprint,
         )  # fmt: skip
-
-    def answer(self, request: int, approve: bool | str) -> None:
-        """A person's answer to an escalation; then ask about the same call again. A question takes a text.
-
-        Raises `EngineError` of kind `self_answer` inside a call of this run: an agent does not answer for
-        people. Others are `other_kind` (no `True`, `False` or text, which is not empty), `unknown_request`,
-        `expired`, `already_answered`, and `ended` once the run has ended or stopped.
-        """
-        if is_inside(self.id):
-            raise EngineError(own_answer(self.id), "self_answer")
-        self.take_answer(request, approve)
-
-    def take_answer(self, request: int, approve: bool | str) -> None:
-        """What an approver has said, who may be asked anywhere."""
-        if not isinstance(approve, bool):
-            require_text(approve)
-        with self._lock:
-            now = self._instant()
-            asked = (open for open in self._core.open_requests() if open["request"] == request)
-            is_right = all(isinstance(approve, str) == (open["wants"] == "question") for open in asked)
-            if approve is not False and not is_right:
-                raise EngineError(OTHER_KIND, "other_kind")
-            self._core.answer(*now, request, approve is not False)  # a text answers its question
-            self._asked.pop(request, None)
-            if isinstance(approve, str):
-                self._texts[request] = approve
-            word = "answer" if isinstance(approve, str) else "approve" if approve else "reject"
-            self._write(lambda: answer_record(self, request, word))
+        if self._dropped:
+            self._settle_dropped()
+        if self.guard.sink is None:
+            after = self._core.error(*self._instant(), *details)
+        else:
+            after = self._logged(self._core.error, details, subject, failure)
+        if not after.is_plain:
+            self._heed(after)
+        return after
 
     def count(self, decision: Any, tokens: int = 1) -> int:
         """Count generated tokens of an attempt; gives how many more are paid for. 0 means stop."""
@@ -256,59 +273,6 @@ class Door:
         """Each limit's dimension with its bound, what is spent, held, leased elsewhere and free."""
         self._settle_dropped()
         return [dict(row) for row in self._core.limits()]
-
-    def take_advice(self) -> list[str]:
-        """What the agent is to be told and has not been told yet."""
-        with self._lock:
-            advice, self._advice, self._is_unused = self._advice, [], False
-        return advice
-
-    def approval(self, decision: Any, subject: str, arguments: Mapping[str, Any]) -> Approval:
-        """What a person is asked for an `escalate` decision."""
-        return Approval(
-            decision.request, decision.queue, subject, dict(arguments), decision.by,
-            decision.reason or "", decision.expires_at, self.limits(), decision.wants,
-        )  # fmt: skip
-
-    def refusal(self, decision: Any, subject: str) -> Refusal:
-        """The exception for a decision that does not let a call run."""
-        program = self.guard.program
-        self.tell_agent(sentences.for_agent(decision))
-        standing = ""
-        if decision.kind == "limit" and not decision.latched:
-            ledger = self.guard.ledger
-            health = ledger.health() if ledger is not None else {"error": None, "refused": None}
-            trouble = health["error"] if health["error"] != health["refused"] else None
-            standing = sentences.standing(decision, self._rows(), program.currency, trouble)
-        refusal = sentences.refusal(
-            decision, subject, self.decision_id(decision), self.guard.instead_of(decision), standing
-        )
-        if isinstance(refusal, Answered):
-            refusal.text = self.text_of(decision)
-        return refusal
-
-    def _rows(self) -> list[dict[str, Any]]:
-        """Where the limits stand: this run's, and those of the run above it."""
-        above = [] if self.first is self else self.first.limits()
-        scope = f"run {self.first.id}, which this one is a part of"
-        return self.limits() + [{**row, "scope": scope} for row in above if row["scope"] == "run"]
-
-    def text_of(self, decision: Any) -> str:
-        """What an `answer` says: the policy's text, or once what a person answered."""
-        if decision.answered is None:
-            return str(decision.text)
-        return self._texts.pop(decision.answered, "")
-
-    def tell_agent(self, text: Any, *, id: str | None = None) -> None:
-        """The agent gets `text` in place of a tool's result, so a `truth` does not take it for an invention.
-
-        For what a host writes itself: an error that was passed on, what was said before this run. What the
-        policy tells the agent is known. With the `id` of a call it is the result of that call only.
-        """
-        mark = told_mark(text, id) if self.guard.program.checks_truth else None
-        if mark is not None:
-            with unless_ended(self):
-                self._core.tell_agent(mark)
 
     def decision_id(self, decision: Any) -> str:
         """The id under which the log keeps this decision."""
@@ -323,17 +287,22 @@ class Door:
 
     def _instant(self) -> tuple[int, int]:
         """When something happens to the run."""
-        self._is_unused = False
-        return self.clock.now(), self.clock.wall()
+        self._touch()
+        return self._now(), self._wall()
 
-    def _remembered(self, decision: Any, subject: str, arguments: Mapping[str, Any]) -> Any:
-        """Keep what a person is asked about, in case the run is suspended."""
-        if decision.outcome == "escalate" and decision.request not in self._asked:
-            self._asked[decision.request] = Asked(subject, _core.canonical(arguments))
-        return decision
+    def _touch(self) -> None:
+        """The run is used; what came for it while nobody used it is taken now."""
+        self._is_unused = False
+        if self._answers:
+            with self._lock:
+                self._take_answers()
+
+    def _take_answers(self) -> None:
+        """What people said in a store is told to the engine; only a run that was resumed has any."""
+        raise NotImplementedError
 
     def _is_forked(self) -> bool:
-        return os.getpid() != self._process
+        return self._process != _process
 
     def _facts(self, facts: Mapping[str, Any] | None, step: str | None, confidence: Any) -> dict[str, Any]:
         sent = {**self.facts, **facts} if facts else dict(self.facts)
@@ -343,34 +312,50 @@ class Door:
             sent["step.confidence"] = confidence
         return sent
 
-    def _decided(
-        self, decide: Callable[[int, int], Any], subject: str, failure: Failure | None = None,
-        ended: tuple[Any, Usage] | None = None,
-    ) -> Any:  # fmt: skip
-        if failure is None and self._is_forked():
+    def _begin(self) -> None:
+        """An event that asks for something new begins, if the run is here."""
+        if self._is_forked():
             raise EngineError("this run is of another process: nobody adds up what a fork spends", "forked")
-        if failure is None and self.first.suspended:
+        if self.first.suspended:
             below = "" if self.first is self else f", and run `{self.id}` is a part of it"
             raise EngineError(
                 f"run `{self.first.id}` was suspended{below}, and does no more here; go on with "
                 f'`guard.resume("{self.first.id}")`',
                 "suspended",
             )
-        self._settle_dropped()
+        if self._dropped:
+            self._settle_dropped()
+        self._touch()
+
+    def _heed(
+        self, decision: Any, point: str = "call", name: str | None = None, arguments: Any = None
+    ) -> None:
+        """Keep what the agent is to be told, and what a person is asked about if the run is suspended."""
+        told = [text for kind, text, _by in decision.advice if kind == "tell agent"]
+        is_escalated = decision.outcome == "escalate" and arguments is not None
         with self._lock:
-            sink = self.guard.sink
-            before = self._core.limits() if sink else []
-            decision = decide(*self._instant())
-            self._advice += [text for kind, text, _by in decision.advice if kind == "tell agent"]
+            self._advice += told
             if decision.wrap_up and not self._wrapped_up:
                 self._wrapped_up = True
                 self._advice.append(sentences.WRAP_UP)
+            if is_escalated and decision.request not in self._asked:
+                asked = Asked(sentences.subject(point, name), _core.canonical(arguments))
+                self._asked[decision.request] = asked
+
+    def _logged(
+        self, event: Callable[..., Any], details: tuple[Any, ...], subject: str,
+        failure: Failure | None = None, ended: tuple[Any, Usage] | None = None,
+    ) -> Any:  # fmt: skip
+        """The decision about an event, with its record in the host's sink."""
+        if failure is None:
+            self._begin()
+        with self._lock:
+            before = self._core.limits()
+            decision = event(*self._instant(), *details)
             if ended is not None:
                 settled = self._core.settled(ended[0].attempt)
-                self._write(lambda: settlement_record(self, *ended, settled, self._core.limits()))
-            self._write(
-                lambda: decision_record(self, decision, subject, failure, before, self._core.limits())
-            )
+                self._write(settlement_record(self, *ended, settled, self._core.limits()))
+            self._write(decision_record(self, decision, subject, failure, before, self._core.limits()))
         return decision
 
     def _settle_dropped(self) -> None:
@@ -390,6 +375,6 @@ class Door:
         if getattr(self, "_dropped", None):
             self._settle_dropped()
 
-    def _write(self, record: Callable[[], dict[str, Any]]) -> None:
+    def _write(self, record: dict[str, Any]) -> None:
         if self.guard.sink is not None:
-            self.guard.sink.write(record())
+            self.guard.sink.write(record)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +12,6 @@ from checkrein.guard.classify import Failure
 from checkrein.guard.luggage import (
     PATIENCE_SECONDS,
     Asking,
-    Given,
     Life,
     Luggage,
     Resumed,
@@ -42,7 +40,6 @@ class Memory(Block):
         self._held: dict[str, tuple[Any, str]] = {}
         self._life: Life | None = resumed.life if resumed else None
         self._parcel: tuple[Life, bytes, bytes, list[Asking]] | None = None
-        self._answers: list[Given] = []
         if resumed is not None:
             self._unpack(resumed)
             self._answers, self._came = resumed.answers, self.clock.now()
@@ -122,7 +119,7 @@ class Memory(Block):
         with self._lock:
             if self.outcome.kind != "suspended":
                 self.outcome = Outcome("suspended")
-                self._write(lambda: movement_record("suspension", self, life[2]))
+                self._write(movement_record("suspension", self, life[2]))
 
     def _packed(self) -> tuple[Life, bytes, bytes, list[Asking]]:
         """End the run here, once: from now on it is what was packed."""
@@ -164,19 +161,18 @@ class Memory(Block):
             if each["request"] in self._asked
         }
 
-    def _instant(self) -> tuple[int, int]:
-        now, wall = super()._instant()
+    def _take_answers(self) -> None:
+        now, wall = self._now(), self._wall()
         while self._answers:  # only a run that does something takes them, since one that does not waits again
             request, bound, word, text, who, ago = self._answers.pop(0)
             try:
                 self._core.answer(now, wall, request, word != "reject", ago + now - self._came, bound)
                 if text is not None:
                     self._texts[request] = text
-                self._write(partial(answer_record, self, request, word, who))
+                self._write(answer_record(self, request, word, who))
             except EngineError as error:  # answered here before, or not asked any more
                 if error.kind not in {"expired", "already_answered", "unknown_request", "ended"}:
                     raise
-        return now, wall
 
     def _unpack(self, resumed: Resumed) -> None:
         luggage = resumed.luggage
@@ -191,9 +187,8 @@ class Memory(Block):
 
     def tell_resumed(self) -> None:
         """Log that the run goes on here."""
-        life = self._life
-        if life is not None:
-            self._write(lambda: movement_record("resumption", self, life[2]))
+        if self._life is not None:
+            self._write(movement_record("resumption", self, self._life[2]))
 
     def leave(self) -> None:
         """The guard is closed: the run ends, or waits again if it was resumed and not used."""

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use policy_core::{By, Program, Statement, Why};
+use policy_core::{By, Outcome, Program, Statement, Why};
 use pyo3::prelude::*;
 
 use crate::render;
@@ -52,6 +52,11 @@ impl Decision {
     #[getter]
     fn outcome(&self) -> &'static str {
         self.core.outcome.name()
+    }
+
+    #[getter]
+    fn is_plain(&self) -> bool {
+        self.core.outcome == Outcome::Allow && self.core.advice.is_empty() && !self.core.wrap_up
     }
 
     #[getter]
