@@ -6,8 +6,9 @@ What it cannot do: find anything. The codes and their meaning are in `checkrein/
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
+
+from checkrein.frozen import Frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,8 +25,7 @@ ODD = ("missing", "ill-typed")
 """What a fact may be without a value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Related:
+class Related(Frozen):
     """Another place that belongs to a finding, such as the first of two declarations."""
 
     message: str
@@ -34,8 +34,7 @@ class Related:
     """Filled in by the report."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Frozen):
     """A change that puts a finding right, in the file of its span: `text` instead of `start` to `end`."""
 
     start: int
@@ -43,8 +42,7 @@ class Edit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(Frozen):
     """What shows a finding: facts of a call, each with its value as a policy writes it, and what then holds.
 
     A fact that is not named may be anything. A value is `missing` or `ill-typed` where there is none. What
@@ -62,8 +60,7 @@ class Example:
         return f"for {', '.join(said) or 'every call'} {self.shows}"
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(Frozen):
     """What is wrong, where, and what to do next.
 
     `code` is stable and explained by `checkrein rule CODE`. `span` is None when the finding is about

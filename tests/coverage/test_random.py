@@ -1,12 +1,12 @@
 """Random policies with random tests: what is measured never contradicts itself, and changes no result."""
 
-from dataclasses import replace
 from random import Random
 
 import pytest
 
 from checkrein import _core
 from checkrein.coverage import measure
+from checkrein.frozen import replace
 from checkrein.language import compile_source, sound, tree
 from checkrein.testing import run_tests
 from tests.differential import generate

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from random import Random
 from typing import Any
 
+from checkrein.frozen import replace
 from tests.both import Event
 
 from .facts import CHOICES, KINDS, Fact

@@ -1,8 +1,8 @@
 """Policies as texts: the words that white space separates, and what they say wherever it stands."""
 
 import re
-from dataclasses import replace
 
+from checkrein.frozen import replace
 from checkrein.language import check, parse
 from checkrein.language.emit import emit
 from checkrein.language.lower import lower

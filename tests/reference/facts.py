@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from checkrein.frozen import Frozen, fields
 from checkrein.language import tree
 
 from . import limits, prices, windows
@@ -66,7 +67,7 @@ def below(node: Any, defines: dict[str, tree.Define]) -> Iterator[Any]:
     elif isinstance(node, tree.Defined):
         parts = [defines[node.name.text].condition] if defines else []
     else:
-        parts = [getattr(node, field.name) for field in fields(node)] if is_dataclass(node) else []
+        parts = [getattr(node, field) for field in fields(node)] if isinstance(node, Frozen) else []
     for part in parts:
         yield from below(part, defines)
 

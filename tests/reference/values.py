@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import enum
 import math
@@ -16,6 +15,7 @@ from typing import Any
 import rfc8785
 import xxhash
 
+from checkrein.frozen import replace
 from checkrein.language import tree
 
 LARGEST = 2**53 - 1
@@ -32,7 +32,7 @@ def convert(kind: tree.Type, value: Any) -> Any:
     if kind.most:
         if not isinstance(value, (list, tuple)) or len(value) > kind.most:
             return ILL
-        single = dataclasses.replace(kind, most=0)
+        single = replace(kind, most=0)
         return tuple(ILL if each is None else convert(single, each) for each in value)
     if kind.dimension == "text":
         fits = isinstance(value, str) and (not kind.choices or value in kind.choices)

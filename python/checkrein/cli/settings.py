@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checkrein.errors import CheckreinError
+from checkrein.frozen import Frozen
 from checkrein.nearest import closest
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ SECTION = "[tool.checkrein]"
 FAIL_UNDER = "fail-under"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Frozen):
     """What a project says; every list may be empty. Paths and patterns begin in `home`."""
 
     home: Path

@@ -7,11 +7,12 @@ probes. What a tool succeeds by, and a cascade asks by, is probed by an atom in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from checkrein import _core
 from checkrein.errors import CheckreinError, LoadError
+from checkrein.frozen import replace
 from checkrein.language.emit import emit
 from checkrein.language.lower import lower
 from checkrein.language.tree import (

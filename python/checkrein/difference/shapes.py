@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
+from checkrein.frozen import Frozen, fields
 from checkrein.language import tree
 from checkrein.language.meaning.cells import truth
 from checkrein.language.meaning.search import leaves_of
@@ -76,8 +76,8 @@ def shape(node: Any, *without: str) -> Any:
     """
     if isinstance(node, tree.Name):
         return node.text
-    if is_dataclass(node):
-        names = [each.name for each in fields(node) if each.name not in ("span", *without)]
+    if isinstance(node, Frozen):
+        names = [name for name in fields(node) if name not in ("span", *without)]
         return (type(node).__name__, *(shape(getattr(node, name)) for name in names))
     if isinstance(node, tuple):
         return tuple(shape(each) for each in node)
@@ -89,18 +89,18 @@ def strange(node: Any) -> Iterator[str]:
     if isinstance(node, tuple):
         for each in node:
             yield from strange(each)
-    elif isinstance(node, _DECIDES_NOTHING) or not is_dataclass(node):
+    elif isinstance(node, _DECIDES_NOTHING) or not isinstance(node, Frozen):
         return
     elif type(node) not in _KNOWN:
         yield type(node).__name__.lower()
     else:
         known = _KNOWN[type(node)].split()
-        for each in fields(node):
-            value = getattr(node, each.name)
-            if each.name in known:
+        for name in fields(node):
+            value = getattr(node, name)
+            if name in known:
                 yield from strange(value)
-            elif each.name != "span" and value not in (None, (), False):
-                yield each.name.replace("_", " ")
+            elif name != "span" and value not in (None, (), False):
+                yield name.replace("_", " ")
 
 
 def strange_leaves(condition: Condition) -> Iterator[str]:

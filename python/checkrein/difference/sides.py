@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,6 +10,7 @@ from checkrein.analysis.courses import selects_tool
 from checkrein.difference.outcomes import facts_told
 from checkrein.difference.shapes import seen, shape, strange_leaves
 from checkrein.difference.verdict import MODELS, Point
+from checkrein.frozen import replace
 from checkrein.language.check.vocabulary import currency_of
 from checkrein.language.facts import ARG_PREFIX, BUILT_IN, CLOCK_PREFIX, Context, Unknown, find
 from checkrein.language.meaning.cells import Domain, Odd, domain_of

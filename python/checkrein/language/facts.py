@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from checkrein.diagnostics import quote
+from checkrein.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +32,7 @@ RESULT_PREFIX = "result."
 CLOCK_PREFIX = "now."
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltIn:
+class BuiltIn(Frozen):
     """A fact that the engine sets, or that the host sends beside a call (`step.kind`)."""
 
     dimension: Dimension
@@ -106,8 +105,7 @@ HOST_BUILT_IN = frozenset({"step.kind", "step.confidence"})
 """The built-in facts that a host may send, and a test may set."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Frozen):
     """Where a condition stands: at which point, for which tools or model, and after an error or not."""
 
     point: Literal["model", "tool", "any"]
@@ -125,8 +123,7 @@ CASCADE = Context("model", "a cascade", result=True)
 """The context of what a cascade asks of a result."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Frozen):
     """A fact as one condition sees it."""
 
     name: str
@@ -143,8 +140,7 @@ class Known:
         return self.most > 0
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Frozen):
     """Why a fact cannot be read here."""
 
     code: str

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lark import Token
 from lark.exceptions import UnexpectedToken
 
 from checkrein.diagnostics import Related, quote
+from checkrein.frozen import Frozen
 from checkrein.language import words
 from checkrein.language.condition_slips import CONDITION_SLIPS, glued_letters
 from checkrein.language.limit_slips import LIMIT_SLIPS
@@ -30,8 +30,7 @@ KNOWN = (*CONDITION_SLIPS, *LIMIT_SLIPS, *STATEMENT_SLIPS, *SLIPS, glued_letters
 TOKEN_GAP = re.compile(r"(?:\s|#[^\n]*)*")
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
+class Mistake(Frozen):
     """Where the parser gave up, and what it had in hand."""
 
     text: str
@@ -44,7 +43,7 @@ class Mistake:
     """The words for every terminal."""
     pending: tuple[Token, ...]
     """The tokens of the statement that was being read; empty between two statements."""
-    starts: list[int] = field(repr=False)
+    starts: list[int]
 
     @property
     def accepted_words(self) -> list[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lark.exceptions import UnexpectedInput
 from lark.utils import TextSlice
 
 from checkrein.diagnostics import Edit, Report, quote
+from checkrein.frozen import replace
 from checkrein.language import words
 from checkrein.language.defaults import with_loop
 from checkrein.language.includes import CHARACTERS_MAX, FILES_MAX, Folder, Refused, digest_of

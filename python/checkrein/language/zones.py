@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import importlib.util
 import zoneinfo
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
+from checkrein.frozen import Frozen
 from checkrein.policy_files import file_digest
 
 __all__ = ["UTC_NAME", "Zone", "known_zones", "zone"]
@@ -27,8 +27,7 @@ UNKNOWN_VERSION = "unknown"
 VERSION_FILES = ("tzdata.zi", "+VERSION")
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
+class Zone(Frozen):
     """`offset` seconds east of UTC before the first transition; each transition with the offset after it."""
 
     name: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from checkrein.cli.settings import settings
 from checkrein.diagnostics import Related
 from checkrein.errors import CheckreinError
+from checkrein.frozen import replace
 from checkrein.language import check, parse
 from checkrein.language.includes import digest_of
 from checkrein.language.names import Names

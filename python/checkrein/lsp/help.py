@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from checkrein.amounts import duration, money
@@ -10,6 +9,7 @@ from checkrein.analysis import bound
 from checkrein.analysis.words import as_text
 from checkrein.cli.rule import pages
 from checkrein.diagnostics import has_error
+from checkrein.frozen import Frozen, fields
 from checkrein.language.facts import BUILT_IN
 from checkrein.language.tree import Limit, Literal
 from checkrein.lsp.uses import arguments, declarations, declared_of, use_at
@@ -142,6 +142,6 @@ def _literals(node: Any) -> Iterator[Literal]:
     elif isinstance(node, tuple):
         for part in node:
             yield from _literals(part)
-    elif is_dataclass(node):
+    elif isinstance(node, Frozen):
         for field in fields(node):
-            yield from _literals(getattr(node, field.name))
+            yield from _literals(getattr(node, field))

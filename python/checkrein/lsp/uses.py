@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from checkrein.frozen import Frozen, fields
 from checkrein.language.facts import ARG_PREFIX, BUILT_IN, RESULT_PREFIX, selected_tools
 from checkrein.language.names import ENFORCED, KIND_WORDS
 from checkrein.language.tree import (
@@ -121,12 +121,12 @@ def _tools(names: Names, use: Use) -> list[Tool]:
 def _inside(node: Any) -> Iterator[tuple[str, Name, Any]]:
     """The names that are used below a node, with their kinds and the nodes that hold them."""
     yield from ((kind, name, node) for kind, name in _of(node))
-    if not is_dataclass(node):
+    if not isinstance(node, Frozen):
         return
     for field in fields(node):
-        value = getattr(node, field.name)
+        value = getattr(node, field)
         for part in value if isinstance(value, tuple) else (value,):
-            if is_dataclass(part) and not isinstance(part, Name):
+            if isinstance(part, Frozen) and not isinstance(part, Name):
                 yield from _inside(part)
 
 

@@ -8,9 +8,9 @@ No network, no clock: the same package gives the same prices for ever. docs/pric
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from checkrein.frozen import Frozen
 from checkrein.prices.match import find_model, find_provider
 from checkrein.prices.snapshot import Tariff, load, tariffs_of
 
@@ -25,8 +25,7 @@ CURRENCY = "$"
 _MILLION = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(Frozen):
     """A model of the snapshot: its tariffs, or the reason for having none.
 
     `until` is the day on which its provider announced another price, "" if none is known. `audio` says

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from checkrein.diagnostics import Report, quote
+from checkrein.frozen import replace
 from checkrein.language.tree import Tool
 from checkrein.nearest import closest
 from checkrein.schema.fields import Kind

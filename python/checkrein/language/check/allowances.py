@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from checkrein.diagnostics import Edit, quote
+from checkrein.frozen import Frozen
 from checkrein.language.recovery import LEXEME
 from checkrein.language.source import Source
 from checkrein.language.tree import OWN, Span
@@ -27,8 +27,7 @@ HEAD = re.compile(r"(?:\s|#[^\n]*\n)*")
 EXAMPLE = "write `# checkrein: allow R0109 because ...`, with the code and your reason"
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(Frozen):
     """One code that may be found between two offsets, and where the comment names it."""
 
     code: str

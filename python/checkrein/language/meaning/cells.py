@@ -9,9 +9,9 @@ from __future__ import annotations
 import enum
 import itertools
 from collections import deque
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from checkrein.frozen import Frozen, replace
 from checkrein.language.facts import ARG_PREFIX, BUILT_IN, RESULT_PREFIX, Unknown, find
 from checkrein.language.tree import Affix, Compare, Has, Member, Quantified
 
@@ -49,8 +49,7 @@ class Undecided(Exception):
     """The search ended before it knew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Domain:
+class Domain(Frozen):
     """All that a fact can be: `choices` if they are few, else every text or every integer of a grid.
 
     With `most`: every list of at most so many of these, and of what is ill-typed.

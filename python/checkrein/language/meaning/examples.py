@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from checkrein.amounts import duration, money
 from checkrein.diagnostics import Example, visible
+from checkrein.frozen import replace
 from checkrein.language.check.vocabulary import currency_of
 from checkrein.language.meaning.cells import Odd
 from checkrein.language.meaning.places import domains, search

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from checkrein.diagnostics import Example, quote
+from checkrein.frozen import replace
 from checkrein.language.meaning.cells import domain_of, representatives, truth
 from checkrein.language.meaning.examples import of_the_other_truth, written
 from checkrein.language.meaning.places import places_of, search

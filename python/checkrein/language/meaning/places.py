@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from checkrein.diagnostics import quote
+from checkrein.frozen import Frozen
 from checkrein.language.facts import CASCADE, Context, context_of, result_of
 from checkrein.language.meaning.cells import domain_of
 from checkrein.language.meaning.search import Search, expanded, leaves_of
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from checkrein.language.tree import Condition, Selector
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Frozen):
     """One condition, as it is written; `model` is the one that its statement is about, if it names one."""
 
     owner: str

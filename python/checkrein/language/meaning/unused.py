@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from checkrein.diagnostics import quote
+from checkrein.frozen import Frozen, fields
 from checkrein.language.tree import OWN, Fact, Name, Test
 
 if TYPE_CHECKING:
@@ -36,6 +36,6 @@ def _named(node: Any) -> Iterator[str]:
     elif isinstance(node, tuple):
         for each in node:
             yield from _named(each)
-    elif is_dataclass(node):
+    elif isinstance(node, Frozen):
         for field in fields(node):
-            yield from _named(getattr(node, field.name))
+            yield from _named(getattr(node, field))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from checkrein.frozen import replace
 from checkrein.language.translate.walk import DROPPED, Item, builds
 from checkrein.language.tree import (
     Arm,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from checkrein.diagnostics import quote
+from checkrein.frozen import replace
 from checkrein.language.translate.walk import DROPPED, builds
 from checkrein.language.tree import (
     Breaker,
@@ -32,7 +32,13 @@ if TYPE_CHECKING:
 
 OBSERVABLE = (Limit, Retry, Breaker, Require, Order, Loop, Truth, Rule)
 """What can be observed: whatever votes."""
-WORDS = {CostClaim: "assert", OrderClaim: "assert", LoopOff: "loop off", Store: "store", Test: "test"}
+WORDS: dict[type, str] = {
+    CostClaim: "assert",
+    OrderClaim: "assert",
+    LoopOff: "loop off",
+    Store: "store",
+    Test: "test",
+}
 
 
 @builds("observe")

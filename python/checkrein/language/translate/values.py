@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from checkrein.diagnostics import quote
+from checkrein.frozen import replace
 from checkrein.language.translate.walk import DROPPED, ONE_OF_TWO, Item, Nested, builds, exact
 from checkrein.language.tree import (
     Affix,

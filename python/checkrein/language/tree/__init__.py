@@ -7,9 +7,9 @@ tokens and counts as they are. Names are still text; `names.py` resolves them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeVar
 
+from checkrein.frozen import Frozen
 from checkrein.language.tree.basis import (
     OWN,
     Dimension,
@@ -191,8 +191,7 @@ UNNAMED = (WallClock, Store, CostClaim, OrderClaim)
 """The statements without a name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Frozen):
     """A whole policy. `source` is the text that the spans point into: its files, side by side.
 
     `broken` says that some statement could not be read, so a name that seems unknown may be in it.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import Literal as Choice
+
+from checkrein.frozen import Frozen
 
 if TYPE_CHECKING:
     from datetime import date
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
 Dimension = Choice["text", "flag", "count", "money", "tokens", "duration", "percent"]
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Frozen):
     """One of the files of a policy, whose texts stand side by side in its source."""
 
     name: str
@@ -30,8 +30,7 @@ OWN = File("")
 """The file that a policy begins in: the only one that has a header."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Frozen):
     """A place in the source: 1-based line and column of the first character in its file, and offsets.
 
     Offsets count characters of the whole source, so they are those of the file if it is the policy's own.
@@ -44,16 +43,14 @@ class Span:
     file: File = OWN
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Frozen):
     """A quoted name of the author's, or a dotted fact, with its place."""
 
     text: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Include:
+class Include(Frozen):
     """Another file, and what is there of it in the policy; None if it is not read."""
 
     name: Name
@@ -61,8 +58,7 @@ class Include:
     file: File | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Frozen):
     """A constant. `value` is `str` for text, `bool` for a flag, `int` for everything else."""
 
     dimension: Dimension
@@ -71,8 +67,7 @@ class Literal:
     currency: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Elements:
+class Elements(Frozen):
     """A list of constants, as a test sends it; the only one that can be a default is empty."""
 
     literals: tuple[Literal, ...]
@@ -86,8 +81,7 @@ Value = Literal | Elements
 # -- types ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Type:
+class Type(Frozen):
     """A declared type. `choices` only for `one of`; `unit` only for money (`cents` or `units`).
 
     `most` only for a list: how many elements it may have, each of this type.
@@ -108,8 +102,7 @@ class Type:
 # -- shadow mode ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(Frozen):
     """`observe until DATE`: the statement says what it would have said, and nothing follows from it."""
 
     until: date

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from checkrein.frozen import Frozen
 
 if TYPE_CHECKING:
     from checkrein.language.tree.basis import Literal, Name, Span
     from checkrein.language.tree.conditions import Selector
 
 
-@dataclass(frozen=True, slots=True)
-class CostClaim:
+class CostClaim(Frozen):
     """`assert cost per run <= $0.60`, in nano-units of the currency."""
 
     most: Literal
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class OrderClaim:
+class OrderClaim(Frozen):
     """`assert never SELECTOR unless "tool" succeeded`."""
 
     selector: Selector

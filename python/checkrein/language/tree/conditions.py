@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import Literal as Choice
+
+from checkrein.frozen import Frozen
 
 if TYPE_CHECKING:
     from checkrein.language.tree.basis import Literal, Name, Span
 
 
-@dataclass(frozen=True, slots=True)
-class WallClock:
+class WallClock(Frozen):
     """`clock in "Zone/City"`: what the facts `now.*` are read from."""
 
     zone: Name
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(Frozen):
     """`fact op literal`, op one of == != < <= > >=."""
 
     fact: Name
@@ -28,8 +27,7 @@ class Compare:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Frozen):
     """`fact in [literal, ...]`."""
 
     fact: Name
@@ -37,16 +35,14 @@ class Member:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Has:
+class Has(Frozen):
     """`has fact`."""
 
     fact: Name
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Affix:
+class Affix(Frozen):
     """`fact starts with "..."` or `fact ends with "..."`; `end` tells which."""
 
     fact: Name
@@ -55,8 +51,7 @@ class Affix:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Quantified:
+class Quantified(Frozen):
     """`all of fact ...` or `any of fact ...`: what `element` says of each element of a list."""
 
     quantifier: Choice["all", "any"]
@@ -69,32 +64,28 @@ class Quantified:
         return self.element.fact
 
 
-@dataclass(frozen=True, slots=True)
-class Defined:
+class Defined(Frozen):
     """The name of a `define`, used as a condition."""
 
     name: Name
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Frozen):
     """`not operand`."""
 
     operand: Condition
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class And:
+class And(Frozen):
     """`a and b and ...`, two or more operands."""
 
     operands: tuple[Condition, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Or:
+class Or(Frozen):
     """`a or b or ...`, two or more operands."""
 
     operands: tuple[Condition, ...]
@@ -106,8 +97,7 @@ Condition = Compare | Member | Has | Affix | Quantified | Defined | Not | And | 
 # -- selectors and outcomes -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+class Selector(Frozen):
     """Which calls: `point` is model or tool; by name, by class, or any (both `None`).
 
     Breakers alone watch a `provider` too.
@@ -119,8 +109,7 @@ class Selector:
     tool_class: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Frozen):
     """What is voted: `target` names the state of stop and fail, the queue of escalate.
 
     `wants` says what the queue is asked for, `text` what an answer says: literals, and the names of facts

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import Literal as Choice
+
+from checkrein.frozen import Frozen
 
 if TYPE_CHECKING:
     from checkrein.language.tree.basis import Literal, Name, Observed, Span, Type, Value
     from checkrein.language.tree.conditions import Condition, Outcome, Selector
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(Frozen):
     """Nano-units of the currency for a million tokens; None where the file gives no rate of its own."""
 
     input: int
@@ -22,8 +22,7 @@ class Price:
     reasoning: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(Frozen):
     """`price` is None when the file gives none: then it is looked up in the price snapshot."""
 
     name: Name
@@ -39,8 +38,7 @@ class Model:
     region: Name | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Arg:
+class Arg(Frozen):
     """One declared argument of a tool."""
 
     name: Name
@@ -48,8 +46,7 @@ class Arg:
     optional: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(Frozen):
     """`timeout` in nanoseconds; `results` are the fields of what it gives, `succeeds` its `succeeds when`."""
 
     name: Name
@@ -63,8 +60,7 @@ class Tool:
     succeeds: Condition | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Grants:
+class Grants(Frozen):
     """`grants Q at most N times`: what an approval adds to the limit that asked."""
 
     amount: Literal
@@ -72,8 +68,7 @@ class Grants:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
+class Queue(Frozen):
     """`expires` in nanoseconds; `default_stop` None means the default is to deny. An answer is for calls in
     which the arguments in `binds` are equal; all of them, if it names none."""
 
@@ -85,8 +80,7 @@ class Queue:
     binds: tuple[Name, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Frozen):
     """A declared failure state and what is told to whom."""
 
     name: Name
@@ -95,8 +89,7 @@ class State:
     tell_user: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Frozen):
     """A fact that the host supplies."""
 
     name: Name
@@ -106,8 +99,7 @@ class Fact:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Define:
+class Define(Frozen):
     """A named condition."""
 
     name: Name
@@ -115,15 +107,13 @@ class Define:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(Frozen):
     """`store shared`: a ledger that only one machine sees will not do."""
 
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Calendar:
+class Calendar(Frozen):
     """`each day in "Zone/City"`; `zone` None is UTC."""
 
     period: Choice["hour", "day", "week", "month"]
@@ -131,16 +121,14 @@ class Calendar:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Rolling:
+class Rolling(Frozen):
     """`rolling 1 h`, in nanoseconds."""
 
     duration: int
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Frozen):
     """`dimension <= literal` inside a limit; of `calls of SELECTOR <= N` the dimension is `calls of`."""
 
     dimension: str
@@ -149,8 +137,7 @@ class Bound:
     selector: Selector | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Threshold:
+class Threshold(Frozen):
     """`at N% tell agent "..."`, `at N% warn "..."` or `at N% prefer lower tier`, which has no text."""
 
     percent: Literal
@@ -159,8 +146,7 @@ class Threshold:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class WrapUp:
+class WrapUp(Frozen):
     """`wrap up N call Q`: calls and an amount that are kept back for the end."""
 
     calls: int
@@ -168,8 +154,7 @@ class WrapUp:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Frozen):
     """`scope` is `run`, `session`, `user`, `team`, `org` or a declared fact; `window` None is for ever.
 
     `basis` is `attempted`, `executed` or `succeeded`, and `failure` is `spend`, `deny` or `allow`;
@@ -189,8 +174,7 @@ class Limit:
     observed: Observed | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Frozen):
     """`share P of calls in D, at least N`; `most` in parts per million, `window` in nanoseconds."""
 
     most: int
@@ -199,8 +183,7 @@ class Share:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Frozen):
     """`attempts` is the most attempts on one model or tool; times in nanoseconds."""
 
     name: Name
@@ -215,8 +198,7 @@ class Retry:
     observed: Observed | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Opens:
+class Opens(Frozen):
     """`opens when failures >= P of N in D`; `failures` in parts per million, `window` in nanoseconds."""
 
     failures: int
@@ -225,8 +207,7 @@ class Opens:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Probes:
+class Probes(Frozen):
     """`probes K after D`, in nanoseconds."""
 
     count: int
@@ -234,8 +215,7 @@ class Probes:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Breaker:
+class Breaker(Frozen):
     """No calls for a while to what fails; then counted probes."""
 
     name: Name
@@ -246,8 +226,7 @@ class Breaker:
     observed: Observed | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TierNeed:
+class TierNeed(Frozen):
     """`tier >= N`."""
 
     operator: str
@@ -255,8 +234,7 @@ class TierNeed:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class NamesNeed:
+class NamesNeed(Frozen):
     """`model in [...]`, or `region "..."` and `region in [...]`."""
 
     kind: Choice["model", "region"]
@@ -264,8 +242,7 @@ class NamesNeed:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Require:
+class Require(Frozen):
     """`require "x" NEED when C`; a need that is a text is the place."""
 
     name: Name
@@ -275,16 +252,14 @@ class Require:
     observed: Observed | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Then:
+class Then(Frozen):
     """`then "model" when C`: asked as well, if the result is so."""
 
     model: Name
     when: Condition
 
 
-@dataclass(frozen=True, slots=True)
-class Arm:
+class Arm(Frozen):
     """`to "model" when C`, or a cascade, which has no `when` of its own."""
 
     model: Name
@@ -293,8 +268,7 @@ class Arm:
     then: Then | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Canary:
+class Canary(Frozen):
     """`canary P% by FACT to "model"`."""
 
     percent: Literal
@@ -303,8 +277,7 @@ class Canary:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Frozen):
     """Arms from the top, then the fallback edges; canaries lie side by side in the order of the file."""
 
     name: Name
@@ -314,8 +287,7 @@ class Route:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Frozen):
     """`{ before before after matching ... within run again after ... }`.
 
     Each side is a tool selector by name or class; `matching` names arguments, `again_after` tools.
@@ -331,8 +303,7 @@ class Order:
     observed: Observed | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
+class Truth(Frozen):
     """`truth { tool results }`: what a conversation says that tools gave, they gave."""
 
     name: Name
@@ -341,8 +312,7 @@ class Truth:
     observed: Observed | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(Frozen):
     """`same_call` and `same_error` are (count, steps); `cycle` is (longest period, repetitions).
 
     `no_progress` is how many steps in a row brought nothing new, `repeated_context` which part
@@ -374,15 +344,13 @@ class Loop:
     observed: Observed | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LoopOff:
+class LoopOff(Frozen):
     """`loop off`: without the built-in loop. No policy has it after it was read."""
 
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Frozen):
     """`rule ... on ... when ... then ... because`; the reason is in the outcome."""
 
     name: Name

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import Literal as Choice
+
+from checkrein.frozen import Frozen
 
 if TYPE_CHECKING:
     from checkrein.language.tree.basis import Name, Span, Value
 
 
-@dataclass(frozen=True, slots=True)
-class Fails:
+class Fails(Frozen):
     """`fails "kind" [n times]`; `times` None means always."""
 
     kind: Name
     times: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Gives:
+class Gives(Frozen):
     """`gives { ... } [n times]`: fields of a tool's result, or how sure a model is; None is always."""
 
     fields: tuple[tuple[Name, Value], ...]
     times: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Frozen):
     """A model or tool call of a test. `name` None is a model call that names no model."""
 
     point: Choice["model", "tool"]
@@ -42,8 +40,7 @@ class Call:
     gives: Gives | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(Frozen):
     """`repeat N { ... }`."""
 
     times: int
@@ -51,16 +48,14 @@ class Repeat:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Frozen):
     """`wait 5 s`: the virtual clock moves on, in nanoseconds."""
 
     duration: int
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(Frozen):
     """`at time "..."`: the wall clock, in nanoseconds since 1970 in UTC.
 
     Before the first call it says when the test begins; later the virtual clock moves on to it.
@@ -70,16 +65,14 @@ class Clock:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Frozen):
     """`approve`, `reject` or the text of `answer`: the open request is answered."""
 
     approve: bool | str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Expect:
+class Expect(Frozen):
     """`at_call` is 1-based over the calls so far; None is the last one.
 
     `target` is the model of `allow on`, the state of `stop` and `fail`, the queue of `escalate`,
@@ -98,8 +91,7 @@ class Expect:
 TestItem = Call | Repeat | Wait | Clock | Answer | Expect
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(Frozen):
     """A sequence of events under a virtual clock, with expectations.
 
     `scopes` is whose run it is, as (`user`, id); `facts` are sent with the run, not with a call.
