@@ -14,6 +14,7 @@
 )]
 
 mod amount;
+pub mod batch;
 pub mod books;
 mod clock;
 mod code;

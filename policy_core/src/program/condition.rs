@@ -63,7 +63,7 @@ impl Comparison {
 }
 
 /// What is asked of one value: of a fact's, or of an element's of a list.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Predicate {
     Compare { comparison: Comparison, value: Const },
     Member { values: Box<[Const]> },
@@ -103,7 +103,7 @@ impl Quantifier {
 }
 
 /// One operation. Operands are facts of the program; each reading pushes one truth value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Op {
     Ask { fact: u32, predicate: Predicate },
     AskEach { fact: u32, quantifier: Quantifier, predicate: Predicate },

@@ -12,6 +12,7 @@ mod context;
 mod escalate;
 mod family;
 mod form;
+mod fresh;
 mod ids;
 mod known;
 mod lineage;
