@@ -1,7 +1,7 @@
 //! Many calls decided at once: what rules, requirements and the route say of each, as if it were the first
 //! call of a new run.
 //!
-//! Facts come as columns. A condition is run once for [`ROWS`] rows, an operation at a time: a truth is a byte,
+//! Facts come as columns. A condition is run once for [`ROWS`] rows, an operation a time: a truth is a byte,
 //! `and` is the lesser and `or` the greater of two, so that the processor takes many rows in one step.
 
 mod lanes;
@@ -113,7 +113,7 @@ impl Batch {
     /// For calls of this tool. `values` says for each fact of the program how its values will come; what the
     /// engine knows by itself is read from a new run that begins `now`.
     ///
-    /// Nothing if the program does not declare the tool: then each call is denied as one of an undeclared tool.
+    /// Nothing if the program does not declare the tool: then each call is denied as undeclared.
     ///
     /// # Errors
     /// [`EngineError::BadValue`] if the values are not as many as the program's facts, or if numbers are said
@@ -150,7 +150,7 @@ impl Batch {
     /// Decides every row.
     ///
     /// # Errors
-    /// [`EngineError::BadValue`] if there are more than [`ROWS`] rows, or if columns or answers are of another
+    /// [`EngineError::BadValue`] if there are more than [`ROWS`] rows, or columns or answers are of another
     /// length.
     pub fn decide(
         &self,

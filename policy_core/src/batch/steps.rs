@@ -12,7 +12,7 @@ use crate::program::{Condition, DEEPEST, Op};
 pub(super) struct Steps {
     steps: Box<[Step]>,
     leaves: Box<[Leaf]>,
-    /// Each jump skips the other half of an `and` or an `or`, as every compiled condition does: then a row needs
+    /// Each jump skips the other half of an `and` or an `or`, as in compiled conditions: then a row needs
     /// none, since it comes to the same without. An artifact could hold others.
     is_nested: bool,
 }

@@ -4,6 +4,7 @@
 //! A face translates, this crate serialises the events of a run, and the engine decides.
 
 mod decimal;
+mod exact;
 mod guarded;
 mod hosted;
 pub mod json;
@@ -11,5 +12,6 @@ mod live;
 mod recorder;
 
 pub use decimal::{is_plain, scaled};
+pub use exact::{exact, exact_each};
 pub use hosted::{Hosted, Refused};
 pub use live::Live;
