@@ -49,5 +49,5 @@ pub use program::{
     Presence, Program, Queue, QueueDefault, Scope, Selector, Source, State, Statement, StatementKind,
     Template, Threshold, ThresholdKind, TimeZone, Tool, ToolClass,
 };
-pub use run::{OpenRequest, Reply, Run};
+pub use run::{Meter, OpenRequest, Reply, Run};
 pub use value::{Dimension, MAX_NUMBER, MAX_QUANTITY, MILLION, Slot, Truth, Value};

@@ -10,7 +10,8 @@
 mod common;
 
 use common::*;
-use policy_core::{ErrorKind, Failure, Outcome, Slot, Usage, xxh3_64};
+use policy_core::{ErrorKind, Failure, Meter, Outcome, Slot, Usage, xxh3_64};
+use std::sync::Arc;
 
 fn retry(on: Select, attempts: u64, within: Option<u64>, backoff: Option<(u64, u64)>) -> Enforced {
     Enforced::Retry {
@@ -190,6 +191,33 @@ fn usage_is_charged_as_it_is_known() {
 
 fn limit_of(tokens: u64) -> Enforced {
     limit(vec![(TOKENS, tokens)], Else::Deny)
+}
+
+#[test]
+fn tokens_on_a_meter_are_charged_as_others_are() {
+    let mut run = vocabulary().with("l", limit_of(10_000)).run();
+    for _ in 0..3 {
+        ask_model(&mut run, 0, None);
+    }
+    let kind = |error: policy_core::EngineError| error.kind();
+    let spare = || Arc::new(Meter::new(0));
+    assert_eq!(run.count(0, 2, 30).unwrap(), 70);
+    let meter = run.inner.metered(2, spare()).unwrap();
+    assert_eq!((meter.count(40), run.count(0, 2, 20).unwrap(), meter.count(40)), (Some(30), 10, Some(0)));
+    assert!(Arc::ptr_eq(&meter, &run.inner.metered(2, spare()).unwrap()), "an attempt has one");
+    assert_eq!(run.inner.metered(1, Arc::clone(&meter)).map_err(kind).err(), Some("bad_value"));
+    let least = run.settle(0, 2, Usage::at_least(100, 10)).unwrap();
+    assert_eq!((least.output_tokens, least.tokens), (130, 230), "as without a meter");
+    assert_eq!((meter.count(1), run.count(0, 2, 1).map_err(kind)), (None, Err("already_settled")));
+    assert_eq!(run.inner.metered(2, spare()).map_err(kind).err(), Some("already_settled"));
+    let other = run.inner.metered(3, meter).unwrap();
+    assert_eq!(other.count(1), Some(99), "it serves the next attempt");
+    assert_eq!(run.settle(0, 3, Usage::Unsent).unwrap().tokens, 200, "it was sent: tokens came back");
+    ask_tool(&mut run, 0, None, "look");
+    assert_eq!(run.inner.metered(4, spare()).map_err(kind).err(), Some("bad_value"));
+    let last = run.inner.metered(1, spare()).unwrap();
+    run.end(0);
+    assert_eq!((last.count(1), run.limits()[0].spent), (None, 230 + 200 + 200));
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod common;
 use common::drive::{Player, SCOPES, busy, steps};
 use common::*;
 use policy_core::books::Books;
-use policy_core::{Decision, EngineError, Now, Outcome, Program, Scopes, Slot, Usage};
+use policy_core::{Decision, EngineError, Meter, Now, Outcome, Program, Scopes, Slot, Usage};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -40,7 +40,9 @@ fn a_suspended_run_does_nothing_more() {
     let policy = vocabulary().with("l", limit(vec![(TOKENS, 500)], Else::Stop("over")));
     let mut run = policy.run();
     ask_model(&mut run, 0, None);
+    let meter = run.inner.metered(1, Arc::new(Meter::new(0))).unwrap();
     let state = run.inner.suspend(START, &[1], &mut run.books.borrow_mut()).unwrap();
+    assert_eq!((meter.count(1), run.inner.metered(1, meter).err()), (None, Some(EngineError::Suspended)));
     assert_eq!(run.inner.suspend(START, &[], &mut run.books.borrow_mut()), Ok(state));
     let denied = ask_model(&mut run, 0, None);
     assert_eq!((denied.outcome, by(&denied, &run).as_str()), (Outcome::Deny, "run ended"));

@@ -1,6 +1,7 @@
 //! Logical calls and their attempts, as a run remembers them.
 
 use super::amounts::Amounts;
+use super::meter::Produced;
 use crate::books::{AccountId, Window};
 use crate::event::Usage;
 use crate::fingerprint::Binding;
@@ -151,7 +152,7 @@ pub(crate) struct Attempt {
     pub(crate) began: u64,
     pub(crate) cap: u64,
     /// Output tokens counted so far.
-    pub(crate) produced: u64,
+    pub(crate) produced: Produced,
     /// What it used, as it was reported; none while it is open.
     pub(crate) settled: Option<Usage>,
 }

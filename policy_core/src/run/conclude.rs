@@ -4,6 +4,7 @@ use super::Run;
 use super::amounts::{Amounts, Subject};
 use super::call::{Attempt, Latch, Point, Taken};
 use super::escalate::{Granting, Standing};
+use super::meter::Produced;
 use super::question::{Clearance, Finding, HOLDS_WAIT, LEASE_WAIT, Ruling};
 use crate::books::Books;
 use crate::decision::{Asked, BuiltIn, By, Decision, Outcome, Vote};
@@ -189,7 +190,7 @@ impl Run {
             tickets: clearance.tickets,
             began: now.wall,
             cap: clearance.cap,
-            produced: 0,
+            produced: Produced::default(),
             settled: None,
         });
 

@@ -7,6 +7,7 @@ use super::Run;
 use super::accounts::Accounts;
 use super::amounts::{Amounts, Charge, Subject};
 use super::call::{Attempt, Call, Latch, Point, Taken, Tries};
+use super::meter::Produced;
 use crate::books::Window;
 use crate::code::{Reader, Writer};
 use crate::event::Usage;
@@ -302,7 +303,7 @@ impl Attempt {
         self.reserved.write(writer);
         writer.number(self.began);
         writer.number(self.cap);
-        writer.number(self.produced);
+        writer.number(self.produced.tokens());
         match self.settled {
             Some(usage) => usage.write(writer),
             None => writer.number(0),
@@ -327,7 +328,7 @@ impl Attempt {
             tickets: Vec::new(),
             began: reader.number()?,
             cap: reader.number()?,
-            produced: reader.number()?,
+            produced: Produced::new(reader.number()?),
             settled: Usage::read(reader)?,
         };
         if attempt.is_final() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::accounts::End;
 use super::amounts::{Charge, Subject};
 use super::call::Attempt;
+use super::meter::NO_TOKENS;
 use super::result::SHORT;
 use super::{Run, check_tokens, watched};
 use crate::books::Books;
@@ -121,7 +122,7 @@ impl Run {
         let place = self.place(attempt);
         let is_tool = |attempt: &&mut Attempt| matches!(attempt.reserved.subject, Subject::Tool(..));
         if place.is_ok_and(|place| self.attempts.get_mut(place).as_ref().is_some_and(is_tool)) {
-            return Err(EngineError::BadValue("a tool's attempt has no tokens; count those of models only"));
+            return Err(NO_TOKENS);
         }
         self.begin_event(now);
         self.is_here()?;
@@ -129,8 +130,7 @@ impl Run {
         if known.settled.is_some() {
             return Err(EngineError::AlreadySettled(attempt));
         }
-        known.produced = known.produced.saturating_add(tokens);
-        Ok(known.cap.saturating_sub(known.produced))
+        Ok(known.cap.saturating_sub(known.produced.add(tokens)))
     }
 
     /// The host ends the run: every open attempt is charged its hold, every later call is denied.
@@ -189,6 +189,7 @@ impl Run {
     ) -> Settlement {
         let now = self.latest;
         let Some(attempt) = self.attempts.get_mut(place) else { return Settlement::default() };
+        attempt.produced.close();
         let usage = reported(attempt, usage);
         let (charge, settlement) = price(program, attempt, usage);
         let is_unsent = usage == Usage::Unsent;
@@ -243,9 +244,9 @@ pub(crate) fn check_usage(usage: Usage) -> Result<(), EngineError> {
 
 /// What a report means for this attempt: a tool was run, or it was not; a model that has produced tokens was
 /// sent something, whatever the host says.
-const fn reported(attempt: &Attempt, usage: Usage) -> Usage {
+fn reported(attempt: &Attempt, usage: Usage) -> Usage {
     match (attempt.reserved.subject, usage) {
-        (Subject::Model(_), Usage::Unsent) if attempt.produced > 0 => Usage::Unknown,
+        (Subject::Model(_), Usage::Unsent) if attempt.produced.tokens() > 0 => Usage::Unknown,
         (Subject::Model(_), _) | (_, Usage::Unsent) => usage,
         _ => Usage::exact(0, 0),
     }
@@ -262,9 +263,13 @@ fn price(program: &Program, attempt: &Attempt, usage: Usage) -> (Charge, Settlem
         Usage::Exact { input, output, cache_read, cache_write, reasoning } => {
             Tokens { input, output, cache_read, cache_write, reasoning }
         }
-        Usage::AtLeast { input, output, cache_read, cache_write, reasoning } => {
-            Tokens { input, output: output.max(attempt.produced), cache_read, cache_write, reasoning }
-        }
+        Usage::AtLeast { input, output, cache_read, cache_write, reasoning } => Tokens {
+            input,
+            output: output.max(attempt.produced.tokens()),
+            cache_read,
+            cache_write,
+            reasoning,
+        },
         Usage::Unknown | Usage::Unsent => Tokens::default(),
     };
     let cost = |tokens: &Tokens| price.map_or(0, |price| price.cost(tokens, attempt.began));
@@ -273,7 +278,7 @@ fn price(program: &Program, attempt: &Attempt, usage: Usage) -> (Charge, Settlem
         Usage::AtLeast { .. } => Charge::new(cost(&tokens), &tokens).max(held),
         // The input may have been all that was held, the output what was counted, at the dearest rates.
         Usage::Unknown => {
-            let (input, output) = (held.input, attempt.produced);
+            let (input, output) = (held.input, attempt.produced.tokens());
             let worst = price.map_or(0, |price| price.worst(input).cost(input, output));
             Charge::new(worst, &Tokens { input, output, ..Tokens::default() }).max(held)
         }

@@ -122,6 +122,7 @@ impl Run {
             }
             // Its end is told where it goes on, and there nobody knows these circuits.
             if let Some(attempt) = self.attempts.get_mut(place) {
+                attempt.produced.close();
                 watched::conclude(&program, attempt, Fate::Left, &self.health, self.latest.mono);
             }
         }
