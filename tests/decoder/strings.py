@@ -7,7 +7,7 @@ from lark import Lark
 from lark.lexer import PatternStr
 
 from checkrein._core import GRAMMAR
-from checkrein.language.parser import build
+from checkrein.language.parser.making import build
 
 SAMPLES = {
     "STRING": ['"a"', '""', '"two words"', '"\\"\\\\\\n"', '"\u00e9"', '"# {"', '"' + "x" * 60 + '"'],

@@ -1,12 +1,9 @@
-"""Text to tree, by Lark, with recovery: several mistakes are reported in one run."""
+"""Text to tree, with recovery: several mistakes are reported in one run."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-
-from lark.exceptions import UnexpectedInput
-from lark.utils import TextSlice
 
 from checkrein.diagnostics import Edit, Report, quote
 from checkrein.frozen import replace
@@ -14,7 +11,7 @@ from checkrein.language import words
 from checkrein.language.defaults import with_loop
 from checkrein.language.includes import CHARACTERS_MAX, FILES_MAX, Folder, Refused, digest_of
 from checkrein.language.mistakes import explain
-from checkrein.language.parser import load_parser
+from checkrein.language.parser import Unread, load_parser
 from checkrein.language.parser.grouping import group
 from checkrein.language.recovery import statement_starts
 from checkrein.language.source import Source, decoded, is_sound, is_too_large, read
@@ -25,9 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from lark import Lark, Token, Tree
-
     from checkrein.diagnostics import Diagnostic
+    from checkrein.language.parser import Parser, Tree
 
 LANGUAGE = 1
 SYNTAX_ERRORS_MAX = 20
@@ -211,20 +207,20 @@ class _Reading:
 
     # -- one file --------------------------------------------------------------------------------------
 
-    def _trees(self, position: int, rule: str) -> list[Tree[Token]]:
+    def _trees(self, position: int, rule: str) -> list[Tree]:
         """The trees of all stretches of the last file that can be read; sets `broken` if some cannot."""
-        lark, text, begins = load_parser(), self.source.text, position
-        trees: list[Tree[Token]] = []
+        parser, text, begins = load_parser(), self.source.text, position
+        trees: list[Tree] = []
         starts: list[int] | None = None
         for number in range(SYNTAX_ERRORS_MAX):
             try:
-                trees.append(_parse(lark, text, position, len(text), rule))
-            except UnexpectedInput as error:
+                trees.append(_parse(parser, text, position, len(text), rule))
+            except Unread as error:
                 starts = statement_starts(text, begins) if starts is None else starts
                 told = _by_whole_words(error, text, position, rule)
-                broken_from, skip_to = explain(told, self.source, starts, words.table(lark), self.report)
+                broken_from, skip_to = explain(told, self.source, starts, words.table(parser), self.report)
                 if broken_from > position:
-                    trees += _readable(lark, text, position, broken_from, rule)
+                    trees += _readable(parser, text, position, broken_from, rule)
                 position, rule = skip_to, "rest"
                 continue
             self.broken = self.broken or number > 0
@@ -243,26 +239,24 @@ def _circle(files: list[str]) -> Refused:
     return Refused("R0582", message, "move what both need to a file that includes neither")
 
 
-def _by_whole_words(error: UnexpectedInput, text: str, start: int, rule: str) -> UnexpectedInput:
+def _by_whole_words(error: Unread, text: str, start: int, rule: str) -> Unread:
     """The mistake as its author sees it, where the parser took a part of a word, as in `30 seconds`."""
-    offset: Any = error.pos_in_stream
-    before = WORD_BEFORE.search(text, max(start, offset - 256), offset)
+    before = WORD_BEFORE.search(text, max(start, error.at - 256), error.at)
     try:
         _parse(load_parser(words=True), text, start, len(text), rule)
-    except UnexpectedInput as whole:
-        at: Any = whole.pos_in_stream
-        if before is not None and before.start() <= at <= offset:
+    except Unread as whole:
+        if before is not None and before.start() <= whole.at <= error.at:
             return whole
     return error
 
 
-def _readable(lark: Lark, text: str, start: int, end: int, rule: str) -> list[Tree[Token]]:
+def _readable(parser: Parser, text: str, start: int, end: int, rule: str) -> list[Tree]:
     """The statements before a broken one; none if the header itself is what is broken."""
     try:
-        return [_parse(lark, text, start, end, rule)]
-    except UnexpectedInput:
+        return [_parse(parser, text, start, end, rule)]
+    except Unread:
         return []
 
 
-def _parse(lark: Lark, text: str, start: int, end: int, rule: str) -> Tree[Token]:
-    return group(lark.parse(TextSlice(text, start, end), start=rule))
+def _parse(parser: Parser, text: str, start: int, end: int, rule: str) -> Tree:
+    return group(parser.parse(text, start, end, rule=rule))

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lark.lexer import PatternStr
-
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from lark import Lark
+    from checkrein.language.parser import Parser
 
 SHOWN_MAX = 8
 
@@ -72,12 +70,11 @@ GROUPS = (
 """(what must be acceptable, what is then replaced, by which phrase)"""
 
 
-def table(lark: Lark) -> dict[str, str]:
+def table(parser: Parser) -> dict[str, str]:
     """Terminal name to the words for it, in the order of the grammar."""
     words = {"$END": KINDS["$END"]}
-    for terminal in lark.terminals:
-        pattern = terminal.pattern
-        words[terminal.name] = pattern.value if isinstance(pattern, PatternStr) else KINDS[terminal.name]
+    for name, (text, is_pattern) in parser.terminals.items():
+        words[name] = KINDS[name] if is_pattern else text
     return words
 
 
