@@ -8,16 +8,16 @@ so that a decision can be explained later without the source file.
 
 from __future__ import annotations
 
-import errno
+import atexit
 import json
 import os
-import stat
-import threading
-import warnings
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakSet
 
+from checkrein import _core
 from checkrein.sentences import for_agent, reason_of
 
 if TYPE_CHECKING:
@@ -46,77 +46,64 @@ class Sink(Protocol):
 class JsonlSink:
     """Appends to a file, a line a record, created readable by its owner only.
 
-    Records are written whole, so that several processes may share a file; one that was deleted or
-    emptied is begun again. When it can't be written, that is said once as a warning and counted in
-    `lost`.
+    Records wait in memory, and a thread writes them within milliseconds, in order and whole, so that several
+    processes may share a file; one that was deleted or emptied is begun again. `flush` writes what waits;
+    it is also called when a run or the interpreter ends, and before a fork. When the file can't be
+    written, that is said once as a warning and counted in `lost`. With `required` nothing is lost: what
+    can't be written waits, and no call of a run that is logged here is let through meanwhile.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, required: bool = False) -> None:
         self.path = path
-        self.lost = 0
-        self._lock = (
-            threading.RLock()
-        )  # the collector may end a call, and record it, in the middle of a write
-        self._file: Any = None
-        self._programs: set[str] = set()
-        self._torn = False
+        self.core = _core.Log(path, required=required)
+        _OPEN.add(self)
 
     def write(self, record: dict[str, Any]) -> None:
+        """Keep one record, which is a line of its own."""
         program = record.pop("program", None)
-        with self._lock:
-            try:
-                self._open()
-                if program is not None and program.digest not in self._programs:
-                    self._append(program_record(program))
-                    self._programs.add(program.digest)
-                self._append(record)
-            except OSError as error:
-                self.lost += 1
-                if self.lost == 1:
-                    warnings.warn(
-                        f"decisions are not logged to {self.path}: {error}", RuntimeWarning, stacklevel=3
-                    )
+        self.core.line(as_json(record), program)
 
-    def _open(self) -> None:
-        """Have the file open, and know whether it still has what was written to it."""
-        status = None if self._file is None else os.fstat(self._file.fileno())
-        if status is not None and status.st_nlink == 0:
-            self._file.close()
-            self._file = status = None
-        if self._file is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(self.path, "ab", buffering=0, opener=_private)  # noqa: SIM115
-            status = os.fstat(self._file.fileno())
-        if status is not None and status.st_size == 0 and stat.S_ISREG(status.st_mode):
-            self._programs.clear()
+    def flush(self) -> None:
+        """Write all that was kept before.
 
-    def _append(self, record: dict[str, Any]) -> None:
-        """Add a line in one write: what other processes add stands before or after it."""
-        line = _WRITTEN(record)
-        # Half a surrogate pair, which a model may put in a name, becomes the escape that JSON has for it.
-        data = b"\n" * self._torn + line.encode("utf-8", "backslashreplace") + b"\n"
-        written = self._file.write(data)
-        self._torn = bool(written) and written < len(data)
-        if written != len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        Raises `EngineError` of kind `log` if every record is required and the file can't be written.
+        """
+        self.core.flush()
 
-    def __del__(self) -> None:
-        self.close()
+    @property
+    def lost(self) -> int:
+        """How many records could not be written."""
+        return self.core.lost
 
     def close(self) -> None:
-        """Close the file; a later record opens it again."""
-        with self._lock:
-            if self._file is not None:
-                self._file.close()
-                self._file = None
+        """Write what is kept and close the file; a later record opens it again."""
+        self.core.close()
 
 
 # Made once: `json.dumps` with options makes an encoder for every call.
 _WRITTEN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def as_json(value: Any) -> bytes:
+    """`value` as a line has it.
+
+    Half a surrogate pair, which a model may put in a name, becomes the escape that JSON has for it.
+    """
+    return _WRITTEN(value).encode("utf-8", "backslashreplace")
+
+
+_OPEN: WeakSet[JsonlSink] = WeakSet()
+
+
+def _flush_all() -> None:
+    for sink in list(_OPEN):
+        with suppress(Exception):  # one that fails keeps no other from being written
+            sink.flush()
+
+
+atexit.register(_flush_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_flush_all, after_in_child=_core.Log.forked)
 
 
 def read_log(path: Path) -> Iterator[dict[str, Any]]:
@@ -129,19 +116,6 @@ def read_log(path: Path) -> Iterator[dict[str, Any]]:
                 continue
             if isinstance(record, dict):
                 yield record
-
-
-def program_record(program: Any) -> dict[str, Any]:
-    """What `explain` needs to know about a program."""
-    return {
-        "kind": "program",
-        "digest": program.digest,
-        "policy": program.policy,
-        "file": program.file,
-        "currency": program.currency,
-        **({"prices": program.prices} if program.prices else {}),
-        "statements": program.statements,
-    }
 
 
 def decision_record(
@@ -286,6 +260,7 @@ def _known(**fields: Any) -> dict[str, Any]:
 
 def _iso(wall: int) -> str:
     try:
-        return datetime.fromtimestamp(wall / 1e9, UTC).isoformat(timespec="microseconds")
+        whole = datetime.fromtimestamp(wall // 1_000_000_000, UTC)
+        return whole.replace(microsecond=wall // 1_000 % 1_000_000).isoformat(timespec="microseconds")
     except (OverflowError, ValueError, OSError):  # a clock that went wrong: a record is kept all the same
         return f"{wall} ns"

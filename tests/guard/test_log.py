@@ -5,6 +5,7 @@ import contextlib
 import gc
 import json
 import multiprocessing
+import subprocess
 import sys
 import uuid
 import warnings
@@ -91,8 +92,10 @@ def test_a_warning_that_is_an_error_comes_once_too(make_guard, tmp_path):
 
 @pytest.mark.parametrize("lose", ["delete", "empty"])
 def test_a_log_that_is_lost_is_begun_again_with_its_program(make_guard, log, lose):
-    with make_guard(log=log).run() as run:
+    guard = make_guard(log=log)
+    with guard.run() as run:
         search(run)
+        guard.flush()
         if lose == "delete":
             log.unlink()
         else:
@@ -250,3 +253,45 @@ def test_what_was_said_in_the_store_is_written_down_where_the_run_goes_on(make_g
         assert said(log) == []
         refund(run)
     assert said(log) == [(1, "approve", "lea")]
+
+
+# -- what waits is written ----------------------------------------------------------------------------
+
+
+def test_what_waits_is_written_before_anybody_is_told_of_a_refusal(make_guard, log):
+    with make_guard('rule "none" on tool "search" then deny because "no"', log=log).run() as run:
+        for _ in range(3):
+            with pytest.raises(checkrein.Denied) as denied:
+                search(run)
+            assert [r["id"] for r in read_log(log) if r["kind"] == "decision"][-1] == denied.value.id
+
+
+@pytest.mark.parametrize("way", ["exit", "fork", "collected"])
+def test_what_waits_is_written_when_the_interpreter_exits_or_forks(tmp_path, way):
+    script = f"""
+import gc, os, checkrein
+guard = checkrein.load("p.rein", log="log")
+run = guard.run(id="parent")
+for n in range(5):
+    run.settle(run.decide(tool="search", args={{"n": n}}))
+if {way == "fork"}:
+    child = os.fork()
+    if child == 0:
+        run = guard.run(id="child")
+        for n in range(5):
+            run.settle(run.decide(tool="search", args={{"n": n}}))
+        run.end()
+        os._exit(0)
+    os.waitpid(child, 0)
+    os._exit(0)
+if {way == "collected"}:
+    del run, guard
+    gc.collect()
+    os._exit(0)
+"""
+    (tmp_path / "p.rein").write_text('language 1\npolicy "p"\ntool "search" { class retrieve }\n')
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, timeout=60)
+    records = [record for record in read_log(tmp_path / "log") if record["kind"] != "program"]
+    for id in ["parent", "child"] if way == "fork" else ["parent"]:
+        own = [record["kind"] for record in records if record["run"] == id]
+        assert own == ["decision", "settlement"] * 5

@@ -5,7 +5,7 @@ use super::accounts::Entry;
 use crate::books::{AccountId, Books, Failure, Standing};
 use crate::decision::{Advice, Decision, Reading};
 use crate::event::Now;
-use crate::program::{Limit, Measure, Scope};
+use crate::program::{Bound, Limit, Measure, Scope};
 use crate::value::MILLION;
 
 /// The store is asked again about limits that facts are read of when its last word is so old.
@@ -29,11 +29,44 @@ impl Run {
     #[must_use]
     pub fn limits(&self, books: &Books) -> Vec<Reading> {
         let mut readings = Vec::new();
+        self.each_bound(books, |index, limit, bound, entry, standing| {
+            let is_observed = entry.is_some_and(|entry| entry.observed.is_some());
+            let used = standing.spent.saturating_add(standing.held);
+            let free = untold(bound.max, used).free;
+            readings.push(Reading {
+                limit: index,
+                measure: bound.measure,
+                max: if is_observed { bound.max } else { standing.max },
+                spent: standing.spent,
+                held: standing.held,
+                free: if is_observed { free } else { standing.free },
+                leased: standing.leased,
+                silent: standing.silent,
+                refused: standing.refused,
+                window: standing.window,
+                soft: limit.failure == Failure::Allow,
+                missing: entry.is_some_and(|entry| entry.account.is_none()),
+                age_ns: standing.age_ns,
+            });
+        });
+        readings
+    }
+
+    /// The same bounds in the same order, each as `[max, spent, held, leased]`: what a record keeps of them.
+    pub fn stand(&self, books: &Books, stands: &mut Vec<[u64; 4]>) {
+        self.each_bound(books, |_, _, bound, entry, standing| {
+            let is_observed = entry.is_some_and(|entry| entry.observed.is_some());
+            let max = if is_observed { bound.max } else { standing.max };
+            stands.push([max, standing.spent, standing.held, standing.leased]);
+        });
+    }
+
+    fn each_bound(&self, books: &Books, mut each: impl FnMut(u32, &Limit, &Bound, Option<&Entry>, Standing)) {
+        if self.suspended.is_some() {
+            return;
+        }
         let (mono, age) = self.lineage.now();
         let now = Now { mono, ..self.latest };
-        if self.suspended.is_some() {
-            return readings;
-        }
         for (index, limit) in self.program.tables.limits.numbered() {
             for bound in &limit.bounds {
                 let entry = self.accounts.of_bound(index, bound.measure);
@@ -43,27 +76,9 @@ impl Run {
                     (None, Some(account)) => books.standing(account, now),
                     (None, None) => untold(bound.max, 0),
                 };
-                let is_observed = entry.is_some_and(|entry| entry.observed.is_some());
-                let used = standing.spent.saturating_add(standing.held);
-                let free = untold(bound.max, used).free;
-                readings.push(Reading {
-                    limit: index,
-                    measure: bound.measure,
-                    max: if is_observed { bound.max } else { standing.max },
-                    spent: standing.spent,
-                    held: standing.held,
-                    free: if is_observed { free } else { standing.free },
-                    leased: standing.leased,
-                    silent: standing.silent,
-                    refused: standing.refused,
-                    window: standing.window,
-                    soft: limit.failure == Failure::Allow,
-                    missing: entry.is_some_and(|entry| entry.account.is_none()),
-                    age_ns: standing.age_ns,
-                });
+                each(index, limit, bound, entry, standing);
             }
         }
-        readings
     }
 
     /// Whether a limit has been filled so far that it wants lower tiers from then on.

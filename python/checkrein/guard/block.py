@@ -88,4 +88,5 @@ class Block(Voice):
         else:
             # A suspended run whose store has not answered is nowhere yet.
             self.outcome = Outcome("completed" if error is None and not self.suspended else "error")
+        self.guard.drain()
         return self.outcome

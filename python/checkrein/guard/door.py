@@ -241,6 +241,7 @@ class Door:
             settled = self._core.adjust(*self._instant(), decision.attempt, *usage.figures)
             if self.guard.sink is not None:
                 self._write(adjustment_record(self, decision, usage, settled, self._core.limits()))
+        self.guard.drain()  # no run is there any more whose end would do it
         return settled
 
     def dropped(self, decision: Any, usage: Usage, *, begun: bool) -> None:

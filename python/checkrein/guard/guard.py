@@ -191,6 +191,20 @@ class Guard:
                 if run is not None:
                     parts.callback(run.leave)
 
+    def flush(self) -> None:
+        """Write the records that wait to the log file. Done besides before anybody is told of a refusal, when
+        a run ends, when the interpreter exits and before it forks.
+
+        Raises `EngineError` of kind `log` if every record is required and the file can't be written.
+        """
+        if isinstance(self.sink, JsonlSink):
+            self.sink.flush()
+
+    def drain(self) -> None:
+        """What `flush` does; a log that is required, and can't be written, refuses the next call instead."""
+        if isinstance(self.sink, JsonlSink):
+            self.sink.core.drain()
+
     def forking(self, moment: str) -> None:
         """The process forks: neither the store's connection nor the leases may be used on both sides."""
         if moment == "before":

@@ -120,6 +120,7 @@ class Memory(Block):
             if self.outcome.kind != "suspended":
                 self.outcome = Outcome("suspended")
                 self._write(movement_record("suspension", self, life[2]))
+        self.guard.drain()
 
     def _packed(self) -> tuple[Life, bytes, bytes, list[Asking]]:
         """End the run here, once: from now on it is what was packed."""

@@ -75,6 +75,7 @@ class Voice(Door):
         )
         if isinstance(refusal, Answered):
             refusal.text = self.text_of(decision)
+        self.guard.drain()
         return refusal
 
     def _rows(self) -> list[dict[str, Any]]:

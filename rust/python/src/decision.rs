@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
+use checkrein_records as records;
 use policy_core::{By, Outcome, Program, Statement, Why};
 use pyo3::prelude::*;
-
-use crate::render;
 
 /// One decision, with the program whose names it refers to.
 #[pyclass(frozen, module = "checkrein._core")]
@@ -255,7 +254,7 @@ impl Decision {
     fn values(&self) -> Vec<(&str, String)> {
         let shown = self.core.values.iter().filter_map(|(index, value)| {
             let fact = row(self.program.facts(), *index)?;
-            Some((&*fact.name, render::value(&self.program, fact.dimension, value)))
+            Some((&*fact.name, records::value(&self.program, fact.dimension, value)))
         });
         shown.collect()
     }

@@ -1,6 +1,6 @@
 //! The Python face of the engine: translation only. No decision is taken here.
 //!
-//! `convert` and `facts` read host values, `canonical` is their exact text, `errors` raises, `render` shows;
+//! `convert` and `facts` read host values, `canonical` is their exact text, `errors` raises;
 //! `program`, `run`, `decision`, `ledger` and `operator` are the classes, `begin`, `told`, `scopes` and
 //! `readings` what a run needs besides. The documentation for users is in the stub,
 //! `python/checkrein/_core.pyi`.
@@ -14,11 +14,11 @@ mod errors;
 mod facts;
 mod hashes;
 mod ledger;
+mod log;
 mod names;
 mod operator;
 mod program;
 mod readings;
-mod render;
 mod run;
 mod scopes;
 mod told;
@@ -33,6 +33,8 @@ mod _core {
     use crate::hashes::{canonical, fingerprint, xxh3_64};
     #[pymodule_export]
     use crate::ledger::Ledger;
+    #[pymodule_export]
+    use crate::log::Log;
     #[pymodule_export]
     use crate::operator::Operator;
     #[pymodule_export]

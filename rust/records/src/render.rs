@@ -7,7 +7,8 @@ use policy_core::{Dimension, ErrorKind, Program, Shown, Value, amount, xxh3_64};
 const SHOWN: usize = 8;
 
 /// The text of a fact's value.
-pub(crate) fn value(program: &Program, dimension: Dimension, value: &Value) -> String {
+#[must_use]
+pub fn value(program: &Program, dimension: Dimension, value: &Value) -> String {
     match value {
         Value::Missing => "missing".to_owned(),
         Value::Ill => "ill-typed".to_owned(),

@@ -1,0 +1,202 @@
+//! The log that runs share: where records wait, who writes them, and what becomes of those that can't be.
+//!
+//! There are two batches: one takes records, the other is written by whoever has it, the thread or a caller
+//! that flushes. So a record waits for no file, and an order of two records of one run is the order of their
+//! events. The lock is held to copy a record in, or to change the batches over.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use crate::batch::{About, Beside};
+use crate::inner::{FLUSH, Inner, RELIEVE, THREAD, TROUBLE};
+
+/// As long as a call waits for the file where there is no room, before records are left out.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// The same where every record is required.
+const REQUIRED_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What holds when a record can't be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audit {
+    /// Calls go on. The log says how many records are missing.
+    BestEffort,
+    /// No further call is let through.
+    Required,
+}
+
+/// Why records are not, or not yet, in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble(pub String);
+
+/// How often this process was forked off from another, counted from the first that loaded this.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+/// Says, in the child, that the process was forked: what other threads held then is held for ever.
+pub fn forked() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+}
+
+/// A log. After a fork it is another one with the same file, which what waited in the parent is not in.
+#[derive(Debug)]
+pub struct Log {
+    inner: Arc<Inner>,
+    generation: u64,
+    child: OnceLock<Box<Log>>,
+}
+
+impl Log {
+    /// A log in a file, which is opened when there is something to write.
+    #[must_use]
+    pub fn new(path: &Path, audit: Audit) -> Self {
+        let inner = Arc::new(Inner::new(path, audit));
+        Self { inner, generation: GENERATION.load(Ordering::Relaxed), child: OnceLock::new() }
+    }
+
+    /// That of this process: a lock of a parent's is never touched.
+    fn current(&self) -> &Arc<Inner> {
+        if self.generation == GENERATION.load(Ordering::Relaxed) {
+            return &self.inner;
+        }
+        self.child.get_or_init(|| Box::new(Self::new(&self.inner.path, self.inner.audit))).current()
+    }
+
+    /// Keeps a line that was made elsewhere, without its end.
+    pub fn line(&self, line: &str, program: Option<&Arc<policy_core::Program>>) {
+        self.push(About::Line, 0, &Beside { program, subject: line.as_bytes(), ..Beside::default() });
+    }
+
+    /// Keeps a record.
+    pub(crate) fn push(&self, about: About, wall: u64, beside: &Beside<'_>) {
+        let inner = self.current();
+        let mut state = inner.lock();
+        if state.gap == 0 && (inner.audit == Audit::Required || state.active.has_room(beside)) {
+            state.active.push(about, wall, beside);
+        } else {
+            state.gap = state.gap.saturating_add(1);
+            state.gap_wall = wall;
+            state.lost = state.lost.saturating_add(1);
+            let text = format!(
+                "records are missing in {}: the file takes none for so long that there is no room for more",
+                inner.path.display()
+            );
+            inner.tell(&mut state, text);
+        }
+        if !state.has_begun {
+            state.has_begun = true;
+            inner.ask(FLUSH); // a file that can't be written is said at once
+        } else if !state.has_thread {
+            inner.ask(THREAD);
+        }
+        if state.active.is_crowded() {
+            inner.is_blocked.store(true, Ordering::Relaxed);
+            if !state.is_stuck {
+                inner.ask(RELIEVE);
+            }
+        }
+        let is_asleep = std::mem::take(&mut state.is_asleep);
+        drop(state);
+        if is_asleep {
+            inner.wanted.notify_one();
+        }
+    }
+
+    /// Whether [`Log::attend`] has something to do.
+    #[must_use]
+    pub fn wants_attention(&self) -> bool {
+        self.current().attention.load(Ordering::Relaxed) != 0
+    }
+
+    /// Does what records have to be followed by, where it may take a while: starts the thread, makes room.
+    /// Gives what has to be said about records that are lost, once.
+    pub fn attend(&self) -> Option<Trouble> {
+        let inner = self.current();
+        let wanted = inner.attention.swap(0, Ordering::Relaxed);
+        if wanted & FLUSH != 0 || (wanted & THREAD != 0 && !inner.start()) {
+            inner.drain(None);
+        }
+        if wanted & RELIEVE != 0 && !inner.drain(Some(PATIENCE)) {
+            inner.lock().is_stuck = true;
+        }
+        inner.attention.fetch_and(!TROUBLE, Ordering::Relaxed);
+        inner.lock().untold.take()
+    }
+
+    /// Whether a call may begin whose records are required.
+    ///
+    /// # Errors
+    /// What keeps earlier records from the file.
+    pub fn ready(&self) -> Result<(), Trouble> {
+        let inner = self.current();
+        if inner.audit == Audit::BestEffort || !inner.is_blocked.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let is_drained = inner.drain(Some(REQUIRED_PATIENCE));
+        let state = inner.lock();
+        let text = match &state.error {
+            None if is_drained && !state.active.is_crowded() => return Ok(()),
+            None => "it takes too long to be written".to_owned(),
+            Some(error) => error.clone(),
+        };
+        let path = inner.path.display();
+        Err(Trouble(format!(
+            "decisions are not logged to {path}: {text}; every record is required here, so no call is let \
+             through until the file can be written"
+        )))
+    }
+
+    /// Writes what was kept before this is called.
+    ///
+    /// # Errors
+    /// Why records still wait; only where they are required.
+    pub fn flush(&self) -> Result<(), Trouble> {
+        let inner = self.current();
+        inner.drain(None);
+        let state = inner.lock();
+        match &state.error {
+            Some(error) if inner.audit == Audit::Required => {
+                Err(Trouble(format!("decisions are not logged to {}: {error}", inner.path.display())))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes what is kept, and closes the file and the thread; a later record opens them again.
+    pub fn close(&self) {
+        let inner = self.current();
+        inner.drain(None);
+        let mut state = inner.lock();
+        if let Some((output, _)) = &mut state.writer {
+            output.close();
+        }
+        state.is_closing = state.has_thread;
+        state.is_asleep = false;
+        drop(state);
+        inner.wanted.notify_one();
+    }
+
+    /// How many records were lost so far.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        let inner = self.current();
+        inner.drain(None);
+        let state = inner.lock();
+        state.lost
+    }
+
+    /// Where the log is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        // In a child the parent's log is let go without a look at it.
+        if self.generation == GENERATION.load(Ordering::Relaxed) {
+            self.close();
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! A log under everything that can happen to its file, and to the threads that use it.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "tests may fail loudly"
+)]
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::thread;
+
+use checkrein_records::{Audit, Log};
+
+fn place(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("checkrein-records-{}-{name}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn put(log: &Log, line: &str) -> Option<String> {
+    log.line(line, None);
+    if log.wants_attention() { log.attend().map(|trouble| trouble.0) } else { None }
+}
+
+fn lines(path: &Path) -> Vec<String> {
+    fs::read_to_string(path).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn each_thread_finds_its_lines_in_their_order() {
+    let path = place("order").join("new/log");
+    let log = Arc::new(Log::new(&path, Audit::BestEffort));
+    let write = |who: usize| {
+        let log = Arc::clone(&log);
+        move || (0..20_000).for_each(|n| assert_eq!(put(&log, &format!("{who} {n}")), None))
+    };
+    let threads: Vec<_> = (0..4).map(|who| thread::spawn(write(who))).collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    log.flush().unwrap();
+    assert_eq!((log.lost(), lines(&path).len()), (0, 80_000));
+    for who in 0..4 {
+        let own: Vec<_> =
+            lines(&path).into_iter().filter(|line| line.starts_with(&format!("{who} "))).collect();
+        assert_eq!(own, (0..20_000).map(|n| format!("{who} {n}")).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn the_first_line_is_written_at_once_and_the_others_by_a_thread() {
+    let path = place("thread").join("log");
+    let log = Log::new(&path, Audit::BestEffort);
+    put(&log, "1");
+    assert_eq!(lines(&path), ["1"]);
+    for round in 2..5 {
+        put(&log, &round.to_string());
+        // The thread may be asleep, or about to be: whichever, it comes.
+        let is_there = (0..50_000_000_u64).any(|_| {
+            thread::yield_now();
+            fs::metadata(&path).unwrap().len() == 2 * round
+        });
+        assert!(is_there, "line {round} is not in the file");
+    }
+}
+
+#[test]
+fn a_log_that_is_closed_opens_again() {
+    let path = place("close").join("log");
+    let log = Log::new(&path, Audit::BestEffort);
+    for line in ["1", "2", "3"] {
+        put(&log, line);
+        put(&log, line);
+        log.close();
+    }
+    assert_eq!(lines(&path), ["1", "1", "2", "2", "3", "3"]);
+    put(&log, "4");
+    drop(log);
+    assert_eq!(lines(&path).last().unwrap(), "4");
+}
+
+#[test]
+fn a_full_disk_is_said_once_and_counted() {
+    let log = Log::new(Path::new("/dev/full"), Audit::BestEffort);
+    let said = put(&log, "1").unwrap();
+    assert!(said.starts_with("decisions are not logged to /dev/full: "), "{said}");
+    assert_eq!(put(&log, "2"), None);
+    assert_eq!((log.lost(), put(&log, "3"), log.lost()), (2, None, 3));
+    assert_eq!(log.ready(), Ok(()), "calls go on");
+}
+
+#[test]
+fn what_is_required_waits_until_it_can_be_written() {
+    let folder = place("required");
+    let path = folder.join("there/log");
+    fs::write(folder.join("there"), "a file in the way").unwrap();
+    let log = Log::new(&path, Audit::Required);
+    assert_eq!(log.ready(), Ok(()), "nothing is known yet");
+    assert!(put(&log, "1").is_some());
+    assert_eq!(put(&log, "2"), None, "it is said once");
+    let refused = log.ready().unwrap_err().0;
+    assert!(refused.contains("no call is let through"), "{refused}");
+    assert!(log.flush().is_err());
+    fs::remove_file(folder.join("there")).unwrap();
+    assert_eq!((log.ready(), log.flush(), log.lost()), (Ok(()), Ok(()), 0));
+    assert_eq!(lines(&path), ["1", "2"]);
+}
+
+#[test]
+fn a_file_that_takes_nothing_for_long_leaves_a_gap_that_the_log_tells_of() {
+    let path = place("gap").join("log");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let log = Arc::new(Log::new(&path, Audit::BestEffort));
+    log.line("first", None);
+    let first = Arc::clone(&log);
+    let writer = thread::spawn(move || first.attend()); // it waits for a reader
+    while log.wants_attention() {
+        thread::yield_now();
+    }
+    let mut said = Vec::new();
+    let mut put_in = 0;
+    while said.is_empty() {
+        said.extend(put(&log, "more"));
+        put_in += 1;
+    }
+    assert!(said[0].contains("records are missing"), "{said:?}");
+    let reader = thread::spawn(move || {
+        let mut all = String::new();
+        File::open(&path).unwrap().read_to_string(&mut all).unwrap();
+        all
+    });
+    writer.join().unwrap();
+    log.flush().unwrap();
+    put(&log, "last");
+    assert_eq!(log.lost(), 1);
+    drop(log);
+    let all = reader.join().unwrap();
+    let all: Vec<_> = all.lines().collect();
+    assert_eq!(all.iter().filter(|line| **line == "more").count(), put_in - 1);
+    let gap = r#"{"kind":"gap","time":"1970-01-01T00:00:00.000000+00:00","lost":1}"#;
+    assert_eq!(&all[all.len() - 2..], [gap, "last"]);
+}
