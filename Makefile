@@ -23,8 +23,10 @@ demo: $(VENV)/.built  ## see eleven failures, without and with a policy (offline
 test: $(VENV)/.tested-with $(VENV)/.built  ## everything that CI runs
 	@scripts/test.sh
 
-bench: $(VENV)/.tested-with $(VENV)/.built  ## one decision beside the same rules in Python; a policy from text to program
+bench: $(VENV)/.tested-with $(VENV)/.built  ## one decision beside the same rules in Python, and beside other engines
+	@$(BIN)/python -m tests.bench.field.environments
 	@$(BIN)/python -m tests.bench.bench_decide
+	@$(BIN)/python -m tests.bench.field.bench_field
 	@$(BIN)/python -m tests.bench.bench_compile
 
 bench-ledger: $(VENV)/.benched-with $(VENV)/.built  ## shared limits, beside what people use instead; writes docs/benchmarks.md
@@ -66,7 +68,7 @@ evidence-airline: $(VENV)/.tested-with $(VENV)/.built  ## the recorded airline r
 
 lock: $(VENV)/.tested-with  ## pin the newest packages that requirements/*.in allow
 	@$(BIN)/python -m pip install -q uv
-	@for name in demo test bench; do \
+	@for name in demo test bench $(patsubst requirements/%.in,%,$(wildcard requirements/bench/*.in)); do \
 	    $(BIN)/uv pip compile -q --upgrade --python-version 3.11 --custom-compile-command "make lock" \
 	        requirements/$$name.in -o requirements/$$name.txt; done
 

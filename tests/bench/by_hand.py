@@ -58,10 +58,16 @@ class Books:
 class ByHand:
     """One run's state."""
 
-    def __init__(self, books: Books | None = None, fingerprint: Callable[..., int] = by_json) -> None:
+    def __init__(
+        self,
+        books: Books | None = None,
+        fingerprint: Callable[..., int] = by_json,
+        regions: dict[str, tuple[str, int]] | None = None,
+    ) -> None:
         books = books or Books()
         self._lock = books.lock
         self._fingerprint = fingerprint
+        self._regions = regions or {}
         self.own = Account()
         self.accounts = [self.own, *(books.of(level, f"{level} 1") for level in LEVELS)]
         self.names = ("per run", *(f"per {level}" for level in LEVELS))
@@ -93,6 +99,10 @@ class ByHand:
                     votes.append((3, "big", "escalate", "Needs a person."))
                 if facts.get("ticket.age", 0) > 30 * 86_400:
                     votes.append((2, "old", "deny", "Too old."))
+                if self._regions:
+                    found = self._regions.get(facts.get("customer.region", "eu"))
+                    if found is not None and args["amount"] > found[1]:
+                        votes.append((2, found[0], "deny", "Not in this region."))
             if is_stuck:
                 votes.append((0, "stuck", "stop", "over_limit"))
             if votes:

@@ -1,0 +1,58 @@
+"""The benchmark itself: a wrong answer is never timed, and all that runs here agrees with the oracle."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import pytest
+
+import checkrein
+from tests.bench.bench_decide import HERE, same_answers
+from tests.bench.by_hand import by_json, by_pairs
+from tests.bench.field.rules import ALLOW, calls, fired, oracle
+from tests.bench.field.worker import Subject, Wrong, carried_out
+
+MANY = 20
+OURS = ("checkrein", "engine", "hand", "bare")
+
+
+def peer_of(name: str) -> Any:
+    return importlib.import_module(f"tests.bench.field.peers.{name}").Peer()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_peer_answers_as_the_oracle_and_is_timed(name: str) -> None:
+    subject = Subject(peer_of(name))
+    for many in (0, MANY):
+        row = carried_out(subject, {"do": "build", "many": many})
+        assert "wrong" not in row, row
+        assert row["compared"] == len(calls(many))
+        assert len(carried_out(subject, {"do": "round"})["took"]) == row["each_round"]
+    subject.close()
+
+
+def test_a_wrong_answer_is_told_and_not_timed() -> None:
+    peer = peer_of("bare")
+    right = peer.ask
+    peer.ask = lambda call: ALLOW if call["risk"] >= 90 else right(call)
+    subject = Subject(peer)
+    row = carried_out(subject, {"do": "build", "many": MANY})
+    assert "('deny', 'risky')" in row["wrong"]
+    with pytest.raises(Wrong, match="nothing was built"):
+        carried_out(subject, {"do": "round"})
+
+
+def test_the_calls_meet_every_rule_and_none_that_two_deny() -> None:
+    asked = calls(MANY)
+    met = {by for call in asked for _outcome, by in fired(call, MANY)}
+    assert {"flagged", "risky", "old", "big"} < met
+    assert sum(str(by).startswith("r") and str(by)[1:].isdigit() for by in met) > MANY / 2
+    assert all(sum(outcome == "deny" for outcome, _ in fired(call, MANY)) <= 1 for call in asked)
+    assert any(oracle(call, MANY) == ALLOW for call in asked)
+
+
+@pytest.mark.parametrize("fingerprint", [by_json, by_pairs])
+def test_the_chain_by_hand_decides_and_spends_as_the_engine(fingerprint: Any) -> None:
+    program = checkrein.load(HERE / "policy.rein", log=None, store="memory:").program
+    assert same_answers(program, fingerprint) == 300
