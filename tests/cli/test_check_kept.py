@@ -78,3 +78,20 @@ def test_what_is_observed_is_looked_at_again_once_its_day_is_over(check, tmp_pat
     assert check("--today", "2026-06-30", "p.rein")[1:] == (0, "no compiler")
     over, code, compiled = check("--today", "2026-07-01", "--format", "concise", "p.rein")
     assert ("R0575" in over, code, compiled) == (True, 1, "compiler")
+
+
+def test_checking_loads_nothing_that_a_sound_policy_does_not_need():
+    code = (
+        "import sys\n"
+        "from checkrein.cli.main import cli\n"
+        f"cli(['check', {str(MINIMAL)!r}], standalone_mode=False)\n"
+        "print(*sys.modules, file=sys.stderr)\n"
+    )
+    variables = os.environ | {"CHECKREIN_CACHE": "off"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.split())
+    assert done.stdout == "no mistakes in 1 file\n"
+    assert "checkrein.language.check" in loaded
+    unwanted = {"lark", "dataclasses", "zoneinfo", "importlib.resources", "traceback"}
+    assert not loaded & {*unwanted, "checkrein.language.mistakes", "checkrein.language.emit"}

@@ -7,14 +7,11 @@ Data goes to stdout, everything else to stderr. Colour only on terminals, and ne
 
 from __future__ import annotations
 
-import difflib
 import errno
 import importlib
 import io
 import os
-import platform
 import sys
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +71,8 @@ class _Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
+            import difflib
+
             close = difflib.get_close_matches(args[0], _COMMANDS, n=1)
             if close:
                 raise click.UsageError(f"{error.message} Did you mean `{close[0]}`?", ctx) from error
@@ -103,6 +102,9 @@ class _Commands(click.Group):
 
 
 def _internal_error(error: Exception) -> None:
+    import platform
+    import traceback
+
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     if os.environ.get(TRACEBACK):

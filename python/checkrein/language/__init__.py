@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 from checkrein.diagnostics import has_error, render_all
 from checkrein.errors import PolicyError
 from checkrein.language.check import check
-from checkrein.language.emit import emit
-from checkrein.language.lower import clock_zone, lower, zones_of
 from checkrein.language.syntax import parse
+from checkrein.language.zones import clock_zone, zones_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +53,9 @@ def compile_reading(
 
 def artifact_of(policy: Policy) -> bytes:
     """The artifact of a policy without errors."""
+    from checkrein.language.emit import emit
+    from checkrein.language.lower import lower
+
     return emit(lower(policy))
 
 

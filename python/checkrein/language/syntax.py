@@ -10,7 +10,6 @@ from checkrein.frozen import replace
 from checkrein.language import words
 from checkrein.language.defaults import with_loop
 from checkrein.language.includes import CHARACTERS_MAX, FILES_MAX, Folder, Refused, digest_of
-from checkrein.language.mistakes import explain
 from checkrein.language.parser import Unread, load_parser
 from checkrein.language.parser.grouping import group
 from checkrein.language.recovery import statement_starts
@@ -216,6 +215,8 @@ class _Reading:
             try:
                 trees.append(_parse(parser, text, position, len(text), rule))
             except Unread as error:
+                from checkrein.language.mistakes import explain  # not loaded while nothing is wrong
+
                 starts = statement_starts(text, begins) if starts is None else starts
                 told = _by_whole_words(error, text, position, rule)
                 broken_from, skip_to = explain(told, self.source, starts, words.table(parser), self.report)

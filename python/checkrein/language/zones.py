@@ -5,16 +5,21 @@ The artifact holds the changes themselves, so that the engine needs no time zone
 
 from __future__ import annotations
 
-import importlib.util
-import zoneinfo
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from checkrein.frozen import Frozen
+from checkrein.language.tree import Calendar, Limit, WallClock
 from checkrein.policy_files import file_digest
 
-__all__ = ["UTC_NAME", "Zone", "known_zones", "zone"]
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from checkrein.language.tree import Policy
+
+__all__ = ["UTC_NAME", "Zone", "clock_zone", "known_zones", "zone", "zone_name", "zones_of"]
 
 UTC_NAME = "UTC"
 """The default; it never changes, so it needs no data."""
@@ -39,9 +44,30 @@ class Zone(Frozen):
     """The files that say so, with their SHA-256; None for one that is not there."""
 
 
+def zones_of(policy: Policy, clock: str | None) -> list[Zone]:
+    """The zones that the windows of a policy name, and the one of its clock, ascending."""
+    windows = (limit.window for limit in policy.of(Limit))
+    used = {zone_name(window) for window in windows if isinstance(window, Calendar)}
+    used |= {clock} if clock is not None else set()
+    found = [zone(name) for name in sorted(used, key=lambda name: name.encode())]
+    return [each for each in found if each is not None]
+
+
+def zone_name(window: Calendar) -> str:
+    """The zone of a calendar window, UTC if it names none."""
+    return UTC_NAME if window.zone is None else window.zone.text
+
+
+def clock_zone(policy: Policy) -> str:
+    """The zone of the clock that facts are read from."""
+    return next((clock.zone.text for clock in policy.of(WallClock)), UTC_NAME)
+
+
 @lru_cache(maxsize=1)
 def known_zones() -> frozenset[str]:
     """The names of all zones that this machine has data for."""
+    import zoneinfo
+
     return frozenset(zoneinfo.available_timezones())
 
 
@@ -52,6 +78,8 @@ def zone(name: str) -> Zone | None:
         return Zone(name, "", 0, ())
     if name not in known_zones():
         return None
+    import zoneinfo
+
     files = _files(name)
     try:
         rules = zoneinfo.ZoneInfo.no_cache(name)
@@ -68,12 +96,12 @@ def zone(name: str) -> Zone | None:
     return Zone(name, _version(name), first, tuple(transitions), files)
 
 
-def _offset(rules: zoneinfo.ZoneInfo, second: int) -> int:
+def _offset(rules: ZoneInfo, second: int) -> int:
     moved = (EPOCH + timedelta(seconds=second)).astimezone(rules).utcoffset()
     return 0 if moved is None else moved.days * 86_400 + moved.seconds
 
 
-def _change(rules: zoneinfo.ZoneInfo, low: int, high: int) -> int:
+def _change(rules: ZoneInfo, low: int, high: int) -> int:
     """The first second in (low, high] that has the offset of `high`."""
     target = _offset(rules, high)
     while high - low > 1:
@@ -87,8 +115,11 @@ def _change(rules: zoneinfo.ZoneInfo, low: int, high: int) -> int:
 
 def _files(name: str) -> tuple[tuple[str, str | None], ...]:
     """What decides about the zone: its own file where it is looked for, and those that name the version."""
+    import importlib.util
+    from zoneinfo import TZPATH
+
     found: list[tuple[str, str | None]] = []
-    for folder in map(Path, zoneinfo.TZPATH):
+    for folder in map(Path, TZPATH):
         found.append((str(folder / name), file_digest(folder / name)))
         if found[-1][1] is not None:
             return (*found, *((str(folder / file), file_digest(folder / file)) for file in VERSION_FILES))
@@ -99,7 +130,9 @@ def _files(name: str) -> tuple[tuple[str, str | None], ...]:
 
 def _version(name: str) -> str:
     """The version of the database that `zoneinfo` takes this zone from: the system's, else the package's."""
-    for folder in map(Path, zoneinfo.TZPATH):
+    from zoneinfo import TZPATH
+
+    for folder in map(Path, TZPATH):
         if (folder / name).is_file():
             return _system_version(folder)
     try:

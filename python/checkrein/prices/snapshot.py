@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from checkrein.errors import CheckreinError
@@ -99,7 +99,7 @@ def tariffs_of(entry: dict[str, Any]) -> tuple[Tariff, ...]:
 
 def read_raw() -> bytes:
     """The bytes of the snapshot, with the line ends that it was written with."""
-    return (files("checkrein.prices") / "snapshot.json").read_bytes().replace(b"\r\n", b"\n")
+    return Path(__file__).with_name("snapshot.json").read_bytes().replace(b"\r\n", b"\n")
 
 
 @functools.cache

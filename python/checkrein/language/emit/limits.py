@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from checkrein.language.emit.sheet import Sheet
 from checkrein.language.lower.codes import DIMENSIONS, KEY_SCOPE, PERIODS, SCOPES
-from checkrein.language.lower.rows import basis_code, bounds_row, failure_code, zone_name
+from checkrein.language.lower.rows import basis_code, bounds_row, failure_code
 from checkrein.language.tree import Calendar, Limit, Rolling
+from checkrein.language.zones import zone_name
 
 if TYPE_CHECKING:
     from checkrein.language.lower.tables import BoundRow

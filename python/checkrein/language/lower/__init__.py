@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING
 from checkrein.language.check.vocabulary import currency_of
 from checkrein.language.facts import CLOCK_PREFIX
 from checkrein.language.lower.conditions import Conditions, declared_entry, key_of
-from checkrein.language.lower.rows import zone_name
 from checkrein.language.lower.tables import Tables
 from checkrein.language.names import ENFORCED, Names
 from checkrein.language.prices import snapshot_id, tariffs_of
-from checkrein.language.tree import Calendar, Limit, WallClock
-from checkrein.language.zones import UTC_NAME, zone
+from checkrein.language.zones import clock_zone, zones_of
 
 if TYPE_CHECKING:
     from checkrein.language.tree import Policy
-    from checkrein.language.zones import Zone
 
 __all__ = ["Tables", "lower"]
 
@@ -43,17 +40,3 @@ def lower(policy: Policy) -> Tables:
         tables.clock = clock_zone(policy)
     tables.zones = zones_of(policy, tables.clock)
     return tables
-
-
-def clock_zone(policy: Policy) -> str:
-    """The zone of the clock that facts are read from."""
-    return next((clock.zone.text for clock in policy.of(WallClock)), UTC_NAME)
-
-
-def zones_of(policy: Policy, clock: str | None) -> list[Zone]:
-    """The zones that the windows of a policy name, and the one of its clock, ascending."""
-    windows = (limit.window for limit in policy.of(Limit))
-    used = {zone_name(window) for window in windows if isinstance(window, Calendar)}
-    used |= {clock} if clock is not None else set()
-    found = [zone(name) for name in sorted(used, key=lambda name: name.encode())]
-    return [each for each in found if each is not None]

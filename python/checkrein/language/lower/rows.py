@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 from checkrein.language.lower.codes import AMOUNTS, BASES, CLASSES, FAILURES, MEASURES, OUTCOMES, WANTS
 from checkrein.language.lower.tables import BoundRow
-from checkrein.language.zones import UTC_NAME
 
 if TYPE_CHECKING:
     from checkrein.language.names import Names
-    from checkrein.language.tree import Bound, Calendar, Limit, Outcome, Selector
+    from checkrein.language.tree import Bound, Limit, Outcome, Selector
 
 
 def selector_row(names: Names, selector: Selector) -> tuple[int, int | None]:
@@ -75,8 +74,3 @@ def failure_code(limit: Limit) -> int:
 def basis_code(limit: Limit) -> int:
     """Which attempts its count bounds count."""
     return 0 if limit.basis is None else BASES.index(limit.basis.text)
-
-
-def zone_name(window: Calendar) -> str:
-    """The zone of a calendar window, UTC if it names none."""
-    return UTC_NAME if window.zone is None else window.zone.text

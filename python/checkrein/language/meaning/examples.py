@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from checkrein.amounts import duration, money
@@ -40,6 +39,8 @@ def written(value: Value, dimension: str, currency: str) -> str:
         case "duration":
             return duration(int(value))
         case "percent":
+            from decimal import Decimal
+
             return f"{(Decimal(int(value)) / 10_000).normalize():f}%"
         case "tokens":
             return f"{value} tokens"
