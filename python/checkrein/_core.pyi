@@ -39,6 +39,7 @@ __all__ = [
     "Run",
     "Settlement",
     "canonical",
+    "decide_many",
     "fingerprint",
     "xxh3_64",
 ]
@@ -59,6 +60,32 @@ def canonical(args: object) -> bytes:
     Raises:
         EngineError: kind `bad_value`, for more than 128 levels of nesting, more than 64 MiB of text, or
             an integer of more digits than the interpreter prints.
+    """
+
+def decide_many(
+    program: Program,
+    tool: str,
+    args: dict[str, tuple[Any, ...]],
+    facts: dict[str, tuple[Any, ...]],
+    now: int,
+    wall: int,
+    whose: list[str | None],
+    answers: tuple[Any, Any, Any],
+    threads: int,
+) -> bool:
+    """Decide a call of `tool` for each row, as the first of a new run that begins `now`.
+
+    A column is `(False, value)`, the same for all rows, or `(True, data, mask)`: one-dimensional numpy arrays
+    of `int64`, of `float64`, of flags as `uint8`, of texts as two-dimensional `uint32`, or a list of values;
+    the mask is None or `uint8`, not zero where nothing was sent. `whose` are the ids of the session, user,
+    team and org. The answers are written into arrays of `uint8` (a place among the outcomes, from the least
+    to the most restrictive), `int32` (an index of the program's statements, or -1) and `bool`.
+
+    False if the program does not declare the tool; then nothing is written.
+
+    Raises:
+        UnknownFact: for a fact that the program does not declare.
+        EngineError: kind `bad_value`, if a column is not of the answers' length.
     """
 
 def fingerprint(tool: str, args: object) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary, finalize
 
 from checkrein import _core
@@ -23,6 +23,9 @@ from checkrein.guard.scopes import Scopes, text_of
 from checkrein.guard.signature import bind_arguments, is_asynchronous
 from checkrein.guard.store import CLOSING_SECONDS, open_ledger, unwatch, watch
 from checkrein.record import DEFAULT_LOG, JsonlSink, Sink
+
+if TYPE_CHECKING:
+    from checkrein.guard.batch import Decisions
 
 
 def load(
@@ -128,6 +131,32 @@ class Guard:
         run = Run(self, scopes=scopes, parent=parent, **parts)
         self._runs[id(run)] = run
         return run
+
+    def decide_many(
+        self,
+        tool: str,
+        *,
+        args: Mapping[str, Any] | None = None,
+        facts: Mapping[str, Any] | None = None,
+        user: Any = None,
+        session: Any = None,
+        team: Any = None,
+        org: Any = None,
+        threads: int | None = None,
+    ) -> Decisions:
+        """Decide a call of `tool` for each row of these numpy arrays, as if each were the first of a new run.
+
+        What is no array is one value for all rows. Rules are asked, on `threads` cores (all, if it is left
+        out) and without the interpreter; what spends, counts or remembers is not: limits, orders, loops,
+        breakers and approvals. Nothing is recorded, and no call is admitted.
+
+        Raises `UnknownFact` for a fact that the policy does not declare, and `EngineError` for columns that
+        are no columns.
+        """
+        from checkrein.guard.batch import decide_many
+
+        whose = {"session": session, "user": user, "team": team, "org": org}
+        return decide_many(self, tool, args, facts, whose, threads)
 
     def resume(self, id: str, *, approver: Approver | None = None, timeout: float = PATIENCE_SECONDS) -> Run:
         """Go on with the run `id`, which was suspended here or in another process. Only one may.

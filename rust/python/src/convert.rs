@@ -37,6 +37,11 @@ impl Shape {
         Self { dimension: Dimension::Money, scale: 7 }
     }
 
+    /// How many decimal places the integer inside has.
+    pub(crate) const fn scale(self) -> u32 {
+        self.scale
+    }
+
     /// The slot of a host value. It borrows the text of `value`.
     pub(crate) fn slot<'a>(self, value: &'a Bound<'_, PyAny>) -> Slot<'a> {
         if value.is_none() {

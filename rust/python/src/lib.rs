@@ -6,6 +6,7 @@
 //! `python/checkrein/_core.pyi`.
 
 mod approvals;
+mod batch;
 mod begin;
 mod canonical;
 mod convert;
@@ -27,6 +28,8 @@ mod usage;
 /// The module `checkrein._core`.
 #[pyo3::pymodule]
 mod _core {
+    #[pymodule_export]
+    use crate::batch::decide_many;
     #[pymodule_export]
     use crate::decision::{Decision, Settlement};
     #[pymodule_export]

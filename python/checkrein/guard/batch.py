@@ -1,0 +1,155 @@
+"""Many calls decided at once: columns as the engine reads them, and what comes back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from checkrein import _core
+from checkrein.errors import EngineError
+from checkrein.guard.scopes import WORDS, text_of
+
+if TYPE_CHECKING:
+    from checkrein.guard.guard import Guard
+
+OUTCOMES = ("allow", "reuse", "answer", "wait", "escalate", "deny", "fail", "stop")
+"""What a code in `Decisions.outcome` means."""
+
+UNDECLARED = "undeclared tool"
+
+
+class Decisions:
+    """What is decided of each row: three arrays of one length.
+
+    `outcome` holds codes (a place in `outcomes`), `by` the deciding statement (a place in `names`, -1 where
+    nobody objected), `undecided` whether that statement could not decide its condition.
+    """
+
+    outcomes = OUTCOMES
+
+    def __init__(self, outcome: Any, by: Any, undecided: Any, names: tuple[str, ...]) -> None:
+        self.outcome = outcome
+        self.by = by
+        self.undecided = undecided
+        self.names = names
+
+    def __len__(self) -> int:
+        return len(self.outcome)
+
+    def __iter__(self) -> Iterator[tuple[str, str | None, bool]]:
+        """Each row in words: the outcome, the deciding statement, and whether it was undecided."""
+        rows = zip(self.outcome.tolist(), self.by.tolist(), self.undecided.tolist(), strict=True)
+        for code, by, undecided in rows:
+            yield OUTCOMES[code], self.names[by] if by >= 0 else None, undecided
+
+    def count(self) -> dict[tuple[str, str | None], int]:
+        """How many rows came to which outcome by which statement, the most frequent first."""
+        import numpy
+
+        pairs = self.by.astype(numpy.int64) * len(OUTCOMES) + self.outcome
+        found, counts = numpy.unique(pairs, return_counts=True)
+        rows = sorted(zip(counts.tolist(), found.tolist(), strict=True), key=lambda row: (-row[0], row[1]))
+        told = ((divmod(pair, len(OUTCOMES)), count) for count, pair in rows)
+        return {(OUTCOMES[code], self.names[by] if by >= 0 else None): count for (by, code), count in told}
+
+    def __repr__(self) -> str:
+        return f"<Decisions of {len(self)} calls>"
+
+
+def decide_many(
+    guard: Guard,
+    tool: str,
+    args: Mapping[str, Any] | None,
+    facts: Mapping[str, Any] | None,
+    whose: Mapping[str, Any],
+    threads: int | None,
+) -> Decisions:
+    """What `Guard.decide_many` does."""
+    numpy = _numpy()
+    columns = Columns(numpy)
+    given_args = {key: columns.read(f"args[{key!r}]", value) for key, value in (args or {}).items()}
+    given_facts = {key: columns.read(f"facts[{key!r}]", value) for key, value in (facts or {}).items()}
+    if columns.rows is None:
+        raise EngineError(
+            "none of these columns is an array, so nobody knows how many calls to decide; pass at least one "
+            "numpy array",
+            "bad_value",
+        )
+    ids = [None if whose[word] is None else text_of(f"the id of `{word}`", whose[word]) for word in WORDS]
+    outcome = numpy.empty(columns.rows, numpy.uint8)
+    by = numpy.empty(columns.rows, numpy.int32)
+    undecided = numpy.empty(columns.rows, numpy.bool_)
+    names = (*(statement["name"] for statement in guard.program.statements), UNDECLARED)
+    is_declared = _core.decide_many(
+        guard.program, tool, given_args, given_facts, guard.clock.now(), guard.clock.wall(), ids,
+        (outcome, by, undecided), threads or os.cpu_count() or 1,
+    )  # fmt: skip
+    if not is_declared:
+        outcome.fill(OUTCOMES.index("deny"))
+        by.fill(len(names) - 1)
+        undecided.fill(False)
+    return Decisions(outcome, by, undecided, names)
+
+
+def _numpy() -> Any:
+    try:
+        import numpy
+    except ImportError as error:
+        raise EngineError(
+            "many calls are decided over numpy arrays, and numpy is not installed; run "
+            "`pip install 'checkrein[numpy]'`",
+            "no_numpy",
+        ) from error
+    return numpy
+
+
+class Columns:
+    """Reads what the host gives for a fact or an argument; all arrays have to be of one length."""
+
+    def __init__(self, numpy: Any) -> None:
+        self.numpy = numpy
+        self.rows: int | None = None
+        self.first = ""
+
+    def read(self, where: str, given: Any) -> tuple[Any, ...]:
+        """`(True, data, mask)` for an array, `(False, value)` for one value of all rows."""
+        numpy = self.numpy
+        if not hasattr(given, "__array__") or isinstance(given, numpy.generic):
+            return False, given.item() if isinstance(given, numpy.generic) else given
+        mask = None
+        if isinstance(given, numpy.ma.MaskedArray):
+            mask = numpy.ascontiguousarray(numpy.ma.getmaskarray(given)).view(numpy.uint8)
+            given = given.data
+        array = numpy.asarray(given)
+        if array.ndim == 0:
+            return False, array.item()
+        self._count(where, array)
+        return True, self._data(array), mask
+
+    def _count(self, where: str, array: Any) -> None:
+        if array.ndim != 1:
+            raise EngineError(f"`{where}` has {array.ndim} dimensions; pass one value a row", "bad_value")
+        if self.rows is None:
+            self.rows, self.first = len(array), where
+        elif self.rows != len(array):
+            raise EngineError(
+                f"`{where}` has {len(array)} rows, and `{self.first}` has {self.rows}; pass columns of one "
+                "length",
+                "bad_value",
+            )
+
+    def _data(self, array: Any) -> Any:
+        """Numbers, flags and texts as they lie in memory if that is natural; else each value for itself."""
+        numpy = self.numpy
+        kind, size = array.dtype.kind, array.dtype.itemsize
+        if kind == "b":
+            return numpy.ascontiguousarray(array).view(numpy.uint8)
+        if kind == "i" or (kind == "u" and size < 8):
+            return numpy.ascontiguousarray(array, numpy.int64)
+        if kind == "f" and size <= 8:
+            return numpy.ascontiguousarray(array, numpy.float64)
+        if kind == "U" and size and len(array):
+            letters = numpy.ascontiguousarray(array, array.dtype.newbyteorder("="))
+            return letters.view(numpy.uint32).reshape(len(letters), -1)
+        return array.tolist()

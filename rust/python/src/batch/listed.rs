@@ -1,0 +1,78 @@
+//! Values that come again: each is kept once, and a row holds its place.
+
+#[expect(clippy::disallowed_types, reason = "only looked up: places are in the order of the rows")]
+use std::collections::HashMap;
+
+use policy_core::Value;
+
+/// What a column holds, and where.
+#[derive(Debug)]
+pub(super) struct Listed {
+    pub(super) values: Vec<Value>,
+    pub(super) places: Vec<u32>,
+}
+
+impl Listed {
+    /// So many rows of nothing that the fact may be.
+    pub(super) fn ill(rows: usize) -> Self {
+        Self { values: vec![Value::Ill], places: vec![0; rows] }
+    }
+
+    /// Values in the order of their rows. Texts are looked for among those before; numbers and lists are not.
+    #[expect(clippy::disallowed_types, reason = "only looked up")]
+    pub(super) fn of(values: impl ExactSizeIterator<Item = Value>) -> Self {
+        let mut listed = Self { values: Vec::new(), places: Vec::with_capacity(values.len()) };
+        let mut known: HashMap<Box<str>, u32> = HashMap::new();
+        let mut odd: [Option<u32>; 4] = [None; 4];
+        for value in values {
+            let place = match &value {
+                Value::Text(text) => match known.get(text) {
+                    Some(place) => *place,
+                    None => {
+                        let text = text.clone();
+                        let place = listed.push(value);
+                        known.insert(text, place);
+                        place
+                    }
+                },
+                Value::Missing => *odd[0].get_or_insert_with(|| listed.push(value)),
+                Value::Ill => *odd[1].get_or_insert_with(|| listed.push(value)),
+                Value::Flag(false) => *odd[2].get_or_insert_with(|| listed.push(value)),
+                Value::Flag(true) => *odd[3].get_or_insert_with(|| listed.push(value)),
+                Value::Int(_) | Value::List(_) => listed.push(value),
+            };
+            listed.places.push(place);
+        }
+        listed
+    }
+
+    fn push(&mut self, value: Value) -> u32 {
+        let place = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
+        self.values.push(value);
+        place
+    }
+}
+
+/// The texts of numpy's letters, `width` for each row and zeros behind them: what they are, and which row has
+/// which. Letters that are none make no text.
+#[expect(clippy::disallowed_types, reason = "only looked up")]
+pub(super) fn texts(letters: &[u32], width: usize) -> (Vec<Option<String>>, Vec<u32>) {
+    let mut known: HashMap<&[u32], u32> = HashMap::new();
+    let (mut found, mut places) = (Vec::new(), Vec::new());
+    let mut latest: (&[u32], u32) = (&[], u32::MAX);
+    for row in letters.chunks_exact(width.max(1)) {
+        if latest.1 == u32::MAX || row != latest.0 {
+            let place = *known.entry(row).or_insert_with(|| {
+                let place = u32::try_from(found.len()).unwrap_or(u32::MAX);
+                let end =
+                    row.iter().rposition(|letter| *letter != 0).map_or(0, |last| last.saturating_add(1));
+                let letters = row.iter().take(end).map(|letter| char::from_u32(*letter));
+                found.push(letters.collect::<Option<String>>());
+                place
+            });
+            latest = (row, place);
+        }
+        places.push(latest.1);
+    }
+    (found, places)
+}
