@@ -112,6 +112,14 @@ class Program:
             LoadError: the bytes are damaged, cut short, of another version, or not canonical.
         """
 
+    @staticmethod
+    def load_scanning(data: bytes) -> Program:
+        """The same without an index over rules, for tests that hold the two against each other.
+
+        Raises:
+            LoadError: as above.
+        """
+
     @property
     def digest(self) -> str:
         """The SHA-256 of the artifact's payload, in hex."""

@@ -53,10 +53,23 @@ impl Program {
     /// # Errors
     /// [`LoadError`] for anything but a whole, undamaged artifact of this version.
     pub fn load(bytes: &[u8]) -> Result<Self, LoadError> {
+        Self::load_with(bytes, Index::new)
+    }
+
+    /// The same, to hold the index against: every rule of a selector is looked at. For tests.
+    ///
+    /// # Errors
+    /// As of [`load`](Self::load).
+    #[doc(hidden)]
+    pub fn load_scanning(bytes: &[u8]) -> Result<Self, LoadError> {
+        Self::load_with(bytes, Index::scanning)
+    }
+
+    fn load_with(bytes: &[u8], index: impl Fn(&Tables) -> Index) -> Result<Self, LoadError> {
         let artifact = decode::header(bytes)?;
         let (meaning, tables) = decode::payload(artifact.payload)?;
         verify::tables(&tables)?;
-        let index = Index::new(&tables);
+        let index = index(&tables);
         Ok(Self { digest: artifact.digest, meaning, language: artifact.language, tables, index })
     }
 

@@ -23,7 +23,7 @@ pub(crate) fn tables(tables: &Tables) -> Result<(), LoadError> {
 }
 
 /// Every operation finds what it pops, every jump lands on the same depth, and one value is left.
-fn balanced(condition: &Condition) -> Result<(), &'static str> {
+pub(super) fn balanced(condition: &Condition) -> Result<(), &'static str> {
     let mut depth = 0_usize;
     // For each place, the last of them the end: the depth that a jump brings there.
     let mut landings: Vec<Option<usize>> = vec![None; condition.ops.len().saturating_add(1)];

@@ -26,6 +26,7 @@ mod question;
 mod readings;
 mod result;
 mod retry;
+mod rules;
 mod settle;
 mod shared;
 mod stay;

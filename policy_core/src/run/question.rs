@@ -154,23 +154,6 @@ impl<'a> Question<'a> {
         when.map_or(Truth::True, |when| evaluate(self.program.tables.conditions.at(when), view))
     }
 
-    /// The votes of these rules. One that cannot be decided votes too: an error never loosens.
-    pub(crate) fn vote_rules(
-        &self,
-        rules: impl Iterator<Item = u32>,
-        view: &View<'_>,
-        votes: &mut Vec<Vote>,
-    ) {
-        for index in rules {
-            let rule = self.program.tables.rules.at(index);
-            let truth = self.truth(rule.when, view);
-            let has_nothing = rule.verdict == Verdict::Reuse && self.known().is_none();
-            if truth != Truth::False && !has_nothing {
-                self.vote(rule.statement, rule.verdict, truth == Truth::Unknown, votes);
-            }
-        }
-    }
-
     /// The votes of limits whose time is over.
     pub(crate) fn vote_time(&self, votes: &mut Vec<Vote>) {
         if self.run.fits_time(0) && !self.program.index.observes_time {
@@ -284,7 +267,7 @@ impl<'a> Question<'a> {
     }
 
     /// The attempt with the latest result of this very call, if nothing has changed since.
-    fn known(&self) -> Option<u64> {
+    pub(super) fn known(&self) -> Option<u64> {
         let found = self.run.known.of(self.call.exact?)?;
         found.is_fresh(&self.run.family.memory().changes).then_some(found.attempt)
     }

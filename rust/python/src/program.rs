@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use policy_core::{MoneyUnit, Presence, Slot, Source, Tariff};
+use policy_core::{LoadError, MoneyUnit, Presence, Slot, Source, Tariff};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
@@ -22,10 +22,12 @@ pub(crate) struct Program {
 impl Program {
     #[staticmethod]
     fn load(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
-        let core =
-            policy_core::Program::load(data).map_err(|error| errors::load_error(py, error.to_string()))?;
-        let columns = Arc::new(Columns::of(py, &core));
-        Ok(Self { core: Arc::new(core), columns })
+        Self::loaded(py, policy_core::Program::load(data))
+    }
+
+    #[staticmethod]
+    fn load_scanning(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        Self::loaded(py, policy_core::Program::load_scanning(data))
     }
 
     #[getter]
@@ -187,6 +189,14 @@ impl Program {
 
     fn __repr__(&self) -> String {
         format!("<Program `{}` of `{}`>", self.core.policy(), self.core.file())
+    }
+}
+
+impl Program {
+    fn loaded(py: Python<'_>, core: Result<policy_core::Program, LoadError>) -> PyResult<Self> {
+        let core = core.map_err(|error| errors::load_error(py, error.to_string()))?;
+        let columns = Arc::new(Columns::of(py, &core));
+        Ok(Self { core: Arc::new(core), columns })
     }
 }
 

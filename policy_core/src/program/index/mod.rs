@@ -1,18 +1,32 @@
 //! What the loader derives from the tables, so that an event only looks at what can concern it. It is never
 //! read from the artifact: a wrong index could hide a denial.
 
+mod clauses;
+mod forest;
+mod mark;
+mod plant;
+mod seen;
+mod split;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
+use self::clauses::{Clause, clauses};
+use self::forest::Forest;
+use self::plant::{Planted, Planter};
 use crate::facts::BuiltInFact;
 use crate::program::limits::{Limit, Measure, Scope, ThresholdKind};
-use crate::program::statements::{Loop, Selector, Verdict};
+use crate::program::statements::{Loop, Rule, Selector, Verdict};
 use crate::program::tables::{Source, Tables, ToolClass};
 use crate::program::watch::Watched;
 
 /// What concerns which calls. Lists hold indexes of their tables.
 #[derive(Debug)]
 pub(crate) struct Index {
+    /// The roots of the rules' trees in the forest.
     pub(crate) rules: Selected,
+    pub(crate) forest: Forest,
     pub(crate) retries: Selected,
     pub(crate) breakers: Watched,
     /// The orders, by what comes after.
@@ -52,14 +66,25 @@ pub(crate) struct Index {
 
 impl Index {
     pub(crate) fn new(tables: &Tables) -> Self {
-        let rules = tables.rules.all().iter().map(|rule| rule.selector);
+        Self::built(tables, |rule| needed(tables, rule))
+    }
+
+    /// The same with all rules of a selector in one list, so that tests can hold the trees against it.
+    pub(crate) fn scanning(tables: &Tables) -> Self {
+        Self::built(tables, |_| Vec::new())
+    }
+
+    fn built(tables: &Tables, clauses: impl Fn(&Rule) -> Vec<Clause>) -> Self {
+        let mut forest = Forest::default();
+        let rules = plant(tables, &mut forest, clauses, |_| {});
         let retries = tables.retries.all().iter().map(|retry| retry.selector);
         let orders = || tables.orders.all().iter();
         let changes = tables.orders.numbered().flat_map(|(index, order)| {
             order.again_after.iter().map(move |tool| (index, Selector::Tool(*tool)))
         });
         Self {
-            rules: Selected::new(tables, rules),
+            rules,
+            forest,
             retries: Selected::new(tables, retries),
             breakers: Watched::new(tables),
             orders: Selected::new(tables, orders().map(|order| order.after)),
@@ -125,6 +150,11 @@ impl Selected {
         selected
     }
 
+    fn lists(&mut self) -> impl Iterator<Item = &mut Vec<u32>> {
+        let named = self.models.iter_mut().chain(&mut self.tools).chain(&mut self.classes);
+        [&mut self.any_model, &mut self.any_tool].into_iter().chain(named)
+    }
+
     /// Those on any model.
     pub(crate) fn on_any_model(&self) -> &[u32] {
         &self.any_model
@@ -146,6 +176,28 @@ impl Selected {
         let class = self.classes.get(class as usize).map_or(&[][..], Vec::as_slice);
         [&self.any_tool, class, named].into_iter().flatten().copied()
     }
+}
+
+/// Plants the rules of each selector. Gives the roots.
+fn plant(
+    tables: &Tables,
+    forest: &mut Forest,
+    clauses: impl Fn(&Rule) -> Vec<Clause>,
+    told: impl FnMut(&Planted),
+) -> Selected {
+    let mut rules = Selected::new(tables, tables.rules.all().iter().map(|rule| rule.selector));
+    let mut planter = Planter { forest, told };
+    let planted = |rule: u32| Planted { rule, clauses: clauses(tables.rules.at(rule)), path: Vec::new() };
+    for list in rules.lists().filter(|list| !list.is_empty()) {
+        let root = planter.plant(list.drain(..).map(planted).collect());
+        list.push(root);
+    }
+    rules
+}
+
+/// What the condition of a rule needs.
+fn needed(tables: &Tables, rule: &Rule) -> Vec<Clause> {
+    rule.when.map_or_else(Vec::new, |when| clauses(tables.conditions.at(when)))
 }
 
 /// The loops, by where they are found, and the forms of arguments that they compare.

@@ -1,0 +1,70 @@
+//! How much a clause tells, beside the others: what share it lets through of the values that they name.
+
+use super::clauses::Clause;
+use super::mark::{Mark, Values};
+use crate::fingerprint::xxh3_64;
+
+/// All values of a fact; shares are so many parts of it.
+const WHOLE: u64 = 1 << 20;
+
+/// A clause that lets more through is not worth to be looked up.
+pub(super) const MOST_SHARE: u64 = WHOLE / 4 * 3;
+
+/// The values that marks name, by fact: numbers in their order, texts in that of their hashes.
+#[derive(Debug)]
+pub(super) struct Seen {
+    points: Vec<(u32, u64)>,
+}
+
+impl Seen {
+    pub(super) fn new<'a>(marks: impl Iterator<Item = &'a Mark>) -> Self {
+        let mut points = Vec::new();
+        for mark in marks {
+            let mut add = |point: u64| points.push((mark.fact, point));
+            match &mark.values {
+                Values::None | Values::All => {}
+                Values::Numbers(pieces) => pieces.iter().for_each(|(from, to)| {
+                    add(ordered(*from));
+                    add(ordered(*to));
+                }),
+                Values::Texts(pieces) => {
+                    pieces.iter().for_each(|piece| add(xxh3_64(piece.text.as_bytes(), 0)));
+                }
+            }
+        }
+        points.sort_unstable();
+        points.dedup();
+        Self { points }
+    }
+
+    /// The share of values that a clause lets through, as if all that are named came equally often.
+    pub(super) fn share(&self, clause: &Clause) -> u64 {
+        clause.iter().map(|mark| self.share_of(mark)).fold(0, u64::saturating_add)
+    }
+
+    fn share_of(&self, mark: &Mark) -> u64 {
+        let before = |point: u64| self.points.partition_point(|known| *known < (mark.fact, point));
+        let through = |point: u64| self.points.partition_point(|known| *known <= (mark.fact, point));
+        let taken = match &mark.values {
+            Values::None => return WHOLE / 4,
+            Values::All => return MOST_SHARE,
+            Values::Numbers(pieces) => pieces.iter().fold(0, |taken: usize, (from, to)| {
+                let within = through(ordered(*to)).saturating_sub(before(ordered(*from)));
+                taken.saturating_add(within)
+            }),
+            // What begins so is more than one text.
+            Values::Texts(pieces) => {
+                let of = |is_prefix: bool| if is_prefix { 2 } else { 1 };
+                pieces.iter().fold(0, |taken: usize, piece| taken.saturating_add(of(piece.is_prefix)))
+            }
+        };
+        let all = through(u64::MAX).saturating_sub(before(0)).saturating_add(1);
+        let (taken, all) = (u64::try_from(taken).unwrap_or(u64::MAX), u64::try_from(all).unwrap_or(u64::MAX));
+        taken.saturating_mul(WHOLE).checked_div(all).unwrap_or(WHOLE)
+    }
+}
+
+/// A number as one that is never negative, in the same order.
+const fn ordered(number: i64) -> u64 {
+    number.cast_unsigned() ^ (1 << 63)
+}

@@ -1,0 +1,134 @@
+//! The index decides nothing: with it and without, the same calls get the same decisions.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
+#![allow(clippy::arithmetic_side_effects, clippy::panic, reason = "tests may fail loudly")]
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{Else, Enforced, Lit, Name, Op, Policy, Run, Select, artifact, fact, vocabulary};
+use policy_core::{Decision, ModelCall, Program, Slot, ToolCall};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+const TEXTS: [Name; 6] = ["", "a", "ab", "abc", "b", "c"];
+const FACTS: [Name; 5] = ["f.flag", "f.money", "f.number", "f.other", "f.text"];
+
+fn asks() -> impl Strategy<Value = Op> {
+    let text = || (select(&["f.other", "f.text"][..]), select(&TEXTS[..]));
+    let number = (select(&[("f.money", 3), ("f.number", 2)][..]), 0..6_u8, -3..12_i64);
+    let texts = prop::collection::btree_set(select(&TEXTS[..]), 1..4);
+    let compared = |((name, dimension), comparison, number): ((Name, u8), u8, i64)| {
+        Op::Compare(name, comparison, Lit::Number(dimension, number))
+    };
+    prop_oneof![
+        4 => number.prop_map(compared),
+        3 => text().prop_map(|(name, value)| Op::Compare(name, 0, Lit::Text(value))),
+        2 => texts.prop_map(|texts| Op::Member("f.text", texts.into_iter().map(Lit::Text).collect())),
+        1 => text().prop_map(|(name, value)| Op::Starts(name, value)),
+        1 => any::<bool>().prop_map(|flag| Op::Compare("f.flag", 0, Lit::Flag(flag))),
+        1 => select(&FACTS[..]).prop_map(Op::Has),
+    ]
+}
+
+/// One to three atoms, joined by `and` or by `or`; some of them negated.
+fn when() -> impl Strategy<Value = Vec<Op>> {
+    (prop::collection::vec((asks(), 0..5_u8), 1..4), any::<bool>()).prop_map(|(atoms, is_and)| {
+        let mut ops = Vec::new();
+        for (place, (atom, negated)) in atoms.into_iter().enumerate() {
+            let mut further = vec![atom];
+            if negated == 0 {
+                further.push(Op::Not);
+            }
+            if place > 0 {
+                let skip = u64::try_from(further.len()).unwrap() + 1;
+                ops.push(if is_and { Op::JumpIfFalse(skip) } else { Op::JumpIfTrue(skip) });
+                further.push(if is_and { Op::And } else { Op::Or });
+            }
+            ops.extend(further);
+        }
+        ops
+    })
+}
+
+fn rule() -> impl Strategy<Value = (Select, Option<Vec<Op>>, bool)> {
+    let tools = [Select::AnyTool, Select::Tool("pay"), Select::Class(3)];
+    let models = [Select::AnyModel, Select::Model("large")];
+    let on = prop_oneof![2 => select(tools.to_vec()), 1 => select(models.to_vec())];
+    (on, prop_oneof![9 => when().prop_map(Some), 1 => Just(None)], any::<bool>())
+}
+
+fn policy(rules: Vec<(Select, Option<Vec<Op>>, bool)>) -> Policy {
+    let facts = [("f.flag", 1), ("f.money", 3), ("f.number", 2), ("f.other", 0), ("f.text", 0)];
+    let facts = facts.map(|(name, dimension)| common::FactSpec { presence: 1, ..fact(name, dimension) });
+    let mut policy = Policy { facts: facts.into(), ..vocabulary() };
+    // Only what is read stands in an artifact.
+    let read: Vec<Name> = rules.iter().flat_map(|(_, when, _)| when).flatten().filter_map(read).collect();
+    policy.facts.retain(|fact| read.contains(&fact.name));
+    for (number, (on, when, is_escalated)) in rules.into_iter().enumerate() {
+        let name: Name = Box::leak(format!("r{number:02}").into_boxed_str());
+        let then = if is_escalated { Else::Escalate("leads") } else { Else::Deny };
+        policy = policy.with(name, Enforced::Rule { on, when, then });
+    }
+    policy
+}
+
+fn read(op: &Op) -> Option<Name> {
+    match op {
+        Op::Compare(name, ..) | Op::Member(name, _) | Op::Has(name) | Op::Starts(name, _) => Some(name),
+        _ => None,
+    }
+}
+
+fn sent() -> impl Strategy<Value = Vec<Slot<'static>>> {
+    let text = || select(&TEXTS[..]).prop_map(Slot::Text).boxed();
+    let number = || (-4..13_i64).prop_map(Slot::Int).boxed();
+    let values = [any::<bool>().prop_map(Slot::Flag).boxed(), number(), number(), text(), text()];
+    let slot = |value| prop_oneof![8 => value, 1 => Just(Slot::Missing), 1 => Just(Slot::Ill)].boxed();
+    values.map(slot).into_iter().collect::<Vec<_>>()
+}
+
+fn decide(program: &Arc<Program>, sent: &[Slot<'_>], tool: Option<&str>) -> Decision {
+    let mut run = Run::new(Arc::clone(program), 7, 0);
+    let place = |name: &str| FACTS.iter().position(|known| *known == name);
+    let facts: Vec<_> =
+        program.facts().iter().map(|fact| place(&fact.name).map_or(Slot::Missing, |at| sent[at])).collect();
+    match tool {
+        Some(tool) => {
+            let (args, forms) = (&b"{}"[..], &[][..]);
+            let event =
+                ToolCall { call: None, tool, args, forms, is_exact: true, is_unsafe: false, facts: &facts };
+            run.tool_call(1, &event).expect("good values")
+        }
+        None => {
+            let call =
+                ModelCall { model: Some("large"), input_tokens: 10, facts: &facts, ..ModelCall::default() };
+            run.model_call(1, &call).expect("good values")
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn with_the_index_and_without_decisions_are_the_same(
+        rules in prop::collection::vec(rule(), 1..50),
+        sent in prop::collection::vec(sent(), 4),
+    ) {
+        let bytes = artifact(&policy(rules));
+        let (indexed, scanned) = (Program::load(&bytes).unwrap(), Program::load_scanning(&bytes).unwrap());
+        let (indexed, scanned) = (Arc::new(indexed), Arc::new(scanned));
+        for sent in sent {
+            for tool in [Some("pay"), Some("look"), None] {
+                let (ours, theirs) = (decide(&indexed, &sent, tool), decide(&scanned, &sent, tool));
+                prop_assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
+            }
+        }
+    }
+}
