@@ -25,6 +25,7 @@ part "lint of the Python code" ruff check --quiet .
 part "types of the Python code" mypy
 part "lint of the Rust code" cargo clippy --quiet --workspace --all-targets $REDIS -- -D warnings
 part "tests of the Rust code" cargo test --quiet --workspace $REDIS
+part "the door for C, with both libraries" scripts/test_c.sh
 part "the ledger under a simulator" cargo run --quiet --release -p checkrein-sim -- --seeds 5000
 part "each deliberate bug is caught" cargo run --quiet --release -p checkrein-sim -- --flaws
 part "tests in Python" pytest -q --durations=5 tests

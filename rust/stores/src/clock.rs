@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::sync::{Condvar, Mutex};
+use std::sync::{Condvar, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use policy_core::Now;
@@ -27,6 +27,14 @@ impl Clock {
         let passed = u64::try_from(instant().saturating_duration_since(self.begin).as_nanos());
         Now { mono: self.mono.saturating_add(passed.unwrap_or(u64::MAX)), wall: wall() }
     }
+}
+
+/// Both clocks, for a host without one of its own. The monotonic one begins when it is first read.
+#[must_use]
+pub fn now() -> Now {
+    static CLOCK: OnceLock<Clock> = OnceLock::new();
+    // Not from 0, so that nothing is ever before it.
+    CLOCK.get_or_init(|| Clock::from(1)).now()
 }
 
 /// An instant for timeouts.

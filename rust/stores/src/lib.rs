@@ -27,6 +27,7 @@ mod session;
 mod sqlite;
 mod store;
 
+pub use clock::now;
 pub use error::{ErrorKind, StoreError};
 pub use health::Health;
 pub use ledger::{Ledger, Options};
