@@ -41,6 +41,7 @@ __all__ = [
     "canonical",
     "decide_many",
     "fingerprint",
+    "forked",
     "xxh3_64",
 ]
 
@@ -96,6 +97,9 @@ def fingerprint(tool: str, args: object) -> int:
     Raises:
         EngineError: kind `bad_value`, as for `canonical`.
     """
+
+def forked() -> None:
+    """Say, in the child, that this process was forked: the runs that it has are copies, and refuse."""
 
 def xxh3_64(data: bytes, seed: int = 0) -> int:
     """Give the 64-bit xxh3 of `data`. `seed` is an unsigned 64-bit number."""

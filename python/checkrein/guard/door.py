@@ -32,6 +32,7 @@ _process = os.getpid()
 def _after_fork() -> None:
     global _process
     _process = os.getpid()
+    _core.forked()
 
 
 if hasattr(os, "register_at_fork"):

@@ -5,6 +5,7 @@
 
 mod decimal;
 mod exact;
+mod forks;
 mod guarded;
 mod hosted;
 pub mod json;
@@ -13,5 +14,6 @@ mod recorder;
 
 pub use decimal::{is_plain, scaled};
 pub use exact::{exact, exact_each};
+pub use forks::forked;
 pub use hosted::{Hosted, Refused};
 pub use live::Live;

@@ -9,6 +9,7 @@ use checkrein_stores::{Ledger, StoreError};
 use policy_core::books::Books;
 use policy_core::{Decision, EngineError, Now, Outcome, Program, Reply, Run, Scopes};
 
+use crate::forks::forks;
 use crate::recorder::Recorder;
 
 /// Books that the runs of a process share.
@@ -28,16 +29,19 @@ pub struct Live {
 #[derive(Debug)]
 struct Store {
     ledger: Arc<Ledger>,
-    recorder: Recorder,
-    /// The process that may touch the books: a fork has another copy of them.
-    process: u32,
+    /// Of a ledger that outlives this process: others keep nothing of an attempt.
+    recorder: Option<Recorder>,
+    /// How often the process had been forked: a fork has another copy of the books, which it may not touch.
+    forks: u64,
 }
 
 impl Live {
     /// A run whose money is in `books`.
     pub(crate) fn new(run: Run, books: Shared, ledger: Option<(Arc<Ledger>, Recorder)>, now: Now) -> Self {
-        let process = std::process::id();
-        let store = ledger.map(|(ledger, recorder)| Store { ledger, recorder, process });
+        let store = ledger.map(|(ledger, recorder)| {
+            let recorder = ledger.has_store().then_some(recorder);
+            Store { ledger, recorder, forks: forks() }
+        });
         Self { run, books, store, latest: now }
     }
 
@@ -56,12 +60,17 @@ impl Live {
 
     /// Whether this is a copy of the run in another process, which its money is no business of.
     pub(crate) fn is_forked(&self) -> bool {
-        self.store.as_ref().is_some_and(|store| store.process != std::process::id())
+        self.store.as_ref().is_some_and(|store| store.forks != forks())
     }
 
     /// Whether what a next call would use can be written down.
     pub(crate) fn ready(&self) -> Result<(), StoreError> {
-        self.store.as_ref().map_or(Ok(()), |store| store.ledger.ready())
+        let kept = self.store.as_ref().filter(|store| store.recorder.is_some());
+        kept.map_or(Ok(()), |store| store.ledger.ready())
+    }
+
+    fn recorder(&self) -> Option<&Recorder> {
+        self.store.as_ref()?.recorder.as_ref()
     }
 
     /// One event that may touch money.
@@ -92,8 +101,8 @@ impl Live {
     ) -> Result<T, EngineError> {
         self.latest = now;
         let answer = self.event(event)?;
-        if let Some(store) = &self.store {
-            store.recorder.settled(&self.run, attempt, now.wall);
+        if let Some(recorder) = self.recorder() {
+            recorder.settled(&self.run, attempt, now.wall);
         }
         Ok(answer)
     }
@@ -122,8 +131,8 @@ impl Live {
     fn close<T>(&mut self, now: Now, event: impl FnOnce(&mut Run, &mut Books) -> T) -> T {
         let open: Vec<u64> = self.run.open().collect();
         let answer = self.event(event);
-        if let Some(store) = &self.store {
-            open.into_iter().for_each(|attempt| store.recorder.settled(&self.run, attempt, now.wall));
+        if let Some(recorder) = self.recorder() {
+            open.into_iter().for_each(|attempt| recorder.settled(&self.run, attempt, now.wall));
         }
         answer
     }

@@ -6,8 +6,10 @@
 //! arguments have it too.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
+use std::io::Write;
+use std::mem;
 use std::sync::Arc;
 
 use checkrein_host::json::{write_escaped, write_float};
@@ -21,11 +23,21 @@ use pyo3::types::{
 
 use crate::errors;
 
+/// An object of so many members at most is written without memory of its own.
+const FEW: usize = 8;
+
 /// How deep lists and objects may be nested. Deeper (or endless) arguments are refused, not walked.
 const MOST_LEVELS: usize = 128;
 
 /// How many bytes the text may have. A few lists that hold each other many times would fill the memory.
 const MOST_BYTES: usize = 64 << 20;
+
+/// A buffer of so many bytes is kept for the next text.
+const MOST_SPARE: usize = 1 << 14;
+
+thread_local! {
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// The canonical JSON of a value.
 #[derive(Debug)]
@@ -41,6 +53,10 @@ impl Canonical {
     const fn new(text: Vec<u8>) -> Self {
         Self { text, is_exact: true, is_unsafe: false }
     }
+
+    pub(crate) fn into_text(mut self) -> Vec<u8> {
+        mem::take(&mut self.text)
+    }
 }
 
 /// The canonical JSON of `value`.
@@ -49,9 +65,18 @@ impl Canonical {
 /// `EngineError` of kind `bad_value` for more than 128 levels of nesting, more than 64 MiB of text or an
 /// integer too long for the interpreter to print; whatever a host object's own `str()` raises.
 pub(crate) fn canonical(value: &Bound<'_, PyAny>) -> PyResult<Canonical> {
-    let mut out = Canonical::new(Vec::with_capacity(128));
+    let mut out = Canonical::new(SPARE.take());
     write(&mut out, value, 0)?;
     Ok(out)
+}
+
+impl Drop for Canonical {
+    fn drop(&mut self) {
+        if (1..=MOST_SPARE).contains(&self.text.capacity()) {
+            self.text.clear();
+            SPARE.set(mem::take(&mut self.text));
+        }
+    }
 }
 
 /// The canonical JSON of a call's arguments without those of each of these sets.
@@ -66,7 +91,7 @@ pub(crate) fn forms(args: &Bound<'_, PyDict>, ignored: &[Box<[Arc<str>]>]) -> Py
                 left.del_item(&**name)?;
             }
         }
-        Ok(canonical(left.as_any())?.text)
+        Ok(canonical(left.as_any())?.into_text())
     };
     ignored.iter().map(|names| form(names)).collect()
 }
@@ -188,7 +213,7 @@ fn write_set(out: &mut Canonical, set: &Bound<'_, PyAny>, level: usize) -> PyRes
         write(&mut inner, &item, level.saturating_add(1))?;
         out.is_exact &= inner.is_exact;
         out.is_unsafe |= inner.is_unsafe;
-        texts.push(inner.text);
+        texts.push(inner.into_text());
     }
     texts.sort_unstable();
     out.text.push(b'[');
@@ -203,6 +228,50 @@ fn write_set(out: &mut Canonical, set: &Bound<'_, PyAny>, level: usize) -> PyRes
 }
 
 fn write_object(out: &mut Canonical, object: &Bound<'_, PyDict>, level: usize) -> PyResult<()> {
+    if object.len() > FEW {
+        return write_any_object(out, object, level);
+    }
+    // The members are taken in one go: writing a value may run host code, which may change the dict.
+    let taken = RefCell::new(([const { None }; FEW], 0));
+    object.locked_for_each(|key, value| {
+        let (members, count) = &mut *taken.borrow_mut();
+        if let Some(place) = members.get_mut(*count) {
+            *place = Some((key, value));
+        }
+        *count = count.saturating_add(1);
+        Ok(())
+    })?;
+    let (members, count) = taken.into_inner();
+    let mut sorted = [("", None); FEW];
+    for (member, place) in members.iter().flatten().zip(&mut sorted) {
+        let Some(name) = plain_name(&member.0) else { return write_any_object(out, object, level) };
+        *place = (name, Some(&member.1));
+    }
+    let sorted = sorted.get_mut(..count).unwrap_or_default();
+    sorted.sort_unstable_by_key(|(name, _)| *name);
+    out.text.push(b'{');
+    for (index, (name, value)) in sorted.iter().enumerate() {
+        if index > 0 {
+            out.text.push(b',');
+        }
+        out.text.push(b'"');
+        write_escaped(&mut out.text, name);
+        out.text.extend_from_slice(b"\":");
+        if let Some(value) = value {
+            write(out, value, level.saturating_add(1))?;
+        }
+    }
+    out.text.push(b'}');
+    Ok(())
+}
+
+/// A name of ASCII alone: such names are in the same order as bytes and as UTF-16.
+fn plain_name<'a>(key: &'a Bound<'_, PyAny>) -> Option<&'a str> {
+    key.cast_exact::<PyString>().ok()?.to_str().ok().filter(|name| name.is_ascii())
+}
+
+/// An object of any size, with keys of any kind.
+fn write_any_object(out: &mut Canonical, object: &Bound<'_, PyDict>, level: usize) -> PyResult<()> {
     // The members are taken in one go: writing a value may run host code, which may change the dict.
     let taken = RefCell::new(Vec::with_capacity(object.len()));
     object.locked_for_each(|key, value| {
@@ -249,7 +318,7 @@ fn member_name<'a>(object: &mut Canonical, key: &'a Bound<'_, PyAny>, level: usi
 fn write_integer(written: &mut Canonical, number: &Bound<'_, PyInt>) -> PyResult<()> {
     let out = &mut written.text;
     if let Ok(small) = number.extract::<i64>() {
-        out.extend_from_slice(small.to_string().as_bytes());
+        let _ = write!(out, "{small}"); // memory takes all that is written to it
         written.is_unsafe |= small.unsigned_abs() > MAX_QUANTITY;
         return Ok(());
     }

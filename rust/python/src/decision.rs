@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use checkrein_records as records;
 use policy_core::{By, Outcome, Program, Statement, Why};
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 /// One decision, with the program whose names it refers to.
 #[pyclass(frozen, module = "checkrein._core")]
@@ -48,9 +50,19 @@ impl Decision {
         self.core.event.name()
     }
 
+    // Asked of every decision, so the word is one that is there already.
     #[getter]
-    fn outcome(&self) -> &'static str {
-        self.core.outcome.name()
+    fn outcome<'py>(&self, py: Python<'py>) -> &'py Bound<'py, PyString> {
+        match self.core.outcome {
+            Outcome::Allow => intern!(py, "allow"),
+            Outcome::Reuse => intern!(py, "reuse"),
+            Outcome::Answer => intern!(py, "answer"),
+            Outcome::Wait => intern!(py, "wait"),
+            Outcome::Escalate => intern!(py, "escalate"),
+            Outcome::Deny => intern!(py, "deny"),
+            Outcome::Fail => intern!(py, "fail"),
+            Outcome::Stop => intern!(py, "stop"),
+        }
     }
 
     #[getter]
@@ -278,7 +290,7 @@ impl Decision {
 
     fn __repr__(&self) -> String {
         let by = self.by().map(|by| format!(" by `{by}`")).unwrap_or_default();
-        format!("<Decision {}: {} {}{by}>", self.core.number, self.event(), self.outcome())
+        format!("<Decision {}: {} {}{by}>", self.core.number, self.event(), self.core.outcome.name())
     }
 }
 

@@ -1,12 +1,14 @@
 //! Facts and arguments of one event: looked up by the names the program declares, never by the dict's.
 
-use policy_core::{Arg, BuiltInFact, MoneyUnit, Program, Slot, Source, Value};
+use policy_core::{Arg, BuiltInFact, MoneyUnit, Program, Source};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use crate::convert::Shape;
 use crate::errors;
+use crate::keys::Keys;
 use crate::names::nearest;
+use crate::sent::{Content, Sent};
 
 /// The first words of the fact names that belong to the engine.
 const RESERVED: [&str; 10] =
@@ -33,6 +35,12 @@ struct Column {
     most: u32,
 }
 
+impl Column {
+    fn of<'py>(&self, value: Bound<'py, PyAny>) -> Content<'py> {
+        Content { fact: self.fact, shape: self.shape, most: self.most, value }
+    }
+}
+
 /// Where a program's facts are found in what the host sends. Made once, when the program is loaded.
 #[derive(Debug)]
 pub(crate) struct Columns {
@@ -42,41 +50,21 @@ pub(crate) struct Columns {
     /// One entry for each tool of the program, in its order: its arguments, and the fields of its results.
     tools: Vec<Vec<Column>>,
     results: Vec<Vec<Column>>,
-    /// Those of [`ALWAYS`] that the program does not read.
-    ignored: Vec<Py<PyString>>,
+    /// What every known key is for, in the order of the keys' bytes.
+    uses: Vec<(Box<str>, Use)>,
+    keys: Keys<Use>,
     width: usize,
 }
 
-/// The values that the host sent for an event. It keeps alive what the slots borrow.
-#[derive(Debug)]
-pub(crate) struct Sent<'py> {
-    values: Vec<(usize, Content<'py>)>,
-    width: usize,
-}
-
-/// What was sent for one fact.
-#[derive(Debug)]
-enum Content<'py> {
-    /// As the host wrote it.
-    One(Shape, Bound<'py, PyAny>),
-    /// What a list held when it was sent.
-    List(Value),
-}
-
-impl Sent<'_> {
-    /// One slot for each fact of the program. Reading a value may run host code, so no lock may be held.
-    pub(crate) fn slots(&self) -> Vec<Slot<'_>> {
-        let mut slots = vec![Slot::Missing; self.width];
-        for (fact, content) in &self.values {
-            if let Some(slot) = slots.get_mut(*fact) {
-                *slot = match content {
-                    Content::One(shape, value) => shape.slot(value),
-                    Content::List(list) => list.as_slot(),
-                };
-            }
-        }
-        slots
-    }
+/// What a key of the host's dict is for.
+#[derive(Clone, Copy, Debug)]
+enum Use {
+    /// The fact of a column in `host`.
+    Fact(u32),
+    /// What only results have.
+    OfResult,
+    /// Nobody reads it.
+    Ignored,
 }
 
 impl Columns {
@@ -86,11 +74,20 @@ impl Columns {
             Column { key, fact, shape, most }
         };
         let facts = program.facts();
-        let host = (0..)
+        let host: Vec<Column> = (0..)
             .zip(facts)
             .filter(|(_, fact)| comes_from_host(fact.source))
             .map(|(index, fact)| column(&fact.name, index, Shape::of(fact.dimension), fact.most))
             .collect();
+        let mut uses: Vec<(Box<str>, Use)> = ALWAYS.map(|name| (name.into(), Use::Ignored)).into();
+        uses.push((OF_RESULT.into(), Use::OfResult));
+        let read = facts.iter().filter(|fact| comes_from_host(fact.source));
+        uses.extend((0..).zip(read).map(|(index, fact)| (fact.name.as_ref().into(), Use::Fact(index))));
+        // Of two uses of one key the later, which is the policy's.
+        uses.sort_by(|(one, _), (other, _)| one.cmp(other));
+        uses.reverse();
+        uses.dedup_by(|(one, _), (other, _)| one == other);
+        uses.reverse();
         let filled = |arg: &Arg| {
             let index = usize::try_from(arg.fact).ok()?;
             let shape = match arg.unit {
@@ -101,20 +98,12 @@ impl Columns {
         };
         let tools = program.tools().iter().map(|tool| tool.args.iter().filter_map(filled).collect());
         let results = program.tools().iter().map(|tool| tool.results.iter().filter_map(filled).collect());
-        let read = |name: &&&str| facts.iter().any(|fact| *fact.name == ***name);
-        let ignored =
-            ALWAYS.iter().filter(|name| !read(name)).map(|name| PyString::intern(py, name).unbind());
         let confidence = (0..).zip(facts).find(|(_, fact)| &*fact.name == OF_RESULT);
         let of_result =
             confidence.map(|(index, fact)| column(OF_RESULT, index, Shape::of(fact.dimension), fact.most));
-        Self {
-            host,
-            of_result,
-            tools: tools.collect(),
-            results: results.collect(),
-            ignored: ignored.collect(),
-            width: facts.len(),
-        }
+        let keys = Keys::of(uses.len());
+        let (tools, results) = (tools.collect(), results.collect());
+        Self { host, of_result, tools, results, uses, keys, width: facts.len() }
     }
 
     /// The facts of a call.
@@ -156,20 +145,50 @@ impl Columns {
         facts: Option<&Bound<'py, PyDict>>,
         is_result: bool,
     ) -> PyResult<Sent<'py>> {
-        let mut sent = Sent { values: Vec::new(), width: self.width };
+        let mut sent = Sent::new(self.width);
         let Some(facts) = facts.filter(|facts| !facts.is_empty()) else {
             return Ok(sent);
         };
+        let find = |key: &str| self.use_of(key);
+        let is_read = self.keys.each(facts, find, |known, value| {
+            let column = match known {
+                Use::Fact(index) => self.host.get(index as usize),
+                Use::OfResult if is_result => self.of_result.as_ref(),
+                Use::OfResult => return false,
+                Use::Ignored => None,
+            };
+            if let Some(column) = column {
+                sent.add(column.of(value));
+            }
+            true
+        });
+        // A key that is no plain text may still equal one, and one that is unknown has to be named.
+        if is_read { Ok(sent) } else { self.looked_up(py, program, facts, is_result) }
+    }
+
+    /// What a key is for, if it is known.
+    fn use_of(&self, key: &str) -> Option<Use> {
+        let index = self.uses.binary_search_by(|(known, _)| (**known).cmp(key)).ok()?;
+        self.uses.get(index).map(|(_, known)| *known)
+    }
+
+    /// The same for keys of any kind: by what equals the names of facts.
+    fn looked_up<'py>(
+        &self,
+        py: Python<'py>,
+        program: &Program,
+        facts: &Bound<'py, PyDict>,
+        is_result: bool,
+    ) -> PyResult<Sent<'py>> {
+        let mut sent = Sent::new(self.width);
         look_up(py, &self.host, facts, &mut sent)?;
-        let mut found = sent.values.len();
+        let mut found = sent.count();
         if is_result {
             look_up(py, self.of_result.as_slice(), facts, &mut sent)?;
             found = found.saturating_add(usize::from(facts.contains(OF_RESULT)?));
         }
-        if found != facts.len() {
-            for key in &self.ignored {
-                found = found.saturating_add(usize::from(facts.contains(key.bind(py))?));
-            }
+        for (name, _) in self.uses.iter().filter(|(_, known)| matches!(known, Use::Ignored)) {
+            found = found.saturating_add(usize::from(facts.contains(&**name)?));
         }
         // Only a dict that holds more than was found is walked, to name what is wrong with it.
         if found == facts.len() { Ok(sent) } else { self.check(py, program, facts, is_result).map(|()| sent) }
@@ -223,11 +242,7 @@ fn look_up<'py>(
 ) -> PyResult<()> {
     for column in columns {
         if let Some(value) = dict.get_item(column.key.bind(py))? {
-            let content = match column.most {
-                0 => Content::One(column.shape, value),
-                most => Content::List(column.shape.list(&value, most)),
-            };
-            sent.values.push((column.fact, content));
+            sent.add(column.of(value));
         }
     }
     Ok(())

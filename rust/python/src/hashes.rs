@@ -11,7 +11,7 @@ use crate::convert::Seed;
 /// The canonical JSON of a value, as `bytes`.
 #[pyfunction]
 pub(crate) fn canonical(args: &Bound<'_, PyAny>) -> PyResult<Cow<'static, [u8]>> {
-    Ok(Cow::Owned(written(args)?.text))
+    Ok(Cow::Owned(written(args)?.into_text()))
 }
 
 /// The fingerprint of a call of a tool.

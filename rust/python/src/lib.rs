@@ -14,6 +14,7 @@ mod decision;
 mod errors;
 mod facts;
 mod hashes;
+mod keys;
 mod ledger;
 mod log;
 mod names;
@@ -22,6 +23,7 @@ mod program;
 mod readings;
 mod run;
 mod scopes;
+mod sent;
 mod told;
 mod usage;
 
@@ -44,6 +46,8 @@ mod _core {
     use crate::program::Program;
     #[pymodule_export]
     use crate::run::Run;
+    #[pymodule_export]
+    use crate::told::forked;
 
     #[pymodule_export]
     const FORMAT: u16 = policy_core::FORMAT;

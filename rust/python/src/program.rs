@@ -183,7 +183,7 @@ impl Program {
         args: &Bound<'_, PyDict>,
         facts: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<usize> {
-        let sent = self.columns.call(&self.core, &tool.to_string_lossy(), args, facts)?;
+        let mut sent = self.columns.call(&self.core, &tool.to_string_lossy(), args, facts)?;
         Ok(sent.slots().iter().filter(|slot| !matches!(slot, Slot::Missing | Slot::Ill)).count())
     }
 

@@ -117,7 +117,7 @@ impl Run {
         let (now, results, messages) = (at(now, wall), results.map(marks), messages.map(weighed));
         // A name without UTF-8 becomes one that no policy declares: the call is denied, not dropped.
         let model = model.map(|name| name.to_string_lossy());
-        let sent = self.columns.facts(py, &self.program, facts)?;
+        let mut sent = self.columns.facts(py, &self.program, facts)?;
         let slots = sent.slots();
         let event = ModelCall {
             call: call.map(|id| id.0),
@@ -142,13 +142,14 @@ impl Run {
         facts: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Decision> {
         let tool = tool.to_string_lossy();
-        let Canonical { text, is_exact, is_unsafe } = canonical(args)?;
-        let sent = self.columns.call(&self.program, &tool, args, facts)?;
+        let written = canonical(args)?;
+        let Canonical { ref text, is_exact, is_unsafe } = written;
+        let mut sent = self.columns.call(&self.program, &tool, args, facts)?;
         let slots = sent.slots();
         let (now, call) = (at(now, wall), call.map(|id| id.0));
         let forms = forms(args, self.program.ignored_args())?;
         let event =
-            ToolCall { call, tool: &tool, args: &text, forms: &forms, is_exact, is_unsafe, facts: &slots };
+            ToolCall { call, tool: &tool, args: text, forms: &forms, is_exact, is_unsafe, facts: &slots };
         self.admit(args.py(), now, |run, books| run.tool_call(now, &event, books))
     }
 
@@ -215,7 +216,7 @@ impl Run {
             }
             None => None,
         };
-        let sent = self.columns.of_result(py, &self.program, facts, tool.as_deref().zip(fields))?;
+        let mut sent = self.columns.of_result(py, &self.program, facts, tool.as_deref().zip(fields))?;
         let slots = sent.slots();
         let returned = Returned {
             attempt: attempt.0,

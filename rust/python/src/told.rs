@@ -40,6 +40,12 @@ impl Run {
     }
 }
 
+/// This process was forked off.
+#[pyfunction]
+pub(crate) fn forked() {
+    checkrein_host::forked();
+}
+
 /// The exception for what was refused.
 pub(crate) fn refused(py: Python<'_>, error: &Refused) -> PyErr {
     errors::engine_error(py, error.kind(), error.to_string())
