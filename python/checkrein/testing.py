@@ -5,8 +5,8 @@
 
 Every call of a test is one logical call: asked, asked again after each `wait` (the clock moves on by
 itself), failed as its `fails` says, until the decision is final. What is spent under the limits of a
-user or another scope is kept in memory and ends with the test. What a test can't do: run two calls at
-the same time, or reach a real model or tool.
+user or another scope is kept in memory and ends with the test; `new run` begins another run under them. What
+a test can't do: run two calls at the same time, or reach a real model or tool.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checkrein import _core, sentences
+from checkrein import _core
 from checkrein.errors import EngineError, LoadError
 from checkrein.guard import Guard, VirtualClock
 from checkrein.guard.classify import Failure
 from checkrein.guard.result import fingerprint
 from checkrein.guard.usage import NOTHING, UNKNOWN, Usage
+from checkrein.misses import Miss, came, expectation, one_by_one
 from checkrein.sent import host_value
 
 if TYPE_CHECKING:
@@ -28,20 +29,6 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from checkrein.language import tree
-
-
-@dataclass(frozen=True, slots=True)
-class Miss:
-    """Where a test failed: what was expected there, and what came instead."""
-
-    file: str
-    line: int
-    column: int
-    expected: str
-    came: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: expected {self.expected}; came {self.came}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +90,8 @@ class _Call:
     """One logical call of a test, and everything that was decided about it."""
 
     item: tree.Call
+    run: int
+    """Which of the test's runs makes it, from 1."""
     subject: str
     ask: Callable[[int | None], Any]
     failed: int = 0
@@ -148,7 +137,7 @@ class Watch:
 
 
 class Rehearsal:
-    """One test: a fresh run of the policy, with a clock and a ledger of its own."""
+    """One test: runs of the policy one after the other, with a clock and a ledger of their own."""
 
     def __init__(
         self, policy: tree.Policy, program: Any, test: tree.Test, watch: Watch | None = None
@@ -159,12 +148,14 @@ class Rehearsal:
         begins, self.items = _beginning(test)
         self.clock = VirtualClock(wall=begins)
         self.guard = Guard(program, clock=self.clock)
-        facts = {fact.text: host_value(value) for fact, value in test.facts}
-        names = {word: name.text for word, name in test.scopes}
-        self.run = self.guard.begin(id="test", seed=0, names=names, facts=facts)
+        self.names = {word: name.text for word, name in test.scopes}
+        self.facts = {fact.text: host_value(value) for fact, value in test.facts}
+        self.runs = 1
+        self.run = self.guard.begin(id="test", seed=0, names=self.names, facts=self.facts)
         self.calls: list[_Call] = []
         self.misses: list[Miss] = []
-        self.said: dict[int, str] = {}
+        self.said: dict[tuple[int, int], str] = {}
+        """What was answered to the requests of a run."""
 
     def result(self) -> Result:
         try:
@@ -189,6 +180,8 @@ class Rehearsal:
                         self.clock.advance(item.duration)
                     case tree.Clock():
                         self._move_clock(item)
+                    case tree.NewRun():
+                        self._begin(item)
                     case tree.Answer():
                         self._answer(item)
                     case tree.Expect():
@@ -197,6 +190,14 @@ class Rehearsal:
                 self._miss(item.span, "an event that the engine takes", str(error))
 
     # -- events ---------------------------------------------------------------------------------------
+
+    def _begin(self, item: tree.NewRun) -> None:
+        """End the run, and begin another one: of the same, but for what is said of whose it is."""
+        self.run.end()
+        self.names = self.names | {word: name.text for word, name in item.scopes}
+        self.facts = self.facts | {fact.text: host_value(value) for fact, value in item.facts}
+        self.runs += 1
+        self.run = self.guard.begin(id=f"test {self.runs}", seed=0, names=self.names, facts=self.facts)
 
     def _move_clock(self, item: tree.Clock) -> None:
         if item.wall < self.clock.wall():
@@ -228,7 +229,7 @@ class Rehearsal:
                     context=(),
                 )
 
-        call = _Call(item, subject, ask)
+        call = _Call(item, self.runs, subject, ask)
         self._pursue(call, None)
         self.calls.append(call)
 
@@ -272,14 +273,14 @@ class Rehearsal:
 
     def _answer(self, item: tree.Answer) -> None:
         verb = "answer" if isinstance(item.approve, str) else "approve" if item.approve else "reject"
-        waiting = next((c for c in reversed(self.calls) if c.final.outcome == "escalate"), None)
+        waiting = next((call for call in reversed(self.calls) if self._waits(call)), None)
         if waiting is None:
             self._miss(item.span, f"a call that waits for a person, to {verb} it", "no call that waits")
             return
         try:
             self.run.answer(waiting.final.request, item.approve)
             if isinstance(item.approve, str):
-                self.said[waiting.final.request] = item.approve
+                self.said[self.runs, waiting.final.request] = item.approve
         except EngineError as error:
             # Too late is not a mistake of the test: asked again, the queue's default decides.
             if error.kind == "other_kind":
@@ -289,10 +290,14 @@ class Rehearsal:
                 raise
         self._pursue(waiting, waiting.final.call)
 
+    def _waits(self, call: _Call) -> bool:
+        """Whether a call of the run waits for a person."""
+        return call.run == self.runs and call.final.outcome == "escalate"
+
     # -- expectations -----------------------------------------------------------------------------------
 
     def _expect(self, item: tree.Expect) -> None:
-        expected = _expectation(item)
+        expected = expectation(item)
         number = item.at_call or len(self.calls)
         if not 1 <= number <= len(self.calls):
             made = "no call yet" if not self.calls else f"only {len(self.calls)} calls so far"
@@ -304,7 +309,7 @@ class Rehearsal:
             return
         outcome = "stop" if item.kind == "handover" else item.kind
         decision = call.decided(outcome)
-        said = self.said.get(decision.answered or 0, decision.text)
+        said = self.said.get((call.run, decision.answered or 0), decision.text)
         named = {"allow": decision.model, "escalate": decision.queue, "answer": said}
         target = named.get(item.kind, decision.state)
         met = (
@@ -314,7 +319,7 @@ class Rehearsal:
             and (item.by is None or item.by.text == decision.by)
         )
         if not met:
-            self._miss(item.span, expected, f"{_came(decision, call)} (call {number})")
+            self._miss(item.span, expected, f"{came(decision, call.subject)} (call {number})", call)
 
     def _expect_observed(self, item: tree.Expect, call: _Call, expected: str) -> None:
         said = [each for decision in call.decisions for each in decision.would]
@@ -322,8 +327,8 @@ class Rehearsal:
         met = [each for each in by if each[0] == item.kind and self._meant(item, each)]
         if bool(met) if item.kind != "allow" else all(each[0] == "allow" for each in by):
             return
-        came = ", ".join(f"would {outcome} by {kind} `{name}`" for outcome, kind, name, _, _ in said)
-        self._miss(item.span, expected, came or "nothing that an observed statement would have done")
+        told = ", ".join(f"would {outcome} by {kind} `{name}`" for outcome, kind, name, _, _ in said)
+        self._miss(item.span, expected, told or "nothing that an observed statement would have done", call)
 
     def _meant(self, item: tree.Expect, said: tuple[str, str, str, str | None, bool]) -> bool:
         """Whether the state or queue is the one of the statement that says so."""
@@ -336,8 +341,10 @@ class Rehearsal:
         outcomes = [getattr(s, "outcome", None) or getattr(s, "otherwise", None) for s in named]
         return any(o and o.target and o.target.text == item.target.text for o in outcomes)
 
-    def _miss(self, span: tree.Span, expected: str, came: str) -> None:
-        self.misses.append(Miss(self.policy.file_of(span), span.line, span.column, expected, came))
+    def _miss(self, span: tree.Span, expected: str, told: str, call: _Call | None = None) -> None:
+        decided = () if call is None else one_by_one(call.decisions, call.subject)
+        file = self.policy.file_of(span)
+        self.misses.append(Miss(file, span.line, span.column, expected, told, decided))
 
     def _money_units(self, tool: str | None, of: str = "args") -> dict[str, str | None]:
         from checkrein.language import tree
@@ -372,19 +379,3 @@ def _failure(item: tree.Call) -> Failure:
 def _name(statement: Any) -> str | None:
     name = getattr(statement, "name", None)
     return name.text if name else None
-
-
-def _expectation(item: tree.Expect) -> str:
-    link = {"allow": " on", "escalate": " to"}.get(item.kind, "")
-    target = f"{link} `{item.target.text}`" if item.target else ""
-    by = f" by `{item.by.text}`" if item.by else ""
-    at = f" at call {item.at_call}" if item.at_call else ""
-    return f"{'would ' * item.would}{item.kind}{target}{by}{at}"
-
-
-def _came(decision: Any, call: _Call) -> str:
-    if decision.outcome != "allow":
-        return sentences.for_developer(decision, call.subject)
-    if decision.event.endswith("error"):
-        return f"{call.subject} failed, and its error was passed on (`{decision.by}`)"
-    return f"{call.subject} allowed" + (f" on `{decision.model}`" if decision.model else "")

@@ -221,3 +221,26 @@ def test_a_model_says_how_sure_it_is(call, served):
         source = CASCADE + f'test "t" {{ {call} expect allow on "{model}" }}'
         (result,) = testing.run_source(source, "p.rein")
         assert len(result.misses) == misses, result
+
+
+def test_a_miss_lists_what_was_decided_about_a_call_of_many_attempts():
+    source = """
+        language 1 policy "p" tool "look" { class retrieve may repeat }
+        retry "again" on tool "look" { when error.kind == "timeout" attempts <= 20 backoff 1 s .. 1 s }
+          else deny
+        test "t" {
+          tool "look" { } fails "timeout" 1 times expect deny expect wait
+          tool "look" { } fails "timeout" expect allow
+          tool "look" { } expect deny
+        }
+    """
+    (result,) = testing.run_source(source, "p.rein")
+    two, many, one = (miss.decided for miss in result.misses)
+    waits = "tool `look` has to wait by retry `again` at p.rein:3"
+    assert two == ("1. tool `look` allowed", f"2. {waits}", "3. tool `look` allowed")
+    assert [len(many), many[0], many[6], many[-2]] == [
+        13, "1. tool `look` allowed", "... 28 more", "39. tool `look` allowed",
+    ]  # fmt: skip
+    assert many[-1].startswith("40. tool `look` denied by retry `again`")
+    assert one == ()
+    assert str(result).count("\n") == 18

@@ -35,7 +35,7 @@ def test_results_as_json(command):
     assert [each["passed"] for each in failing["tests"]] == [False, False, True]
     assert failing["tests"][0]["misses"][0] == {
         "file": "failing.rein", "line": 15, "column": 3,
-        "expected": "deny by `per run`", "came": "tool `search` allowed (call 1)",
+        "expected": "deny by `per run`", "came": "tool `search` allowed (call 1)", "decided": [],
     }  # fmt: skip
     assert (support["file"], support["mistakes"], len(support["tests"])) == ("support.rein", None, 3)
     assert mistakes["tests"] == []

@@ -59,3 +59,45 @@ def test_every_test_begins_with_nothing_spent():
     block = f'{WHOSE} repeat 2 {{ tool "look" {{ }} }} expect allow'
     source = f'{POLICY} test "one" {{ {block} }} test "two" {{ {block} }}'
     assert [result.passed for result in testing.run_source(source, "scopes.rein")] == [True, True]
+
+
+LOOK = 'tool "look" { }'
+
+
+def test_a_new_run_goes_on_with_what_is_spent_under_wider_limits():
+    assert not misses(LOOK, "new run", LOOK, "expect allow", LOOK, 'expect stop "over" by "per user"')
+    assert not misses(LOOK, "new run", LOOK, "new run", LOOK, 'expect stop "over" by "per user"')
+    assert not misses(
+        f"repeat 3 {{ new run {LOOK} }}", 'expect stop "over" by "per user" expect allow at call 2'
+    )
+
+
+def test_a_stop_ends_with_its_run():
+    spent = [LOOK, LOOK, LOOK, 'expect stop "over"']
+    assert not misses(*spent, "new run", LOOK, 'expect stop "over" by "per user" at call 4')
+    assert not misses(*spent, 'new run as user "somebody else"', LOOK, "expect allow")
+
+
+def test_a_new_run_is_of_the_same_but_for_what_is_said():
+    other = 'new run as user "bob"'
+    assert not misses(LOOK, LOOK, other, LOOK, LOOK, "expect allow", LOOK, 'expect stop "over" by "per user"')
+    assert not misses(
+        LOOK, LOOK, other, LOOK, "new run", LOOK, "expect allow", "new run", LOOK, 'expect stop "over"'
+    )
+    call = 'model "large" { input 480 output 20 }'
+    tenants = [call, "wait 2 min", 'new run facts { tenant.id "another" }', call]
+    assert not misses(*tenants, "expect allow", "wait 2 min", call, 'expect deny by "tenant"')
+
+
+def test_a_person_who_was_asked_in_a_run_that_is_over_answers_no_more():
+    source = """
+        language 1 policy "p" tool "pay" { }
+        rule "big" on tool "pay" then escalate to "q" because "x"
+        queue "q" { expires 10 min default deny }
+        test "t" {
+          tool "pay" { } new run approve
+          tool "pay" { } approve expect allow expect escalate to "q" at call 1
+        }
+    """
+    (result,) = testing.run_source(source, "p.rein")
+    assert [miss.came for miss in result.misses] == ["no call that waits"]

@@ -141,6 +141,7 @@ def _lines(result: Result) -> list[str]:
         lines.append(f"      {miss.file}:{miss.line}:{miss.column}")
         lines.append(f"        expected  {miss.expected}")
         lines.append(f"        came      {miss.came}")
+        lines += [f"          {each}" for each in miss.decided]
     return lines
 
 
@@ -172,6 +173,7 @@ def _values(result: Result) -> dict[str, Any]:
             "column": miss.column,
             "expected": miss.expected,
             "came": miss.came,
+            "decided": list(miss.decided),
         }
         for miss in result.misses
     ]

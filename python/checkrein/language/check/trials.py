@@ -9,7 +9,19 @@ from checkrein.diagnostics import Related, quote
 from checkrein.language.check.conditions import value_problems
 from checkrein.language.check.observed import check_expectation
 from checkrein.language.facts import BUILT_IN, CLOCK_PREFIX, CONFIDENCE, ERROR_KINDS, HOST_BUILT_IN
-from checkrein.language.tree import Call, Clock, Expect, Limit, Literal, Name, Repeat, Test, Type, Wait
+from checkrein.language.tree import (
+    Call,
+    Clock,
+    Expect,
+    Limit,
+    Literal,
+    Name,
+    NewRun,
+    Repeat,
+    Test,
+    Type,
+    Wait,
+)
 
 if TYPE_CHECKING:
     from checkrein.diagnostics import Report
@@ -55,17 +67,7 @@ class TrialChecker:
 
     def _whose(self, test: Test) -> None:
         """Whose run the test is must be said, as far as a limit is kept for it."""
-        for word, name in test.scopes:
-            self._id(word, name)
-        for name, value in test.facts:
-            if name.text in HOST_BUILT_IN:
-                help = "write it in the braces of a call"
-                message = f"{quote(name.text)} is a fact of one call, not of the run"
-                self.report.add("R0606", name.span, message, help=help)
-                continue
-            self._fact(name, value)
-            if name.text in self._keys() and isinstance(value, Literal) and isinstance(value.value, str):
-                self._id(name.text, Name(value.value, value.span))
+        self._given(test)
         given = {word for word, _ in test.scopes} | {name.text for name, _ in test.facts}
         for limit in self.names.policy.enforced(Limit):
             scope = limit.scope.text
@@ -81,6 +83,20 @@ class TrialChecker:
                 if "." not in scope
                 else f'begin it with `facts {{ {scope} "..." }}`',
             )
+
+    def _given(self, run: Test | NewRun) -> None:
+        """Check whose a run is, and what is sent with it."""
+        for word, name in run.scopes:
+            self._id(word, name)
+        for name, value in run.facts:
+            if name.text in HOST_BUILT_IN:
+                help = "write it in the braces of a call"
+                message = f"{quote(name.text)} is a fact of one call, not of the run"
+                self.report.add("R0606", name.span, message, help=help)
+                continue
+            self._fact(name, value)
+            if name.text in self._keys() and isinstance(value, Literal) and isinstance(value.value, str):
+                self._id(name.text, Name(value.value, value.span))
 
     def _keys(self) -> set[str]:
         return {limit.scope.text for limit in self.names.policy.of(Limit)}
@@ -137,6 +153,8 @@ class TrialChecker:
                     before = len(points)
                     expects += self._items(item.items, points)
                     _unroll(points, before, item.times)
+                case NewRun():
+                    self._given(item)
                 case Expect():
                     self._expect(item, points)
                     expects += 1

@@ -22,6 +22,7 @@ from checkrein.language.tree import (
     Limit,
     Member,
     Model,
+    NewRun,
     Not,
     Or,
     Quantified,
@@ -274,6 +275,8 @@ def _of_items(items: tuple[TestItem, ...]) -> Iterator[tuple[str, Span]]:
         match item:
             case Repeat():
                 yield from _of_items(item.items)
+            case NewRun():
+                yield from _of_values(value for _, value in item.facts)
             case Call():
                 given = item.gives.fields if item.gives else ()
                 yield from _of_values(value for _, value in (*item.args, *item.facts, *given))

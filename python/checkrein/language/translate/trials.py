@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from checkrein.diagnostics import quote
+from checkrein.frozen import replace
 from checkrein.language.translate.walk import DEPTH_MAX, DROPPED, ONE_OF_TWO, Item, builds
 from checkrein.language.tree import (
     Answer,
@@ -17,6 +18,7 @@ from checkrein.language.tree import (
     Gives,
     Literal,
     Name,
+    NewRun,
     Repeat,
     Span,
     Test,
@@ -40,7 +42,7 @@ class Block(NamedTuple):
 
 
 class Whose(NamedTuple):
-    """`as user "u1" ...`: whose run a test is."""
+    """`as user "u1" ...`: whose run it is."""
 
     scopes: tuple[tuple[str, Name], ...]
     span: Span
@@ -53,23 +55,63 @@ class Sent(NamedTuple):
     span: Span
 
 
-def _items(parts: list[Any]) -> tuple[TestItem, ...]:
-    kept = (p for p in parts if not isinstance(p, Whose | Sent))
-    return tuple(p.repeat if isinstance(p, Block) else p for p in kept)
+class Begun(NamedTuple):
+    """Whose a run is and what is sent with it: of the first run, or of one behind a `new run`."""
+
+    scopes: list[tuple[str, Name]]
+    facts: list[tuple[Name, Value]]
+
+
+def _begun(b: Builder, parts: list[Any]) -> list[Begun]:
+    """The runs of a test, the first one too; what is said twice of one is reported."""
+    runs = [Begun([], [])]
+    for part in parts:
+        match part:
+            case NewRun():
+                runs.append(Begun([], []))
+            case Whose():
+                runs[-1].scopes.extend(part.scopes)
+            case Sent():
+                runs[-1].facts.extend(part.facts)
+    for run in runs:
+        seen: set[str] = set()
+        for word, name in [*run.scopes, *((name.text, name) for name, _ in run.facts)]:
+            if word in seen:
+                b.report.add("R0025", name.span, f"{quote(word)} is given twice", help=ONE_OF_TWO)
+            seen.add(word)
+    return runs
+
+
+def _items(parts: list[Any], runs: list[Begun]) -> tuple[TestItem, ...]:
+    later = iter(runs[1:])
+    items: list[TestItem] = []
+    for part in parts:
+        if isinstance(part, NewRun):
+            run = next(later)
+            items.append(replace(part, scopes=tuple(run.scopes), facts=tuple(run.facts)))
+        elif not isinstance(part, Whose | Sent):
+            items.append(part.repeat if isinstance(part, Block) else part)
+    return tuple(items)
 
 
 def _in_front(b: Builder, parts: list[Any], begun: type | tuple[type, ...]) -> None:
-    """Report whose run it is, or what it sends, where it has begun already."""
+    """Report whose run it is, or what it sends, where it has begun already.
+
+    Behind `new run` it has begun with whatever is something else.
+    """
     late = False
     for part in parts:
-        late = late or isinstance(part, begun)
-        if late and isinstance(part, Whose | Sent):
+        if isinstance(part, NewRun):
+            late, begun = False, object
+        elif not isinstance(part, Whose | Sent):
+            late = late or isinstance(part, begun)
+        elif late:
             word = "as" if isinstance(part, Whose) else "facts"
             b.report.add(
                 "R0609",
                 part.span,
                 f"`{word}` is about the whole run, which has begun here",
-                help="write it at the beginning of the test, before the first call",
+                help="write it before the first call of the test, or right behind `new run`",
             )
 
 
@@ -220,13 +262,19 @@ def repeat_step(b: Builder, span: Span, parts: list[Any]) -> Any:
     if depth > DEPTH_MAX:
         b.report.add("R0020", span, f"`repeat` is nested deeper than {DEPTH_MAX}")
         return DROPPED
-    return Block(Repeat(times, _items(parts[1:]), span), depth)
+    items = _items(parts[1:], _begun(b, parts[1:]))
+    return Block(Repeat(times, items, span), depth)
 
 
 @builds("wait_step")
 def wait_step(b: Builder, span: Span, parts: list[Any]) -> Any:
     value = b.amount("wait", parts[0], "duration")
     return value if value is DROPPED else Wait(value, span)
+
+
+@builds("new_run")
+def new_run(_b: Builder, span: Span, _parts: list[Any]) -> NewRun:
+    return NewRun(span)
 
 
 @builds("answer_step")
@@ -276,11 +324,7 @@ def expect_step(b: Builder, span: Span, parts: list[Any]) -> Expect:
 @builds("test")
 def test(b: Builder, span: Span, parts: list[Any]) -> Test:
     _in_front(b, parts[1:], (Call, Block, Wait, Answer, Expect))
-    whose = [scope for p in parts if isinstance(p, Whose) for scope in p.scopes]
-    sent = [fact for p in parts if isinstance(p, Sent) for fact in p.facts]
-    seen: set[str] = set()
-    for word, name in [*whose, *((name.text, name) for name, _ in sent)]:
-        if word in seen:
-            b.report.add("R0025", name.span, f"{quote(word)} is given twice", help=ONE_OF_TWO)
-        seen.add(word)
-    return Test(b.name(parts[0]), _items(parts[1:]), span, tuple(whose), tuple(sent))
+    runs = _begun(b, parts[1:])
+    first = runs[0]
+    items = _items(parts[1:], runs)
+    return Test(b.name(parts[0]), items, span, tuple(first.scopes), tuple(first.facts))

@@ -65,6 +65,14 @@ class Clock(Frozen):
     span: Span
 
 
+class NewRun(Frozen):
+    """`new run`: the run ends and another one begins, of the same but for these scopes and facts."""
+
+    span: Span
+    scopes: tuple[tuple[str, Name], ...] = ()
+    facts: tuple[tuple[Name, Value], ...] = ()
+
+
 class Answer(Frozen):
     """`approve`, `reject` or the text of `answer`: the open request is answered."""
 
@@ -88,13 +96,13 @@ class Expect(Frozen):
     would: bool = False
 
 
-TestItem = Call | Repeat | Wait | Clock | Answer | Expect
+TestItem = Call | Repeat | Wait | Clock | NewRun | Answer | Expect
 
 
 class Test(Frozen):
     """A sequence of events under a virtual clock, with expectations.
 
-    `scopes` is whose run it is, as (`user`, id); `facts` are sent with the run, not with a call.
+    `scopes` is whose the first run is, as (`user`, id); `facts` are sent with it, not with a call.
     """
 
     name: Name
