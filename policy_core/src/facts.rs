@@ -176,6 +176,12 @@ pub(crate) struct CallFacts<'a> {
     pub(crate) most_output: Option<u64>,
 }
 
+impl CallFacts<'_> {
+    /// Those of a first attempt, as far as nothing else is known.
+    pub(crate) const FIRST: Self =
+        Self { attempt: 1, model: None, named: None, tool: None, input_tokens: None, most_output: None };
+}
+
 /// What the host says of an error.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ErrorFacts<'a> {

@@ -12,15 +12,19 @@ mod common;
 use std::sync::Arc;
 
 use common::*;
-use policy_core::batch::{Answers, Batch, Cells, Column, Mark, Piece, ROWS, Scratch, Values};
-use policy_core::{By, EngineError, Now, Outcome, Program, Scopes, Slot, ToolCall, Value};
+use policy_core::batch::{
+    Answers, BUILT_IN, Batch, Calls, Cells, Column, Mark, Piece, ROWS, Scratch, Values,
+};
+use policy_core::{
+    By, Decision, EngineError, ModelCall, Now, Outcome, Program, Scopes, Slot, ToolCall, Value,
+};
 use proptest::prelude::*;
 
 /// What a row of a test holds for each fact, and whether its arguments are unsafe.
 type Row = (Vec<Value>, bool);
 
-/// What was decided: the outcome, the deciding statement or -1, and whether it was undecided.
-type Told = (Outcome, i32, bool);
+/// What was decided: the outcome, the deciding statement or -1, whether it was undecided, and the model.
+type Told = (Outcome, i32, bool, i32);
 
 /// A source of chance.
 struct Dice(u64);
@@ -85,17 +89,21 @@ fn leaf(dice: &mut Dice) -> Op {
 }
 
 fn condition(dice: &mut Dice, deep: usize) -> Vec<Op> {
+    condition_on(dice, deep, leaf)
+}
+
+fn condition_on(dice: &mut Dice, deep: usize, leaf: fn(&mut Dice) -> Op) -> Vec<Op> {
     let kinds = if deep == 0 { 1 } else { 5 };
     match dice.roll(kinds) {
         0 => vec![leaf(dice)],
-        1 => [condition(dice, deep - 1), vec![Op::Not]].concat(),
+        1 => [condition_on(dice, deep - 1, leaf), vec![Op::Not]].concat(),
         // A jump that no compiler writes: only what is false, or true, stays as it is.
         2 if dice.roll(3) == 0 => {
             let jump = if dice.roll(2) == 0 { Op::JumpIfFalse(1) } else { Op::JumpIfTrue(1) };
-            [condition(dice, deep - 1), vec![jump, Op::Not]].concat()
+            [condition_on(dice, deep - 1, leaf), vec![jump, Op::Not]].concat()
         }
         joined => {
-            let (first, second) = (condition(dice, deep - 1), condition(dice, deep - 1));
+            let (first, second) = (condition_on(dice, deep - 1, leaf), condition_on(dice, deep - 1, leaf));
             let skip = second.len() as u64 + 1;
             let (jump, join) = if joined % 2 == 0 {
                 (Op::JumpIfFalse(skip), Op::And)
@@ -124,12 +132,81 @@ fn policy(dice: &mut Dice) -> Policy {
     policy
 }
 
+/// A policy about models: rules, requirements and a route.
+fn routed(dice: &mut Dice) -> Policy {
+    let mut policy = declared();
+    policy.facts.retain(|fact| fact.name != "call.args.sum" && fact.name != "call.tool");
+    policy.facts.extend([fact("call.cost", 3), fact("call.input_tokens", 4), fact("call.model", 0)]);
+    for fact in policy.facts.iter_mut().filter(|fact| fact.name.starts_with("call.")) {
+        (fact.source, fact.presence) = (2, u8::from(fact.name != "call.input_tokens"));
+    }
+    policy.facts.sort_by_key(|fact| fact.name);
+    policy.tools[1].args = vec![];
+    policy.models[1].place = 0;
+    policy.models[1].window = 900;
+    let when = |dice: &mut Dice| (dice.roll(4) > 0).then(|| condition_on(dice, 2, model_leaf));
+    for name in &["r1", "r2", "r3", "r4"][..dice.roll(5)] {
+        let on = dice.one(&[Select::AnyModel, Select::Model("large"), Select::Model("small")]);
+        let then = match dice.roll(5) {
+            0 => Else::Stop("over"),
+            1 => Else::Escalate("leads"),
+            2 | 3 => {
+                let part =
+                    dice.one(&["data.class", "data.risk", "call.model", "call.input_tokens", "call.cost"]);
+                policy.templates.push(vec![Part::Literal("no "), Part::Fact(part)]);
+                Else::Answer(policy.templates.len() as u64 - 1)
+            }
+            _ => Else::Deny,
+        };
+        policy = policy.with(name, Enforced::Rule { on, when: when(dice), then });
+    }
+    for name in &["q1", "q2"][..dice.roll(3)] {
+        policy = policy.with(name, Enforced::Require { place: dice.roll(2) as u8, when: when(dice) });
+    }
+    let fallbacks = dice.one(&[vec![], vec![("large", "small")], vec![("small", "large")]]);
+    let arms: Vec<(Name, When)> =
+        (0..dice.roll(3)).map(|_| (dice.one(&["large", "small"]), when(dice))).collect();
+    match dice.roll(3) {
+        0 => policy,
+        1 => policy
+            .with("way", Enforced::Route { arms: [arms, vec![("small", when(dice))]].concat(), fallbacks }),
+        _ => {
+            let last = vec![Op::Compare("data.count", 2, Lit::Number(2, 2))];
+            policy.with("way", Enforced::Cascade { arms, last: ("small", "large", Some(last)), fallbacks })
+        }
+    }
+}
+
+fn model_leaf(dice: &mut Dice) -> Op {
+    let number =
+        |dice: &mut Dice, dimension| Lit::Number(dimension, dice.one(&[0, 1, 100, 107, 899, 990, 1090]));
+    match dice.roll(5) {
+        0 => Op::Compare("call.input_tokens", dice.roll(6) as u8, number(dice, 4)),
+        1 => Op::Compare("call.cost", dice.roll(6) as u8, number(dice, 3)),
+        2 => Op::Compare("call.model", 0, Lit::Text(dice.one(&["large", "small"]))),
+        3 => Op::Compare("step.index", 0, Lit::Number(2, 1)),
+        _ => data_leaf(dice),
+    }
+}
+
+fn data_leaf(dice: &mut Dice) -> Op {
+    loop {
+        let op = leaf(dice);
+        let (Op::Compare(name, ..) | Op::Has(name) | Op::Member(name, _)) = &op else { return op };
+        if name.starts_with("data.") {
+            return op;
+        }
+    }
+}
+
 fn value(name: &str, dice: &mut Dice) -> Value {
     let text = |dice: &mut Dice| Value::Text(dice.one(&TEXTS).into());
     let number =
         |dice: &mut Dice| Value::Int(dice.one(&[-1, 0, 1, 2, 3, 7, 8, 1_000_001, 1 << 53, i64::MIN]));
     match (dice.roll(9), name) {
-        (_, "call.tool" | "step.index") | (0, _) => Value::Missing,
+        (_, "call.tool" | "call.model" | "call.cost" | "call.input_tokens" | "step.index") | (0, _) => {
+            Value::Missing
+        }
         (1, _) => Value::Ill,
         (_, "data.seen") => Value::Flag(dice.roll(2) == 0),
         (_, "data.class" | "data.text") => text(dice),
@@ -157,12 +234,33 @@ fn told_alone(program: &Arc<Program>, tool: &str, (values, is_unsafe): &Row) -> 
         facts: &facts,
     };
     let decision = run.tool_call(0, &call).unwrap();
+    told(program, &decision)
+}
+
+fn told(program: &Program, decision: &Decision) -> Told {
     let by = match decision.by {
         By::Nobody => -1,
         By::Statement(index) => i32::try_from(index).unwrap(),
-        By::BuiltIn(reason) => panic!("{}", reason.name()),
+        By::BuiltIn(reason) => {
+            (program.statements().len() + BUILT_IN.iter().position(|each| *each == reason).unwrap()) as i32
+        }
     };
-    (decision.outcome, by, decision.undecided)
+    let model = if decision.outcome == Outcome::Allow { decision.model } else { None };
+    (decision.outcome, by, decision.undecided, model.map_or(-1, |model| model as i32))
+}
+
+/// The same of a model call.
+fn asked_alone(program: &Arc<Program>, calls: &Calls<'_>, input: u64, (values, _): &Row) -> Told {
+    let mut run = Run::new(Arc::clone(program), 7, 0);
+    let facts: Vec<Slot<'_>> = values.iter().map(Value::as_slot).collect();
+    let call = ModelCall {
+        model: calls.model,
+        input_tokens: input,
+        max_output: calls.max_output,
+        facts: &facts,
+        ..ModelCall::default()
+    };
+    told(program, &run.model_call(0, &call).unwrap())
 }
 
 /// A column of a test, as a host would hold it.
@@ -207,9 +305,16 @@ fn held(column: &[&Value], is_number: bool, dice: &mut Dice) -> Held {
     Held::Places(known, places.iter().map(|place| *place as u32).collect(), marks)
 }
 
+/// What is decided at once: calls of a tool, or of models with these tokens.
+#[derive(Clone, Copy)]
+enum Of<'a> {
+    Tool(&'a str),
+    Model(&'a Calls<'a>, &'a [i64]),
+}
+
 fn told_at_once(
     program: &Arc<Program>,
-    tool: &str,
+    of: Of<'_>,
     rows: &[Row],
     dice: &mut Dice,
     scratch: &mut Scratch,
@@ -229,7 +334,15 @@ fn told_at_once(
         })
         .collect();
     let now = Now { mono: 0, wall: 0 };
-    let batch = Batch::of_tool(program, now, &Scopes::default(), tool, &values).unwrap().unwrap();
+    let scopes = Scopes::default();
+    let (batch, input, width) = match of {
+        Of::Tool(tool) => (Batch::of_tool(program, now, &scopes, tool, &values), &[][..], 0),
+        Of::Model(calls, input) => {
+            let input = if calls.input.is_some() { &[][..] } else { input };
+            (Batch::of_model(program, now, &scopes, calls, &values), input, rows.len())
+        }
+    };
+    let batch = batch.unwrap().unwrap();
     let cells: Vec<Column<'_>> = columns
         .iter()
         .map(|column| match column {
@@ -246,9 +359,12 @@ fn told_at_once(
     let count = rows.len();
     let (mut outcome, mut by, mut undecided) =
         (vec![Outcome::Stop; count], vec![9; count], vec![true; count]);
-    let mut answers = Answers { outcome: &mut outcome, by: &mut by, undecided: &mut undecided };
-    batch.decide(&Piece { columns: &cells, is_unsafe: &is_unsafe }, scratch, &mut answers).unwrap();
-    (0..count).map(|row| (outcome[row], by[row], undecided[row])).collect()
+    let mut model = vec![9; width];
+    let mut answers =
+        Answers { outcome: &mut outcome, by: &mut by, undecided: &mut undecided, model: &mut model };
+    batch.decide(&Piece { columns: &cells, is_unsafe: &is_unsafe, input }, scratch, &mut answers).unwrap();
+    let model = |row: usize| model.get(row).copied().unwrap_or(-1);
+    (0..count).map(|row| (outcome[row], by[row], undecided[row], model(row))).collect()
 }
 
 proptest! {
@@ -272,8 +388,36 @@ proptest! {
         }
         let mut scratch = Scratch::default();
         for tool in ["pay", "look", "think"] {
-            let at_once = told_at_once(&program, tool, &rows, &mut dice, &mut scratch);
-            let alone: Vec<Told> = rows.iter().map(|row| told_alone(&program, tool, row)).collect();
+            let at_once = told_at_once(&program, Of::Tool(tool), &rows, &mut dice, &mut scratch);
+            let alone: Vec<Told> = rows
+                .iter()
+                .map(|row| told_alone(&program, tool, row))
+                .map(|(outcome, by, undecided, _)| (outcome, by, undecided, -1))
+                .collect();
+            prop_assert_eq!(at_once, alone);
+        }
+    }
+
+    #[test]
+    fn models_are_chosen_as_one_by_one(seed in 1..u64::MAX) {
+        let mut dice = Dice(seed);
+        let program = routed(&mut dice).program();
+        let count = dice.one(&[1, 2, 7, 40]);
+        let rows: Vec<Row> = (0..count)
+            .map(|_| (program.facts().iter().map(|fact| value(&fact.name, &mut dice)).collect(), false))
+            .collect();
+        let mut scratch = Scratch::default();
+        for requested in [None, Some("large"), Some("small")] {
+            let input = dice.one(&[Some(100), Some(995), None]);
+            let max_output = dice.one(&[None, Some(0), Some(7)]);
+            let calls = Calls { model: requested, input, max_output };
+            let sizes = [0, 1, 100, 899, 990, 1000, 1001];
+            let inputs: Vec<i64> =
+                rows.iter().map(|_| input.map_or_else(|| dice.one(&sizes), |all| all as i64)).collect();
+            let at_once = told_at_once(&program, Of::Model(&calls, &inputs), &rows, &mut dice, &mut scratch);
+            let alone = rows.iter().zip(&inputs);
+            let alone: Vec<Told> =
+                alone.map(|(row, input)| asked_alone(&program, &calls, *input as u64, row)).collect();
             prop_assert_eq!(at_once, alone);
         }
     }
@@ -297,8 +441,9 @@ fn a_whole_piece_is_decided() {
     let numbers: Vec<i64> = (0..ROWS as i64).collect();
     let columns = [Column { cells: Cells::Numbers(&numbers), marks: &[] }];
     let (mut outcome, mut by, mut undecided) = ([Outcome::Stop; ROWS], [7; ROWS], [true; ROWS]);
-    let mut answers = Answers { outcome: &mut outcome, by: &mut by, undecided: &mut undecided };
-    let piece = Piece { columns: &columns, is_unsafe: &[] };
+    let mut answers =
+        Answers { outcome: &mut outcome, by: &mut by, undecided: &mut undecided, model: &mut [] };
+    let piece = Piece { columns: &columns, is_unsafe: &[], input: &[] };
     batch.decide(&piece, &mut Scratch::default(), &mut answers).unwrap();
     for row in 0..ROWS {
         let is_denied = row > 3;
@@ -327,8 +472,9 @@ fn columns_that_do_not_fit_are_refused() {
         let columns = [Column { cells, marks: &[] }];
         let (mut outcome, mut by, mut undecided) =
             (vec![Outcome::Stop; rows], vec![7; rows], vec![true; rows]);
-        let mut answers = Answers { outcome: &mut outcome, by: &mut by, undecided: &mut undecided };
-        let piece = Piece { columns: &columns, is_unsafe: &[] };
+        let mut answers =
+            Answers { outcome: &mut outcome, by: &mut by, undecided: &mut undecided, model: &mut [] };
+        let piece = Piece { columns: &columns, is_unsafe: &[], input: &[] };
         let refused = batch.decide(&piece, &mut Scratch::default(), &mut answers).unwrap_err();
         assert!(matches!(refused, EngineError::BadValue(_)));
         assert!(outcome.iter().all(|each| *each == Outcome::Stop), "nothing is written");

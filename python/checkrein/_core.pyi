@@ -39,7 +39,8 @@ __all__ = [
     "Run",
     "Settlement",
     "canonical",
-    "decide_many",
+    "decide_model_calls",
+    "decide_tool_calls",
     "fingerprint",
     "forked",
     "xxh3_64",
@@ -63,7 +64,7 @@ def canonical(args: object) -> bytes:
             an integer of more digits than the interpreter prints.
     """
 
-def decide_many(
+def decide_tool_calls(
     program: Program,
     tool: str,
     args: dict[str, tuple[Any, ...]],
@@ -71,7 +72,7 @@ def decide_many(
     now: int,
     wall: int,
     whose: list[str | None],
-    answers: tuple[Any, Any, Any],
+    answers: tuple[Any, Any, Any, Any],
     threads: int,
 ) -> bool:
     """Decide a call of `tool` for each row, as the first of a new run that begins `now`.
@@ -80,13 +81,40 @@ def decide_many(
     of `int64`, of `float64`, of flags as `uint8`, of texts as two-dimensional `uint32`, or a list of values;
     the mask is None or `uint8`, not zero where nothing was sent. `whose` are the ids of the session, user,
     team and org. The answers are written into arrays of `uint8` (a place among the outcomes, from the least
-    to the most restrictive), `int32` (an index of the program's statements, or -1) and `bool`.
+    to the most restrictive), `int32` (an index of the program's statements, or -1), `bool`, and an empty one.
 
     False if the program does not declare the tool; then nothing is written.
 
     Raises:
         UnknownFact: for a fact that the program does not declare.
         EngineError: kind `bad_value`, if a column is not of the answers' length.
+    """
+
+def decide_model_calls(
+    program: Program,
+    model: str | None,
+    input_tokens: int,
+    inputs: Any,
+    max_output: int | None,
+    facts: dict[str, tuple[Any, ...]],
+    now: int,
+    wall: int,
+    whose: list[str | None],
+    answers: tuple[Any, Any, Any, Any],
+    threads: int,
+) -> bool:
+    """Decide a model call for each row, as `decide_tool_calls` does for a tool.
+
+    `inputs` are the tokens of each request as `int64`, or None if all have `input_tokens`. The last answer is
+    an array of `int32`: the model that would serve, an index of the program's models, or -1. What the engine
+    itself says comes behind the statements: 1 for an undeclared model, 2 for no candidate, 3 for no usable
+    model.
+
+    False if the program does not declare `model`; then nothing is written.
+
+    Raises:
+        UnknownFact: for a fact that the program does not declare.
+        EngineError: kind `bad_value`, for a column of another length, or a number of tokens that is none.
     """
 
 def fingerprint(tool: str, args: object) -> int:

@@ -65,7 +65,7 @@ def rows_of(columns, rows):
 
 
 def compare(guard, tool, args, facts, rows):
-    at_once = list(guard.decide_many(tool, args=args, facts=facts))
+    at_once = list(guard.decide_many(tool=tool, args=args, facts=facts))
     pairs = zip(rows_of(args, rows), rows_of(facts, rows), strict=True)
     alone = [one_by_one(guard.program, tool, *pair) for pair in pairs]
     assert at_once == alone
@@ -158,13 +158,51 @@ def test_random_policies_and_columns_are_decided_as_one_by_one():
     assert compared > 2000, "few of these policies compile"
 
 
+def asked_one_by_one(program, calls, facts):
+    """What a new run says of one model call, in words, and which model serves."""
+    run = Compiled(program, None, 1, 0, NOW)
+    sent = {"now": 0, "wall": NOW, "call": None, "facts": facts, "results": [], "messages": []}
+    told = run.do(("model_call", sent | calls))
+    model = told["model"] if told["outcome"] == "allow" else None
+    return told["outcome"], told["by"], told["undecided"], model
+
+
+def test_random_models_and_routes_are_chosen_as_one_by_one():
+    chance, seen, compared = Random("models"), set(), 0
+    for number in range(150):
+        made = Maker(Random(f"models {number}")).policy()
+        kept = (*KEPT, "require", "route", "observe until 2026-12-31 require")
+        source = source_of([text for text in made.statements if text.startswith(kept)] + ["loop off"])
+        try:
+            program = _core.Program.load(compile_source(source, "many.rein"))
+        except PolicyError:
+            continue
+        guard = checkrein.Guard(program, clock=checkrein.VirtualClock(0, NOW))
+        for model in [*made.models, None]:
+            rows = chance.choice([1, 3, 30])
+            facts = random_columns(chance, made.facts, rows)
+            tokens = np.array([chance.choice([0, 1, 50, 120, 399, 900, 5000]) for _ in range(rows)])
+            most = chance.choice([None, 0, 60])
+            decisions = guard.decide_many(model=model, input_tokens=tokens, max_tokens=most, facts=facts)
+            names = [decisions.models[place] if place >= 0 else None for place in decisions.model]
+            at_once = [(*row, name) for row, name in zip(decisions, names, strict=True)]
+            calls = [{"model": model, "input_tokens": n, "max_output": most} for n in tokens.tolist()]
+            pairs = zip(calls, rows_of(facts, rows), strict=True)
+            assert at_once == [asked_one_by_one(program, *pair) for pair in pairs]
+            compared += rows
+            seen.update(outcome for outcome, *_ in at_once)
+            seen.update(by for _, by, *_ in at_once)
+    assert seen >= {"allow", "deny", "escalate", "stop", "answer", "no candidate", "no usable model"}
+    assert compared > 2000, "few of these policies compile"
+
+
 def test_every_row_of_a_long_batch_is_decided_on_every_number_of_threads(guard):
     amounts = np.arange(100_003) % 20_000
     tiers = np.array(["free", "plus"])[(np.arange(100_003) // 3) % 2]
     expected = np.where((amounts > 10_000) & (tiers == "free"), OUTCOMES.index("escalate"), 0)
     for threads in (1, 2, 5, None):
         decisions = guard.decide_many(
-            "refund", args={"amount": amounts, "tags": ["a"]},
+            tool="refund", args={"amount": amounts, "tags": ["a"]},
             facts={"customer.tier": tiers, "data.pii": False}, threads=threads,
         )  # fmt: skip
         assert np.array_equal(decisions.outcome, expected)
@@ -211,8 +249,24 @@ def test_texts_are_compared_letter_by_letter(guard):
 
 
 def test_an_undeclared_tool_is_denied_in_every_row(guard):
-    decisions = guard.decide_many("ghost", facts={"data.pii": np.array([True, False])})
+    decisions = guard.decide_many(tool="ghost", facts={"data.pii": np.array([True, False])})
     assert list(decisions) == [("deny", "undeclared tool", False)] * 2
+
+
+def test_an_undeclared_model_is_denied_in_every_row(guard):
+    decisions = guard.decide_many(model="ghost", facts={"data.pii": np.array([True, False])})
+    assert list(decisions) == [("deny", "undeclared model", False)] * 2
+    assert decisions.model.tolist() == [-1, -1]
+
+
+def test_tokens_are_whole_numbers(guard):
+    for tokens in (np.array([1.5]), np.array(["7"]), np.ma.array([1], mask=[True])):
+        with pytest.raises(EngineError, match="whole numbers"):
+            guard.decide_many(input_tokens=tokens)
+    for tokens in (np.array([-1]), np.array([2**53])):
+        with pytest.raises(EngineError, match="a number of tokens is below 0 or above"):
+            guard.decide_many(input_tokens=tokens)
+    assert list(guard.decide_many(input_tokens=np.array([7]))) == [("deny", "no candidate", False)]
 
 
 def test_ids_are_those_of_the_new_run(tmp_path):
@@ -223,11 +277,11 @@ def test_ids_are_those_of_the_new_run(tmp_path):
     )
     guard = checkrein.load(path, log=None)
     numbers = np.array([1, 2])
-    assert [row[0] for row in guard.decide_many("look", facts={"n.n": numbers}, user="root")] == [
+    assert [row[0] for row in guard.decide_many(tool="look", facts={"n.n": numbers}, user="root")] == [
         "allow",
         "deny",
     ]
-    assert [row[0] for row in guard.decide_many("look", facts={"n.n": numbers}, user="u")] == [
+    assert [row[0] for row in guard.decide_many(tool="look", facts={"n.n": numbers}, user="u")] == [
         "allow",
         "allow",
     ]
@@ -238,21 +292,21 @@ def test_ids_are_those_of_the_new_run(tmp_path):
 
 def test_an_undeclared_fact_is_named(guard):
     with pytest.raises(UnknownFact, match=r"did you mean `risk\.score`"):
-        guard.decide_many("look", facts={"risk.scor": np.array([1.0])})
+        guard.decide_many(tool="look", facts={"risk.scor": np.array([1.0])})
 
 
 def test_columns_have_one_length_and_one_dimension(guard):
     with pytest.raises(EngineError, match=r"`facts\['data.pii'\]` has 3 rows, and `args\['amount'\]` has 2"):
-        guard.decide_many("refund", args={"amount": np.zeros(2)}, facts={"data.pii": np.zeros(3, bool)})
+        guard.decide_many(tool="refund", args={"amount": np.zeros(2)}, facts={"data.pii": np.zeros(3, bool)})
     with pytest.raises(EngineError, match="2 dimensions"):
-        guard.decide_many("refund", args={"amount": np.zeros((2, 2))})
+        guard.decide_many(tool="refund", args={"amount": np.zeros((2, 2))})
     with pytest.raises(EngineError, match="pass at least one numpy array"):
-        guard.decide_many("refund", args={"amount": 3})
+        guard.decide_many(tool="refund", args={"amount": 3})
 
 
 def test_no_row_is_no_mistake(guard):
     for empty in (np.zeros(0), np.array([], "U3"), np.array([], object), np.zeros(0, bool)):
-        assert len(guard.decide_many("look", facts={"data.pii": empty})) == 0
+        assert len(guard.decide_many(tool="look", facts={"data.pii": empty})) == 0
 
 
 def test_importing_checkrein_does_not_import_numpy():

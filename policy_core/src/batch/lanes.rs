@@ -24,6 +24,14 @@ impl<T: Copy> Lane<T> {
         self.0.get_mut(..rows).unwrap_or_default()
     }
 
+    /// The value of a row; beyond the last, nothing that anybody asks for.
+    pub(super) fn at(&self, row: usize) -> T
+    where
+        T: Default,
+    {
+        self.0.get(row).copied().unwrap_or_default()
+    }
+
     pub(super) fn fill(&mut self, value: T, rows: usize) {
         self.rows_mut(rows).fill(value);
     }
@@ -111,11 +119,11 @@ pub(super) fn each_is<T: Copy>(cells: &[T], slots: &mut [bool], is: impl Fn(T) -
     }
 }
 
-/// Of the rows that hit those that are open and of a truth that votes; gives how many they are.
-pub(super) fn keep(hits: &mut [bool], truths: &[u8], open: &[bool], votes: impl Fn(u8) -> bool) -> usize {
+/// Of the rows that hit those that are open and whose truth is one of these; gives how many they are.
+pub(super) fn keep(hits: &mut [bool], truths: &[u8], open: &[bool], [one, other]: [u8; 2]) -> usize {
     let mut kept = 0_usize;
     for ((hit, truth), is_open) in hits.iter_mut().zip(truths).zip(open) {
-        *hit &= votes(*truth) & *is_open;
+        *hit &= ((*truth == one) | (*truth == other)) & *is_open;
         kept = kept.wrapping_add(usize::from(*hit));
     }
     kept

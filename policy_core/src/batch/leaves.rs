@@ -1,12 +1,14 @@
 //! What is asked of one column: found out beforehand for every value that is listed, and for numbers as one
 //! comparison.
 
+use std::sync::Arc;
+
 use super::Values;
 use super::lanes::{Ask, OPEN};
 use crate::books::Books;
 use crate::error::EngineError;
-use crate::facts::{CallFacts, Sent, View};
-use crate::program::{Comparison, Condition, Const, Op, Predicate, Program};
+use crate::facts::{BuiltInFact, CallFacts, Sent, View};
+use crate::program::{Comparison, Condition, Const, Op, Predicate, Program, Source};
 use crate::run::Run;
 use crate::value::{Slot, Truth};
 use crate::vm::evaluate;
@@ -17,13 +19,35 @@ pub(super) struct Leaf {
     pub(super) fact: u32,
     /// Its place among the facts that are read.
     pub(super) place: usize,
+    pub(super) from: From,
     pub(super) test: Test,
     /// What holds where the value is missing, and where it is ill-typed.
     pub(super) odd: [u8; 2],
 }
 
-/// How it is told.
+/// Where its value is found.
 #[derive(Debug)]
+pub(super) enum From {
+    /// In the fact's own column.
+    Column,
+    /// In how many tokens each request has.
+    Input,
+    /// In what such a request to this model may cost, with no more output than the host asks for.
+    Cost { program: Arc<Program>, model: u32, most: Option<u64> },
+}
+
+impl From {
+    /// The worst cost of a request of so many tokens.
+    pub(super) fn cost(program: &Program, model: u32, most: Option<u64>, input: i64) -> i64 {
+        let (model, input) = (program.tables.models.at(model), input.unsigned_abs());
+        let output = model.cap(input, most);
+        let cost = model.price.as_ref().map_or(0, |price| price.worst(input).cost(input, output));
+        i64::try_from(cost).unwrap_or(i64::MAX)
+    }
+}
+
+/// How it is told.
+#[derive(Clone, Debug)]
 pub(super) enum Test {
     /// It is the same for every row.
     Known(u8),
@@ -40,13 +64,17 @@ pub(super) enum Test {
 /// Asks conditions about facts as a first call would see them.
 #[derive(Debug)]
 pub(super) struct Witness<'a> {
-    pub(super) program: &'a Program,
+    pub(super) program: &'a Arc<Program>,
     pub(super) run: &'a Run,
     pub(super) books: &'a Books,
     pub(super) call: CallFacts<'a>,
     pub(super) values: &'a [Values<'a>],
     /// The facts that are read, ascending.
     pub(super) reads: &'a [u32],
+    /// The model that the statement is on, if it names one.
+    pub(super) model: Option<u32>,
+    /// Requests have different numbers of tokens.
+    pub(super) varies: bool,
 }
 
 impl<'a> Witness<'a> {
@@ -59,7 +87,7 @@ impl<'a> Witness<'a> {
         said(&self.view(&slots)) as u8
     }
 
-    fn view<'b>(&'b self, slots: &'b [Slot<'b>]) -> View<'b> {
+    pub(super) fn view<'b>(&'b self, slots: &'b [Slot<'b>]) -> View<'b> {
         View {
             program: self.program,
             run: self.run,
@@ -96,6 +124,11 @@ impl<'a> Witness<'a> {
     ) -> Result<Leaf, EngineError> {
         let odd = [Slot::Missing, Slot::Ill].map(|slot| self.truth(fact, slot, &said));
         let declared = self.program.tables.facts.at(fact);
+        let place = self.reads.binary_search(&fact).unwrap_or(usize::MAX);
+        if let (Some(from), Some(test)) = (self.of_request(declared.source), &of_numbers) {
+            let test = test.clone();
+            return Ok(Leaf { fact, place, from, test, odd });
+        }
         let test = match self.values.get(fact as usize).copied().unwrap_or(Values::One(Slot::Missing)) {
             Values::One(slot) => Test::Known(self.truth(fact, slot, &said)),
             Values::Among(values) => {
@@ -116,8 +149,19 @@ impl<'a> Witness<'a> {
                 return Err(EngineError::BadValue("a column of numbers is for a fact that is no number"));
             }
         };
-        let place = self.reads.binary_search(&fact).unwrap_or(usize::MAX);
-        Ok(Leaf { fact, place, test, odd })
+        Ok(Leaf { fact, place, from: From::Column, test, odd })
+    }
+
+    /// Where a fact of the engine's is found that differs from request to request.
+    fn of_request(&self, source: Source) -> Option<From> {
+        match source {
+            Source::BuiltIn(BuiltInFact::CallInputTokens) if self.varies => Some(From::Input),
+            Source::BuiltIn(BuiltInFact::CallCost) if self.varies => {
+                let (program, most) = (Arc::clone(self.program), self.call.most_output);
+                Some(From::Cost { program, model: self.model?, most })
+            }
+            _ => None,
+        }
     }
 }
 

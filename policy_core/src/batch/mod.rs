@@ -6,19 +6,21 @@
 
 mod lanes;
 mod leaves;
+mod models;
 mod plan;
 mod steps;
 
 use std::sync::Arc;
 
 use self::lanes::Lane;
-use self::plan::{Kind, Plan};
+use self::models::Choice;
+use self::plan::{Entry, Kind, Plan};
 use self::steps::Hand;
-use crate::decision::Outcome;
+use crate::decision::{BuiltIn, Outcome};
 use crate::error::EngineError;
 use crate::event::{Now, Scopes};
 use crate::program::Program;
-use crate::value::{Slot, Value};
+use crate::value::{MAX_NUMBER, MAX_QUANTITY, Slot, Value};
 
 /// The most rows of one piece: so few that what is in hand of them stays near the processor.
 pub const ROWS: usize = 1024;
@@ -82,17 +84,37 @@ pub struct Piece<'a> {
     /// For each row whether the arguments hold a number that not everybody reads alike; none at all if no row
     /// does.
     pub is_unsafe: &'a [bool],
+    /// For each row the tokens of its request; none at all if the calls say how many all have.
+    pub input: &'a [i64],
 }
+
+/// Model calls that are decided at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Calls<'a> {
+    /// The model that the host asks for.
+    pub model: Option<&'a str>,
+    /// The tokens of each request; none if each piece says it row by row.
+    pub input: Option<u64>,
+    /// The most output that the host asks for.
+    pub max_output: Option<u64>,
+}
+
+/// What the engine itself says of calls of a batch. In the answers these come behind the statements, in this
+/// order.
+pub const BUILT_IN: [BuiltIn; 4] =
+    [BuiltIn::UndeclaredTool, BuiltIn::UndeclaredModel, BuiltIn::NoCandidate, BuiltIn::NoUsableModel];
 
 /// What is decided of each row.
 #[derive(Debug)]
 pub struct Answers<'a> {
     /// What the host would have to do.
     pub outcome: &'a mut [Outcome],
-    /// The deciding statement's index, or -1 for nobody.
+    /// The deciding statement's index, behind them the place in [`BUILT_IN`], or -1 for nobody.
     pub by: &'a mut [i32],
     /// Whether that statement could not decide its condition.
     pub undecided: &'a mut [bool],
+    /// The model that would serve, or -1; empty for tool calls.
+    pub model: &'a mut [i32],
 }
 
 /// What a process has in hand while it decides; kept between pieces.
@@ -101,9 +123,10 @@ pub struct Scratch {
     hand: Hand,
     open: Lane<bool>,
     hits: Lane<bool>,
+    choice: Choice,
 }
 
-/// The statements of a program that look at calls of one tool, ready for rows.
+/// The statements of a program that look at calls of one tool, or of models, ready for rows.
 #[derive(Debug)]
 pub struct Batch {
     plan: Plan,
@@ -125,13 +148,32 @@ impl Batch {
         tool: &str,
         values: &[Values<'_>],
     ) -> Result<Option<Self>, EngineError> {
-        if values.len() != program.facts().len() {
-            return Err(EngineError::BadValue(
-                "the columns are not as many as the program's facts; pass one for each",
-            ));
-        }
+        has_all(program, values)?;
         let Some(index) = program.tables.tool_index(tool) else { return Ok(None) };
         let plan = Plan::of_tool(program, (now, scopes), (tool, index), values)?;
+        Ok(Some(Self { plan }))
+    }
+
+    /// For model calls, as for those of a tool. Nothing if the program does not declare the model asked for.
+    ///
+    /// # Errors
+    /// As [`Self::of_tool`], and for a number of tokens that is none.
+    pub fn of_model(
+        program: &Arc<Program>,
+        now: Now,
+        scopes: &Scopes<'_>,
+        calls: &Calls<'_>,
+        values: &[Values<'_>],
+    ) -> Result<Option<Self>, EngineError> {
+        has_all(program, values)?;
+        if calls.input.unwrap_or(0).max(calls.max_output.unwrap_or(0)) > MAX_QUANTITY {
+            return Err(NO_TOKENS);
+        }
+        let requested = calls.model.map(|name| program.tables.model_index(name));
+        if requested == Some(None) {
+            return Ok(None);
+        }
+        let plan = Plan::of_model(program, (now, scopes), calls, requested.flatten(), values)?;
         Ok(Some(Self { plan }))
     }
 
@@ -160,23 +202,15 @@ impl Batch {
     ) -> Result<(), EngineError> {
         let rows = answers.outcome.len();
         self.check(piece, answers)?;
-        answers.outcome.fill(Outcome::Allow);
-        answers.by.fill(-1);
-        answers.undecided.fill(false);
-        let Scratch { hand, open, hits } = scratch;
+        answers.model.fill(-1);
+        let Scratch { hand, open, hits, .. } = scratch;
         hand.begin(&self.plan, piece.columns, rows);
         open.fill(true, rows);
-        let mut left = rows;
-        for entry in &self.plan.entries {
-            let found = entry.find(hand, piece, (open, hits), rows);
-            if found > 0 {
-                entry.say(hits.rows(rows), hand.truth(rows), answers);
-                lanes::close(open.rows_mut(rows), hits.rows(rows));
-                left = left.saturating_sub(found);
-                if left == 0 {
-                    break;
-                }
-            }
+        let left = vote(&self.plan.entries, hand, piece, (open, hits), answers);
+        if let Some(models) = &self.plan.models
+            && left > 0
+        {
+            models.choose(piece, scratch, answers);
         }
         Ok(())
     }
@@ -184,6 +218,7 @@ impl Batch {
     fn check(&self, piece: &Piece<'_>, answers: &Answers<'_>) -> Result<(), EngineError> {
         let rows = answers.outcome.len();
         let fits = |length: usize| length == 0 || length == rows;
+        let models = self.plan.models.as_ref();
         let is_whole = |(fact, kind): (&u32, &Kind)| {
             let column = piece.columns.get(*fact as usize);
             column.is_some_and(|column| {
@@ -194,8 +229,14 @@ impl Batch {
             && answers.by.len() == rows
             && answers.undecided.len() == rows
             && fits(piece.is_unsafe.len())
+            && piece.input.len()
+                == if models.is_some_and(|models| models.input.is_none()) { rows } else { 0 }
+            && answers.model.len() == if models.is_some() { rows } else { 0 }
             && self.plan.reads.iter().zip(&self.plan.kinds).all(is_whole);
-        if is_even {
+        let is_quantity = |tokens: &i64| (0..=MAX_NUMBER).contains(tokens);
+        if is_even && !piece.input.iter().all(is_quantity) {
+            Err(NO_TOKENS)
+        } else if is_even {
             Ok(())
         } else {
             Err(EngineError::BadValue(
@@ -203,4 +244,42 @@ impl Batch {
             ))
         }
     }
+}
+
+const NO_TOKENS: EngineError =
+    EngineError::BadValue("a number of tokens is below 0 or above 2^53 - 1; pass what is sent");
+
+fn has_all(program: &Program, values: &[Values<'_>]) -> Result<(), EngineError> {
+    if values.len() == program.facts().len() {
+        Ok(())
+    } else {
+        Err(EngineError::BadValue("the columns are not as many as the program's facts; pass one for each"))
+    }
+}
+
+/// The first of the entries that hits an open row decides it; gives how many rows are left open.
+fn vote(
+    entries: &[Entry],
+    hand: &mut Hand,
+    piece: &Piece<'_>,
+    (open, hits): (&mut Lane<bool>, &mut Lane<bool>),
+    answers: &mut Answers<'_>,
+) -> usize {
+    let rows = answers.outcome.len();
+    answers.outcome.fill(Outcome::Allow);
+    answers.by.fill(-1);
+    answers.undecided.fill(false);
+    let mut left = rows;
+    for entry in entries {
+        let found = entry.find(hand, piece, (open, hits), rows);
+        if found > 0 {
+            entry.say(hits.rows(rows), hand.truth(rows), answers);
+            lanes::close(open.rows_mut(rows), hits.rows(rows));
+            left = left.saturating_sub(found);
+            if left == 0 {
+                break;
+            }
+        }
+    }
+    left
 }

@@ -1,9 +1,11 @@
 //! Which statements look at the calls of a batch, in the order in which they would win.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
-use super::lanes::{self, Lane, NO, OPEN, YES};
+use super::lanes::{self, Lane, OPEN, YES};
 use super::leaves::Witness;
+use super::models::Models;
 use super::steps::{Hand, Steps};
 use super::{Answers, Cells, Column, Piece, Values};
 use crate::books::Books;
@@ -11,7 +13,7 @@ use crate::decision::Outcome;
 use crate::error::EngineError;
 use crate::event::{Now, Scopes};
 use crate::facts::CallFacts;
-use crate::program::{Condition, Program, Rule, Selector, Verdict};
+use crate::program::{Program, Rule, Selector, Verdict};
 use crate::run::Run;
 use crate::value::{Dimension, MAX_NUMBER};
 
@@ -25,6 +27,8 @@ pub(super) struct Plan {
     pub(super) ranges: Box<[(i64, i64)]>,
     /// A person may be asked, which is not done about arguments that not everybody reads alike.
     pub(super) asks: bool,
+    /// What chooses a model, for model calls.
+    pub(super) models: Option<Models>,
 }
 
 /// How the values of a fact come.
@@ -65,6 +69,8 @@ enum Gate {
     /// Everybody reads the arguments alike.
     Safe,
     Unsafe,
+    /// Its condition is unknown.
+    Open,
 }
 
 impl Gate {
@@ -77,58 +83,65 @@ impl Gate {
 impl Plan {
     pub(super) fn of_tool(
         program: &Arc<Program>,
-        (now, scopes): (Now, &Scopes<'_>),
+        new: (Now, &Scopes<'_>),
         (name, tool): (&str, u32),
         values: &[Values<'_>],
     ) -> Result<Self, EngineError> {
-        let tables = &program.tables;
-        let class = tables.tools.at(tool).class;
-        let concerns = |rule: &&Rule| match rule.selector {
+        let class = program.tables.tools.at(tool).class;
+        let concerns = |selector| match selector {
             Selector::AnyTool => true,
             Selector::Tool(named) => named == tool,
             Selector::Class(of) => of == class,
             Selector::AnyModel | Selector::Model(_) => false,
         };
-        // A new run knows no results.
-        let votes = |rule: &&Rule| rule.verdict != Verdict::Reuse && !program.is_observed(rule.statement);
-        let rules: Vec<&Rule> = tables.rules.all().iter().filter(concerns).filter(votes).collect();
-        let conditions = rules.iter().filter_map(|rule| Some(tables.conditions.at(rule.when?)));
-        let tested = conditions.flat_map(|condition| condition.facts.iter().copied());
-        let templates = rules.iter().filter_map(|rule| Some(tables.templates.at(rule.verdict.template()?)));
-        let mut reads: Vec<u32> = tested.chain(templates.flat_map(|template| template.facts())).collect();
-        reads.sort_unstable();
-        reads.dedup();
-        let mut books = Books::local();
-        let run = Run::fresh(program, now, scopes, &mut books);
-        let call = CallFacts {
-            attempt: 1,
-            model: None,
-            named: None,
-            tool: Some(name),
-            input_tokens: None,
-            most_output: None,
-        };
-        let witness = Witness { program, run: &run, books: &books, call, values, reads: &reads };
-        let mut entries = Vec::with_capacity(rules.len());
-        for rule in rules {
-            witness.enter(rule, &mut entries)?;
-        }
-        entries.sort_by_key(|entry: &Entry| (std::cmp::Reverse(entry.outcome), entry.statement));
-        let asks = entries.iter().any(|entry| matches!(entry.gate, Gate::Unsafe));
-        let kind = |fact: &u32| match values.get(*fact as usize) {
+        let rules = voting(program, concerns);
+        let reads = read_by(program, &rules, []);
+        let (mut books, call) = (Books::local(), CallFacts { tool: Some(name), ..CallFacts::FIRST });
+        let run = Run::fresh(program, new, false, &mut books);
+        let (run, books, reads) = (&run, &books, &*reads);
+        let witness = Witness { program, run, books, call, values, reads, model: None, varies: false };
+        let entries = witness.ranked(&rules, Vec::new())?;
+        Ok(Self::of(&witness, entries, None))
+    }
+
+    pub(super) fn of(witness: &Witness<'_>, entries: Box<[Entry]>, models: Option<Models>) -> Self {
+        let kind = |fact: &u32| match witness.values.get(*fact as usize) {
             Some(Values::Numbers) => Kind::Numbers,
             Some(Values::Among(_)) => Kind::Among,
             Some(Values::One(_)) | None => Kind::One,
         };
-        let range = |fact: &u32| range(tables.facts.at(*fact).dimension);
-        Ok(Self {
-            entries: entries.into(),
-            kinds: reads.iter().map(kind).collect(),
-            ranges: reads.iter().map(range).collect(),
-            asks,
-            reads: reads.into(),
-        })
+        let range = |fact: &u32| range(witness.program.tables.facts.at(*fact).dimension);
+        Self {
+            kinds: witness.reads.iter().map(kind).collect(),
+            ranges: witness.reads.iter().map(range).collect(),
+            asks: entries.iter().any(|entry| matches!(entry.gate, Gate::Unsafe)),
+            reads: witness.reads.into(),
+            entries,
+            models,
+        }
     }
+}
+
+/// The rules that may vote on these calls: a new run knows no results.
+pub(super) fn voting(program: &Program, concerns: impl Fn(Selector) -> bool) -> Vec<&Rule> {
+    let votes = |rule: &&Rule| rule.verdict != Verdict::Reuse && !program.is_observed(rule.statement);
+    program.tables.rules.all().iter().filter(|rule| concerns(rule.selector)).filter(votes).collect()
+}
+
+/// The facts that rules and other conditions read, ascending.
+pub(super) fn read_by<const N: usize>(
+    program: &Program,
+    rules: &[&Rule],
+    others: [Vec<u32>; N],
+) -> Box<[u32]> {
+    let tables = &program.tables;
+    let conditions = rules.iter().filter_map(|rule| rule.when).chain(others.into_iter().flatten());
+    let tested = conditions.flat_map(|when| tables.conditions.at(when).facts.iter().copied());
+    let templates = rules.iter().filter_map(|rule| Some(tables.templates.at(rule.verdict.template()?)));
+    let mut reads: Vec<u32> = tested.chain(templates.flat_map(|template| template.facts())).collect();
+    reads.sort_unstable();
+    reads.dedup();
+    reads.into()
 }
 
 /// The least and the most that a dimension admits.
@@ -141,30 +154,51 @@ const fn range(dimension: Dimension) -> (i64, i64) {
 }
 
 impl Witness<'_> {
-    /// The ways of a rule about a tool.
+    /// The ways of these rules, and others, in the order in which they win.
+    pub(super) fn ranked(
+        &self,
+        rules: &[&Rule],
+        mut entries: Vec<Entry>,
+    ) -> Result<Box<[Entry]>, EngineError> {
+        for rule in rules {
+            self.enter(rule, &mut entries)?;
+        }
+        entries.sort_by_key(|entry: &Entry| (Reverse(entry.outcome), entry.statement));
+        Ok(entries.into())
+    }
+
+    pub(super) fn steps(&self, when: Option<u32>) -> Result<Option<Steps>, EngineError> {
+        when.map(|when| Steps::of(self.program.tables.conditions.at(when), self)).transpose()
+    }
+
+    /// The ways of a rule.
     fn enter(&self, rule: &Rule, entries: &mut Vec<Entry>) -> Result<(), EngineError> {
-        let tables = &self.program.tables;
         let mut enter = |outcome, gate| -> Result<(), EngineError> {
-            let condition: Option<&Condition> = rule.when.map(|when| tables.conditions.at(when));
-            let when = condition.map(|condition| Steps::of(condition, self)).transpose()?;
+            let when = self.steps(rule.when)?;
             entries.push(Entry { statement: rule.statement, outcome, when, gate });
             Ok(())
         };
         match rule.verdict {
             Verdict::Answer(template) => {
-                let facts = || tables.templates.at(template).facts();
-                if facts().next().is_none() {
-                    return enter(Outcome::Deny, Gate::Always);
+                let facts: Vec<u32> = self.program.tables.templates.at(template).facts().collect();
+                if facts.is_empty() {
+                    return enter(Outcome::Answer, Gate::Always);
                 }
-                enter(Outcome::Deny, Gate::Untold(Steps::told(facts(), self)?))?;
-                enter(Outcome::Deny, Gate::Told(Steps::told(facts(), self)?))
+                enter(Outcome::Deny, Gate::Untold(Steps::told(&facts, self)?))?;
+                enter(Outcome::Answer, Gate::Told(Steps::told(&facts, self)?))
             }
-            Verdict::Escalate(..) => {
+            Verdict::Escalate(..) if self.call.tool.is_some() => {
                 enter(Outcome::Deny, Gate::Unsafe)?;
                 enter(Outcome::Escalate, Gate::Safe)
             }
             verdict => enter(verdict.outcome(), Gate::Always),
         }
+    }
+
+    /// A requirement that cannot be decided denies.
+    pub(super) fn open_requirement(&self, statement: u32, when: u32) -> Result<Entry, EngineError> {
+        let when = self.steps(Some(when))?;
+        Ok(Entry { statement, outcome: Outcome::Deny, when, gate: Gate::Open })
     }
 }
 
@@ -179,9 +213,9 @@ impl Entry {
     ) -> usize {
         let hits = hits.rows_mut(rows);
         match &self.gate {
-            Gate::Always => hits.fill(true),
+            Gate::Always | Gate::Open => hits.fill(true),
             Gate::Told(steps) | Gate::Untold(steps) => {
-                hand.run(steps, piece.columns, rows);
+                hand.run(steps, piece, rows);
                 let is_told = matches!(self.gate, Gate::Told(_));
                 lanes::each_is(hand.truth(rows), hits, |truth| (truth == YES) == is_told);
             }
@@ -198,10 +232,12 @@ impl Entry {
             }
         }
         match &self.when {
-            Some(steps) => hand.run(steps, piece.columns, rows),
+            Some(steps) => hand.run(steps, piece, rows),
             None => hand.agree(rows),
         }
-        lanes::keep(hits, hand.truth(rows), open.rows(rows), |truth| truth != NO)
+        let is_open = matches!(self.gate, Gate::Open);
+        let least = if is_open { [OPEN, OPEN] } else { [OPEN, YES] };
+        lanes::keep(hits, hand.truth(rows), open.rows(rows), least)
     }
 
     /// Writes what it decides about the rows that hit.

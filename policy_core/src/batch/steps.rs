@@ -1,9 +1,9 @@
 //! A condition over the rows of a piece: an operation at a time, each on all rows.
 
 use super::lanes::{self, Lane, NO, OPEN, YES};
-use super::leaves::{Leaf, Test, Witness};
+use super::leaves::{From, Leaf, Test, Witness};
 use super::plan::Plan;
-use super::{Cells, Column, Mark};
+use super::{Cells, Column, Mark, Piece};
 use crate::error::EngineError;
 use crate::program::{Condition, DEEPEST, Op};
 
@@ -59,8 +59,8 @@ impl Steps {
     }
 
     /// Whether all of these facts can be told in a text.
-    pub(super) fn told(facts: impl Iterator<Item = u32>, witness: &Witness<'_>) -> Result<Self, EngineError> {
-        let leaves = facts.map(|fact| witness.tells(fact)).collect::<Result<Box<[Leaf]>, _>>()?;
+    pub(super) fn told(facts: &[u32], witness: &Witness<'_>) -> Result<Self, EngineError> {
+        let leaves = facts.iter().map(|fact| witness.tells(*fact)).collect::<Result<Box<[Leaf]>, _>>()?;
         let mut steps = vec![Step::Ask; leaves.len().min(1)];
         steps.extend(leaves.iter().skip(1).flat_map(|_| [Step::Ask, Step::And]));
         Ok(Self { steps: steps.into(), leaves, is_nested: true })
@@ -109,6 +109,7 @@ pub(super) struct Hand {
     stack: Vec<Lane<u8>>,
     /// For each fact that is read: marks of our own, where numbers are out of range.
     strays: Vec<(bool, Lane<Mark>)>,
+    costs: Vec<i64>,
 }
 
 impl Hand {
@@ -146,9 +147,9 @@ impl Hand {
     }
 
     /// The truths of a condition, one for each row.
-    pub(super) fn run(&mut self, steps: &Steps, columns: &[Column<'_>], rows: usize) {
+    pub(super) fn run(&mut self, steps: &Steps, piece: &Piece<'_>, rows: usize) {
         if !steps.is_nested {
-            return self.run_each(steps, columns, rows);
+            return self.run_each(steps, piece, rows);
         }
         let mut leaves = steps.leaves.iter();
         let (mut depth, mut place) = (0_usize, 0_usize);
@@ -157,7 +158,7 @@ impl Hand {
             match *step {
                 Step::Ask => {
                     if let Some(leaf) = leaves.next() {
-                        self.ask(leaf, depth, columns, rows);
+                        self.ask(leaf, depth, piece, rows);
                         depth = depth.saturating_add(1);
                     }
                 }
@@ -185,9 +186,9 @@ impl Hand {
     }
 
     /// The same a row at a time, for a condition with jumps of its own kind.
-    fn run_each(&mut self, steps: &Steps, columns: &[Column<'_>], rows: usize) {
+    fn run_each(&mut self, steps: &Steps, piece: &Piece<'_>, rows: usize) {
         for (depth, leaf) in steps.leaves.iter().enumerate() {
-            self.ask(leaf, depth.saturating_add(1), columns, rows);
+            self.ask(leaf, depth.saturating_add(1), piece, rows);
         }
         for row in 0..rows {
             let truth = self.run_row(steps, row);
@@ -235,11 +236,19 @@ impl Hand {
         self.stack.get_mut(depth).map_or(&mut [], |lane| lane.rows_mut(rows))
     }
 
-    fn ask(&mut self, leaf: &Leaf, depth: usize, columns: &[Column<'_>], rows: usize) {
+    fn ask(&mut self, leaf: &Leaf, depth: usize, piece: &Piece<'_>, rows: usize) {
         self.at(depth, rows);
-        let Self { stack, strays } = self;
+        let Self { stack, strays, costs } = self;
         let Some(truths) = stack.get_mut(depth).map(|lane| lane.rows_mut(rows)) else { return };
-        let column = columns.get(leaf.fact as usize).copied().unwrap_or(Column::NONE);
+        let column = match &leaf.from {
+            From::Column => piece.columns.get(leaf.fact as usize).copied().unwrap_or(Column::NONE),
+            From::Input => Column { cells: Cells::Numbers(piece.input), marks: &[] },
+            From::Cost { program, model, most } => {
+                costs.clear();
+                costs.extend(piece.input.iter().map(|input| From::cost(program, *model, *most, *input)));
+                Column { cells: Cells::Numbers(costs), marks: &[] }
+            }
+        };
         match (&leaf.test, column.cells) {
             (Test::Known(truth), _) => return truths.fill(*truth),
             (Test::Number(ask, bound), Cells::Numbers(numbers)) => lanes::ask(numbers, *ask, *bound, truths),

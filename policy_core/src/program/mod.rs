@@ -22,8 +22,8 @@ pub use condition::Const;
 pub(crate) use condition::{Comparison, Condition, Op, Predicate, Quantifier};
 pub(crate) use index::Index;
 pub use limits::{Basis, Bound, Limit, Measure, Scope, Threshold, ThresholdKind};
+pub(crate) use statements::{Arm, Loop, Order, Require, Retry, Route, Rule, Verdict};
 pub use statements::{AskFor, Selector, Statement, StatementKind};
-pub(crate) use statements::{Loop, Order, Retry, Route, Rule, Verdict};
 pub(crate) use tables::Tables;
 pub use tables::{
     Arg, Fact, Grants, Model, MoneyUnit, Place, Presence, Queue, QueueDefault, Source, State, TimeZone, Tool,

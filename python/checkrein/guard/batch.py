@@ -16,23 +16,35 @@ if TYPE_CHECKING:
 OUTCOMES = ("allow", "reuse", "answer", "wait", "escalate", "deny", "fail", "stop")
 """What a code in `Decisions.outcome` means."""
 
-UNDECLARED = "undeclared tool"
+BUILT_IN = ("undeclared tool", "undeclared model", "no candidate", "no usable model")
+"""What the engine itself may say of a row; in `Decisions.names` behind the statements."""
 
 
 class Decisions:
-    """What is decided of each row: three arrays of one length.
+    """What is decided of each row: arrays of one length.
 
     `outcome` holds codes (a place in `outcomes`), `by` the deciding statement (a place in `names`, -1 where
-    nobody objected), `undecided` whether that statement could not decide its condition.
+    nobody objected), `undecided` whether that statement could not decide its condition. Of model calls,
+    `model` is the one that would serve (a place in `models`, -1 where none would); of tool calls it is empty.
     """
 
     outcomes = OUTCOMES
 
-    def __init__(self, outcome: Any, by: Any, undecided: Any, names: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        outcome: Any,
+        by: Any,
+        undecided: Any,
+        model: Any,
+        names: tuple[str, ...],
+        models: tuple[str, ...],
+    ) -> None:
         self.outcome = outcome
         self.by = by
         self.undecided = undecided
+        self.model = model
         self.names = names
+        self.models = models
 
     def __len__(self) -> int:
         return len(self.outcome)
@@ -59,17 +71,19 @@ class Decisions:
 
 def decide_many(
     guard: Guard,
-    tool: str,
-    args: Mapping[str, Any] | None,
+    tool: tuple[str, Mapping[str, Any] | None] | None,
+    model: tuple[str | None, Any, int | None],
     facts: Mapping[str, Any] | None,
     whose: Mapping[str, Any],
     threads: int | None,
 ) -> Decisions:
-    """What `Guard.decide_many` does."""
-    numpy = _numpy()
+    """What `Guard.decide_many` does: calls of `tool`, else of `model` with its tokens."""
+    numpy, program = _numpy(), guard.program
     columns = Columns(numpy)
+    name, args = tool or ("", None)
     given_args = {key: columns.read(f"args[{key!r}]", value) for key, value in (args or {}).items()}
     given_facts = {key: columns.read(f"facts[{key!r}]", value) for key, value in (facts or {}).items()}
+    tokens, inputs = (0, None) if tool else columns.tokens(model[1])
     if columns.rows is None:
         raise EngineError(
             "none of these columns is an array, so nobody knows how many calls to decide; pass at least one "
@@ -77,19 +91,27 @@ def decide_many(
             "bad_value",
         )
     ids = [None if whose[word] is None else text_of(f"the id of `{word}`", whose[word]) for word in WORDS]
-    outcome = numpy.empty(columns.rows, numpy.uint8)
-    by = numpy.empty(columns.rows, numpy.int32)
+    outcome, by = numpy.empty(columns.rows, numpy.uint8), numpy.empty(columns.rows, numpy.int32)
     undecided = numpy.empty(columns.rows, numpy.bool_)
-    names = (*(statement["name"] for statement in guard.program.statements), UNDECLARED)
-    is_declared = _core.decide_many(
-        guard.program, tool, given_args, given_facts, guard.clock.now(), guard.clock.wall(), ids,
-        (outcome, by, undecided), threads or os.cpu_count() or 1,
-    )  # fmt: skip
+    serves = numpy.empty(0 if tool else columns.rows, numpy.int32)
+    now, wall, cores = guard.clock.now(), guard.clock.wall(), threads or os.cpu_count() or 1
+    answers = (outcome, by, undecided, serves)
+    if tool:
+        is_declared = _core.decide_tool_calls(
+            program, name, given_args, given_facts, now, wall, ids, answers, cores
+        )
+    else:
+        is_declared = _core.decide_model_calls(
+            program, model[0], tokens, inputs, model[2], given_facts, now, wall, ids, answers, cores
+        )
+    statements = tuple(statement["name"] for statement in program.statements)
     if not is_declared:
         outcome.fill(OUTCOMES.index("deny"))
-        by.fill(len(names) - 1)
+        by.fill(len(statements) + BUILT_IN.index("undeclared tool" if tool else "undeclared model"))
         undecided.fill(False)
-    return Decisions(outcome, by, undecided, names)
+        serves.fill(-1)
+    models = tuple(each["name"] for each in program.models)
+    return Decisions(outcome, by, undecided, serves, (*statements, *BUILT_IN), models)
 
 
 def _numpy() -> Any:
@@ -126,6 +148,16 @@ class Columns:
             return False, array.item()
         self._count(where, array)
         return True, self._data(array), mask
+
+    def tokens(self, given: Any) -> tuple[int, Any]:
+        """How many tokens all requests have, or each of them has."""
+        read = self.read("input_tokens", given)
+        if not read[0]:
+            return read[1], None
+        _, data, mask = read
+        if mask is not None or getattr(data, "dtype", None) != self.numpy.int64:
+            raise EngineError("`input_tokens` has to be whole numbers, and one for each row", "bad_value")
+        return 0, data
 
     def _count(self, where: str, array: Any) -> None:
         if array.ndim != 1:

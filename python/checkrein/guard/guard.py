@@ -134,9 +134,12 @@ class Guard:
 
     def decide_many(
         self,
-        tool: str,
         *,
+        tool: str | None = None,
         args: Mapping[str, Any] | None = None,
+        model: str | None = None,
+        input_tokens: Any = 0,
+        max_tokens: int | None = None,
         facts: Mapping[str, Any] | None = None,
         user: Any = None,
         session: Any = None,
@@ -144,11 +147,12 @@ class Guard:
         org: Any = None,
         threads: int | None = None,
     ) -> Decisions:
-        """Decide a call of `tool` for each row of these numpy arrays, as if each were the first of a new run.
+        """Decide a call for each row of these numpy arrays, as if each were the first of a new run.
 
-        What is no array is one value for all rows. Rules are asked, on `threads` cores (all, if it is left
-        out) and without the interpreter; what spends, counts or remembers is not: limits, orders, loops,
-        breakers and approvals. Nothing is recorded, and no call is admitted.
+        With `tool` calls of that tool, else model calls. What is no array is one value for all rows. Rules,
+        requirements and the route are asked, on `threads` cores (all, if it is left out) and without the
+        interpreter; what spends, counts or remembers is not: limits, orders, loops, breakers, approvals.
+        Nothing is recorded, and no call is admitted.
 
         Raises `UnknownFact` for a fact that the policy does not declare, and `EngineError` for columns that
         are no columns.
@@ -156,7 +160,8 @@ class Guard:
         from checkrein.guard.batch import decide_many
 
         whose = {"session": session, "user": user, "team": team, "org": org}
-        return decide_many(self, tool, args, facts, whose, threads)
+        of_tool = None if tool is None else (tool, args)
+        return decide_many(self, of_tool, (model, input_tokens, max_tokens), facts, whose, threads)
 
     def resume(self, id: str, *, approver: Approver | None = None, timeout: float = PATIENCE_SECONDS) -> Run:
         """Go on with the run `id`, which was suspended here or in another process. Only one may.

@@ -31,7 +31,7 @@ mod usage;
 #[pyo3::pymodule]
 mod _core {
     #[pymodule_export]
-    use crate::batch::decide_many;
+    use crate::batch::{decide_model_calls, decide_tool_calls};
     #[pymodule_export]
     use crate::decision::{Decision, Settlement};
     #[pymodule_export]
