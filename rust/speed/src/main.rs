@@ -1,8 +1,9 @@
 //! What one decision of the engine costs, with its settlement, under a compiled policy. It says JSON lines.
 //!
 //! `count POLICY KIND NUMBER`: makes so many calls and reads no clock, for a tool that counts instructions.
-//! `allocations POLICY`: what calls ask of the allocator, and what a run takes. `times POLICY`: nanoseconds,
-//! with one thread and with two. A kind is `model`, `tool` or `both`, one after the other.
+//! `allocations POLICY`: what calls ask of the allocator, and what a run takes. `times POLICY`:
+//! nanoseconds, with one thread and with two. `load POLICY`: nanoseconds to verify it and to build its
+//! index. A kind is `model`, `tool` or `both`, one after the other.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -47,7 +48,8 @@ fn main() {
             size(&program);
         }
         ["times", policy] => times::run(&program(policy)),
-        _ => panic!("count POLICY KIND NUMBER, allocations POLICY or times POLICY"),
+        ["load", policy] => times::load(&fs::read(policy).expect("a compiled policy")),
+        _ => panic!("count POLICY KIND NUMBER, allocations POLICY, times POLICY or load POLICY"),
     }
 }
 

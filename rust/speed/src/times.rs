@@ -1,6 +1,7 @@
 //! Nanoseconds of a decision and of its settlement, and what a second thread adds. Contenders take turns, so
 //! that a noisy machine disturbs all of them alike.
 
+use std::hint::black_box;
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -92,4 +93,18 @@ fn nanos(time: Duration) -> f64 {
 fn at(values: &mut [f64], share: f64) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values[((values.len() - 1) as f64 * share) as usize]
+}
+
+/// What it takes to load a compiled policy.
+pub(crate) fn load(bytes: &[u8]) {
+    let time = |_| {
+        let begun = Instant::now();
+        let program = Program::load(black_box(bytes)).expect("it loads");
+        let passed = begun.elapsed().as_nanos();
+        drop(black_box(program));
+        passed
+    };
+    let mut times: Vec<u128> = (0..101).map(time).collect();
+    times.sort_unstable();
+    println!("{{\"load\": {{\"bytes\": {}, \"least\": {}, \"p50\": {}}}}}", bytes.len(), times[0], times[50]);
 }

@@ -60,8 +60,16 @@ impl Seen {
         };
         let all = through(u64::MAX).saturating_sub(before(0)).saturating_add(1);
         let (taken, all) = (u64::try_from(taken).unwrap_or(u64::MAX), u64::try_from(all).unwrap_or(u64::MAX));
-        taken.saturating_mul(WHOLE).checked_div(all).unwrap_or(WHOLE)
+        let share = taken.saturating_mul(WHOLE).checked_div(all).unwrap_or(WHOLE);
+        if is_open_on_one_side(&mark.values) { share.min(WHOLE / 2) } else { share }
     }
+}
+
+/// Thresholds name no values that come: the lowest of many is worth to be looked up as the highest is.
+fn is_open_on_one_side(values: &Values) -> bool {
+    let Values::Numbers(pieces) = values else { return false };
+    let is_end = |piece: Option<&(i64, i64)>, is_it: fn(&(i64, i64)) -> bool| piece.is_some_and(is_it);
+    is_end(pieces.first(), |(from, _)| *from == i64::MIN) != is_end(pieces.last(), |(_, to)| *to == i64::MAX)
 }
 
 /// A number as one that is never negative, in the same order.

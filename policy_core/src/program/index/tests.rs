@@ -294,6 +294,17 @@ fn only_what_may_hold_is_met() {
     assert_eq!(met([none[0], seven, Slot::Ill, Slot::Text("half 5"), yes, ill]).len(), 1000 + 32);
 }
 
+/// The lowest of many thresholds lets through more of what is named than the others: that says nothing of
+/// what comes.
+#[test]
+fn every_one_of_many_thresholds_is_looked_up() {
+    let above = |number| Asked::Compare(Comparison::Greater, Const::Int(number));
+    let conditions: Vec<_> = (100..200).map(|number| Tree::Asks(0, above(number)).condition()).collect();
+    let (forest, root) = forest(&conditions);
+    let met = |number| met(&forest, root, &[Slot::Int(number)]).len();
+    assert_eq!((met(99), met(103), met(500)), (0, 3, 100));
+}
+
 /// A jump that goes further than past the end of its join decides more than its operand does.
 #[test]
 fn a_jump_past_another_join_is_no_part_of_a_tree() {
