@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from contextvars import ContextVar, Token
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -55,17 +54,28 @@ class Attempt:
             first, self._claimed = not self._claimed, True
             return first
 
-    @contextmanager
-    def underway(self) -> Iterator[None]:
+    def underway(self) -> _Underway:
         """While the host's code runs: the caller is in this run and this attempt."""
-        self._outer = ATTEMPT.get()
-        run, attempt = RUN.set(self.run), ATTEMPT.set(self)
-        try:
-            yield
-        finally:
-            self.claim()
-            put_back(ATTEMPT, attempt)
-            put_back(RUN, run)
+        return _Underway(self)
+
+
+class _Underway:
+    """The block in which the host's code runs an attempt."""
+
+    __slots__ = ("_attempt", "_in_attempt", "_in_run")
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+
+    def __enter__(self) -> None:
+        attempt = self._attempt
+        attempt._outer = ATTEMPT.get()  # noqa: SLF001  (its own block)
+        self._in_run, self._in_attempt = RUN.set(attempt.run), ATTEMPT.set(attempt)
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._attempt.claim()
+        put_back(ATTEMPT, self._in_attempt)
+        put_back(RUN, self._in_run)
 
 
 def attempts_around() -> Iterator[Attempt]:
@@ -86,8 +96,10 @@ def is_inside(run_id: str) -> bool:
 def put_back(variable: ContextVar[Any], token: Token[Any]) -> None:
     """Undo a `set`. A block that is left in another context (a generator that some other task or thread
     closes, or the collector) has nothing to undo there."""
-    with suppress(ValueError):
+    try:  # noqa: SIM105  (a block of its own takes longer than all of this)
         variable.reset(token)
+    except ValueError:
+        pass
 
 
 def current_run() -> Run | None:

@@ -185,7 +185,9 @@ class Door:
         if usage is None:
             usage = NOTHING if decision.model is None else UNKNOWN
         if self.guard.sink is None:
-            self._touch()
+            self._is_unused = False
+            if self._answers:
+                self._touch()
             return self._core.settle(
                 self._now(), self._wall(), decision.attempt, usage.kind,
                 usage.input_tokens, usage.output_tokens,
@@ -316,18 +318,25 @@ class Door:
 
     def _begin(self) -> None:
         """An event that asks for something new begins, if the run is here."""
-        if self._is_forked():
-            raise EngineError("this run is of another process: nobody adds up what a fork spends", "forked")
-        if self.first.suspended:
-            below = "" if self.first is self else f", and run `{self.id}` is a part of it"
-            raise EngineError(
-                f"run `{self.first.id}` was suspended{below}, and does no more here; go on with "
-                f'`guard.resume("{self.first.id}")`',
-                "suspended",
-            )
+        above = self._above
+        if self._process != _process or (self if above is None else above).suspended:
+            raise self._elsewhere()
         if self._dropped:
             self._settle_dropped()
-        self._touch()
+        self._is_unused = False
+        if self._answers:
+            self._touch()
+
+    def _elsewhere(self) -> EngineError:
+        """Why this run does no more here."""
+        if self._is_forked():
+            return EngineError("this run is of another process: nobody adds up what a fork spends", "forked")
+        below = "" if self.first is self else f", and run `{self.id}` is a part of it"
+        return EngineError(
+            f"run `{self.first.id}` was suspended{below}, and does no more here; go on with "
+            f'`guard.resume("{self.first.id}")`',
+            "suspended",
+        )
 
     def _heed(
         self, decision: Any, point: str = "call", name: str | None = None, arguments: Any = None

@@ -40,7 +40,7 @@ _MISTAKES = (TypeError, NameError, AttributeError)
 """Of the host's code: no model has failed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # a frozen one takes longer to make than the decision takes
 class Request:
     """One logical call: how to ask about it, how to run it, how to read what it used.
 
@@ -138,7 +138,7 @@ class _Judge:
         return await sure if inspect.isawaitable(sure) else sure
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Invoke:
     request: Request
     attempt: Attempt
@@ -150,7 +150,10 @@ class _Invoke:
     def sync(self) -> Any:
         patience = self._patience() if self.request.threaded else None
         with self.attempt.underway():
-            value = waited(lambda: self._begun(patience), patience, self.request.subject)
+            if patience is None:
+                value = self._begun(None)
+            else:
+                value = waited(lambda: self._begun(patience), patience, self.request.subject)
         if inspect.iscoroutine(value):
             value.close()
             raise EngineError(
@@ -280,7 +283,7 @@ def _attempt(
     if isinstance(value, Begun):
         return True, guarded_stream(run, decision, request, value)
     run.keep_result(decision, value)
-    if run.guard.program.judges:
+    if run.guard.judges:
         return (yield from _judged(run, request, decision, value, is_doubted=bool(doubted)))
     usage = UNKNOWN
     try:  # what goes wrong from here on is no failure of the call, which is not made again for it

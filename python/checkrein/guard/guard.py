@@ -90,6 +90,8 @@ class Guard:
         self._has_store = ledger is not None or program.wide
         shares = program.wide or program.watches
         self.ledger = _core.Ledger.memory() if ledger is None and shares else ledger
+        # Of the program, which never changes: asked at every call.
+        self.judges, self.reuses = program.judges, program.reuses
         self.sink = sink
         self.approver = approver
         self.clock: Clock = clock or SystemClock()

@@ -85,7 +85,7 @@ class Memory(Block):
 
     def keep_result(self, decision: Any, value: Any) -> None:
         """Keep what an attempt at a tool gave, before anybody can be told of it, while somebody may be."""
-        if decision.model is not None or not self.guard.program.reuses:
+        if not self.guard.reuses or decision.model is not None:
             return
         with self._lock:
             self.results[decision.attempt] = value

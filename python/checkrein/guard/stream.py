@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from types import AsyncGeneratorType, GeneratorType
 from typing import TYPE_CHECKING, Any, Self
@@ -21,11 +21,17 @@ if TYPE_CHECKING:
     from checkrein.guard.run import Run
 
 
+_PLAIN = frozenset({bool, bytes, dict, float, int, list, str, tuple, type(None)})
+"""What most results are, and no stream is."""
+
+
 def is_stream(value: Any) -> bool:
     """True for generators and client streams: iterators that can be closed, and are read in no other way.
 
     A file or a cursor of a database is none: it is the host's to read from its beginning.
     """
+    if type(value) in _PLAIN:
+        return False
     if isinstance(value, (GeneratorType, AsyncGeneratorType)):
         return True
     if not (_has_any(value, "__next__", "__anext__") and _has_any(value, "close", "aclose")):
@@ -96,19 +102,26 @@ def guarded_stream(run: Run, decision: Any, request: Request, stream: Begun) -> 
     return kind(run, decision, request, stream)
 
 
-@contextmanager
-def unless_ended(run: Door) -> Iterator[None]:
+class unless_ended:  # noqa: N801  (it is used as a function)
     """A run that has ended took the whole hold of its open attempts; what they say later is too late.
 
     So is what a fork says about the attempts of the process that it came from, and what is said to a run
     that was suspended.
     """
-    try:
-        yield
-    except EngineError as error:
-        is_late = error.kind == "already_settled" and run.ended
-        if not is_late and error.kind not in {"forked", "suspended"}:
-            raise
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Door) -> None:
+        self._run = run
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, EngineError):
+            return False
+        is_late = error.kind == "already_settled" and self._run.ended
+        return is_late or error.kind in {"forked", "suspended"}
 
 
 def tell_end(run: Door, decision: Any, say: Callable[[], Any]) -> Any:
