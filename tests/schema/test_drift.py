@@ -142,3 +142,88 @@ def test_a_file_and_objects(tmp_path):
         schema.differences([{"name": "search"}], path)
     path.write_text(HEADER + schema.statements([{"name": "search"}]))
     assert schema.differences([{"name": "search"}], path) == []
+
+
+TEXT = {"type": "string"}
+
+
+def of_class(says, strict=False, **hints):
+    policy, found = parse(f'{HEADER}tool "t" {{ {says} }}', "p.rein")
+    assert found == []
+    tools = tools_in({"name": "t", "inputSchema": {}, "annotations": hints})
+    return [(d.code, d.message) for d in compare(policy, tools, strict=strict)]
+
+
+def test_a_tool_that_changes_something_is_of_class_act():
+    changes = "and its server says that it changes something"
+    for word in ("retrieve", "reason"):
+        said = [("R0595", f"tool `t` is `class {word}`, {changes}")]
+        assert of_class(f"class {word}", readOnlyHint=False) == said
+        assert of_class(f"class {word}", destructiveHint=True) == said
+        assert of_class(f"class {word}") == of_class(f"class {word}", readOnlyHint=True) == []
+    assert of_class("class act", readOnlyHint=False) == of_class("class act", readOnlyHint=True) == []
+    assert of_class("", readOnlyHint=False) == []
+    assert of_class("", readOnlyHint=False, strict=True) == [("R0595", f"tool `t` has no class, {changes}")]
+
+
+def joined(declared, schema):
+    policy, found = parse(HEADER + f'tool "t" {{ args {{ {declared} }} }}', "p.rein")
+    assert found == []
+    return [(d.code, d.message) for d in compare(policy, tools_in({"name": "t", "inputSchema": schema}))]
+
+
+def test_what_a_whole_schema_joins_is_seen():
+    more = {"properties": {"b": TEXT}, "required": ["b"]}
+    schema = {
+        "type": "object",
+        "properties": {"a": TEXT},
+        "allOf": [{"$ref": "#/$defs/more"}],
+        "$defs": {"more": more},
+    }
+    assert joined('"a" text optional "b" text', schema) == []
+    assert joined('"c" text', schema) == [("R0592", "there is no argument `c` of tool `t` in the schema")]
+    deeper = {"allOf": [{"allOf": [more]}, {"properties": {"a": TEXT}, "required": ["a"]}]}
+    assert joined('"a" text "b" text', deeper) == []
+    twice = {"allOf": [{"properties": {"a": TEXT}}, {"properties": {"a": {"type": "integer"}}}]}
+    assert [code for code, _ in joined('"a" text optional', twice)] == ["R0593"]
+
+
+def test_of_what_a_schema_does_not_show_nothing_is_said():
+    for hidden in (
+        {"allOf": [{"$ref": "https://example.com/more.json"}]},
+        {"allOf": [{"properties": {"b": TEXT}, "additionalProperties": TEXT}]},
+        {"anyOf": [{"properties": {"a": TEXT}}, {"properties": {"b": TEXT}}]},
+    ):
+        assert joined('"a" text optional', {"type": "object", **hidden}) == []
+
+
+def test_references_that_lead_to_each_other_are_followed_once():
+    both = [{"$ref": "#/$defs/one"}, {"$ref": "#/$defs/two"}]
+    defs = {"one": {"allOf": both}, "two": {"allOf": both, "properties": {"b": TEXT}, "required": ["b"]}}
+    assert joined('"b" text', {"type": "object", "allOf": both, "$defs": defs}) == []
+    deep = {"properties": {"b": TEXT}}
+    for _ in range(800):
+        deep = {"allOf": [deep, deep]}
+    assert joined('"b" text', {"type": "object", **deep}) == []
+
+
+def test_a_reference_may_be_written_for_a_url():
+    schema = {"type": "object", "properties": {"a": {"$ref": "#/$defs/my%20text"}}, "required": ["a"]}
+    assert joined('"a" text', schema | {"$defs": {"my text": TEXT}}) == []
+
+
+def test_nullable_may_be_missing():
+    for is_ in (
+        TEXT | {"nullable": True},
+        {"enum": ["x"], "nullable": True},
+        {"$ref": "#/d", "nullable": True},
+    ):
+        schema = {"type": "object", "properties": {"a": is_}, "required": ["a"], "d": TEXT}
+        assert [code for code, _ in joined('"a" text', schema)] == ["R0594"]
+        assert joined('"a" text optional', schema) == []
+    assert (
+        joined(
+            '"a" text', {"type": "object", "properties": {"a": TEXT | {"nullable": False}}, "required": ["a"]}
+        )
+        == []
+    )

@@ -58,12 +58,21 @@ def compare(policy: Policy, tools: Iterable[ToolSchema], *, strict: bool = False
                 help=_meant(name, there) or "remove it, or give the schema of all tools of the agent",
             )
             continue
+        _class(report, tool, schema, strict)
         of = f"of tool {quote(name)}"
         args = _named(tool.args, schema.args) if schema.is_open else tool.args
         _fields(report, "argument", of, tool, args, schema.args, strict)
         if schema.results:
             _fields(report, "result field", of, tool, tool.results, schema.results, strict)
     return report.diagnostics
+
+
+def _class(report: Report, tool: Tool, schema: ToolSchema, strict: bool) -> None:
+    """A tool that writes and is not said to gets past every rule `on tool class act`."""
+    if schema.reads_only is False and tool.tool_class != "act" and (tool.tool_class or strict):
+        is_of = f"is `class {tool.tool_class}`" if tool.tool_class else "has no class"
+        message = f"tool {quote(tool.name.text)} {is_of}, and its server says that it changes something"
+        report.add("R0595", tool.name.span, message, help="write `class act`")
 
 
 def _named(declared: Sequence[Arg], there: Sequence[Field]) -> list[Arg]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import unquote
 
 from checkrein.diagnostics import quote
 
 DEPTH_MAX = 20
+PARTS_MAX = 100
+"""Most schemas that the one of an object may join by `allOf`."""
+JOINED = "it joins several schemas by `allOf`"
 LIST_MAX = 1_000
 """The longest list that a policy may declare."""
 Known = dict[tuple[str, int], "Kind"]
@@ -38,14 +42,51 @@ class Field:
 
 def fields_of(schema: dict[str, Any]) -> tuple[Field, ...]:
     """The properties of an object's schema, in its order."""
-    whole = _resolved(schema, schema)
-    properties = whole.get("properties") if isinstance(whole, dict) else None
-    if not isinstance(properties, dict):
-        return ()
-    listed = whole.get("required")
-    required = listed if isinstance(listed, list) else []
-    kinds = {name: kind_of(value, schema) for name, value in properties.items()}
+    kinds: dict[str, Kind] = {}
+    required: set[str] = set()
+    for part in _parts(schema):
+        properties, listed = part.get("properties"), part.get("required")
+        for name, value in properties.items() if isinstance(properties, dict) else ():
+            kind = kind_of(value, schema)
+            if kinds.setdefault(name, kind) != kind:
+                kinds[name] = Kind("", JOINED)
+        required.update(name for name in _list_of(listed) if isinstance(name, str))
     return tuple(Field(name, kind, name not in required or kind.or_null) for name, kind in kinds.items())
+
+
+def takes_more(schema: dict[str, Any]) -> bool:
+    """Whether an object's schema takes properties that `fields_of` does not find."""
+    return not schema or any(
+        "anyOf" in part or "oneOf" in part or part.get("additionalProperties", False) is not False
+        for part in _parts(schema)
+    )
+
+
+def _list_of(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _parts(whole: dict[str, Any]) -> list[dict[str, Any]]:
+    """An object's schema and those that it joins by `allOf`; each reference is followed once.
+
+    What can't be found may have any properties.
+    """
+    seen: set[str] = set()
+    parts: list[dict[str, Any]] = []
+    todo: list[Any] = [whole]
+    while todo:
+        schema = todo.pop(0)
+        reference = schema.get("$ref") if isinstance(schema, dict) else None
+        if isinstance(reference, str):
+            if reference in seen:
+                continue
+            seen.add(reference)
+        found = _resolved(schema, whole)
+        if not isinstance(found, dict) or len(parts) == PARTS_MAX:
+            return [*parts, {"additionalProperties": True}]
+        parts.append(found)
+        todo += _list_of(found.get("allOf"))
+    return parts
 
 
 def kind_of(schema: Any, root: dict[str, Any], depth: int = 0, known: Known | None = None) -> Kind:
@@ -56,11 +97,21 @@ def kind_of(schema: Any, root: dict[str, Any], depth: int = 0, known: Known | No
     place = schema["$ref"], depth
     if place not in known:
         known[place] = _kind(_resolved(schema, root), root, depth, known)
-    return known[place]
+    return _or_null(known[place], schema)
 
 
 def _kind(schema: Any, root: dict[str, Any], depth: int, known: Known) -> Kind:
     schema = _resolved(schema, root)
+    return _or_null(_not_null(schema, root, depth, known), schema)
+
+
+def _or_null(kind: Kind, schema: Any) -> Kind:
+    """What OpenAPI's `nullable` makes of it."""
+    is_nullable = isinstance(schema, dict) and schema.get("nullable") is True
+    return replace(kind, or_null=True) if is_nullable else kind
+
+
+def _not_null(schema: Any, root: dict[str, Any], depth: int, known: Known) -> Kind:
     if isinstance(schema, str):
         return Kind("", schema)
     if schema is True or schema == {}:
@@ -76,7 +127,7 @@ def _kind(schema: Any, root: dict[str, Any], depth: int, known: Known) -> Kind:
         parts = schema["allOf"]
         if len(parts) == 1:
             return kind_of(parts[0], root, depth + 1, known)
-        return Kind("", "it joins several schemas by `allOf`")
+        return Kind("", JOINED)
     if "const" in schema or isinstance(schema.get("enum"), list):
         return _of_values([schema["const"]] if "const" in schema else schema["enum"])
     types = schema.get("type")
@@ -162,7 +213,7 @@ def _resolved(schema: Any, root: dict[str, Any]) -> Any:
 def _at(root: Any, reference: str) -> Any:
     """What a JSON pointer leads to; None if to nothing."""
     for part in reference[1:].split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
+        name = unquote(part).replace("~1", "/").replace("~0", "~")
         if isinstance(root, list):
             root = root[int(name)] if name.isdecimal() and int(name) < len(root) else None
         else:

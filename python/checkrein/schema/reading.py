@@ -7,7 +7,7 @@ from typing import Any
 
 from checkrein.diagnostics import quote
 from checkrein.errors import CheckreinError
-from checkrein.schema.fields import Field, fields_of
+from checkrein.schema.fields import Field, fields_of, takes_more
 
 SHAPES = "an MCP `tools/list` result, a list of OpenAI or Anthropic tools, or a JSON Schema of one tool"
 SCHEMA_KEYS = ("inputSchema", "input_schema", "parameters", "params_json_schema")
@@ -114,8 +114,7 @@ def _tool(value: Any, name: str) -> ToolSchema:
     reads_only = _hint(hints, "readOnlyHint")
     if reads_only is None and _hint(hints, "destructiveHint") is not None:
         reads_only = False
-    is_open = not schema or schema.get("additionalProperties", False) is not False
-    return ToolSchema(called, args, results, reads_only, _hint(hints, "idempotentHint"), is_open)
+    return ToolSchema(called, args, results, reads_only, _hint(hints, "idempotentHint"), takes_more(schema))
 
 
 def _hint(hints: dict[str, Any], key: str) -> bool | None:
