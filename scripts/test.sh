@@ -28,6 +28,7 @@ part "tests of the Rust code" cargo test --quiet --workspace $REDIS
 part "the door for C, with both libraries" scripts/test_c.sh
 part "the ledger under a simulator" cargo run --quiet --release -p checkrein-sim -- --seeds 5000
 part "each deliberate bug is caught" cargo run --quiet --release -p checkrein-sim -- --flaws
+part "instructions and allocations of a decision" python scripts/instructions.py
 part "tests in Python" pytest -q --durations=5 tests
 part "the wheel in a new environment" bash scripts/test_wheel.sh
 

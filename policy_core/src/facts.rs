@@ -3,7 +3,7 @@
 use crate::books::Books;
 use crate::clock::Shown;
 use crate::event::ErrorKind;
-use crate::program::{Condition, Fact, Index, Measure, Model, Presence, Program, Scope, Source};
+use crate::program::{Condition, Fact, Index, Measure, Model, Presence, Program, Scope, Source, Tool};
 use crate::run::{Run, Tightest};
 use crate::typed::{Form, chosen, typed};
 use crate::value::{Dimension, Slot, Value};
@@ -171,7 +171,7 @@ pub(crate) struct CallFacts<'a> {
     pub(crate) model: Option<&'a str>,
     /// The model that the statement is on, if it names one.
     pub(crate) named: Option<&'a Model>,
-    pub(crate) tool: Option<&'a str>,
+    pub(crate) tool: Option<&'a Tool>,
     pub(crate) input_tokens: Option<u64>,
     pub(crate) most_output: Option<u64>,
 }
@@ -240,8 +240,7 @@ impl<'a> View<'a> {
         if !matches!(fact.source, Source::Arg | Source::Result) {
             return Form { most: fact.most, choices: &fact.choices };
         }
-        let called = self.call.tool.and_then(|name| self.program.tool(name));
-        let mut filled = called.into_iter().flat_map(|tool| tool.args.iter().chain(&tool.results));
+        let mut filled = self.call.tool.into_iter().flat_map(|tool| tool.args.iter().chain(&tool.results));
         let found = filled.find(|arg| arg.fact == index);
         found.map_or(Form::default(), |arg| Form { most: arg.most, choices: &arg.choices })
     }
@@ -309,7 +308,7 @@ impl<'a> View<'a> {
             BuiltInFact::CallAttempt => number(self.call.attempt),
             BuiltInFact::CallCost => self.worst_cost().map_or(Slot::Missing, number),
             BuiltInFact::CallModel => self.call.model.map_or(Slot::Missing, Slot::Text),
-            BuiltInFact::CallTool => self.call.tool.map_or(Slot::Missing, Slot::Text),
+            BuiltInFact::CallTool => self.call.tool.map_or(Slot::Missing, |tool| Slot::Text(&tool.name)),
             BuiltInFact::CallInputTokens => self.call.input_tokens.map_or(Slot::Missing, number),
             BuiltInFact::StepIndex => number(self.run.steps()),
             BuiltInFact::StepKind | BuiltInFact::StepConfidence | BuiltInFact::ResultConfidence => {
@@ -345,10 +344,15 @@ impl<'a> View<'a> {
     }
 }
 
-/// The values to keep for the errors of a call: those that some retry reads.
-pub(crate) fn keep(index: &Index, slots: &[Slot<'_>]) -> Box<[Value]> {
-    let sent = |fact: &u32| slots.get(*fact as usize).copied().unwrap_or_default().into();
-    index.kept_facts.iter().map(sent).collect()
+/// Keeps the values for the errors of a call: those that some retry reads.
+pub(crate) fn keep(index: &Index, slots: &[Slot<'_>], kept: &mut Vec<Value>) {
+    kept.resize(index.kept_facts.len(), Value::Missing);
+    for (fact, value) in index.kept_facts.iter().zip(kept) {
+        let sent = slots.get(*fact as usize).copied().unwrap_or_default();
+        if value.as_slot() != sent {
+            *value = sent.into();
+        }
+    }
 }
 
 fn number<'a>(quantity: u64) -> Slot<'a> {

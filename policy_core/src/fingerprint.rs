@@ -6,9 +6,23 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
+/// As many bytes of a call are put together to be hashed at once.
+const SHORT: usize = 240;
+
 /// The fingerprint of a tool call: xxh3 of the tool's name, a zero byte and the canonical arguments.
 #[must_use]
 pub fn fingerprint(tool: &str, canonical_args: &[u8]) -> u64 {
+    // Most calls are short enough to be put together, which is many times as fast as piece by piece.
+    let mut whole = [0; SHORT];
+    let length = tool.len().saturating_add(1);
+    let end = length.saturating_add(canonical_args.len());
+    if let Some((named, args)) = whole.get_mut(..end).and_then(|whole| whole.split_at_mut_checked(length))
+        && let Some(name) = named.get_mut(..tool.len())
+    {
+        name.copy_from_slice(tool.as_bytes());
+        args.copy_from_slice(canonical_args);
+        return xxh3_64(whole.get(..end).unwrap_or_default(), 0);
+    }
     let mut hasher = Xxh3::new();
     hasher.update(tool.as_bytes());
     hasher.update(&[0]);
@@ -130,10 +144,12 @@ mod tests {
     fn xxh3_is_the_published_one() {
         assert_eq!(xxh3_64(b"abc", 0), 8_696_274_497_037_089_104);
         assert_eq!(fingerprint("a", b"{}"), xxh3_64(b"a\0{}", 0));
-        let long = vec![7; 5000];
-        let mut bytes = b"tool\0".to_vec();
-        bytes.extend_from_slice(&long);
-        assert_eq!(fingerprint("tool", &long), xxh3_64(&bytes, 0));
+        for length in [0, 1, 100, SHORT - 6, SHORT - 5, SHORT - 4, SHORT, 5000] {
+            let long = vec![7; length];
+            let mut bytes = b"tool\0".to_vec();
+            bytes.extend_from_slice(&long);
+            assert_eq!(fingerprint("tool", &long), xxh3_64(&bytes, 0));
+        }
     }
 
     #[test]

@@ -87,14 +87,16 @@ impl Ring {
             || statement.cycle.is_some_and(|(period, times)| self.cycle(form, period, times))
     }
 
-    fn known(&self, form: usize) -> impl DoubleEndedIterator<Item = u64> + Clone {
-        self.forms.get(form).into_iter().flatten().copied()
-    }
-
     fn same_call(&self, form: usize, count: u64, steps: u64) -> bool {
-        let Some(known) = self.forms.get(form) else { return false };
-        let calls = known.iter().zip(&self.steps);
-        recent(calls, steps, |(_, step)| **step, |one, other| one.0 == other.0) >= count
+        let Some((known, newest)) = self.forms.get(form).and_then(|known| Some((known, known.back()?)))
+        else {
+            return false;
+        };
+        let latest = self.steps.back().copied().unwrap_or(0);
+        // Steps never decrease, so the recent calls are those from here on.
+        let first = self.steps.partition_point(|step| step.saturating_add(steps) <= latest);
+        let found = known.range(first..).filter(|call| *call == newest).count();
+        u64::try_from(found).unwrap_or(u64::MAX) >= count
     }
 
     fn cycle(&self, form: usize, longest: u64, times: u64) -> bool {
@@ -106,9 +108,10 @@ impl Ring {
     /// Whether each of the last `span` entries is the one `period` before it, as far as that is in the span.
     fn has_period(&self, form: usize, period: u64, span: u64) -> bool {
         let (Ok(period), Ok(span)) = (usize::try_from(period), usize::try_from(span)) else { return false };
-        let newest_first = || self.known(form).rev().take(span);
-        let shifted = newest_first().skip(period);
-        newest_first().zip(shifted).all(|(later, earlier)| later == earlier)
+        let Some(known) = self.forms.get(form) else { return false };
+        let end = known.len();
+        let at = |back: usize| end.checked_sub(back).and_then(|place| known.get(place));
+        (1..=span.saturating_sub(period)).all(|back| at(back) == at(back.saturating_add(period)))
     }
 }
 

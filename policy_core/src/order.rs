@@ -103,7 +103,7 @@ impl Successes {
 }
 
 /// For each order: the calls of the tools that it comes again after, in the whole family.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Changes(Box<[Change]>);
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -140,8 +140,13 @@ impl Changes {
     }
 
     /// How many changes there have been, for each order.
-    pub(crate) fn made(&self) -> Box<[u64]> {
-        self.0.iter().map(|change| change.made).collect()
+    pub(crate) fn made(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().map(|change| change.made)
+    }
+
+    /// How many there have been for this one.
+    pub(crate) fn made_for(&self, order: u32) -> u64 {
+        self.0.get(order as usize).map_or(0, |change| change.made)
     }
 
     /// How many there have been for this one; none can be told while one is under way.

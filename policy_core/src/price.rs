@@ -65,13 +65,17 @@ impl Rates {
         round(product(input, self.input).saturating_add(product(output, self.output)))
     }
 
-    /// The most output that so much money pays for beside the input; `None` if not even the input.
-    pub(crate) fn affordable(self, money: u64, input: u64) -> Option<u64> {
+    /// The most output, up to `most`, that so much money pays for beside the input; `None` if not even the
+    /// input.
+    pub(crate) fn affordable(self, money: u64, (input, most): (u64, u64)) -> Option<u64> {
         // ceil(x / million) <= money exactly if x <= money * million.
         let money = product(money, MILLION);
+        if product(input, self.input).saturating_add(product(most, self.output)) <= money {
+            return Some(most);
+        }
         let left = money.checked_sub(product(input, self.input))?;
         let tokens = left.checked_div(u128::from(self.output));
-        Some(tokens.map_or(u64::MAX, |tokens| u64::try_from(tokens).unwrap_or(u64::MAX)))
+        Some(tokens.map_or(most, |tokens| u64::try_from(tokens).unwrap_or(u64::MAX).min(most)))
     }
 }
 
@@ -138,6 +142,10 @@ fn product(tokens: u64, rate: u64) -> u128 {
 }
 
 fn round(millionths: u128) -> u64 {
+    // The division of long numbers is many times as slow, and hardly ever needed.
+    if let Ok(millionths) = u64::try_from(millionths) {
+        return millionths.div_ceil(MILLION);
+    }
     u64::try_from(millionths.div_ceil(u128::from(MILLION))).unwrap_or(u64::MAX)
 }
 
@@ -207,11 +215,15 @@ mod tests {
     #[test]
     fn money_pays_for_exactly_as_much() {
         let rates = Rates { input: 1, output: 3 };
-        assert_eq!(rates.affordable(1, 1), Some(333_333));
+        assert_eq!(rates.affordable(1, (1, u64::MAX)), Some(333_333));
         assert_eq!(rates.cost(1, 333_333), 1);
         assert_eq!(rates.cost(1, 333_334), 2);
-        assert_eq!(rates.affordable(0, 1), None);
-        assert_eq!(rates.affordable(0, 0), Some(0));
-        assert_eq!(Rates::default().affordable(0, 9), Some(u64::MAX));
+        assert_eq!(
+            (rates.affordable(1, (1, 333_334)), rates.affordable(1, (1, 7))),
+            (Some(333_333), Some(7))
+        );
+        assert_eq!(rates.affordable(0, (1, 9)), None);
+        assert_eq!(rates.affordable(0, (0, 9)), Some(0));
+        assert_eq!(Rates::default().affordable(0, (9, u64::MAX)), Some(u64::MAX));
     }
 }

@@ -150,7 +150,7 @@ impl Batch {
     ) -> Result<Option<Self>, EngineError> {
         has_all(program, values)?;
         let Some(index) = program.tables.tool_index(tool) else { return Ok(None) };
-        let plan = Plan::of_tool(program, (now, scopes), (tool, index), values)?;
+        let plan = Plan::of_tool(program, (now, scopes), index, values)?;
         Ok(Some(Self { plan }))
     }
 

@@ -84,7 +84,7 @@ impl Plan {
     pub(super) fn of_tool(
         program: &Arc<Program>,
         new: (Now, &Scopes<'_>),
-        (name, tool): (&str, u32),
+        tool: u32,
         values: &[Values<'_>],
     ) -> Result<Self, EngineError> {
         let class = program.tables.tools.at(tool).class;
@@ -96,7 +96,8 @@ impl Plan {
         };
         let rules = voting(program, concerns);
         let reads = read_by(program, &rules, []);
-        let (mut books, call) = (Books::local(), CallFacts { tool: Some(name), ..CallFacts::FIRST });
+        let (mut books, call) =
+            (Books::local(), CallFacts { tool: Some(program.tables.tools.at(tool)), ..CallFacts::FIRST });
         let run = Run::fresh(program, new, false, &mut books);
         let (run, books, reads) = (&run, &books, &*reads);
         let witness = Witness { program, run, books, call, values, reads, model: None, varies: false };

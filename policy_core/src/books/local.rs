@@ -151,6 +151,14 @@ impl Local {
         (self.max.saturating_add(cell.extra), self.spent(cell, now), cell.held)
     }
 
+    /// The bound, and what is spent and held of it.
+    #[inline]
+    pub(super) fn used(&self, now: Now) -> (u64, u64) {
+        let (max, spent, held) = self.figures(now);
+        (max, spent.saturating_add(held))
+    }
+
+    #[inline]
     pub(super) fn most(&self, now: Now) -> u64 {
         let (max, spent, held) = self.figures(now);
         max.saturating_sub(spent).saturating_sub(held)
@@ -178,6 +186,19 @@ impl Local {
             Spans::Rolling(buckets) => i64::try_from(buckets.at(now.mono)).unwrap_or(i64::MAX),
             _ => self.cell.id,
         }
+    }
+
+    /// Holds an amount and spends it at once; the answer is the window.
+    #[inline]
+    pub(super) fn use_up(&mut self, amount: u64, now: Now) -> i64 {
+        if matches!(self.spans, Spans::Rolling(_)) {
+            let window = self.take(amount, now);
+            self.settle(window, amount, amount, now);
+            return window;
+        }
+        self.roll(now);
+        self.cell.spent = self.cell.spent.saturating_add(amount);
+        self.cell.id
     }
 
     #[inline]

@@ -208,6 +208,26 @@ impl Books {
         }
     }
 
+    /// The bound of an account, and how much of it is spent and held: a part of how it stands.
+    #[must_use]
+    pub(crate) fn used(&self, id: AccountId, now: Now) -> (u64, u64) {
+        if let Some(Authority::Local(local)) = self.get(id) {
+            return local.used(now);
+        }
+        let standing = self.standing(id, now);
+        (standing.max, standing.spent.saturating_add(standing.held))
+    }
+
+    /// Spends an amount that [`Books::room`] said fits. It belongs to the window that is returned.
+    pub(crate) fn spend(&mut self, id: AccountId, amount: u64, now: Now) -> Window {
+        if let Some(local) = self.alone(id) {
+            return Window { id: local.use_up(amount, now), life: 0 };
+        }
+        let window = self.take_leased(id, amount, now);
+        self.settle_leased(id, window, (amount, amount), now);
+        window
+    }
+
     /// How an account stands.
     #[must_use]
     pub fn standing(&self, id: AccountId, now: Now) -> Standing {

@@ -4,6 +4,8 @@
 //! from none; what it took ends in the window that it was taken in.
 
 use super::amounts::{Amounts, Charge};
+use super::conclude::least;
+use super::windows::Row;
 use crate::books::{AccountId, Books, Room, Window};
 use crate::event::Now;
 use crate::price::Rates;
@@ -121,6 +123,8 @@ pub(crate) struct Accounts {
     pub(super) meters: Vec<AccountId>,
     /// Whether holds may belong to different windows.
     pub(super) has_windows: bool,
+    /// Whether some limit is only observed.
+    pub(super) observes: bool,
 }
 
 impl Accounts {
@@ -158,6 +162,9 @@ impl Accounts {
     /// The entries of observed limits that these amounts do not fit, with what is held or without.
     pub(crate) fn overrun(&self, amounts: &Amounts, asking: &Asking<'_>) -> Vec<(u32, Room)> {
         let mut overrun = Vec::new();
+        if !self.observes {
+            return overrun;
+        }
         for (place, entry) in (0..=u32::MAX).zip(&self.entries) {
             let amount = amounts.of(entry.measure, entry.basis);
             let Some(max) = entry.observed.filter(|_| amount > 0) else { continue };
@@ -199,22 +206,28 @@ impl Accounts {
         cap: u64,
         asking: &Asking<'_>,
     ) -> Option<u64> {
-        let mut most = cap;
+        // What the tightest accounts leave: of money, and of tokens beside the input.
+        let (mut most, mut money) = (cap, None);
         for entry in self.entries.iter().filter(|entry| entry.measure.is_amount() && entry.is_enforced()) {
-            let room = || {
-                let most = entry.account.map_or(0, |account| asking.books.most(account, asking.now));
-                most.saturating_sub(asking.withheld(entry))
-            };
-            let fits = match (entry.measure, rates) {
-                (Measure::Tokens, _) => room().checked_sub(input)?,
-                (Measure::InputTokens, _) => room().checked_sub(input).map(|_| cap)?,
-                (Measure::OutputTokens, _) => room(),
-                (Measure::Cost, Some(rates)) => rates.affordable(room(), input)?,
-                _ => cap,
-            };
-            most = most.min(fits);
+            if entry.measure == Measure::Cost && rates.is_none() {
+                continue;
+            }
+            let room = entry.account.map_or(0, |account| asking.books.most(account, asking.now));
+            let room = room.saturating_sub(asking.withheld(entry));
+            match entry.measure {
+                Measure::Cost => money = least(money, Some(room)),
+                Measure::OutputTokens => most = most.min(room),
+                measure => {
+                    let beside = room.checked_sub(input)?;
+                    if measure == Measure::Tokens {
+                        most = most.min(beside);
+                    }
+                }
+            }
         }
-        Some(most)
+        let paid =
+            rates.zip(money).map_or(Some(u64::MAX), |(rates, money)| rates.affordable(money, (input, most)));
+        paid.map(|paid| most.min(paid))
     }
 
     /// What keeps these amounts from fitting. What another process may still give back is in the way
@@ -247,25 +260,27 @@ impl Accounts {
         lifted
     }
 
-    /// Takes what fits from every account. The answer is the window of each, if that can differ.
-    pub(crate) fn take(&self, amounts: &Amounts, books: &mut Books, now: Now) -> Vec<Window> {
-        let mut windows = Vec::with_capacity(if self.has_windows { self.entries.len() } else { 0 });
-        for entry in &self.entries {
+    /// Takes what fits from every account, and notes from which windows.
+    pub(crate) fn take(&self, amounts: &Amounts, books: &mut Books, now: Now, row: &mut Row<'_>) {
+        for (place, entry) in self.entries.iter().enumerate() {
             let amount = amounts.of(entry.measure, entry.basis);
-            let mut window = Window::default();
             if let Some(account) = entry.account
                 && (amount > 0 || amounts.may_bring(entry.measure))
             {
-                window = books.take(account, amount, now);
-                if !entry.is_held() {
-                    books.settle(account, window, amount, amount, now);
-                }
-            }
-            if self.has_windows {
-                windows.push(window);
+                let is_held = entry.is_held();
+                let taken = if is_held {
+                    books.take(account, amount, now)
+                } else {
+                    books.spend(account, amount, now)
+                };
+                row.take(place, taken);
             }
         }
-        windows
+    }
+
+    /// How many windows there are to note for an attempt.
+    pub(super) fn width(&self) -> usize {
+        if self.has_windows { self.entries.len() } else { 0 }
     }
 
     /// Ends what an attempt took: each account is charged, or gets it back.

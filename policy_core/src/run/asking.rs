@@ -12,7 +12,7 @@ impl Question<'_> {
     pub(super) fn binding(&self) -> Binding {
         *self.binding.get_or_init(|| match (self.call.exact, self.tool, self.args) {
             (Some(exact), ..) => exact,
-            (None, Some(tool), Some(args)) => Binding::of_tool(tool, args),
+            (None, Some(tool), Some(args)) => Binding::of_tool(&tool.name, args),
             _ => Binding::Call(self.id),
         })
     }
@@ -23,7 +23,7 @@ impl Question<'_> {
         let (Some(tool), Some(args), false) = (self.tool, self.args, binds.is_empty()) else {
             return self.binding();
         };
-        Binding::of_some(tool, args, binds).unwrap_or_else(|| self.binding())
+        Binding::of_some(&tool.name, args, binds).unwrap_or_else(|| self.binding())
     }
 
     /// All that answers may be for, if somebody has approved of a call that has not come yet.

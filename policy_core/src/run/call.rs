@@ -1,5 +1,7 @@
 //! Logical calls and their attempts, as a run remembers them.
 
+use std::mem;
+
 use super::amounts::Amounts;
 use super::meter::Produced;
 use crate::books::{AccountId, Window};
@@ -53,12 +55,12 @@ pub(crate) struct Call {
     pub(crate) input_tokens: Option<u64>,
     pub(crate) max_output: Option<u64>,
     /// What its success is about, for each order that it comes first in; none of what cannot be told.
-    pub(crate) looks: Box<[Option<Values>]>,
+    pub(crate) looks: Vec<Option<Values>>,
     /// How many changes there had been when its latest attempt began, for each order; and whether that
     /// attempt has ended and may have changed something.
-    pub(crate) changes: Box<[u64]>,
+    pub(crate) changes: Vec<u64>,
     pub(crate) has_changed: bool,
-    pub(crate) kept: Box<[Value]>,
+    pub(crate) kept: Vec<Value>,
 }
 
 impl Call {
@@ -82,11 +84,31 @@ impl Call {
             requested: None,
             input_tokens: None,
             max_output: None,
-            looks: Box::default(),
-            changes: Box::default(),
+            looks: Vec::new(),
+            changes: Vec::new(),
             has_changed: false,
-            kept: Box::default(),
+            kept: Vec::new(),
         }
+    }
+
+    /// Becomes another call. What it kept stays, for the next ask overwrites it: equal texts need no new
+    /// memory.
+    pub(super) fn renew(&mut self, point: Point, now: u64, proposed: Option<u64>) {
+        *self = Self {
+            failed: emptied(&mut self.failed),
+            loops: emptied(&mut self.loops),
+            forms: emptied(&mut self.forms),
+            grants: emptied(&mut self.grants),
+            looks: emptied(&mut self.looks),
+            changes: emptied(&mut self.changes),
+            kept: mem::take(&mut self.kept),
+            ..Self::new(point, now, proposed)
+        };
+    }
+
+    /// What it is known by and the loops that it closes, to be written anew.
+    pub(super) fn take_notes(&mut self) -> (Vec<u64>, Vec<u32>) {
+        (mem::take(&mut self.forms), mem::take(&mut self.loops))
     }
 
     /// The number of the next attempt on this model or tool.
@@ -102,6 +124,13 @@ impl Call {
             _ => 1,
         }
     }
+}
+
+/// The same list with nothing in it.
+fn emptied<T>(list: &mut Vec<T>) -> Vec<T> {
+    let mut list = mem::take(list);
+    list.clear();
+    list
 }
 
 /// How many attempts one logical call has made on each model or tool.
@@ -144,8 +173,10 @@ pub(crate) struct Attempt {
     pub(crate) number: u64,
     /// What it runs on and what was taken for it.
     pub(crate) reserved: Amounts,
-    /// From which windows, if that can differ.
-    pub(crate) taken: Option<Box<Taken>>,
+    /// From which windows, a row of the run's.
+    pub(crate) windows: u32,
+    /// The wrapping up that it counts as.
+    pub(crate) wrap_ups: Box<[(AccountId, Window)]>,
     /// The circuits of breakers that it passed in this process, until it ends.
     pub(crate) tickets: Vec<Ticket>,
     /// When it began, by the wall clock.
@@ -155,25 +186,6 @@ pub(crate) struct Attempt {
     pub(crate) produced: Produced,
     /// What it used, as it was reported; none while it is open.
     pub(crate) settled: Option<Usage>,
-}
-
-/// The windows that an attempt took from.
-#[derive(Debug)]
-pub(crate) struct Taken {
-    /// For each account of the run.
-    pub(crate) windows: Vec<Window>,
-    /// The wrapping up that it counts as.
-    pub(crate) wrap_ups: Vec<(AccountId, Window)>,
-}
-
-impl Attempt {
-    pub(crate) fn windows(&self) -> &[Window] {
-        self.taken.as_ref().map_or(&[], |taken| &taken.windows)
-    }
-
-    pub(crate) fn wrap_ups(&self) -> &[(AccountId, Window)] {
-        self.taken.as_ref().map_or(&[], |taken| &taken.wrap_ups)
-    }
 }
 
 /// How the run stopped.

@@ -31,7 +31,7 @@ impl Run {
         decision: &mut Decision,
     ) -> bool {
         let Some(route) = &program.tables.route else { return false };
-        let Some(call) = self.calls.get_mut(&id) else { return false };
+        let Some(call) = self.calls.get_mut(id) else { return false };
         let arm = call.cascade.and_then(|place| route.arms.get(place as usize));
         let Some((then, when)) = arm.and_then(|arm| arm.then) else { return false };
         if returned.committed || self.latch.is_some() {
@@ -41,7 +41,7 @@ impl Run {
         let Some(climb) = self.rehearse((program, books), (id, model), (then, when), returned) else {
             return false;
         };
-        if let Some(call) = self.calls.get_mut(&id) {
+        if let Some(call) = self.calls.get_mut(id) {
             call.climbed = Some(model);
         }
         decision.outcome = Outcome::Wait;
@@ -62,7 +62,7 @@ impl Run {
         returned: &Returned<'_>,
     ) -> Option<Climb> {
         let mut candidates = mem::take(&mut self.candidates);
-        let climb = self.calls.get(&id).and_then(|call| {
+        let climb = self.calls.get(id).and_then(|call| {
             let sent = Sent::After { slots: returned.facts, kept: &call.kept };
             let question = Question::new((self, books), program, id, call, sent);
             let view = question.view(call.tries.made(model), None);

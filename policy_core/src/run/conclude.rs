@@ -2,10 +2,12 @@
 
 use super::Run;
 use super::amounts::{Amounts, Subject};
-use super::call::{Attempt, Latch, Point, Taken};
+use super::call::{Attempt, Latch, Point};
 use super::escalate::{Granting, Standing};
 use super::meter::Produced;
-use super::question::{Clearance, Finding, HOLDS_WAIT, LEASE_WAIT, Ruling};
+use super::patience::{HOLDS_WAIT, LEASE_WAIT};
+use super::question::{Clearance, Finding, Ruling};
+use super::windows::Windows;
 use crate::books::Books;
 use crate::decision::{Asked, BuiltIn, By, Decision, Outcome, Vote};
 use crate::fingerprint::Binding;
@@ -19,7 +21,7 @@ impl Run {
         decision: &mut Decision,
         is_same: impl Fn(Point) -> bool,
     ) -> Option<()> {
-        match self.calls.get(&id) {
+        match self.calls.get(id) {
             Some(call) if !call.in_flight && is_same(call.point) => Some(()),
             Some(call) if !call.in_flight => {
                 decision.refuse(BuiltIn::ChangedCall);
@@ -46,11 +48,11 @@ impl Run {
             Ruling::Votes(finding) => self.conclude((program, books), id, finding, decision),
             Ruling::BuiltIn(reason) => {
                 decision.refuse(reason);
-                self.calls.remove(&id);
+                self.calls.remove(id);
             }
             Ruling::Wait(reason, needs) => {
                 let now = self.age.now();
-                if let Some(call) = self.calls.get_mut(&id) {
+                if let Some(call) = self.calls.get_mut(id) {
                     call.waiting.get_or_insert(now);
                 }
                 decision.built_in(Outcome::Wait, reason);
@@ -93,7 +95,7 @@ impl Run {
             Outcome::Allow | Outcome::Wait => {}
             Outcome::Escalate => {
                 decision.asked = self.ask((program, books), id, first, binding, &finding.ways);
-                if let Some(call) = self.calls.get_mut(&id) {
+                if let Some(call) = self.calls.get_mut(id) {
                     call.waiting = None;
                 }
                 // Nothing runs while a person thinks, so that time is not the agent's.
@@ -101,14 +103,14 @@ impl Run {
             }
             Outcome::Answer => {
                 self.go_on(id);
-                self.calls.remove(&id);
+                self.calls.remove(id);
             }
             Outcome::Reuse | Outcome::Deny | Outcome::Fail => {
-                self.calls.remove(&id);
+                self.calls.remove(id);
             }
             Outcome::Stop => {
                 self.latch = Some(Latch { state: first.state, statement: first.statement });
-                self.calls.remove(&id);
+                self.calls.remove(id);
             }
         }
     }
@@ -134,7 +136,7 @@ impl Run {
         let binding = if granting.is_some() { Binding::Call(id) } else { binding };
         let now = self.age.now();
         if self.requests.standing(vote.statement, binding, now) != Standing::Pending {
-            self.accounts.take(&Amounts::REQUEST, books, self.latest);
+            self.accounts.take(&Amounts::REQUEST, books, self.latest, &mut Windows::default().begin());
         }
         let (request, expires_at) = self.requests.ask(
             (vote.statement, binding),
@@ -156,7 +158,7 @@ impl Run {
     ) {
         self.go_on(id);
         let (now, begun, amounts) = (self.latest, self.age.now(), clearance.amounts);
-        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(call) = self.calls.get_mut(id) else { return };
         for &binding in bindings {
             self.requests.consume(binding, self.age.now(), &mut call.grants);
         }
@@ -173,20 +175,21 @@ impl Run {
         }
         self.fly(1, 0);
         self.begin_change(id, amounts.subject);
-        let windows = self.accounts.take(&amounts, books, now);
+        let mut row = self.windows.begin();
+        self.accounts.take(&amounts, books, now, &mut row);
+        let windows = row.number();
         let wrap_up = |account| {
             let window = books.take(account, 1, now);
             books.settle(account, window, 1, 1, now);
             (account, window)
         };
-        let wrap_ups: Vec<_> = clearance.wrap_ups.into_iter().map(wrap_up).collect();
-        let is_plain = windows.is_empty() && wrap_ups.is_empty();
-        let taken = if is_plain { None } else { Some(Box::new(Taken { windows, wrap_ups })) };
+        let wrap_ups = clearance.wrap_ups.into_iter().map(wrap_up).collect();
         self.attempts.push(Attempt {
             call: id,
             number,
             reserved: amounts,
-            taken,
+            windows,
+            wrap_ups,
             tickets: clearance.tickets,
             began: now.wall,
             cap: clearance.cap,
@@ -202,8 +205,8 @@ impl Run {
 
     /// A model call passes: if loops were found at it, a person has said so, and they look on from here.
     fn go_on(&mut self, id: u64) {
-        let is_found = self.calls.get(&id).is_some_and(|call| self.is_found(call));
-        let Some(call) = self.calls.get_mut(&id).filter(|call| call.point == Point::Model) else { return };
+        let is_found = self.calls.get(id).is_some_and(|call| self.is_found(call));
+        let Some(call) = self.calls.get_mut(id).filter(|call| call.point == Point::Model) else { return };
         call.loops.clear();
         if is_found {
             self.progress.go_on(self.present_step());
@@ -215,7 +218,7 @@ impl Run {
         let amounts = &attempt.reserved;
         decision.attempt = Some(id);
         decision.attempt_number = Some(attempt.number);
-        decision.wrap_up = !attempt.wrap_ups().is_empty();
+        decision.wrap_up = !attempt.wrap_ups.is_empty();
         decision.reserved_tokens = amounts.charge.tokens;
         decision.reserved_cost = amounts.charge.cost;
         let timeout = match amounts.subject {
@@ -227,7 +230,16 @@ impl Run {
             Subject::Tool(tool, _) => self.program.tables.tools.at(tool).timeout_ns,
             Subject::Person => None,
         };
-        let own = self.calls.get(&attempt.call).and_then(|call| self.call_time_left(call, amounts.subject));
-        decision.timeout_ns = [timeout, own, self.time_left()].into_iter().flatten().min();
+        let own = self.calls.get(attempt.call).and_then(|call| self.call_time_left(call, amounts.subject));
+        decision.timeout_ns = least(least(timeout, own), self.time_left());
+    }
+}
+
+/// The lesser of two bounds, if there is one.
+pub(super) const fn least(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(if one < other { one } else { other }),
+        (Some(bound), None) | (None, Some(bound)) => Some(bound),
+        (None, None) => None,
     }
 }

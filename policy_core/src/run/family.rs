@@ -1,7 +1,9 @@
 //! What a run and the runs that it starts have in common: it is one piece of work, however many agents share
 //! it, so a loop that goes round through several of them is found too.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::mem;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::context::Context;
 use super::progress::{Progress, pair};
@@ -12,11 +14,15 @@ use crate::order::Changes;
 use crate::program::Program;
 
 /// The memory of a family. It is held for moments only, and no other lock is taken meanwhile.
-#[derive(Clone, Debug)]
-pub(crate) struct Family(Arc<Mutex<Memory>>);
+#[derive(Debug)]
+pub(crate) struct Family {
+    /// That of a run which has started no other.
+    alone: Mutex<Memory>,
+    common: OnceLock<Arc<Mutex<Memory>>>,
+}
 
 /// What is remembered.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Memory {
     /// Logical model calls of all of them so far.
     pub(crate) steps: u64,
@@ -36,12 +42,12 @@ impl Memory {
         self.steps = self.steps.saturating_add(1);
     }
 
-    /// A logical tool call is asked, known by this fingerprint in each form. Gives the loops that it closes.
-    pub(super) fn note(&mut self, program: &Program, fingerprints: &[u64]) -> Vec<u32> {
+    /// A logical tool call is asked, known by this fingerprint in each form. Notes the loops that it closes.
+    pub(super) fn note(&mut self, program: &Program, fingerprints: &[u64], found: &mut Vec<u32>) {
         self.ring.push(fingerprints, self.steps);
         let (loops, tables) = (&program.index.loops, &program.tables.loops);
         let closed = |index: &u32| self.ring.repeats(tables.at(*index), loops.form(*index));
-        loops.of_calls.iter().copied().filter(closed).collect()
+        found.extend(loops.of_calls.iter().copied().filter(closed));
     }
 
     /// A call, known by this fingerprint in each form, had this result, which may be progress in this step.
@@ -66,6 +72,36 @@ impl Memory {
     }
 }
 
+/// A memory that may be changed.
+pub(crate) enum Held<'a> {
+    Alone(&'a mut Memory),
+    Common(MutexGuard<'a, Memory>),
+}
+
+impl Deref for Held<'_> {
+    type Target = Memory;
+
+    fn deref(&self) -> &Memory {
+        match self {
+            Self::Alone(memory) => memory,
+            Self::Common(memory) => memory,
+        }
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Memory {
+        match self {
+            Self::Alone(memory) => memory,
+            Self::Common(memory) => memory,
+        }
+    }
+}
+
+fn locked(memory: &Mutex<Memory>) -> MutexGuard<'_, Memory> {
+    memory.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Family {
     /// That of a run which begins.
     pub(super) fn new(program: &Program) -> Self {
@@ -77,16 +113,31 @@ impl Family {
     }
 
     fn of(memory: Memory) -> Self {
-        Self(Arc::new(Mutex::new(memory)))
+        Self { alone: Mutex::new(memory), common: OnceLock::new() }
     }
 
-    pub(crate) fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// That of a run which another one starts: from here on both have one memory.
+    pub(super) fn below(&self) -> Self {
+        let common = self.common.get_or_init(|| Arc::new(Mutex::new(mem::take(&mut *locked(&self.alone)))));
+        Self { alone: Mutex::default(), common: OnceLock::from(Arc::clone(common)) }
+    }
+
+    /// For a look, or from where the run is being looked at.
+    pub(crate) fn look(&self) -> MutexGuard<'_, Memory> {
+        locked(self.common.get().map_or(&self.alone, |common| common))
+    }
+
+    /// For a change. The memory of a run that is alone needs no lock for that.
+    pub(crate) fn memory(&mut self) -> Held<'_> {
+        match self.common.get() {
+            Some(common) => Held::Common(locked(common)),
+            None => Held::Alone(self.alone.get_mut().unwrap_or_else(PoisonError::into_inner)),
+        }
     }
 
     /// Of the changes that are under way, `kept` go on with the run.
     pub(super) fn write(&self, kept: &Changes, writer: &mut Writer) {
-        let memory = self.memory();
+        let memory = self.look();
         writer.number(memory.steps);
         memory.ring.write(writer);
         memory.mistakes.write(writer);

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::Run;
 use super::accounts::Accounts;
 use super::amounts::{Amounts, Charge, Subject};
-use super::call::{Attempt, Call, Latch, Point, Taken, Tries};
+use super::call::{Attempt, Call, Latch, Point, Tries};
 use super::meter::Produced;
+use super::windows::Windows;
 use crate::books::Window;
 use crate::code::{Reader, Writer};
 use crate::event::Usage;
@@ -184,10 +185,10 @@ impl Call {
             requested: read_index(reader, models)?,
             input_tokens: reader.optional()?,
             max_output: reader.optional()?,
-            looks: reader.list(read_values)?.into_boxed_slice(),
-            changes: reader.list(Reader::number)?.into_boxed_slice(),
+            looks: reader.list(read_values)?,
+            changes: reader.list(Reader::number)?,
             has_changed: reader.flag()?,
-            kept: reader.list(Value::read)?.into_boxed_slice(),
+            kept: reader.list(Value::read)?,
         };
         let (kept, orders) = (program.index.kept_facts.len(), program.tables.orders.all().len());
         // A call without an open attempt has none.
@@ -297,7 +298,7 @@ impl Attempt {
         matches!(self.settled, Some(Usage::Exact { .. } | Usage::Unsent))
     }
 
-    pub(super) fn write(&self, accounts: &Accounts, writer: &mut Writer) {
+    pub(super) fn write(&self, (accounts, windows): (&Accounts, &Windows), writer: &mut Writer) {
         writer.number(self.call);
         writer.number(self.number);
         self.reserved.write(writer);
@@ -311,20 +312,26 @@ impl Attempt {
         if self.is_final() {
             return;
         }
-        writer.list(self.windows(), |writer, window| writer.signed(window.id()));
-        writer.list(self.wrap_ups(), |writer, (account, window)| {
+        writer.list(windows.row(self.windows), |writer, window| writer.signed(window.id()));
+        writer.list(&self.wrap_ups, |writer, (account, window)| {
             let place = accounts.wrap_ups.iter().position(|known| known == account);
             writer.number(place.unwrap_or(usize::MAX) as u64);
             writer.signed(window.id());
         });
     }
 
-    pub(super) fn read(reader: &mut Reader<'_>, program: &Program, accounts: &Accounts) -> Option<Self> {
+    pub(super) fn read(
+        reader: &mut Reader<'_>,
+        program: &Program,
+        accounts: &Accounts,
+        windows: &mut Windows,
+    ) -> Option<Self> {
         let mut attempt = Self {
             call: reader.number()?,
             number: reader.number()?,
             reserved: Amounts::read(reader, program)?,
-            taken: None,
+            windows: 0,
+            wrap_ups: Box::default(),
             tickets: Vec::new(),
             began: reader.number()?,
             cap: reader.number()?,
@@ -335,15 +342,13 @@ impl Attempt {
             return Some(attempt);
         }
         let window = |reader: &mut Reader<'_>| Some(Window::of(reader.signed()?));
-        let windows = reader.list(window)?;
+        attempt.windows = windows.read(&reader.list(window)?)?;
         let wrap_ups = reader.list(|reader| {
             let place = reader.index(accounts.wrap_ups.len())?;
             Some((*accounts.wrap_ups.get(place as usize)?, window(reader)?))
         })?;
-        let is_plain = windows.is_empty() && wrap_ups.is_empty();
-        let expected = if accounts.has_windows { accounts.entries.len() } else { 0 };
-        attempt.taken = (!is_plain).then(|| Box::new(Taken { windows, wrap_ups }));
-        (attempt.windows().len() == expected).then_some(attempt)
+        attempt.wrap_ups = wrap_ups.into_boxed_slice();
+        Some(attempt)
     }
 }
 
@@ -352,7 +357,7 @@ impl Run {
     pub(super) fn tie(&mut self) -> Option<()> {
         let open = self.attempts.iter().filter(|attempt| attempt.settled.is_none());
         for attempt in open {
-            let call = self.calls.get_mut(&attempt.call)?;
+            let call = self.calls.get_mut(attempt.call)?;
             let is_its = match (call.point, attempt.reserved.subject) {
                 (Point::Model, Subject::Model(_)) => true,
                 (Point::Tool { tool, .. }, Subject::Tool(known, _)) => tool == known,
@@ -367,8 +372,9 @@ impl Run {
         self.family.memory().changes.go_on(&under_way);
         let open = u64::try_from(self.attempts.iter().filter(|attempt| attempt.settled.is_none()).count());
         self.fly(open.ok()?, 0);
-        let is_known = |call: &u64| (1..=self.call_count).contains(call);
-        let calls = self.calls.keys().chain(self.attempts.iter().map(|attempt| &attempt.call));
-        calls.into_iter().all(is_known).then_some(())
+        let is_known = |call: u64| (1..=self.call_count).contains(&call);
+        let open = self.calls.iter().map(|(id, _)| id);
+        let mut calls = open.chain(self.attempts.iter().map(|attempt| attempt.call));
+        calls.all(is_known).then_some(())
     }
 }

@@ -5,6 +5,7 @@ mod age;
 mod amounts;
 mod asking;
 mod call;
+mod calls;
 mod candidates;
 mod cascade;
 mod conclude;
@@ -21,6 +22,7 @@ mod model;
 mod observed;
 mod opening;
 mod orders;
+mod patience;
 mod progress;
 mod question;
 mod readings;
@@ -33,16 +35,18 @@ mod stay;
 mod suspend;
 mod tool;
 mod watched;
+mod windows;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use self::accounts::Accounts;
 use self::age::Age;
 use self::amounts::Subject;
-use self::call::{Attempt, Call, Latch};
+use self::call::{Attempt, Latch};
+use self::calls::Calls;
 use self::candidates::Candidates;
+use self::conclude::least;
 use self::escalate::Requests;
 pub use self::escalate::{OpenRequest, Reply};
 use self::family::Family;
@@ -52,6 +56,7 @@ use self::lineage::Lineage;
 pub use self::meter::Meter;
 use self::progress::Progress;
 pub(crate) use self::readings::Tightest;
+use self::windows::Windows;
 use crate::books::Books;
 use crate::decision::{BuiltIn, By, Decision, Event, Outcome};
 use crate::error::EngineError;
@@ -75,7 +80,7 @@ pub struct Run {
     /// The same instant by the run's own clock, which all else is measured with.
     age: Age,
     /// Who is above it.
-    lineage: Arc<Lineage>,
+    lineage: Lineage,
     family: Family,
     progress: Progress,
     /// One more at each event.
@@ -91,8 +96,10 @@ pub struct Run {
     /// Logical calls so far.
     call_count: u64,
     /// Those that are not over.
-    calls: BTreeMap<u64, Call>,
+    calls: Calls,
     attempts: Vec<Attempt>,
+    /// From which windows they took.
+    windows: Windows,
     /// How many of them were made before the run was resumed.
     earlier: usize,
     in_flight: u64,
@@ -133,7 +140,7 @@ impl Run {
         let ids = Ids::of(&program, scopes, parent.map(|parent| &parent.ids));
         let thresholds = vec![true; program.index.thresholds].into_boxed_slice();
         let progress = Progress::new(program.index.loops.progressing());
-        let family = parent.map_or_else(|| Family::new(&program), |parent| parent.family.clone());
+        let family = parent.map_or_else(|| Family::new(&program), |parent| parent.family.below());
         Self {
             program,
             ids,
@@ -151,8 +158,9 @@ impl Run {
             has_left: parent.map(|parent| Arc::clone(&parent.has_left)).unwrap_or_default(),
             latch: None,
             call_count: 0,
-            calls: BTreeMap::new(),
+            calls: Calls::default(),
             attempts: Vec::new(),
+            windows: Windows::new(accounts.width()),
             earlier: 0,
             in_flight: 0,
             steps: 0,
@@ -286,7 +294,7 @@ impl Run {
         let left = |bound: Option<u64>, measure| Some(bound?.saturating_sub(taken(measure)?));
         let active = left(self.program.index.active_time, Measure::ActiveTime);
         let wall = left(self.program.index.wall_time, Measure::WallTime);
-        active.into_iter().chain(wall).min()
+        least(active, wall)
     }
 
     /// Decides for a run that is over: a stop is met again at every later call.

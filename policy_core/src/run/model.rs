@@ -70,23 +70,22 @@ impl Run {
                 self.family.memory().step();
                 self.progress.step(&self.steps_under_way(program));
                 self.step_clock = Some(self.clock);
-                let mut call = Call::new(Point::Model, self.age.now(), None);
-                call.loops = self.idle_loops(program);
-                self.calls.insert(id, call);
+                self.calls.begin(id, Point::Model, self.age.now(), None);
+                self.find_idle_loops(program, id);
                 id
             }
         };
         decision.call = Some(id);
         if requested == Some(None) {
-            self.calls.remove(&id);
+            self.calls.remove(id);
             decision.refuse(BuiltIn::UndeclaredModel);
             return None;
         }
-        let call = self.calls.get_mut(&id)?;
+        let call = self.calls.get_mut(id)?;
         call.requested = requested.flatten();
         call.input_tokens = Some(event.input_tokens);
         call.max_output = event.max_output;
-        call.kept = keep(&program.index, event.facts);
+        keep(&program.index, event.facts, &mut call.kept);
         Some(id)
     }
 
@@ -98,17 +97,24 @@ impl Run {
         let is_under_way = |call: &&Call| {
             matches!(call.point, Point::Tool { .. }) && (call.tries.is_begun() || call.waiting.is_some())
         };
-        self.calls.values().filter(is_under_way).map(|call| call.proposed.unwrap_or(0)).collect()
+        self.calls
+            .iter()
+            .map(|(_, call)| call)
+            .filter(is_under_way)
+            .map(|call| call.proposed.unwrap_or(0))
+            .collect()
     }
 
-    /// The loops that have seen enough steps without anything new.
-    fn idle_loops(&self, program: &Program) -> Vec<u32> {
+    /// Notes the loops that have seen enough steps without anything new.
+    fn find_idle_loops(&mut self, program: &Program, id: u64) {
         let loops = &program.index.loops;
         let is_found = |index: &u32| {
             let idle = self.progress.idle(loops.form(*index));
             program.tables.loops.at(*index).no_progress.is_some_and(|steps| idle >= steps)
         };
-        loops.of_models.iter().copied().filter(is_found).collect()
+        if let Some(call) = self.calls.get_mut(id) {
+            call.loops.extend(loops.of_models.iter().copied().filter(is_found));
+        }
     }
 
     fn admit_model_call(
@@ -119,7 +125,7 @@ impl Run {
         decision: &mut Decision,
     ) {
         let mut candidates = mem::take(&mut self.candidates);
-        let ruled = self.calls.get(&id).map(|call| {
+        let ruled = self.calls.get(id).map(|call| {
             let question = Question::new((self, books), program, id, call, Sent::Now(event.facts));
             let asked = Asked {
                 question: &question,
@@ -134,7 +140,7 @@ impl Run {
         self.candidates = candidates;
         let Some((ruling, bindings, would)) = ruled else { return };
         decision.would = would;
-        let is_first = self.calls.get(&id).is_some_and(|call| !call.tries.is_begun());
+        let is_first = self.calls.get(id).is_some_and(|call| !call.tries.is_begun());
         self.apply((program, books), id, ruling, &bindings, decision);
         if is_first && decision.outcome == Outcome::Allow && program.compares_context() {
             self.family.memory().context.send(event.messages.unwrap_or_default());

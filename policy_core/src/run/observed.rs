@@ -25,6 +25,9 @@ impl Question<'_> {
     /// something else `fits` that would be tried after it.
     pub(super) fn observe_limits(&self, view: &View<'_>, amounts: &Amounts, fits: impl Fn(u32) -> bool) {
         let overrun = self.run.accounts.overrun(amounts, &self.asking(&[]));
+        if overrun.is_empty() {
+            return self.fill_observed(view);
+        }
         let limit = |place: u32| self.run.accounts.limit(place);
         let mut limits: Vec<u32> = overrun.iter().filter_map(|(place, _)| limit(*place)).collect();
         limits.sort_unstable();
@@ -60,6 +63,9 @@ impl Question<'_> {
     /// All that was gathered: of each statement the most restrictive say, in the order of votes.
     pub(crate) fn observed(&self) -> Vec<Vote> {
         let (mut said, _) = self.would.take();
+        if said.is_empty() {
+            return said;
+        }
         sort(&mut said);
         let mut once: Vec<Vote> = Vec::with_capacity(said.len());
         for vote in said {

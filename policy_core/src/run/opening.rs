@@ -33,6 +33,7 @@ impl Accounts {
             opened.inherit(parent, books);
         }
         opened.entries.sort_by_key(|entry| entry.limit.unwrap_or(u32::MAX));
+        opened.observes = opened.entries.iter().any(|entry| entry.observed.is_some());
         opened
     }
 

@@ -35,7 +35,7 @@ impl Question<'_> {
         let changes = if order.again_after.is_empty() {
             Some(0)
         } else {
-            self.run.family.memory().changes.settled(index)
+            self.run.family.look().changes.settled(index)
         };
         let Some(changes) = changes else { return Truth::False };
         let is_retried = self.call.tries.is_begun() && {
@@ -48,12 +48,13 @@ impl Question<'_> {
         Truth::from(is_retried || precede())
     }
 
-    /// What a success of this call is about, for each order that it comes first in.
-    pub(crate) fn looks(&self, tool: u32) -> Box<[Option<Values>]> {
+    /// Notes what a success of this call is about, for each order that it comes first in.
+    pub(crate) fn note_looks(&self, tool: u32, looks: &mut Vec<Option<Values>>) {
         let (index, tables) = (&self.program.index, &self.program.tables);
         let view = self.view(self.call.next_attempt(tool), None);
         let orders = index.looks.of_tool(tool, tables.tools.at(tool).class);
-        orders.map(|order| matched(tables.orders.at(order), &view)).collect()
+        looks.clear();
+        looks.extend(orders.map(|order| matched(tables.orders.at(order), &view)));
     }
 
     /// What an order compared.
@@ -89,8 +90,9 @@ impl Run {
             return;
         }
         let mut memory = self.family.memory();
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.changes = memory.changes.made();
+        if let Some(call) = self.calls.get_mut(id) {
+            call.changes.clear();
+            call.changes.extend(memory.changes.made());
             call.has_changed = false;
         }
         memory.changes.begin(self.program.index.changes.of_tool(tool, class));
@@ -103,7 +105,7 @@ impl Run {
             return;
         }
         self.family.memory().changes.end(self.program.index.changes.of_tool(tool, class), is_sent);
-        if let Some(call) = self.calls.get_mut(&id) {
+        if let Some(call) = self.calls.get_mut(id) {
             call.has_changed = is_sent;
         }
     }
@@ -111,13 +113,13 @@ impl Run {
     /// A call has succeeded: that counts for the orders in which it comes first, unless something changed
     /// meanwhile.
     pub(super) fn succeed(&mut self, program: &Program, call: &Call, tool: u32, class: ToolClass) {
-        let made =
-            if program.index.has_changes { self.family.memory().changes.made() } else { Box::default() };
         let orders = program.index.looks.of_tool(tool, class);
         for (index, values) in orders.zip(&call.looks) {
-            let of = |made: &[u64]| made.get(index as usize).copied().unwrap_or(0);
-            if let (Some(values), true) = (*values, of(&made) == of(&call.changes)) {
-                self.successes.record(index, of(&made), values, self.clock);
+            let made =
+                if program.index.has_changes { self.family.memory().changes.made_for(index) } else { 0 };
+            let then = call.changes.get(index as usize).copied().unwrap_or(0);
+            if let (Some(values), true) = (*values, made == then) {
+                self.successes.record(index, made, values, self.clock);
             }
         }
     }

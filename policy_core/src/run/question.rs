@@ -3,7 +3,7 @@
 use std::cell::{OnceCell, RefCell};
 
 use super::Run;
-use super::accounts::{Asking, Obstacles};
+use super::accounts::Asking;
 use super::amounts::Amounts;
 use super::asking::reject;
 use super::call::Call;
@@ -13,15 +13,9 @@ use crate::decision::{BuiltIn, Outcome, Vote};
 use crate::facts::{CallFacts, ErrorFacts, Sent, View};
 use crate::fingerprint::Binding;
 use crate::health::{Barred, Ticket};
-use crate::program::{AskFor, Program, Verdict};
+use crate::program::{AskFor, Program, Tool, Verdict};
 use crate::value::{Truth, Value};
 use crate::vm::evaluate;
-
-/// How long to wait for holds and for the store, and how long a call may wait for either without a
-/// break, in nanoseconds.
-pub(crate) const HOLDS_WAIT: u64 = 50_000_000;
-pub(crate) const LEASE_WAIT: u64 = 5_000_000;
-const MOST_WAIT: u64 = 60_000_000_000;
 
 /// A call that is asked about, with all that conditions may read.
 #[derive(Debug)]
@@ -33,8 +27,8 @@ pub(crate) struct Question<'a> {
     pub(crate) call: &'a Call,
     pub(crate) sent: Sent<'a>,
     pub(crate) error: Option<ErrorFacts<'a>>,
-    /// The tool's name; `None` for a model.
-    pub(crate) tool: Option<&'a str>,
+    /// The tool; `None` for a model.
+    pub(crate) tool: Option<&'a Tool>,
     /// The tool's canonical arguments, if an answer about them is for every equal call.
     pub(crate) args: Option<&'a [u8]>,
     /// They hold a number that not everybody reads alike, so nobody is asked about them.
@@ -171,7 +165,7 @@ impl<'a> Question<'a> {
     pub(crate) fn vote_truth(&self, results: Option<&[[u64; 2]]>, votes: &mut Vec<Vote>) {
         let Some(truth) = &self.program.tables.truth else { return };
         let is_true = results.is_some_and(|results| {
-            let memory = self.run.family.memory();
+            let memory = self.run.family.look();
             results.iter().all(|either| either.iter().any(|mark| memory.given.knows(*mark)))
         });
         if !is_true {
@@ -192,7 +186,7 @@ impl<'a> Question<'a> {
     /// a prompt repeats cannot be told without them.
     pub(crate) fn vote_model_loops(&self, messages: Option<&[(u64, u64)]>, votes: &mut Vec<Vote>) {
         let compared = messages.filter(|_| self.program.compares_context());
-        let share = compared.map(|messages| self.run.family.memory().context.share(messages));
+        let share = compared.map(|messages| self.run.family.look().context.share(messages));
         for &index in &self.program.index.loops.of_models {
             let each = self.program.tables.loops.at(index);
             let is_idle = self.call.loops.contains(&index);
@@ -269,7 +263,7 @@ impl<'a> Question<'a> {
     /// The attempt with the latest result of this very call, if nothing has changed since.
     pub(super) fn known(&self) -> Option<u64> {
         let found = self.run.known.of(self.call.exact?)?;
-        found.is_fresh(&self.run.family.memory().changes).then_some(found.attempt)
+        found.is_fresh(&self.run.family.look().changes).then_some(found.attempt)
     }
 
     /// What the votes for an answer come to: one whose text cannot be told denies.
@@ -291,6 +285,9 @@ impl<'a> Question<'a> {
     /// about.
     pub(crate) fn rule(&self, view: &View<'_>, mut votes: Vec<Vote>, ways: Vec<u32>) -> Option<Ruling> {
         self.fill_observed(view);
+        if votes.is_empty() {
+            return None;
+        }
         self.fill(view, &mut votes);
         sort(&mut votes);
         let first = *votes.first()?;
@@ -329,26 +326,6 @@ impl<'a> Question<'a> {
         let reused = if first.outcome == Outcome::Reuse { self.known() } else { None };
         let binding = Some(self.binding_of(first));
         Some(Ruling::Votes(Finding { votes, values, ways, text, reused, again: None, binding }))
-    }
-
-    /// Patience until the store has said how the limits stand that conditions read.
-    pub(crate) fn wait_for_word(&self) -> Option<Ruling> {
-        let needs = self.run.unheard(self.books);
-        let mut obstacles = Obstacles { lease: !needs.is_empty(), needs, ..Obstacles::default() };
-        self.wait(&mut obstacles)
-    }
-
-    /// Patience, if that is what the obstacles need and the call still may have it.
-    pub(crate) fn wait(&self, obstacles: &mut Obstacles) -> Option<Ruling> {
-        let (reason, delay) = match (obstacles.lease, obstacles.holds) {
-            (true, _) => (BuiltIn::Lease, LEASE_WAIT),
-            (false, true) => (BuiltIn::Holds, HOLDS_WAIT),
-            (false, false) => return None,
-        };
-        let now = self.run.age.now();
-        let waited = now.saturating_sub(self.call.waiting.unwrap_or(now));
-        let may_wait = waited.saturating_add(delay) <= MOST_WAIT && self.run.fits_time(delay);
-        may_wait.then(|| Ruling::Wait(reason, std::mem::take(&mut obstacles.needs)))
     }
 
     /// What a statement's condition reads, or what an order compared.

@@ -176,6 +176,9 @@ impl Run {
         let mut place = 0_usize;
         let mut reached = Vec::new();
         for (limit, table) in self.program.tables.limits.numbered() {
+            if place == self.thresholds.len() {
+                break;
+            }
             for (threshold, soft) in (0..=u32::MAX).zip(&table.thresholds) {
                 let is_open = self.thresholds.get(place).copied().unwrap_or(false);
                 if is_open && self.reaches(limit, table, soft.ppm, books) {
@@ -196,14 +199,18 @@ impl Run {
     /// up.
     fn reaches(&self, index: u32, limit: &Limit, ppm: u64, books: &Books) -> bool {
         let is_reached = |used: u64, max: u64| {
+            // Most often both are small enough to be told apart without long numbers.
+            let small = used.checked_mul(MILLION).zip(max.checked_mul(ppm));
+            if let Some((used, part)) = small {
+                return used >= part;
+            }
             let part = u128::from(ppm).saturating_mul(u128::from(max));
             u128::from(used).saturating_mul(u128::from(MILLION)) >= part
         };
         let is_full = |entry: &Entry| {
             entry.account.is_some_and(|account| {
-                let standing = books.standing(account, self.latest);
-                let max = standing.max.saturating_sub(entry.withheld);
-                is_reached(standing.spent.saturating_add(standing.held), max)
+                let (max, used) = books.used(account, self.latest);
+                is_reached(used, max.saturating_sub(entry.withheld))
             })
         };
         let is_over = |measure, max| self.time(measure).is_some_and(|elapsed| is_reached(elapsed, max));

@@ -82,7 +82,7 @@ impl Run {
             }
             decision.outcome = Outcome::Allow;
         } else if self.is_over(&mut decision) {
-            self.calls.remove(&call);
+            self.calls.remove(call);
         } else {
             self.fall_short((&program, books), call, (subject, number), returned, &mut decision);
             decision.undecided |= decision.by == INCOMPLETE && worth.truth == Truth::Unknown;
@@ -96,7 +96,7 @@ impl Run {
     ///
     /// # Errors
     /// [`EngineError`] if the run was suspended.
-    pub fn tell(&self, fingerprint: u64) -> Result<(), EngineError> {
+    pub fn tell(&mut self, fingerprint: u64) -> Result<(), EngineError> {
         self.is_here()?;
         if self.program.checks_truth() {
             self.family.memory().given.add(fingerprint);
@@ -115,10 +115,10 @@ impl Run {
         let mut worth = Worth { truth: Truth::True, values: Vec::new() };
         let Subject::Tool(tool, _) = subject else { return worth };
         let tool = program.tables.tools.at(tool);
-        if let (Some(when), Some(call)) = (tool.succeeds, self.calls.get(&id)) {
+        if let (Some(when), Some(call)) = (tool.succeeds, self.calls.get(id)) {
             let sent = Sent::After { slots, kept: &call.kept };
             let mut question = Question::new((self, books), program, id, call, sent);
-            question.tool = Some(&tool.name);
+            question.tool = Some(tool);
             let view = question.view(number, None);
             worth.truth = question.truth(Some(when), &view);
             if worth.truth != Truth::True {
@@ -164,16 +164,19 @@ impl Run {
         (attempt, subject): (u64, Subject),
         fingerprint: Option<u64>,
     ) {
-        let over = self.calls.remove(&call);
-        if let (Subject::Tool(tool, class), Some(over)) = (subject, over) {
+        let Some(over) = self.calls.end(call) else { return };
+        if let Subject::Tool(tool, class) = subject {
             self.succeed(program, &over, tool, class);
-            let step = self.present_step();
-            self.family.memory().bring(&over.forms, fingerprint, (&mut self.progress, step));
+            if !over.forms.is_empty() {
+                let step = self.present_step();
+                self.family.memory().bring(&over.forms, fingerprint, (&mut self.progress, step));
+            }
             if let Some(exact) = over.exact {
                 let changes = begun_at(program, &over, (tool, class));
                 self.known.record(exact, Found { attempt, changes });
             }
         }
+        self.calls.spare(over);
     }
 }
 

@@ -77,7 +77,7 @@ impl Run {
         if failure.kind.is_final() {
             self.pass_on(call, &mut decision);
         } else if self.is_over(&mut decision) {
-            self.calls.remove(&call);
+            self.calls.remove(call);
         } else {
             self.decide_error((&program, books), call, (subject, number), failure, &mut decision);
         }
@@ -87,6 +87,9 @@ impl Run {
     /// What is left of the tightest `within` that a call has on this model or tool.
     pub(super) fn call_time_left(&self, call: &Call, subject: Subject) -> Option<u64> {
         let (tables, all) = (&self.program.tables, &self.program.index.retries);
+        if tables.retries.all().is_empty() {
+            return None;
+        }
         let within = |index: u32| {
             let retry = tables.retries.at(index);
             retry.within_ns.filter(|_| !self.program.is_observed(retry.statement))
@@ -101,14 +104,14 @@ impl Run {
 
     /// A timeout that the caller brought about, or its own deadline, is no fault of whom it called.
     fn fate(&self, failure: &Failure<'_>, call: u64, subject: Subject) -> Fate {
-        let left = self.calls.get(&call).and_then(|call| self.call_time_left(call, subject));
+        let left = self.calls.get(call).and_then(|call| self.call_time_left(call, subject));
         let is_own = failure.own || !self.fits_time(0) || left == Some(0);
         if is_own && failure.kind == ErrorKind::Timeout { Fate::CutShort } else { Fate::Failed(failure.kind) }
     }
 
     fn pass_on(&mut self, call: u64, decision: &mut Decision) {
         decision.built_in(Outcome::Allow, BuiltIn::NotRetried);
-        self.calls.remove(&call);
+        self.calls.remove(call);
     }
 
     pub(super) fn decide_error(
@@ -119,7 +122,7 @@ impl Run {
         failure: &Failure<'_>,
         decision: &mut Decision,
     ) {
-        let Some(call) = self.calls.get(&id) else { return decision.refuse(BuiltIn::ClosedCall) };
+        let Some(call) = self.calls.get(id) else { return decision.refuse(BuiltIn::ClosedCall) };
         let mut question = Question::new((self, books), program, id, call, Sent::Kept(&call.kept));
         question.error = Some(ErrorFacts {
             kind: failure.kind,
@@ -128,7 +131,7 @@ impl Run {
             billed: failure.billed,
         });
         if let Subject::Tool(tool, _) = subject {
-            question.tool = Some(&program.tables.tools.at(tool).name);
+            question.tool = Some(program.tables.tools.at(tool));
         }
         let mut advised = question.advise_retry(subject, number, failure);
         // Between the two another run may have taken what was left of a share.
@@ -140,7 +143,7 @@ impl Run {
             && !program.index.loops.of_errors.is_empty()
         {
             let mistake = Mistake { tool, kind: failure.kind, message: failure.fingerprint };
-            let found = self.family.memory().mistake(program, mistake);
+            let found = self.family.look().mistake(program, mistake);
             question.vote_mistakes(&found, &mut advised.finding);
         }
         decision.would = question.observed();
@@ -186,7 +189,7 @@ impl Run {
         finding: Option<Finding>,
         decision: &mut Decision,
     ) {
-        if let Some(call) = self.calls.get_mut(&id) {
+        if let Some(call) = self.calls.get_mut(id) {
             call.failed.push(model);
         }
         decision.outcome = Outcome::Wait;
@@ -224,14 +227,15 @@ impl Question<'_> {
     pub(super) fn vote_within(&self, votes: &mut Vec<Vote>) {
         let (tables, all) = (&self.program.tables, &self.program.index.retries);
         let Some((tried, _)) = self.call.tries.latest else { return };
-        let retries: Vec<u32> = match self.call.point {
-            Point::Model => all.of_model(tried).collect(),
-            Point::Tool { tool, .. } => all.of_tool(tool, tables.tools.at(tool).class).collect(),
-        };
-        for retry in retries.into_iter().map(|index| tables.retries.at(index)) {
+        let look = |index: u32| {
+            let retry = tables.retries.at(index);
             if retry.within_ns.is_some() && !self.is_within(retry, 0) {
                 self.vote(retry.statement, retry.verdict, false, votes);
             }
+        };
+        match self.call.point {
+            Point::Model => all.of_model(tried).for_each(look),
+            Point::Tool { tool, .. } => all.of_tool(tool, tables.tools.at(tool).class).for_each(look),
         }
     }
 

@@ -67,7 +67,7 @@ impl Run {
         }
         let settlement = self.close_attempt((&program, books), place, usage, Fate::Settled);
         if usage == Usage::Unsent {
-            self.calls.remove(&call);
+            self.calls.remove(call);
         } else {
             self.take(&program, call, (attempt, subject), None);
         }
@@ -108,7 +108,7 @@ impl Run {
         }
         let (charged, _) = price(&program, known, settled);
         known.settled = Some(usage);
-        let taken = (known.windows(), place < self.earlier);
+        let taken = (self.windows.row(known.windows), place < self.earlier);
         self.accounts.adjust(taken, (&charged, &right), books, self.latest);
         Ok(settlement)
     }
@@ -197,7 +197,7 @@ impl Run {
         watched::conclude(program, attempt, fate, &self.health, now.mono);
         let counts = fate.counts();
         let (call, subject) = (attempt.call, attempt.reserved.subject);
-        if let Some(call) = self.calls.get_mut(&attempt.call) {
+        if let Some(call) = self.calls.get_mut(attempt.call) {
             call.in_flight = false;
             // A step that does not count after all is left to the next attempt.
             let steps = call.steps.iter_mut().zip(attempt.reserved.steps).zip(counts);
@@ -207,9 +207,10 @@ impl Run {
         }
         let is_earlier = place < self.earlier;
         let end = End { charge: (!is_unsent).then_some(charge), counts, is_earlier };
-        self.accounts.settle(&attempt.reserved, attempt.windows(), &end, books, now);
+        let windows = self.windows.row(attempt.windows);
+        self.accounts.settle(&attempt.reserved, windows, &end, books, now);
         if is_unsent {
-            for (account, window) in attempt.wrap_ups() {
+            for (account, window) in &attempt.wrap_ups {
                 books.refund(*account, *window, 1, now);
             }
         }

@@ -3,6 +3,7 @@
 use super::accounts::{Accounts, Level};
 use super::amounts::Amounts;
 use super::call::Attempt;
+use super::windows::Windows;
 use crate::books::{AccountId, Books, Window};
 use crate::code::{Reader, Writer};
 use crate::event::Now;
@@ -37,11 +38,17 @@ impl Accounts {
     }
 
     /// Takes the run's own accounts out of the books. Of what is held there, that of these attempts stays so.
-    pub(super) fn leave(&self, open: &[&Attempt], books: &mut Books, now: Now, writer: &mut Writer) {
+    pub(super) fn leave(
+        &self,
+        (open, windows): (&[&Attempt], &Windows),
+        books: &mut Books,
+        now: Now,
+        writer: &mut Writer,
+    ) {
         for (place, entry) in self.entries.iter().enumerate() {
             let (Level::Own, Some(account)) = (entry.level, entry.account) else { continue };
             let held = open.iter().filter(|_| entry.is_held()).map(|attempt| {
-                let window = attempt.windows().get(place).copied().unwrap_or_default();
+                let window = windows.row(attempt.windows).get(place).copied().unwrap_or_default();
                 (window.id(), attempt.reserved.of(entry.measure, entry.basis))
             });
             books.take_out(account, &held.collect::<Vec<_>>(), now, writer);

@@ -30,7 +30,7 @@ impl Run {
     pub(super) fn serve(&mut self, program: &Program, place: usize, usage: Usage) {
         let (Usage::Exact { input, .. } | Usage::AtLeast { input, .. }) = usage else { return };
         let Some(&Attempt { call, ref reserved, .. }) = self.attempts.get(place) else { return };
-        let (Subject::Model(model), Some(call)) = (reserved.subject, self.calls.get(&call)) else { return };
+        let (Subject::Model(model), Some(call)) = (reserved.subject, self.calls.get(call)) else { return };
         let session = self.session(program);
         let health = self.health.clone();
         let mut fares = health.fares();

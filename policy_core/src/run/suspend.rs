@@ -115,10 +115,11 @@ impl Run {
                 continue;
             };
             if !keep.contains(&number) {
-                self.calls.remove(&attempt.call);
+                self.calls.remove(attempt.call);
                 self.close_attempt((&program, books), place, Usage::Unknown, Fate::Left);
             } else if place >= self.earlier {
-                self.accounts.spend_shared(&attempt.reserved, attempt.windows(), books, self.latest);
+                let windows = self.windows.row(attempt.windows);
+                self.accounts.spend_shared(&attempt.reserved, windows, books, self.latest);
             }
             // Its end is told where it goes on, and there nobody knows these circuits.
             if let Some(attempt) = self.attempts.get_mut(place) {
@@ -149,17 +150,18 @@ impl Run {
         }
         let calls: Vec<_> = self.calls.iter().collect();
         writer.list(&calls, |writer, (id, call)| {
-            writer.number(**id);
+            writer.number(*id);
             call.write(writer);
         });
-        writer.list(&self.attempts, |writer, attempt| attempt.write(&self.accounts, writer));
+        let taken = (&self.accounts, &self.windows);
+        writer.list(&self.attempts, |writer, attempt| attempt.write(taken, writer));
         self.family.write(&self.changes_under_way(&self.program), &mut writer);
         self.progress.write(&mut writer);
         self.successes.write(&mut writer);
         self.requests.write(&self.accounts, &mut writer);
         self.thresholds.iter().for_each(|is_open| writer.flag(*is_open));
         let open: Vec<&Attempt> = self.attempts.iter().filter(|attempt| attempt.settled.is_none()).collect();
-        self.accounts.leave(&open, books, self.latest, &mut writer);
+        self.accounts.leave((&open, &self.windows), books, self.latest, &mut writer);
         writer.sealed(0)
     }
 
@@ -192,11 +194,12 @@ impl Run {
         self.latch = if reader.flag()? { Some(Latch::read(reader, &program)?) } else { None };
         self.stay = if reader.flag()? { Some(Stay::read(reader, program.models().len())?) } else { None };
         for (id, call) in reader.list(|reader| Some((reader.number()?, Call::read(reader, &program)?)))? {
-            if self.calls.insert(id, call).is_some() {
+            if !self.calls.go_on(id, call) {
                 return None;
             }
         }
-        self.attempts = reader.list(|reader| Attempt::read(reader, &program, &self.accounts))?;
+        let (accounts, windows) = (&self.accounts, &mut self.windows);
+        self.attempts = reader.list(|reader| Attempt::read(reader, &program, accounts, windows))?;
         self.earlier = self.attempts.len();
         self.family = Family::read(reader, &program, self.steps)?;
         self.progress = Progress::read(reader, program.index.loops.progressing(), self.clock)?;

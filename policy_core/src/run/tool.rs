@@ -1,6 +1,6 @@
 //! Admission of tool calls: rules, orders, loops and limits on time vote, then one call is charged.
 
-use std::iter;
+use std::mem;
 use std::sync::Arc;
 
 use super::amounts::{Amounts, Subject};
@@ -47,17 +47,19 @@ impl Run {
         self.advise(&mut decision, books);
         self.look_around(books);
         if let Some((id, tool)) = self.open_tool_call(&program, event, &mut decision) {
-            let ruled = self.calls.get(&id).map(|call| {
+            let mut looks = self.calls.get_mut(id).map(|call| mem::take(&mut call.looks)).unwrap_or_default();
+            let ruled = self.calls.get(id).map(|call| {
                 let mut question = Question::new((self, books), &program, id, call, Sent::Now(event.facts));
-                question.tool = Some(event.tool);
+                question.tool = Some(program.tables.tools.at(tool));
                 question.args = event.is_exact.then_some(event.args);
                 question.is_unsafe = event.is_unsafe;
                 let ruling = question.rule_admitted(|| question.rule_tool(tool));
-                (ruling, question.bindings(), question.looks(tool), question.observed())
+                question.note_looks(tool, &mut looks);
+                (ruling, question.bindings(), question.observed())
             });
-            if let Some((ruling, bindings, looks, would)) = ruled {
+            if let Some((ruling, bindings, would)) = ruled {
                 decision.would = would;
-                if let Some(call) = self.calls.get_mut(&id) {
+                if let Some(call) = self.calls.get_mut(id) {
                     call.looks = looks;
                 }
                 self.apply((&program, books), id, ruling, &bindings, &mut decision);
@@ -84,47 +86,52 @@ impl Run {
             None => {
                 let id = self.next_call();
                 decision.call = Some(id);
-                let (loops, forms) = self.note_call(program, event, tool, fingerprint);
                 let Some(point) = point else {
+                    self.note_call(program, event, None, &mut (vec![fingerprint], Vec::new()));
                     decision.refuse(BuiltIn::UndeclaredTool);
                     return None;
                 };
-                let mut call = Call::new(point, self.age.now(), self.step_clock);
-                (call.loops, call.forms) = (loops, forms);
-                self.calls.insert(id, call);
+                self.calls.begin(id, point, self.age.now(), self.step_clock);
+                let mut noted = self.calls.get_mut(id).map(Call::take_notes).unwrap_or_default();
+                noted.0.push(fingerprint);
+                self.note_call(program, event, tool, &mut noted);
+                if let Some(call) = self.calls.get_mut(id) {
+                    (call.forms, call.loops) = noted;
+                }
                 id
             }
         };
-        let call = self.calls.get_mut(&id)?;
-        call.kept = keep(&program.index, event.facts);
+        let call = self.calls.get_mut(id)?;
+        keep(&program.index, event.facts, &mut call.kept);
         if program.reuses() && event.is_exact {
             call.exact.get_or_insert_with(|| Binding::of_tool(event.tool, event.args));
         }
         Some((id, tool?))
     }
 
-    /// Remembers a new call. Gives the loops that it closes, and what it is known by if it matters what it
-    /// brings. Calls of tools that may repeat are none of any loop, but may bring something new.
+    /// Remembers a new call, known by its fingerprint in the form of all arguments. Notes the loops that it
+    /// closes, and all that it is known by if it matters what it brings. Calls of tools that may repeat are
+    /// none of any loop, but may bring something new.
     fn note_call(
         &mut self,
         program: &Program,
         event: &ToolCall<'_>,
         tool: Option<u32>,
-        whole: u64,
-    ) -> (Vec<u32>, Vec<u64>) {
+        (forms, closed): &mut (Vec<u64>, Vec<u32>),
+    ) {
         let loops = &program.index.loops;
         let may_repeat = tool.is_some_and(|tool| program.tables.tools.at(tool).may_repeat);
         let (is_compared, brings) = (!may_repeat && !loops.of_calls.is_empty(), loops.progressing() > 0);
-        if !is_compared && !brings {
-            return Default::default();
-        }
-        if !may_repeat {
+        if (is_compared || brings) && !may_repeat {
             self.progress.ask(self.present_step());
         }
-        let forms = event.forms.iter().map(|args| fingerprint(event.tool, args));
-        let fingerprints: Vec<u64> = iter::once(whole).chain(forms).collect();
-        let closed = if is_compared { self.family.memory().note(program, &fingerprints) } else { Vec::new() };
-        (closed, if brings { fingerprints } else { Vec::new() })
+        forms.extend(event.forms.iter().map(|args| fingerprint(event.tool, args)));
+        if is_compared {
+            self.family.memory().note(program, forms, closed);
+        }
+        if !brings {
+            forms.clear();
+        }
     }
 }
 

@@ -1,0 +1,92 @@
+"""What calls of the benchmark's policy cost the engine: instructions under callgrind, and allocations.
+
+`instructions.py` compares with rust/speed/figures.json: 5% more fails, 5% less asks to lower the figure. Any
+allocation fails. `--write` writes the figures of this machine's compiler.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FIGURES = ROOT / "rust" / "speed" / "figures.json"
+PROGRAM = ROOT / "target" / "release" / "checkrein-speed"
+KINDS = ("model", "tool", "both")
+ALLOWED = 0.05
+# What so many more calls cost, and so nothing of what comes before them.
+FEWER, MORE = 2_000, 4_000
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; a failure ends this program."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+    return done
+
+
+def instructions(policy: str, kind: str) -> int:
+    """Instructions of one call and its settlement."""
+
+    def counted(calls: int) -> int:
+        tool = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
+        done = run(*tool, str(PROGRAM), "count", policy, kind, str(calls))
+        found = re.search(r"Collected : (\d+)", done.stderr)
+        if found is None:
+            sys.exit(f"valgrind says no count:\n{done.stderr}")
+        return int(found[1])
+
+    return (counted(MORE) - counted(FEWER)) // (MORE - FEWER)
+
+
+def judge(figures: dict[str, int], found: dict[str, int]) -> list[str]:
+    """What is wrong with counts beside the committed figures."""
+    wrong = []
+    for kind, figure in figures.items():
+        share = found[kind] / figure - 1
+        if abs(share) > ALLOWED:
+            advice = "make it leaner" if share > 0 else "lower the figure"
+            wrong.append(f"{kind}: {found[kind]:,} instructions, {share:+.1%} on {figure:,}; {advice}")
+    return wrong
+
+
+def main() -> None:
+    """Count, then compare or write."""
+    run("cargo", "build", "--quiet", "--release", "-p", "checkrein-speed")
+    with tempfile.TemporaryDirectory() as folder:
+        policy = str(Path(folder) / "bench.reinc")
+        run(
+            str(Path(sys.executable).with_name("checkrein")),
+            "compile",
+            "tests/bench/policy.rein",
+            "-o",
+            policy,
+        )
+        asked = [json.loads(line) for line in run(str(PROGRAM), "allocations", policy).stdout.splitlines()]
+        wrong = [f"{row['allocations']}: {row['asked']} allocations in {row['calls']} calls; none is allowed"
+                 for row in asked if row.get("asked")]  # fmt: skip
+        found: dict[str, int] = {}
+        if shutil.which("valgrind"):
+            found = {kind: instructions(policy, kind) for kind in KINDS}
+        elif os.environ.get("CI") == "true":
+            wrong.append("no valgrind: instructions cannot be counted; install it")
+        else:
+            print("no valgrind, so instructions are not counted; CI counts them")
+    if "--write" in sys.argv:
+        FIGURES.write_text(json.dumps(found, indent=2) + "\n")
+    elif found:
+        wrong += judge(json.loads(FIGURES.read_text()), found)
+    print(json.dumps({"instructions a call": found, "bytes": asked[-1]["bytes"]}))
+    if wrong:
+        sys.exit("\n".join([*wrong, "(`python scripts/instructions.py --write` writes what was counted)"]))
+
+
+if __name__ == "__main__":
+    main()
