@@ -48,9 +48,10 @@ def came(decision: Any, subject: str) -> str:
     """What a decision was."""
     if decision.outcome != "allow":
         return sentences.for_developer(decision, subject)
+    on = f" on `{decision.model}`" if decision.model else ""
     if decision.event.endswith("error"):
-        return f"{subject} failed, and its error was passed on (`{decision.by}`)"
-    return f"{subject} allowed" + (f" on `{decision.model}`" if decision.model else "")
+        return f"{subject} failed{on}, and its error was passed on (`{decision.by}`)"
+    return f"{subject} allowed{on}"
 
 
 def one_by_one(decisions: Sequence[Any], subject: str) -> tuple[str, ...]:

@@ -244,3 +244,22 @@ def test_a_miss_lists_what_was_decided_about_a_call_of_many_attempts():
     assert many[-1].startswith("40. tool `look` denied by retry `again`")
     assert one == ()
     assert str(result).count("\n") == 18
+
+
+def test_an_error_that_is_passed_on_is_allowed_on_the_model_that_failed():
+    source = """
+        language 1 policy "p"
+        model "small" is "a/b" { tier 1 place edge window 32k tokens output 2k tokens price free }
+        model "large" is "c/d" { tier 3 place cloud window 32k tokens output 2k tokens price free }
+        route "r" { to "small" fallback "small" -> "large" }
+        test "t" {
+          model { input 10 } fails "auth"
+          expect allow on "small" by "not retried"
+          expect allow on "large"
+        }
+    """
+    (result,) = testing.run_source(source, "p.rein")
+    failed = "model `any` failed on `small`, and its error was passed on (`not retried`)"
+    (miss,) = result.misses
+    assert (miss.expected, miss.came) == ("allow on `large`", f"{failed} (call 1)")
+    assert miss.decided == ("1. model `any` allowed on `small`", f"2. {failed}")

@@ -82,7 +82,7 @@ def _why_loose(limit: Limit, bound: Bound, windows: int | None) -> str | None:
     if is_count and limit.basis is not None and limit.basis.text != "attempted":
         return f"`counts {limit.basis.text}` leaves out attempts that failed"
     if windows is None:
-        return "it begins anew again and again, and no `wall_time` says for how long a run may go on"
+        return "it is for each window, and a run without a `wall_time` may go on for any number of them"
     return None
 
 
