@@ -23,14 +23,15 @@ demo: $(VENV)/.built  ## see eleven failures, without and with a policy (offline
 test: $(VENV)/.tested-with $(VENV)/.built  ## everything that CI runs
 	@scripts/test.sh
 
-bench: $(VENV)/.tested-with $(VENV)/.built  ## one decision beside the same rules in Python, and beside other engines
+bench: $(VENV)/.tested-with $(VENV)/.built  ## our decision beside what others do (ROUNDS=2 to try it); writes docs/benchmarks.md
 	@$(BIN)/python -m tests.bench.field.environments
-	@$(BIN)/python -m tests.bench.bench_decide
-	@$(BIN)/python -m tests.bench.field.bench_field
-	@$(BIN)/python -m tests.bench.bench_compile
+	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin build --release --quiet --out target/bench 2>$(VENV)/wheel.log \
+	    || { cat $(VENV)/wheel.log >&2; exit 1; }
+	@$(BIN)/python -m tests.bench --page docs/benchmarks.md \
+	    --commit "$$(git describe --always --dirty=+)" --date "$$(date +%F)"
 
-bench-ledger: $(VENV)/.benched-with $(VENV)/.built  ## shared limits, beside what people use instead; writes docs/benchmarks.md
-	@$(BIN)/python -m tests.bench.bench_ledger --page docs/benchmarks.md \
+bench-ledger: $(VENV)/.benched-with $(VENV)/.built  ## shared limits, beside what people use instead; writes docs/benchmarks-ledger.md
+	@$(BIN)/python -m tests.bench.bench_ledger --page docs/benchmarks-ledger.md \
 	    --commit "$$(git describe --always --dirty=+)" --date "$$(date +%F)"
 
 sim: | tools  ## SEEDS simulated runs of many nodes on a store, with crashes and a network that fails

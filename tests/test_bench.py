@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import checkrein
-from tests.bench.bench_decide import HERE, same_answers
+from tests.bench import page
+from tests.bench.bench_decide import HERE, PARTS, same_answers
 from tests.bench.by_hand import by_json, by_pairs
 from tests.bench.field.rules import ALLOW, calls, fired, oracle
 from tests.bench.field.worker import Subject, Wrong, carried_out
@@ -56,3 +58,31 @@ def test_the_calls_meet_every_rule_and_none_that_two_deny() -> None:
 def test_the_chain_by_hand_decides_and_spends_as_the_engine(fingerprint: Any) -> None:
     program = checkrein.load(HERE / "policy.rein", log=None, store="memory:").program
     assert same_answers(program, fingerprint) == 300
+
+
+def test_the_page_is_made_of_what_was_measured_and_of_nothing_else(tmp_path: Path) -> None:
+    parts = dict.fromkeys(PARTS, (0.5, 1.25))
+    rows: list[dict[str, Any]] = [
+        {"decide": name, **parts} for name in ("engine", "guard", "logged", "flat", "read", "hash", "timer")
+    ]
+    rows[2] |= {PARTS[0]: (7.25, 9.5)}
+    rows += [
+        {"field": "cel", "many": 0, "version": "9.9", "wrong": "a is b"},
+        {"field": "zen", "many": 0, "version": "2", "p50": 123.45, "p99": 234.5},
+        {"takes": "load and verify 1,000 rules", "ms": 0.75},
+        {"load": 4.0, "cores": 2},
+    ]
+    where = tmp_path / "benchmarks.md"
+    page.write(where, rows, commit="abc1234", date="2026-01-02", loads=[1, 2])
+    text = where.read_text(encoding="utf-8")
+    for said in (
+        "7.25 (9.5)", "123.45", "answers wrongly: a is b", "| 1 ms | 0.75 ms | met |", "abc1234",
+        "7.25 us; its engine alone 0.50 us | **missed** |", "**From Python**: of the 7.25 us",
+        "The machine was busy",
+    ):  # fmt: skip
+        assert said in text, said
+    assert "## Threads" not in text  # nothing of it was measured
+    assert "Around a call" not in text
+    drawn = page.drawn(rows)
+    assert [point["us"] for point in drawn["field.svg"][2]] == [123.45]  # what errs is not drawn
+    assert "growth.svg" not in drawn

@@ -4,7 +4,7 @@
 
 Each contender first has to admit exactly as many calls as the bound allows. Then every round times all of
 them in turn, so that a noisy machine disturbs all alike. `rust/stores/examples/speed` measures what Python
-would hide. With `--page` what came of it all is written into docs/benchmarks.md.
+would hide. With `--page` what came of it all is written into docs/benchmarks-ledger.md.
 """
 
 from __future__ import annotations
@@ -223,7 +223,9 @@ def main() -> None:
     parser.add_argument("--only", choices=("python", "rust"))
     parser.add_argument("--commit", default="unknown")
     parser.add_argument("--date", default="unknown")
-    parser.add_argument("--page", type=Path, help="where to write the page, such as docs/benchmarks.md")
+    parser.add_argument(
+        "--page", type=Path, help="where to write the page, such as docs/benchmarks-ledger.md"
+    )
     options = parser.parse_args()
     loads, rows = [os.getloadavg()[0]], []
     if options.only != "python":

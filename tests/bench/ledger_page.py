@@ -1,4 +1,4 @@
-"""What the ledger's benchmark says: its rows as tables, on the terminal and in docs/benchmarks.md.
+"""What the ledger's benchmark says: its rows as tables, on the terminal and in docs/benchmarks-ledger.md.
 
 Every figure comes from the rows of one run. A target that was missed is told beside its reason.
 """
@@ -222,7 +222,8 @@ def reasons(rows: list[Row]) -> Iterator[str]:
 
 HEAD = """`make bench-ledger` measures what limits wider than a run cost and writes this page; no figure
     is typed in. Contenders first have to admit exactly as many calls as the bound has room for. Then each
-    round times all of them in turn. `make bench` times a run's own decisions."""
+    round times all of them in turn. `make bench` times a run's own decisions:
+    [benchmarks](benchmarks.md)."""
 MACHINE = """Commit {commit}, {date}; {cores} cores, {machine}, {system} {release}, Python {python}; load
     average {begin:.2f} when it began, {end:.2f} when it ended (the benchmark itself is 1 to 2 of it)."""
 COLD = """Leases grow with use: the first {cold:,} calls of a process, made as fast as they can be, waited
@@ -254,13 +255,19 @@ def paragraph(text: str) -> list[str]:
     return ["", *lines]
 
 
+def machine_of(commit: str, date: str, loads: list[float]) -> Row:
+    """What a page says of where and when it was measured."""
+    return {
+        "commit": commit, "date": date, "cores": os.cpu_count(), "machine": platform.machine(),
+        "system": platform.system(), "release": platform.release(), "python": platform.python_version(),
+        "begin": loads[0], "end": loads[-1],
+    }  # fmt: skip
+
+
 def write(path: Path, rows: list[Row], *, commit: str, date: str, loads: list[float]) -> None:
     """The page, from the rows of one run."""
-    machine = MACHINE.format(
-        commit=commit, date=date, cores=os.cpu_count(), machine=platform.machine(), system=platform.system(),
-        release=platform.release(), python=platform.python_version(), begin=loads[0], end=loads[-1],
-    )  # fmt: skip
-    text = ["# Benchmarks", *paragraph(HEAD), *paragraph(machine)]
+    machine = MACHINE.format(**machine_of(commit, date, loads))
+    text = ["# Benchmarks of the ledger", *paragraph(HEAD), *paragraph(machine)]
     for title, headings, lines in tables(rows):
         text += ["", f"## {title}", "", "| " + " | ".join(headings) + " |"]
         text += ["|---|" + "---:|" * (len(headings) - 2) + "---|"]

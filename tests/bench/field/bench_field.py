@@ -45,12 +45,13 @@ GROWTH = 12
 class Worker:
     """A peer in its own process."""
 
-    def __init__(self, name: str, module: str = "tests.bench.field.worker") -> None:
+    def __init__(self, name: str, kind: str = "peers") -> None:
         self.name = name
         self.cost = 0.0
-        variables = os.environ | {"PYTHONPATH": str(ROOT), "CHECKREIN_CACHE": "off"}
+        variables = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'python'}", "CHECKREIN_CACHE": "off"}
         self._process = subprocess.Popen(
-            [str(python_of(name)), "-m", module, name], cwd=ROOT, env=variables, text=True,
+            [str(python_of(name)), "-m", "tests.bench.field.worker", kind, name],
+            cwd=ROOT, env=variables, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self.began = self._heard()

@@ -19,6 +19,7 @@ OURS = ("checkrein", "engine", "hand", "bare")
 
 def python_of(name: str) -> Path:
     """The interpreter that a peer runs in."""
+    name = "langchain" if name.startswith("agent") else name
     return Path(sys.executable) if name in OURS else HOME / name / "bin" / "python"
 
 

@@ -1,0 +1,144 @@
+"""The targets of the benchmark, and what holds one that was missed: all of it from measured rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.bench.bench_decide import PARTS
+
+Row = dict[str, Any]
+TOOL, MODEL = PARTS[0], PARTS[2]
+
+
+def one(rows: list[Row], kind: str, name: object) -> Row:
+    """The row of one kind that has a name; an empty one if it was not measured."""
+    return next((row for row in rows if row.get(kind) == name), {})
+
+
+def slower(row: Row) -> float:
+    """The p50 of the slower kind of call, microseconds."""
+    return float(max(row[TOOL][0], row[MODEL][0]))
+
+
+def targets(rows: list[Row]) -> list[tuple[str, ...]]:
+    """What is asked for, what was measured, and whether it is enough."""
+    lines: list[tuple[str, ...]] = []
+
+    def add(what: str, target: str, measured: str, is_met: bool) -> None:
+        lines.append((what, target, measured, "met" if is_met else "**missed**"))
+
+    logged, engine, hand = (one(rows, "decide", name) for name in ("logged", "engine", "flat"))
+    if logged and engine and hand:
+        add(
+            "`run.decide` from Python, all on, p50 of the slower kind", "1 us",
+            f"{slower(logged):.2f} us; its engine alone {slower(engine):.2f} us", slower(logged) <= 1,
+        )  # fmt: skip
+        add(
+            "not slower than the chain by hand, both kinds",
+            "1x",
+            f"{logged[TOOL][0] / hand[TOOL][0]:.2f}x a tool call, {logged[MODEL][0] / hand[MODEL][0]:.2f}x a "
+            "model call",
+            all(logged[part][0] <= hand[part][0] for part in (TOOL, MODEL)),
+        )
+    add_engine(rows, add)
+    add_starts(rows, add)
+    return lines
+
+
+def add_engine(rows: list[Row], add: Any) -> None:
+    """The engine in Rust, its growth and its runs."""
+    both = next((row for row in rows if row.get("speed") and row.get("times") == "Both"), None)
+    if both:
+        add(
+            "a decision and its settlement in Rust, p50",
+            "200 ns",
+            f"{both['p50']:.0f} ns",
+            both["p50"] <= 200,
+        )
+    asked = [row for row in rows if row.get("speed") and "allocations" in row]
+    if asked:
+        most = max(row["asked"] / row["calls"] for row in asked)
+        add("allocations of a decision", "0", f"{most:g}", most == 0)
+    for name, label in (("engine", "the engine"), ("checkrein", "`run.decide`")):
+        grown = sorted((row["many"], row["p50"]) for row in rows if row.get("field") == name and "p50" in row)
+        grown = [pair for pair in grown if pair[0]]
+        if len(grown) > 1:
+            (few, first), (many, last) = grown[0], grown[-1]
+            add(
+                f"from {few:,} to {many:,} rules, {label}",
+                "1.3x",
+                f"{last / first:.2f}x",
+                last <= first * 1.3,
+            )
+    for row in rows:
+        if row.get("speed") and "ratio" in row:
+            add(
+                f"two threads to one in Rust, {row['threads']}",
+                "1.8x",
+                f"{row['ratio']:.2f}x",
+                row["ratio"] >= 1.8,
+            )
+    for row in rows:
+        if "bytes" in row and isinstance(row["bytes"], dict):
+            add(
+                "a live run in Rust",
+                "1,024 bytes",
+                f"{row['bytes']['begun']:,} bytes",
+                row["bytes"]["begun"] <= 1024,
+            )
+    past = [row["p50"] for row in rows if "history" in row]
+    if past:
+        add("a decision after 100,000 calls, to one after 1,000", "1.3x", f"{past[-1] / past[0]:.2f}x",
+            past[-1] <= past[0] * 1.3)  # fmt: skip
+
+
+def add_starts(rows: list[Row], add: Any) -> None:
+    """What starting and loading take."""
+    for name, most in (("compile 1,000 rules", 1_000), ("load and verify 1,000 rules", 1)):
+        if row := one(rows, "takes", name):
+            add(name, f"{most:,} ms", f"{row['ms']:,.2f} ms", row["ms"] <= most)
+    if row := one(rows, "starts", "import checkrein"):
+        add("`import checkrein` over bare Python", "50 ms", f"{row['over']:.0f} ms", row["over"] <= 50)
+    if row := next((row for row in rows if "wheel_mb" in row), None):
+        add("the wheel", "5 MB", f"{row['wheel_mb']:.2f} MB", row["wheel_mb"] <= 5)
+
+
+PYTHON = """**From Python**: of the {whole:.2f} us of a tool call, {read:.2f} us read its facts and
+    {hash:.2f} us write and hash its arguments (each measured alone, its call from Python included).
+    The engine with both takes {engine:.2f} us, the face in Python {face:.2f} us more, the log
+    {log:.2f} us more. Asking the clock twice is {timer:.2f} us of every figure."""
+RUST = """**In Rust**: a decision with its settlement is four levels of accounts, looked at, taken from
+    and settled, votes of all statements, the loop's ring and the order's memory; `valgrind
+    --tool=callgrind` on `rust/speed count` shows where its instructions go."""
+GROWTH = """**Growth**: with {many:,} rules a decision takes {ratio:.1f} times as long as with {few:,}:
+    {each:.1f} ns more a rule, so rules are still walked that cannot hold."""
+THREADS = """**Two threads**: what they have in common is behind one lock while an event looks at
+    accounts and takes from them; what nothing in common reaches is what this machine gives."""
+BUSY = """The machine was busy while this was measured (load average {load:.1f} on {cores} cores):
+    times of a wall clock are longer than on a quiet one, and two threads have no second core. Counts stand;
+    a ratio of few rounds moves."""
+
+
+def reasons(rows: list[Row]) -> Iterator[str]:
+    """What holds a target that was missed."""
+    missed = {line[0] for line in targets(rows) if line[3] != "met"}
+    logged, guard, engine = (one(rows, "decide", name) for name in ("logged", "guard", "engine"))
+    if any("from Python" in what or "by hand" in what for what in missed):
+        read, hashed, timer = (one(rows, "decide", name)[TOOL][0] for name in ("read", "hash", "timer"))
+        yield PYTHON.format(
+            whole=logged[TOOL][0], read=read, hash=hashed, timer=timer, engine=engine[TOOL][0],
+            face=guard[TOOL][0] - engine[TOOL][0], log=logged[TOOL][0] - guard[TOOL][0],
+        )  # fmt: skip
+    if "a decision and its settlement in Rust, p50" in missed:
+        yield RUST
+    grown = sorted((row["many"], row["p50"]) for row in rows if row.get("field") == "engine" and "p50" in row)
+    grown = [pair for pair in grown if pair[0]]
+    if any("rules, the engine" in what for what in missed):
+        (few, first), (many, last) = grown[0], grown[-1]
+        yield GROWTH.format(few=few, many=many, ratio=last / first, each=(last - first) * 1000 / (many - few))
+    if any(what.startswith("two threads") for what in missed):
+        yield THREADS
+    load = next((row for row in rows if "load" in row), None)
+    if load and load["load"] > load["cores"]:
+        yield BUSY.format(**load)
