@@ -27,7 +27,7 @@ mkdir -p $page
 import pathlib, sys
 from tests.docs.pages import ROOT, blocks
 page, folder = ROOT / "docs" / "c.md", pathlib.Path(sys.argv[1])
-shown = {block.language: block.text for block in blocks(page)}
+shown = {block.language: block.text for block in blocks(page) if "output" not in block.tags}
 for language, name in {"rein": "edge.rein", "c": "edge.c", "text": "expected.txt"}.items():
     (folder / name).write_text(shown[language])
 PYTHON

@@ -66,8 +66,16 @@ __all__ = [
     "UnknownFact",
     "VirtualClock",
     "current_run",
+    "get_include",
     "load",
 ]
+
+
+def get_include() -> str:
+    """The folder of `checkrein.h`, for compilers of C and Cython; `_core.pxd` is in the package."""
+    from pathlib import Path
+
+    return str(Path(__file__).parent / "include")
 
 
 def __getattr__(name: str) -> Any:
@@ -75,6 +83,10 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("checkrein")
+    if name == "_core":  # by which C looks up the capsule in it
+        from importlib import import_module
+
+        return import_module("checkrein._core")
     if name in __all__:
         from checkrein import guard
 

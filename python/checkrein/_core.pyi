@@ -34,6 +34,7 @@ __all__ = [
     "Decision",
     "Ledger",
     "Log",
+    "Meter",
     "Operator",
     "Program",
     "Run",
@@ -223,3 +224,27 @@ class Program:
         Raises:
             UnknownFact: a key of `facts` that the policy does not declare.
         """
+
+_C_API: Final[object]
+"""A capsule with the table of functions that `checkrein.h` declares; `checkrein/_core.pxd` reads it."""
+
+@final
+class Meter:
+    """Counts the tokens of one attempt of a model without the run's lock; C may count on its `handle`.
+
+    Whoever makes another one for the attempt counts on the same. It lets go of the attempt when nobody has it
+    any more; what was counted stays. Making one raises `EngineError` of kind `unknown_attempt`,
+    `already_settled`, `suspended`, `bad_value` (a tool's attempt) or `full` (millions of meters).
+    """
+
+    def __new__(cls, run: Run, attempt: int) -> Meter: ...
+    def count(self, n: int = 1) -> int:
+        """Count tokens that the attempt has produced; gives how many it may still produce. 0 means stop.
+
+        Raises:
+            EngineError: kind `already_settled` once the attempt is over, whoever ended it.
+        """
+
+    @property
+    def handle(self) -> int:
+        """The `id` of its `checkrein_meter`, for as long as this object lives."""

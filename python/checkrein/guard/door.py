@@ -273,6 +273,13 @@ class Door:
         """Count generated tokens of an attempt; gives how many more are paid for. 0 means stop."""
         return int(self._core.count(*self._instant(), decision.attempt, tokens))
 
+    def meter(self, decision: Any) -> _core.Meter:
+        """What a token loop counts on, here or in C by its `handle`: no lock, no clock, some nanoseconds.
+
+        Its `count` raises `EngineError` of kind `already_settled` once the attempt is over.
+        """
+        return _core.Meter(self._core, decision.attempt)
+
     def limits(self) -> list[dict[str, Any]]:
         """Each limit's dimension with its bound, what is spent, held, leased elsewhere and free."""
         self._settle_dropped()

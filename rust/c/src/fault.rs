@@ -20,10 +20,19 @@ impl Fault {
         Self { status, message: message.into() }
     }
 
-    /// The negative number that C is given.
+    /// A stable word for hosts.
     #[must_use]
-    pub const fn status(&self) -> i32 {
-        self.status
+    pub const fn kind(&self) -> &'static str {
+        match self.status {
+            types::INTERNAL => "internal",
+            types::CLOSED => "closed",
+            types::FORKED => "forked",
+            types::FULL => "full",
+            types::UNKNOWN_ATTEMPT => "unknown_attempt",
+            types::ALREADY_SETTLED => "already_settled",
+            types::SUSPENDED => "suspended",
+            _ => "bad_value",
+        }
     }
 
     /// What happened and what to do next.

@@ -26,6 +26,7 @@ mod shape;
 mod table;
 mod types;
 
+pub use fault::Fault;
 pub use meters::{close_meter, count, meter};
 pub use table::{Api, api};
 

@@ -11,6 +11,7 @@ mod begin;
 mod canonical;
 mod convert;
 mod decision;
+mod door;
 mod errors;
 mod facts;
 mod hashes;
@@ -30,10 +31,14 @@ mod usage;
 /// The module `checkrein._core`.
 #[pyo3::pymodule]
 mod _core {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use crate::batch::{decide_model_calls, decide_tool_calls};
     #[pymodule_export]
     use crate::decision::{Decision, Settlement};
+    #[pymodule_export]
+    use crate::door::Meter;
     #[pymodule_export]
     use crate::hashes::{canonical, fingerprint, xxh3_64};
     #[pymodule_export]
@@ -55,4 +60,9 @@ mod _core {
     // The grammar travels inside the extension, so that an installed parser and engine always agree.
     #[pymodule_export]
     const GRAMMAR: &str = include_str!("../../../grammar/rein.lark");
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("_C_API", crate::door::capsule(module.py())?)
+    }
 }
