@@ -32,7 +32,3 @@ class Log:
     @property
     def lost(self) -> int:
         """How many records could not be written."""
-
-    @staticmethod
-    def forked() -> None:
-        """Tell, in the child, that the process was forked: logs have a thread and a memory of their own."""

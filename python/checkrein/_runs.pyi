@@ -5,6 +5,7 @@ from typing import Any, final
 
 from checkrein._core import Program
 from checkrein._decisions import Decision, Settlement
+from checkrein._logs import Log
 from checkrein._rows import (
     Limit as _Limit,
 )
@@ -55,13 +56,15 @@ class Run:
         keys: dict[str, str] | None = None,
         parent: Run | None = None,
         id: str = "",
+        records: tuple[Log, bytes] | None = None,
     ) -> Run:
         """Begin a run at `now`. `seed` (unsigned, 64 bits) settles the jitter of its retries.
 
         `session` to `org` and `keys` (the facts that limits are kept by) say whose run it is. Without a
         `ledger` what it spends is added up for this run and its children only. A run with a `parent` is
         part of it: the same program, the same ledger, for the same people, and what it spends is spent
-        there too. `id` names the run in the ledger's records.
+        there too. `id` names the run in the ledger's records. With `records` every decision and every charge
+        is written to a log; the bytes are two lines of JSON: the run's id, and whose it is.
 
         Raises:
             EngineError: kind `bad_value`, for an id that can name no account.
@@ -114,7 +117,7 @@ class Run:
         self,
         now: int,
         wall: int,
-        attempt: int,
+        attempt: int | Decision,
         usage: _Usage,
         input_tokens: int = 0,
         output_tokens: int = 0,
@@ -135,7 +138,7 @@ class Run:
         self,
         now: int,
         wall: int,
-        attempt: int,
+        attempt: int | Decision,
         input_tokens: int,
         output_tokens: int,
         cache_read: int = 0,
@@ -154,7 +157,7 @@ class Run:
         self,
         now: int,
         wall: int,
-        attempt: int,
+        attempt: int | Decision,
         usage: _Usage,
         input_tokens: int = 0,
         output_tokens: int = 0,
@@ -165,6 +168,7 @@ class Run:
         fields: dict[str, Any] | None = None,
         fingerprint: int | None = None,
         committed: bool = False,
+        subject: str | None = None,
     ) -> Decision:
         """Say that an attempt came back, settle it, and ask what to do with its result.
 
@@ -191,7 +195,7 @@ class Run:
         self,
         now: int,
         wall: int,
-        attempt: int,
+        attempt: int | Decision,
         usage: _Usage,
         input_tokens: int,
         output_tokens: int,
@@ -204,6 +208,7 @@ class Run:
         cache_write: int = 0,
         reasoning: int = 0,
         fingerprint: int | None = None,
+        subject: str | None = None,
     ) -> Decision:
         """Say that an attempt failed, settle it, and ask what to do.
 
@@ -270,6 +275,7 @@ class Run:
         org: str | None = None,
         keys: dict[str, str] | None = None,
         id: str = "",
+        records: tuple[Log, bytes] | None = None,
     ) -> Run:
         """Go on with a suspended run, at an instant of this process's clock.
 

@@ -1,5 +1,8 @@
 """The decision log: one compact record a decision, kept as JSON lines.
 
+The engine writes a log file (`_core.Log`); what is made here are the same records as dicts, for a sink of the
+host's own.
+
 Texts that a policy does not name itself are replaced by their fingerprint (the engine does that),
 so no prompt and no result is written, and of the arguments only the numbers and flags that a
 deciding condition reads. The first line about a program carries its statements,
@@ -103,7 +106,7 @@ def _flush_all() -> None:
 
 atexit.register(_flush_all)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_flush_all, after_in_child=_core.Log.forked)
+    os.register_at_fork(before=_flush_all)  # the child is told of it in `guard/door.py`
 
 
 def read_log(path: Path) -> Iterator[dict[str, Any]]:
@@ -116,6 +119,11 @@ def read_log(path: Path) -> Iterator[dict[str, Any]]:
                 continue
             if isinstance(record, dict):
                 yield record
+
+
+def head(run: Door) -> bytes:
+    """What all records of a run have in common: its id, and whose it is, as lines of JSON."""
+    return as_json(run.id) + b"\n" + as_json({"run": run.id, **_whose(run)})[1:-1]
 
 
 def decision_record(

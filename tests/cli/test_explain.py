@@ -30,7 +30,7 @@ def log(folder):
     with guard.run(id="green", seed=1) as run:
         for _ in range(3):
             run.decide(tool="search_kb", args={"query": "A1"})
-    guard.sink.close()
+    guard.log.close()
     return folder / DEFAULT_LOG
 
 
@@ -108,7 +108,7 @@ route "both" { fallback "far" -> "at home" }
     with guard.run(id="red", seed=1) as run:
         run.decide(model="far", input_tokens=9)
         run.decide(model="at home", input_tokens=9)
-    guard.sink.close()
+    guard.log.close()
     passed = (
         "models passed over\n"
         "  `far`  require `stays`\n"

@@ -66,7 +66,7 @@ def test_a_clock_that_went_wrong_stops_no_run(make_guard, log):
     guard = make_guard(log=log, clock=checkrein.VirtualClock(wall=10**30))
     with guard.run() as run:
         assert search(run) == "x"
-    assert next(r["time"] for r in read_log(log) if r["kind"] == "decision") == f"{10**30} ns"
+    assert next(r["time"] for r in read_log(log) if r["kind"] == "decision") == f"{2**64 - 1} ns"
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a device of Linux")
@@ -77,8 +77,8 @@ def test_a_full_disk_is_said_once_and_stops_no_run(make_guard):
         assert search(run) == "x"
         assert search(run, "y") == "y"
     assert ["not logged" in str(warning.message) for warning in said] == [True]
-    assert guard.sink.lost == 4
-    guard.sink.close()
+    assert guard.log.lost == 4
+    guard.log.close()
 
 
 def test_a_warning_that_is_an_error_comes_once_too(make_guard, tmp_path):
@@ -295,3 +295,45 @@ if {way == "collected"}:
     for id in ["parent", "child"] if way == "fork" else ["parent"]:
         own = [record["kind"] for record in records if record["run"] == id]
         assert own == ["decision", "settlement"] * 5
+
+
+# -- records that are required ------------------------------------------------------------------------
+
+
+def test_no_call_is_let_through_whose_record_is_required_and_cannot_be_kept(make_guard, tmp_path):
+    (tmp_path / "log").write_text("a file where a folder is to be")
+    guard = make_guard(log=tmp_path / "log" / "decisions.jsonl", audit="required")
+    with guard.run(id="r") as run:
+        with pytest.warns(RuntimeWarning, match="not logged"):
+            first = run.decide(tool="search", args={"query": "x"})
+        run.settle(first)  # what was let through may end
+        for ask in (lambda: search(run), lambda: run.decide(model="large"), guard.flush):
+            with pytest.raises(checkrein.EngineError, match="not logged") as refused:
+                ask()
+            assert refused.value.kind == "log"
+        (tmp_path / "log").unlink()
+        assert search(run, "y") == "y"
+    records = list(read_log(tmp_path / "log" / "decisions.jsonl"))
+    assert [record["kind"] for record in records] == ["program"] + ["decision", "settlement"] * 2
+    assert guard.log.lost == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ({"audit": "always", "log": "log"}, ValueError),
+        ({"audit": "required", "log": None}, TypeError),
+        ({"audit": "required", "log": JsonlSink}, TypeError),
+    ],
+)
+def test_an_audit_that_cannot_be_is_refused_before_a_run_begins(make_guard, options, kind):
+    with pytest.raises(kind, match="audit"):
+        make_guard(**options)
+
+
+def test_a_name_that_cannot_be_printed_is_logged_with_escapes(make_guard, log):
+    with make_guard(log=log).run() as run:
+        for name in ("a\nb", "é", "\ud800", "x" * 200, ""):
+            run.decide(tool=name)
+    told = [record["subject"] for record in read_log(log) if record["kind"] == "decision"]
+    assert told == [f"tool `{name}`" for name in ("a\\nb", "é", "\\ud800", "x" * 128 + "...", "any")]

@@ -19,7 +19,7 @@ from checkrein.guard.result import marks_of
 from checkrein.guard.scopes import WORDS, Scopes, text_of
 from checkrein.guard.stream import unless_ended
 from checkrein.guard.usage import NOTHING, UNKNOWN, Usage
-from checkrein.record import adjustment_record, decision_record, settlement_record
+from checkrein.record import adjustment_record, decision_record, head, settlement_record
 
 if TYPE_CHECKING:
     from checkrein.guard.guard import Guard
@@ -80,6 +80,7 @@ class Door:
         common: dict[str, Any] = {
             "now": self._now(), "wall": self._wall(), "ledger": guard.ledger, "id": self.id,
             "keys": dict(self._scopes.keys), **{word: getattr(self._scopes, word) for word in WORDS},
+            "records": None if guard.log is None else (guard.log.core, head(self)),
         }  # fmt: skip
         if resumed is not None:
             self._core = _core.Run.resume(guard.program, resumed.state, later=resumed.later, **common)
@@ -189,12 +190,12 @@ class Door:
             if self._answers:
                 self._touch()
             return self._core.settle(
-                self._now(), self._wall(), decision.attempt, usage.kind,
+                self._now(), self._wall(), decision, usage.kind,
                 usage.input_tokens, usage.output_tokens,
                 usage.cache_read_tokens, usage.cache_write_tokens, usage.reasoning_tokens,
             )  # fmt: skip
         with self._lock:
-            settled = self._core.settle(*self._instant(), decision.attempt, usage.kind, *usage.figures)
+            settled = self._core.settle(*self._instant(), decision, usage.kind, *usage.figures)
             self._write(settlement_record(self, decision, usage, settled, self._core.limits()))
         return settled
 
@@ -218,8 +219,8 @@ class Door:
         if usage is None:
             usage = NOTHING if decision.model is None else UNKNOWN
         details: tuple[Any, ...] = (
-            decision.attempt, usage.kind, *usage.figures, dict(facts or {}), dict(fields or {}), fingerprint,
-            committed,
+            decision, usage.kind, *usage.figures, dict(facts or {}), dict(fields or {}), fingerprint,
+            committed, subject,
         )  # fmt: skip
         if self.guard.sink is None:
             self._begin()
@@ -241,7 +242,7 @@ class Door:
         if self.guard.closed and self.guard.ledger is not None:
             raise EngineError("this guard was closed, and its store would not be told", "closed")
         with self._lock:
-            settled = self._core.adjust(*self._instant(), decision.attempt, *usage.figures)
+            settled = self._core.adjust(*self._instant(), decision, *usage.figures)
             if self.guard.sink is not None:
                 self._write(adjustment_record(self, decision, usage, settled, self._core.limits()))
         self.guard.drain()  # no run is there any more whose end would do it
@@ -255,9 +256,9 @@ class Door:
         """The attempt of `decision` has failed: is it made again (`wait`), given up, or passed on?"""
         usage = failure.usage
         details: tuple[Any, ...] = (
-            decision.attempt, usage.kind, usage.input_tokens, usage.output_tokens, failure.kind,
+            decision, usage.kind, usage.input_tokens, usage.output_tokens, failure.kind,
             failure.status, failure.retry_after, failure.billed, failure.own, usage.cache_read_tokens,
-            usage.cache_write_tokens, usage.reasoning_tokens, failure.fingerprint,
+            usage.cache_write_tokens, usage.reasoning_tokens, failure.fingerprint, subject,
         )  # fmt: skip
         if self._dropped:
             self._settle_dropped()
@@ -394,5 +395,6 @@ class Door:
             self._settle_dropped()
 
     def _write(self, record: dict[str, Any]) -> None:
-        if self.guard.sink is not None:
-            self.guard.sink.write(record)
+        sink = self.guard.log or self.guard.sink
+        if sink is not None:
+            sink.write(record)

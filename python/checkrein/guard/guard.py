@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakValueDictionary, finalize
 
 from checkrein import _core
@@ -36,13 +36,16 @@ def load(
     clock: Clock | None = None,
     store: str | PathLike[str] | None = None,
     durable: bool = False,
+    audit: Literal["best_effort", "required"] = "best_effort",
 ) -> Guard:
     """Load a policy: a `.rein` source (compiled here) or a `.reinc` artifact (no parser needed).
 
     `log` is where decision records go: a file, a sink, or None for nowhere. `approver` is asked
     when the policy escalates. `store` is where limits wider than a run keep what is spent: a file (by
     default `.checkrein/ledger.db`, if the policy has such limits), `redis://...` or `memory:`. With
-    `durable`, what an attempt used is on the disk before its call returns. Raises `PolicyError` with
+    `durable`, what an attempt used is on the disk before its call returns. With `audit="required"` no call is
+    let through while the log's file takes no records; otherwise calls go on, and what is lost is counted.
+    Raises `PolicyError` with
     every mistake, or `LoadError`.
     """
     path = Path(path)
@@ -53,7 +56,7 @@ def load(
         raise LoadError(f"cannot read the policy {path}: {reason}") from error
     program = _core.Program.load(data) if path.suffix == ".reinc" else program_of(data, str(path), str(path))
     clock = clock or SystemClock()
-    sink = _sink_of(log)
+    sink = _sink_of(log, audit)
     ledger = open_ledger(program, store, durable, clock)
     guard = Guard(program, sink=sink, approver=approver, clock=clock, ledger=ledger)
     if guard.ledger is not None:  # also one that only lets runs share what they know
@@ -63,13 +66,17 @@ def load(
     return guard
 
 
-def _sink_of(log: Any) -> Any:
+def _sink_of(log: Any, audit: str) -> Any:
+    if audit not in ("best_effort", "required"):
+        raise ValueError(f'`audit` is `{audit}`; pass "best_effort" or "required"')
     if isinstance(log, (str, PathLike)):
-        return JsonlSink(Path(log))
+        return JsonlSink(Path(log), required=audit == "required")
     if log is not None and not callable(getattr(log, "write", None)):
         raise TypeError(
             f"`log` is a file, an object with `write(record)`, or None; this is a `{type(log).__name__}`"
         )
+    if audit == "required":
+        raise TypeError('audit="required" is about a log file; a sink of your own refuses by raising')
     return log
 
 
@@ -92,7 +99,9 @@ class Guard:
         self.ledger = _core.Ledger.memory() if ledger is None and shares else ledger
         # Of the program, which never changes: asked at every call.
         self.judges, self.reuses = program.judges, program.reuses
-        self.sink = sink
+        # What a file is to have, the engine writes; a sink of the host's gets dicts, made in Python.
+        self.log = sink if type(sink) is JsonlSink else None
+        self.sink = None if self.log is not None else sink
         self.approver = approver
         self.clock: Clock = clock or SystemClock()
         self.models: dict[str, dict[str, Any]] = {m["name"]: m for m in program.models}
@@ -218,8 +227,8 @@ class Guard:
         self.closed = True
         unwatch(self)
         with ExitStack() as parts:  # one that fails keeps no other from ending
-            if isinstance(self.sink, JsonlSink):
-                parts.callback(self.sink.close)
+            if self.log is not None:
+                parts.callback(self.log.close)
             if self.ledger is not None:
                 parts.callback(self.ledger.close, CLOSING_SECONDS)
             for reference in self._runs.valuerefs():
@@ -233,13 +242,13 @@ class Guard:
 
         Raises `EngineError` of kind `log` if every record is required and the file can't be written.
         """
-        if isinstance(self.sink, JsonlSink):
-            self.sink.flush()
+        if self.log is not None:
+            self.log.flush()
 
     def drain(self) -> None:
         """What `flush` does; a log that is required, and can't be written, refuses the next call instead."""
-        if isinstance(self.sink, JsonlSink):
-            self.sink.core.drain()
+        if self.log is not None:
+            self.log.core.drain()
 
     def forking(self, moment: str) -> None:
         """The process forks: neither the store's connection nor the leases may be used on both sides."""

@@ -1,7 +1,7 @@
 //! The events that ask: a tool call, a model call, a result, an error.
 
-use policy_core::books::Books;
-use policy_core::{ErrorKind, Failure, ModelCall, Returned, Run, Slot, ToolCall};
+use checkrein_records::{Ended, Subject};
+use policy_core::{ErrorKind, Failure, ModelCall, Returned, Slot, ToolCall};
 
 use crate::edge::{In, Out, Span, Value, place, there};
 use crate::ends::{used, zeroed};
@@ -63,7 +63,8 @@ pub(crate) extern "C" fn tool_call(
                     is_unsafe: written.is_unsafe,
                     facts,
                 };
-                Ok(hosted.admit(now, |run, books| run.tool_call(now, &event, books))?)
+                let subject = Subject::Call("tool", Some(tool));
+                Ok(hosted.admit(now, subject, |run, books| run.tool_call(now, &event, books))?)
             })
         })
     })
@@ -91,7 +92,8 @@ pub(crate) extern "C" fn model_call(
                 results: None,
                 messages: None,
             };
-            Ok(hosted.admit(now, |run, books| run.model_call(now, &event, books))?)
+            let subject = Subject::Call("model", model);
+            Ok(hosted.admit(now, subject, |run, books| run.model_call(now, &event, books))?)
         })
     })
 }
@@ -116,8 +118,8 @@ pub(crate) extern "C" fn result(
                 fingerprint: some(returned.fingerprint),
                 committed: returned.flags & types::COMMITTED != 0,
             };
-            let come = |run: &mut Run, books: &mut Books| run.result(now, &returned, books);
-            Ok(hosted.tell(|live| live.conclude(now, returned.attempt, come))?)
+            let ended = Ended { attempt: returned.attempt, number: None };
+            Ok(hosted.tell(|live| live.result(now, ended, &returned, Subject::Said("call")))?)
         };
         if call.id == 0 {
             return come(&vec![Slot::Missing; loaded.program.facts().len()]);
@@ -155,8 +157,7 @@ pub(crate) extern "C" fn fail(
             fingerprint: some(failure.fingerprint),
             committed: failure.flags & types::COMMITTED != 0,
         };
-        let come = |run: &mut Run, books: &mut Books| run.error(now, &failure, books);
-        Ok(hosted.tell(|live| live.conclude(now, attempt, come))?)
+        Ok(hosted.tell(|live| live.error(now, &failure, Subject::Said("call")))?)
     })
 }
 

@@ -1,7 +1,7 @@
 //! The events that tell: what an attempt used, what a person said, the end of a run; and tokens.
 
-use policy_core::books::Books;
-use policy_core::{Reply, Run, Usage};
+use checkrein_records::Ended;
+use policy_core::{Reply, Usage};
 
 use crate::edge::{In, Out, place, there};
 use crate::fault::{Fault, answer, bad, number};
@@ -51,9 +51,9 @@ pub(crate) extern "C" fn settle(
 ) -> i32 {
     answer(|| {
         let (out, usage, now) = (place(out)?, used(there(usage)?)?, now.into());
-        let settle = |run: &mut Run, books: &mut Books| run.settle(now, attempt, usage, books);
+        let ended = Ended { attempt, number: None };
         let settled =
-            RUNS.with(run.id, |begun| Ok(begun.hosted.tell(|live| live.conclude(now, attempt, settle))?))?;
+            RUNS.with(run.id, |begun| Ok(begun.hosted.tell(|live| live.settle(now, ended, usage))?))?;
         out.write(charged(&settled));
         Ok(())
     })
@@ -68,9 +68,9 @@ pub(crate) extern "C" fn adjust(
 ) -> i32 {
     answer(|| {
         let (out, usage, now) = (place(out)?, used(there(usage)?)?, now.into());
-        let adjust = |run: &mut Run, books: &mut Books| run.adjust(now, attempt, usage, books);
+        let ended = Ended { attempt, number: None };
         let adjusted =
-            RUNS.with(run.id, |begun| Ok(begun.hosted.tell(|live| live.conclude(now, attempt, adjust))?))?;
+            RUNS.with(run.id, |begun| Ok(begun.hosted.tell(|live| live.adjust(now, ended, usage))?))?;
         out.write(charged(&adjusted));
         Ok(())
     })

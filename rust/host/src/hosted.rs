@@ -4,6 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
+use checkrein_records::Subject;
 use checkrein_stores::{Ledger, StoreError};
 use policy_core::books::Books;
 use policy_core::{Decision, EngineError, Now, Program, Run};
@@ -162,11 +163,12 @@ impl Hosted {
     pub fn admit(
         &self,
         now: Now,
+        subject: Subject<'_>,
         event: impl FnOnce(&mut Run, &mut Books) -> Result<Decision, EngineError>,
     ) -> Result<Decision, Refused> {
         let admit = |live: &mut Live| {
             live.ready().map_err(Refused::Unready)?;
-            own(live, |live| live.admit(now, event))
+            own(live, |live| live.admit(now, subject, event))
         };
         self.run.ask(|| Live::ended(&self.program), admit).unwrap_or_else(broken)
     }

@@ -5,15 +5,14 @@
 
 mod decimal;
 mod exact;
-mod forks;
 mod guarded;
 mod hosted;
 pub mod json;
 mod live;
 mod recorder;
 
+pub use checkrein_records::forked;
 pub use decimal::{is_plain, scaled};
 pub use exact::{exact, exact_each};
-pub use forks::forked;
 pub use hosted::{Hosted, Refused};
 pub use live::Live;

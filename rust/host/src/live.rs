@@ -5,11 +5,13 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use checkrein_records::{Charged, Ended, Subject, Writer, forks};
 use checkrein_stores::{Ledger, StoreError};
 use policy_core::books::Books;
-use policy_core::{Decision, EngineError, Now, Outcome, Program, Reply, Run, Scopes};
+use policy_core::{
+    Decision, EngineError, Failure, Now, Outcome, Program, Reply, Returned, Run, Scopes, Settlement, Usage,
+};
 
-use crate::forks::forks;
 use crate::recorder::Recorder;
 
 /// Books that the runs of a process share.
@@ -22,6 +24,7 @@ pub struct Live {
     pub run: Run,
     books: Shared,
     store: Option<Store>,
+    records: Option<Writer>,
     /// When the latest event was.
     latest: Now,
 }
@@ -42,7 +45,7 @@ impl Live {
             let recorder = ledger.has_store().then_some(recorder);
             Store { ledger, recorder, forks: forks() }
         });
-        Self { run, books, store, latest: now }
+        Self { run, books, store, records: None, latest: now }
     }
 
     /// A run that denies everything, with books of its own: what takes the place of one that is broken.
@@ -51,7 +54,7 @@ impl Live {
         let now = Now::default();
         let mut run = Run::new(Arc::clone(program), 0, now, &Scopes::default(), None, &mut books);
         run.end(now, &mut books);
-        Self { run, books: Arc::new(Mutex::new(books)), store: None, latest: now }
+        Self { run, books: Arc::new(Mutex::new(books)), store: None, records: None, latest: now }
     }
 
     pub(crate) fn books(&self) -> Shared {
@@ -78,29 +81,105 @@ impl Live {
         event(&mut self.run, &mut locked(&self.books))
     }
 
-    /// One admission.
+    /// From now on the run's events are written down.
+    pub fn record(&mut self, writer: Writer) {
+        self.records = Some(writer);
+    }
+
+    /// An event whose record shows the limits before and after it.
+    fn shown<T>(
+        &mut self,
+        event: impl FnOnce(&mut Run, &mut Books) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        let Self { run, books, records, .. } = self;
+        let books = &mut *locked(books);
+        if let Some(writer) = records {
+            writer.before(run, books);
+        }
+        let answer = event(run, books)?;
+        if let Some(writer) = records {
+            writer.after(run, books);
+        }
+        Ok(answer)
+    }
+
+    /// One admission, of what the records name `subject`.
     pub fn admit(
         &mut self,
         now: Now,
+        subject: Subject<'_>,
         event: impl FnOnce(&mut Run, &mut Books) -> Result<Decision, EngineError>,
     ) -> Result<Decision, EngineError> {
         self.latest = now;
-        let decision = self.event(event)?;
+        let decision = self.shown(event)?;
+        if let Some(writer) = &mut self.records {
+            writer.decision(now.wall, subject, None, &decision);
+        }
         if let Some(store) = self.store.as_ref().filter(|_| decision.outcome == Outcome::Wait) {
             store.ledger.wake();
         }
         Ok(decision)
     }
 
-    /// One event that ends, or corrects, an attempt.
-    pub fn conclude<T>(
+    /// The end of an attempt that went well.
+    pub fn settle(&mut self, now: Now, ended: Ended, usage: Usage) -> Result<Settlement, EngineError> {
+        let event = |run: &mut Run, books: &mut Books| run.settle(now, ended.attempt, usage, books);
+        self.conclude(now, ended.attempt, event, |writer, _, settlement| {
+            writer.charge(now.wall, Charged::Settlement, ended, (usage, *settlement));
+        })
+    }
+
+    /// What an attempt really used, learnt later.
+    pub fn adjust(&mut self, now: Now, ended: Ended, usage: Usage) -> Result<Settlement, EngineError> {
+        let event = |run: &mut Run, books: &mut Books| run.adjust(now, ended.attempt, usage, books);
+        self.conclude(now, ended.attempt, event, |writer, _, settlement| {
+            writer.charge(now.wall, Charged::Adjustment, ended, (usage, *settlement));
+        })
+    }
+
+    /// An attempt came back: it is settled, and its result decided about.
+    pub fn result(
+        &mut self,
+        now: Now,
+        ended: Ended,
+        returned: &Returned<'_>,
+        subject: Subject<'_>,
+    ) -> Result<Decision, EngineError> {
+        let event = |run: &mut Run, books: &mut Books| run.result(now, returned, books);
+        self.conclude(now, ended.attempt, event, |writer, run, decision| {
+            if let Some((_, settlement)) = run.settled(ended.attempt) {
+                writer.charge(now.wall, Charged::Settlement, ended, (returned.usage, settlement));
+            }
+            writer.decision(now.wall, subject, None, decision);
+        })
+    }
+
+    /// An attempt failed.
+    pub fn error(
+        &mut self,
+        now: Now,
+        failure: &Failure<'_>,
+        subject: Subject<'_>,
+    ) -> Result<Decision, EngineError> {
+        let event = |run: &mut Run, books: &mut Books| run.error(now, failure, books);
+        self.conclude(now, failure.attempt, event, |writer, _, decision| {
+            writer.decision(now.wall, subject, Some(failure.kind), decision);
+        })
+    }
+
+    /// One event that ends, or corrects, an attempt; `record` keeps what came of it.
+    fn conclude<T>(
         &mut self,
         now: Now,
         attempt: u64,
         event: impl FnOnce(&mut Run, &mut Books) -> Result<T, EngineError>,
+        record: impl FnOnce(&mut Writer, &Run, &T),
     ) -> Result<T, EngineError> {
         self.latest = now;
-        let answer = self.event(event)?;
+        let answer = self.shown(event)?;
+        if let Some(writer) = &mut self.records {
+            record(writer, &self.run, &answer);
+        }
         if let Some(recorder) = self.recorder() {
             recorder.settled(&self.run, attempt, now.wall);
         }

@@ -64,6 +64,12 @@ impl Run {
 
     fn new_live(program: &Bound<'_, Program>, hosted: Hosted, ids: Ids) -> Self {
         let Program { core, columns } = program.get();
-        Self { core: Arc::new(hosted), program: Arc::clone(core), columns: Arc::clone(columns), ids }
+        Self {
+            core: Arc::new(hosted),
+            program: Arc::clone(core),
+            columns: Arc::clone(columns),
+            ids,
+            log: None,
+        }
     }
 }

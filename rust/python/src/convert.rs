@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use checkrein_host::{exact, is_plain, scaled};
 use policy_core::{Dimension, MAX_QUANTITY, Slot, Value};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
 
+use crate::decision::Decision;
 use crate::errors;
 
 /// How the host writes values of one fact.
@@ -150,6 +152,29 @@ numbers! {
     Id: "the id of a call, attempt or request", u64::MAX, "2^64 - 1";
     Fingerprint: "the fingerprint", u64::MAX, "2^64 - 1";
     Tokens: "the number of tokens", MAX_QUANTITY, "2^53 - 1";
+}
+
+/// An attempt: the decision that opened it, or its number alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended(pub(crate) checkrein_records::Ended);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Ended {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let py = value.py();
+        if let Ok(decision) = value.cast::<Decision>() {
+            let (attempt, number) = decision.get().opened();
+            let attempt = attempt.map_or_else(|| py.None().extract::<Id>(py).map(|id| id.0), Ok)?;
+            return Ok(Self(checkrein_records::Ended { attempt, number: Some(number) }));
+        }
+        if value.is_instance_of::<PyInt>() {
+            return Ok(Self(checkrein_records::Ended { attempt: value.extract::<Id>()?.0, number: None }));
+        }
+        let read = |name: &Bound<'py, PyString>| value.getattr(name)?.extract::<Id>();
+        let (attempt, number) = (read(intern!(py, "attempt"))?.0, read(intern!(py, "number"))?.0);
+        Ok(Self(checkrein_records::Ended { attempt, number: Some(number) }))
+    }
 }
 
 /// Fingerprints, two by two.

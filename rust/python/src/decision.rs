@@ -26,6 +26,11 @@ impl Decision {
         Self { core, program: Arc::clone(program) }
     }
 
+    /// The attempt that it opened, and its number.
+    pub(crate) const fn opened(&self) -> (Option<u64>, u64) {
+        (self.core.attempt, self.core.number)
+    }
+
     fn statement(&self) -> Option<&Statement> {
         match self.core.by {
             By::Statement(index) => row(self.program.statements(), index),

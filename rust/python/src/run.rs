@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use checkrein_host::Hosted;
+use checkrein_host::{Hosted, Live};
+use checkrein_records::{self as records, Subject};
 use policy_core::books::Books;
 use policy_core::{Dimension, Failure, ModelCall, Now, Reply, Returned, Scopes, ToolCall};
 use pyo3::prelude::*;
@@ -10,10 +11,11 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::approvals;
 use crate::canonical::{Canonical, canonical, forms};
-use crate::convert::{Fingerprint, Id, Instant, Seed, Tokens, Wall, marks, weighed};
+use crate::convert::{Ended, Fingerprint, Id, Instant, Seed, Tokens, Wall, marks, weighed};
 use crate::decision::{Decision, Settlement};
 use crate::facts::Columns;
 use crate::ledger::Ledger;
+use crate::log::{Records, said};
 use crate::program::Program;
 use crate::readings;
 use crate::scopes::Ids;
@@ -27,6 +29,7 @@ pub(crate) struct Run {
     pub(crate) program: Arc<policy_core::Program>,
     pub(crate) columns: Arc<Columns>,
     pub(crate) ids: Ids,
+    pub(crate) log: Option<Arc<records::Log>>,
 }
 
 const fn at(now: Instant, wall: Wall) -> Now {
@@ -39,9 +42,9 @@ impl Run {
     #[new]
     #[pyo3(signature = (
         program, *, seed, now, wall=Wall(0), ledger=None, session=None, user=None, team=None, org=None,
-        keys=None, parent=None, id=""
+        keys=None, parent=None, id="", records=None
     ), text_signature = "(program, *, seed, now, wall=0, ledger=None, session=None, user=None, team=None, \
-        org=None, keys=None, parent=None, id='')")]
+        org=None, keys=None, parent=None, id='', records=None)")]
     fn new(
         py: Python<'_>,
         program: &Bound<'_, Program>,
@@ -56,26 +59,28 @@ impl Run {
         keys: Option<&Bound<'_, PyDict>>,
         parent: Option<&Bound<'_, Self>>,
         id: &str,
+        records: Option<Records<'_>>,
     ) -> PyResult<Self> {
         let (now, whose) = (at(now, wall), ([session, user, team, org], keys));
         let begin = |program, scopes: &Scopes<'_>, parent: Option<&policy_core::Run>, books: &mut Books| {
             Ok(policy_core::Run::new(program, seed.0, now, scopes, parent, books))
         };
         if let Some(parent) = parent {
-            return Self::below(py, program, parent.get(), now, id, begin);
+            return Self::below(py, program, parent.get(), now, id, begin)?.recorded(records);
         }
         Self::alone(py, program, ledger, whose, now, id, |program, scopes, books| {
             begin(program, scopes, None, books)
-        })
+        })?
+        .recorded(records)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the host passes them by name")]
     #[staticmethod]
     #[pyo3(signature = (
         program, state, *, now, wall, later, ledger=None, session=None, user=None, team=None, org=None,
-        keys=None, id=""
+        keys=None, id="", records=None
     ), text_signature = "(program, state, *, now, wall, later, ledger=None, session=None, user=None, \
-        team=None, org=None, keys=None, id='')")]
+        team=None, org=None, keys=None, id='', records=None)")]
     fn resume(
         py: Python<'_>,
         program: &Bound<'_, Program>,
@@ -90,11 +95,13 @@ impl Run {
         org: Option<&Bound<'_, PyString>>,
         keys: Option<&Bound<'_, PyDict>>,
         id: &str,
+        records: Option<Records<'_>>,
     ) -> PyResult<Self> {
         let (now, whose) = (at(now, wall), ([session, user, team, org], keys));
         Self::alone(py, program, ledger, whose, now, id, |program, scopes, books| {
             policy_core::Run::resume(program, state, (now, later.0), scopes, books)
-        })
+        })?
+        .recorded(records)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the host passes them by name")]
@@ -116,19 +123,20 @@ impl Run {
     ) -> PyResult<Decision> {
         let (now, results, messages) = (at(now, wall), results.map(marks), messages.map(weighed));
         // A name without UTF-8 becomes one that no policy declares: the call is denied, not dropped.
-        let model = model.map(|name| name.to_string_lossy());
+        let name = model.map(|name| name.to_string_lossy());
         let mut sent = self.columns.facts(py, &self.program, facts)?;
         let slots = sent.slots();
         let event = ModelCall {
             call: call.map(|id| id.0),
-            model: model.as_deref(),
+            model: name.as_deref(),
             input_tokens: input_tokens.0,
             max_output: max_output.map(|tokens| tokens.0),
             facts: &slots,
             results: results.as_deref(),
             messages: messages.as_deref(),
         };
-        self.admit(py, now, |run, books| run.model_call(now, &event, books))
+        let called = self.called("model", model, name.as_deref())?;
+        self.admit(py, now, called.subject(), |run, books| run.model_call(now, &event, books))
     }
 
     #[pyo3(signature = (now, wall, call, tool, args, facts=None))]
@@ -141,16 +149,17 @@ impl Run {
         args: &Bound<'_, PyDict>,
         facts: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Decision> {
-        let tool = tool.to_string_lossy();
+        let name = tool.to_string_lossy();
         let written = canonical(args)?;
         let Canonical { ref text, is_exact, is_unsafe } = written;
-        let mut sent = self.columns.call(&self.program, &tool, args, facts)?;
+        let mut sent = self.columns.call(&self.program, &name, args, facts)?;
         let slots = sent.slots();
         let (now, call) = (at(now, wall), call.map(|id| id.0));
         let forms = forms(args, self.program.ignored_args())?;
         let event =
-            ToolCall { call, tool: &tool, args: text, forms: &forms, is_exact, is_unsafe, facts: &slots };
-        self.admit(args.py(), now, |run, books| run.tool_call(now, &event, books))
+            ToolCall { call, tool: &name, args: text, forms: &forms, is_exact, is_unsafe, facts: &slots };
+        let called = self.called("tool", Some(tool), Some(&name))?;
+        self.admit(args.py(), now, called.subject(), |run, books| run.tool_call(now, &event, books))
     }
 
     #[expect(clippy::too_many_arguments, reason = "the host passes them by name")]
@@ -167,7 +176,7 @@ impl Run {
         py: Python<'_>,
         now: Instant,
         wall: Wall,
-        attempt: Id,
+        attempt: Ended,
         usage: &str,
         input_tokens: Tokens,
         output_tokens: Tokens,
@@ -177,9 +186,7 @@ impl Run {
     ) -> PyResult<Settlement> {
         let (input, output) = (input_tokens, output_tokens);
         let usage = used(py, usage, Figures { input, output, cache_read, cache_write, reasoning })?;
-        let (now, attempt) = (at(now, wall), attempt.0);
-        let settle = |run: &mut policy_core::Run, books: &mut Books| run.settle(now, attempt, usage, books);
-        self.tell(py, |live| live.conclude(now, attempt, settle)).map(Settlement)
+        self.conclude(py, |live| live.settle(at(now, wall), attempt.0, usage)).map(Settlement)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the host passes them by name")]
@@ -187,17 +194,18 @@ impl Run {
         signature = (
             now, wall, attempt, usage, input_tokens=Tokens(0), output_tokens=Tokens(0), cache_read=Tokens(0),
             cache_write=Tokens(0), reasoning=Tokens(0), facts=None, fields=None, fingerprint=None,
-            committed=false
+            committed=false, subject=None
         ),
         text_signature = "($self, now, wall, attempt, usage, input_tokens=0, output_tokens=0, cache_read=0, \
-            cache_write=0, reasoning=0, facts=None, fields=None, fingerprint=None, committed=False)"
+            cache_write=0, reasoning=0, facts=None, fields=None, fingerprint=None, committed=False, \
+            subject=None)"
     )]
     fn result(
         &self,
         py: Python<'_>,
         now: Instant,
         wall: Wall,
-        attempt: Id,
+        attempt: Ended,
         usage: &str,
         input_tokens: Tokens,
         output_tokens: Tokens,
@@ -208,25 +216,27 @@ impl Run {
         fields: Option<&Bound<'_, PyDict>>,
         fingerprint: Option<Fingerprint>,
         committed: bool,
+        subject: Option<&Bound<'_, PyString>>,
     ) -> PyResult<Decision> {
         let (now, input, output) = (at(now, wall), input_tokens, output_tokens);
         let tool = match fields {
             Some(_) => {
-                self.tell(py, |live| Ok(live.run.target(attempt.0).map(|(name, _)| name.to_owned())))?
+                self.tell(py, |live| Ok(live.run.target(attempt.0.attempt).map(|(name, _)| name.to_owned())))?
             }
             None => None,
         };
         let mut sent = self.columns.of_result(py, &self.program, facts, tool.as_deref().zip(fields))?;
         let slots = sent.slots();
         let returned = Returned {
-            attempt: attempt.0,
+            attempt: attempt.0.attempt,
             usage: used(py, usage, Figures { input, output, cache_read, cache_write, reasoning })?,
             facts: &slots,
             fingerprint: fingerprint.map(|fingerprint| fingerprint.0),
             committed,
         };
-        let come = |run: &mut policy_core::Run, books: &mut Books| run.result(now, &returned, books);
-        let decision = self.tell(py, |live| live.conclude(now, returned.attempt, come))?;
+        let subject = said(subject);
+        let come = |live: &mut Live| live.result(now, attempt.0, &returned, Subject::Said(&subject));
+        let decision = self.conclude(py, come)?;
         Ok(Decision::new(decision, &self.program))
     }
 
@@ -253,7 +263,7 @@ impl Run {
         py: Python<'_>,
         now: Instant,
         wall: Wall,
-        attempt: Id,
+        attempt: Ended,
         input_tokens: Tokens,
         output_tokens: Tokens,
         cache_read: Tokens,
@@ -262,9 +272,7 @@ impl Run {
     ) -> PyResult<Settlement> {
         let (input, output) = (input_tokens, output_tokens);
         let usage = Figures { input, output, cache_read, cache_write, reasoning }.exact();
-        let (now, attempt) = (at(now, wall), attempt.0);
-        let adjust = |run: &mut policy_core::Run, books: &mut Books| run.adjust(now, attempt, usage, books);
-        self.tell(py, |live| live.conclude(now, attempt, adjust)).map(Settlement)
+        self.conclude(py, |live| live.adjust(at(now, wall), attempt.0, usage)).map(Settlement)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the host passes them by name")]
@@ -272,18 +280,18 @@ impl Run {
         signature = (
             now, wall, attempt, usage, input_tokens, output_tokens, kind, status=None, retry_after=None,
             billed=None, own=false, cache_read=Tokens(0), cache_write=Tokens(0), reasoning=Tokens(0),
-            fingerprint=None
+            fingerprint=None, subject=None
         ),
         text_signature = "($self, now, wall, attempt, usage, input_tokens, output_tokens, kind, status=None, \
             retry_after=None, billed=None, own=False, cache_read=0, cache_write=0, reasoning=0, \
-            fingerprint=None)"
+            fingerprint=None, subject=None)"
     )]
     fn error(
         &self,
         py: Python<'_>,
         now: Instant,
         wall: Wall,
-        attempt: Id,
+        attempt: Ended,
         usage: &str,
         input_tokens: Tokens,
         output_tokens: Tokens,
@@ -296,10 +304,11 @@ impl Run {
         cache_write: Tokens,
         reasoning: Tokens,
         fingerprint: Option<Fingerprint>,
+        subject: Option<&Bound<'_, PyString>>,
     ) -> PyResult<Decision> {
         let (input, output) = (input_tokens, output_tokens);
         let failure = Failure {
-            attempt: attempt.0,
+            attempt: attempt.0.attempt,
             usage: used(py, usage, Figures { input, output, cache_read, cache_write, reasoning })?,
             kind: error_kind(py, kind)?,
             status: slot(status, Dimension::Count),
@@ -310,8 +319,9 @@ impl Run {
             committed: false,
         };
         let now = at(now, wall);
-        let fail = |run: &mut policy_core::Run, books: &mut Books| run.error(now, &failure, books);
-        Ok(Decision::new(self.tell(py, |live| live.conclude(now, failure.attempt, fail))?, &self.program))
+        let subject = said(subject);
+        let decision = self.conclude(py, |live| live.error(now, &failure, Subject::Said(&subject)))?;
+        Ok(Decision::new(decision, &self.program))
     }
 
     #[expect(clippy::too_many_arguments, reason = "what an answer is")]

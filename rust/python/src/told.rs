@@ -1,6 +1,7 @@
 //! An event under the run's lock, and the exceptions for what can be wrong with it.
 
 use checkrein_host::{Live, Refused};
+use checkrein_records::Subject;
 use policy_core::books::Books;
 use policy_core::{EngineError, Now};
 use pyo3::prelude::*;
@@ -33,9 +34,12 @@ impl Run {
         &self,
         py: Python<'_>,
         now: Now,
+        subject: Subject<'_>,
         event: impl FnOnce(&mut policy_core::Run, &mut Books) -> Result<policy_core::Decision, EngineError>,
     ) -> PyResult<Decision> {
-        let decision = self.core.admit(now, event).map_err(|error| refused(py, &error))?;
+        self.ready(py)?;
+        let decision = self.core.admit(now, subject, event).map_err(|error| refused(py, &error))?;
+        self.attend(py)?;
         Ok(Decision::new(decision, &self.program))
     }
 }

@@ -29,7 +29,7 @@ pub enum Charged {
 pub(crate) enum About {
     /// A decision, with the error that it answers.
     Decision { decision: Decision, error: Option<ErrorKind> },
-    /// A charge: of which attempt of which decision, by which usage.
+    /// A charge: of which attempt, by which usage.
     Charge { charged: Charged, number: u64, attempt: u64, usage: &'static str, settlement: Settlement },
     /// A line that was made elsewhere; it is the record's text.
     Line,

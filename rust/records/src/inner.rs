@@ -185,7 +185,8 @@ impl Inner {
         }
         state.writer = Some((output, batch));
         state.is_stuck = false;
-        let is_blocked = state.error.is_some() || state.active.is_crowded();
+        let is_uncertain = state.error.is_some() || state.active.is_crowded();
+        let is_blocked = is_uncertain && self.audit == Audit::Required;
         self.is_blocked.store(is_blocked, Ordering::Relaxed);
         drop(state);
         self.written.notify_all();

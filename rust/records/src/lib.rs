@@ -12,6 +12,7 @@
 mod batch;
 mod decided;
 mod file;
+mod forks;
 mod inner;
 mod json;
 mod line;
@@ -23,6 +24,7 @@ mod told;
 mod writer;
 
 pub use batch::Charged;
-pub use log::{Audit, Log, Trouble, forked};
+pub use forks::{forked, forks};
+pub use log::{Audit, Log, Trouble};
 pub use render::value;
-pub use writer::Writer;
+pub use writer::{Ended, Subject, Writer};

@@ -5,11 +5,12 @@
 //! events. The lock is held to copy a record in, or to change the batches over.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::batch::{About, Beside};
+use crate::forks::forks;
 use crate::inner::{FLUSH, Inner, RELIEVE, THREAD, TROUBLE};
 
 /// As long as a call waits for the file where there is no room, before records are left out.
@@ -30,19 +31,11 @@ pub enum Audit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble(pub String);
 
-/// How often this process was forked off from another, counted from the first that loaded this.
-static GENERATION: AtomicU64 = AtomicU64::new(0);
-
-/// Says, in the child, that the process was forked: what other threads held then is held for ever.
-pub fn forked() {
-    GENERATION.fetch_add(1, Ordering::Relaxed);
-}
-
 /// A log. After a fork it is another one with the same file, which what waited in the parent is not in.
 #[derive(Debug)]
 pub struct Log {
     inner: Arc<Inner>,
-    generation: u64,
+    forks: u64,
     child: OnceLock<Box<Log>>,
 }
 
@@ -51,12 +44,12 @@ impl Log {
     #[must_use]
     pub fn new(path: &Path, audit: Audit) -> Self {
         let inner = Arc::new(Inner::new(path, audit));
-        Self { inner, generation: GENERATION.load(Ordering::Relaxed), child: OnceLock::new() }
+        Self { inner, forks: forks(), child: OnceLock::new() }
     }
 
     /// That of this process: a lock of a parent's is never touched.
     fn current(&self) -> &Arc<Inner> {
-        if self.generation == GENERATION.load(Ordering::Relaxed) {
+        if self.forks == forks() {
             return &self.inner;
         }
         self.child.get_or_init(|| Box::new(Self::new(&self.inner.path, self.inner.audit))).current()
@@ -90,7 +83,7 @@ impl Log {
             inner.ask(THREAD);
         }
         if state.active.is_crowded() {
-            inner.is_blocked.store(true, Ordering::Relaxed);
+            inner.is_blocked.store(inner.audit == Audit::Required, Ordering::Relaxed);
             if !state.is_stuck {
                 inner.ask(RELIEVE);
             }
@@ -123,13 +116,19 @@ impl Log {
         inner.lock().untold.take()
     }
 
+    /// Whether [`Log::ready`] has something to look at.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.current().is_blocked.load(Ordering::Relaxed)
+    }
+
     /// Whether a call may begin whose records are required.
     ///
     /// # Errors
     /// What keeps earlier records from the file.
     pub fn ready(&self) -> Result<(), Trouble> {
         let inner = self.current();
-        if inner.audit == Audit::BestEffort || !inner.is_blocked.load(Ordering::Relaxed) {
+        if !self.is_blocked() {
             return Ok(());
         }
         let is_drained = inner.drain(Some(REQUIRED_PATIENCE));
@@ -195,7 +194,7 @@ impl Log {
 impl Drop for Log {
     fn drop(&mut self) {
         // In a child the parent's log is let go without a look at it.
-        if self.generation == GENERATION.load(Ordering::Relaxed) {
+        if self.forks == forks() {
             self.close();
         }
     }

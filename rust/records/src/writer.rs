@@ -1,13 +1,35 @@
 //! What the records of one run have in common, and how each is kept.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use policy_core::books::Books;
-use policy_core::{Decision, ErrorKind, Program, Run, Scope, Settlement};
+use policy_core::{Decision, ErrorKind, Program, Run, Scope, Settlement, Usage};
 
 use crate::batch::{About, Beside, Charged, Stand};
 use crate::json::Json;
 use crate::log::Log;
+
+/// As many attempts are known by the decisions that opened them.
+const OPENED: usize = 16;
+
+/// What a decision is about, as records name it.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// A `model` or a `tool`, by a name that can be printed.
+    Call(&'static str, Option<&'a str>),
+    /// In these words.
+    Said(&'a str),
+}
+
+/// An attempt, and the number of the decision that opened it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The attempt's number in the run.
+    pub attempt: u64,
+    /// The decision's, by which the log knows it; a host that does not know it leaves it to the writer.
+    pub number: Option<u64>,
+}
 
 /// Keeps the records of one run. It is used under the run's lock.
 #[derive(Debug)]
@@ -15,6 +37,9 @@ pub struct Writer {
     log: Arc<Log>,
     program: Arc<Program>,
     head: Vec<u8>,
+    subject: Vec<u8>,
+    /// The latest attempts, with the numbers of their decisions.
+    opened: VecDeque<(u64, u64)>,
     before: Vec<Stand>,
     after: Vec<Stand>,
 }
@@ -31,7 +56,7 @@ impl Writer {
         }
         let bounds = program.limits().iter().map(|limit| limit.bounds.len()).sum();
         let (before, after) = (Vec::with_capacity(bounds), Vec::with_capacity(bounds));
-        Self { log, program, head: bytes, before, after }
+        Self { log, program, head: bytes, subject: Vec::new(), opened: VecDeque::new(), before, after }
     }
 
     /// The log that the records go to.
@@ -53,27 +78,50 @@ impl Writer {
     }
 
     /// Keeps a decision, with the error that it answers.
-    pub fn decision(&self, wall: u64, subject: &str, error: Option<ErrorKind>, decision: &Decision) {
-        let about = About::Decision { decision: decision.clone(), error };
-        let beside = Beside { before: &self.before, ..self.beside(subject) };
-        self.log.push(about, wall, &beside);
+    pub fn decision(
+        &mut self,
+        wall: u64,
+        subject: Subject<'_>,
+        error: Option<ErrorKind>,
+        decision: &Decision,
+    ) {
+        let Self { log, program, head, subject: text, opened, before, after } = self;
+        if let Some(attempt) = decision.attempt {
+            opened.truncate(OPENED - 1);
+            opened.push_front((attempt, decision.number));
+        }
+        text.clear();
+        match subject {
+            Subject::Said(said) => text.extend_from_slice(said.as_bytes()),
+            Subject::Call(point, name) => {
+                for part in [point, " `", name.unwrap_or("any"), "`"] {
+                    text.extend_from_slice(part.as_bytes());
+                }
+            }
+        }
+        let beside = Beside { program: Some(program), head, subject: text, before, after };
+        log.push(About::Decision { decision: decision.clone(), error }, wall, &beside);
     }
 
-    /// Keeps what the attempt of a decision was charged: `(number of the decision, attempt)`, by which usage.
+    /// Keeps what the attempt of a decision was charged, by which usage.
     pub fn charge(
         &self,
         wall: u64,
         charged: Charged,
-        (number, attempt): (u64, u64),
-        usage: &'static str,
-        settlement: Settlement,
+        ended: Ended,
+        (usage, settlement): (Usage, Settlement),
     ) {
-        let about = About::Charge { charged, number, attempt, usage, settlement };
-        self.log.push(about, wall, &self.beside(""));
-    }
-
-    fn beside<'a>(&'a self, subject: &'a str) -> Beside<'a> {
-        let (head, subject) = (self.head.as_slice(), subject.as_bytes());
-        Beside { program: Some(&self.program), head, subject, before: &[], after: &self.after }
+        let usage = match usage {
+            Usage::Exact { .. } => "exact",
+            Usage::AtLeast { .. } => "at_least",
+            Usage::Unknown => "unknown",
+            Usage::Unsent => "unsent",
+        };
+        let Self { program, head, after, opened, .. } = self;
+        let known = || opened.iter().find(|(attempt, _)| *attempt == ended.attempt);
+        let number = ended.number.or_else(|| known().map(|(_, number)| *number)).unwrap_or(0);
+        let about = About::Charge { charged, number, attempt: ended.attempt, usage, settlement };
+        let beside = Beside { program: Some(program), head, after, ..Beside::default() };
+        self.log.push(about, wall, &beside);
     }
 }
