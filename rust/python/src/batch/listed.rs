@@ -3,7 +3,9 @@
 #[expect(clippy::disallowed_types, reason = "only looked up: places are in the order of the rows")]
 use std::collections::HashMap;
 
-use policy_core::Value;
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use policy_core::{Value, xxh3_64};
 
 /// What a column holds, and where.
 #[derive(Debug)]
@@ -57,7 +59,7 @@ impl Listed {
 /// which. Letters that are none make no text.
 #[expect(clippy::disallowed_types, reason = "only looked up")]
 pub(super) fn texts(letters: &[u32], width: usize) -> (Vec<Option<String>>, Vec<u32>) {
-    let mut known: HashMap<&[u32], u32> = HashMap::new();
+    let mut known: HashMap<&[u32], u32, Seeded> = HashMap::with_hasher(Seeded::new());
     let (mut found, mut places) = (Vec::new(), Vec::new());
     let mut latest: (&[u32], u32) = (&[], u32::MAX);
     for row in letters.chunks_exact(width.max(1)) {
@@ -75,4 +77,40 @@ pub(super) fn texts(letters: &[u32], width: usize) -> (Vec<Option<String>>, Vec<
         places.push(latest.1);
     }
     (found, places)
+}
+
+/// A hash for short texts, seeded so that nobody can choose texts that meet in it.
+#[derive(Clone, Copy, Debug)]
+struct Seeded(u64);
+
+impl Seeded {
+    fn new() -> Self {
+        Self(RandomState::new().build_hasher().finish())
+    }
+}
+
+impl BuildHasher for Seeded {
+    type Hasher = Sum;
+
+    fn build_hasher(&self) -> Sum {
+        Sum(self.0)
+    }
+}
+
+/// What was hashed so far.
+#[derive(Clone, Copy, Debug)]
+struct Sum(u64);
+
+impl Hasher for Sum {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxh3_64(bytes, self.0);
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.0 ^= number as u64;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
