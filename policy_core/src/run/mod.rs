@@ -72,7 +72,8 @@ use crate::value::{MAX_QUANTITY, Slot};
 /// the latest seen. `books` are the same in every event; other runs may use them too.
 #[derive(Debug)]
 pub struct Run {
-    program: Arc<Program>,
+    /// Counted by the run itself: a count that all runs of a program share would be fought for at each event.
+    program: Arc<Arc<Program>>,
     pub(crate) ids: Ids,
     seed: u64,
     /// The latest `now`, which accounts are looked at with.
@@ -142,7 +143,7 @@ impl Run {
         let progress = Progress::new(program.index.loops.progressing());
         let family = parent.map_or_else(|| Family::new(&program), |parent| parent.family.below());
         Self {
-            program,
+            program: Arc::new(program),
             ids,
             seed,
             latest: now,
@@ -184,7 +185,7 @@ impl Run {
 
     /// The program that governs the run.
     #[must_use]
-    pub const fn program(&self) -> &Arc<Program> {
+    pub fn program(&self) -> &Arc<Program> {
         &self.program
     }
 
