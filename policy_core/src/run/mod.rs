@@ -73,6 +73,7 @@ use crate::value::{MAX_QUANTITY, Slot};
 #[derive(Debug)]
 pub struct Run {
     /// Counted by the run itself: a count that all runs of a program share would be fought for at each event.
+    #[expect(clippy::redundant_allocation, reason = "the outer count is the run's own")]
     program: Arc<Arc<Program>>,
     pub(crate) ids: Ids,
     seed: u64,
