@@ -45,9 +45,9 @@ pub use fingerprint::{fingerprint, xxh3_64};
 pub use health::Health;
 pub use price::{Price, Tariff};
 pub use program::{
-    Arg, AskFor, Basis, Bound, Const, FORMAT, Fact, Grants, Limit, Measure, Model, MoneyUnit, Place,
-    Presence, Program, Queue, QueueDefault, Scope, Selector, Source, State, Statement, StatementKind,
-    Template, Threshold, ThresholdKind, TimeZone, Tool, ToolClass,
+    Arg, AskFor, Basis, Bound, Const, FORMAT, Fact, Found, Grants, Limit, Measure, Model, MoneyUnit, Place,
+    Plain, Presence, Program, Queue, QueueDefault, Range, Scope, Selector, Sought, Source, State, Statement,
+    StatementKind, Template, Threshold, ThresholdKind, TimeZone, Tool, ToolClass,
 };
 pub use run::{Meter, OpenRequest, Reply, Run};
 pub use value::{Dimension, MAX_NUMBER, MAX_QUANTITY, MILLION, Slot, Truth, Value};

@@ -216,6 +216,13 @@ class Program:
     @property
     def facts(self) -> list[_Fact]:
         """The facts that the policy reads or declares, by name."""
+    def found(self) -> list[dict[str, Any]]:
+        """What the index finds each rule by, in the order of statements.
+
+        `statement` and each `fact` are indexes. Of each list in `by` one entry has to hold; `values` are
+        `("any",)`, `("numbers", from, to)`, `("text", it)` or `("beginning", it)`, and none where the fact
+        must be missing. `why` is `unconditional`, `open` or `few` if a rule is found by nothing, else None.
+        """
     def read(self, tool: str, args: dict[str, Any], facts: dict[str, Any] | None) -> int:
         """How many of the policy's facts a tool call of the host would bring, well-typed.
 

@@ -116,3 +116,23 @@ route "both" { fallback "far" -> "at home" }
     )
     assert passed in command("explain", "red.1").stdout
     assert "passed over" not in command("explain", "red.2").stdout
+
+
+def test_what_rules_are_found_by(command, snapshot):
+    printed = command("explain", "--index", "indexed.rein")
+    assert (printed.exit_code, printed.stderr) == (0, "")
+    snapshot("explain_index", printed.stdout)
+
+
+def test_what_rules_are_found_by_for_machines(command):
+    rules = json.loads(command("explain", "--index", "indexed.rein", "--format", "json").stdout)["rules"]
+    by = {row["rule"]: row["by"] for row in rules}
+    assert by["either"] == [['`call.args.vendor` "z"', '`customer.region` "zz"']]
+    assert by["always"] == []
+
+
+@pytest.mark.parametrize("words", [(), ("last", "--index", "indexed.rein")])
+def test_either_a_decision_or_a_policy(command, words):
+    printed = command("explain", *words)
+    assert printed.exit_code == 2
+    assert "name a decision's id, or a policy with --index" in printed.stderr

@@ -39,6 +39,7 @@ def test_many_rules_decide_the_same_with_the_index_and_without() -> None:
         policy, _ = parse(made.source, "case.rein")
         artifact = compile_source(made.source, "case.rein")
         indexed, scanning = _core.Program.load(artifact), _core.Program.load_scanning(artifact)
+        seen["found"] += sum(row["why"] is None for row in indexed.found())
         party = Party(chance, made, 0)
         scene = Scene(party.runs, chance.getrandbits(64), 0, party.wall)
         hosts = [scene.play(Compiled, indexed), scene.play(Compiled, scanning), scene.play(Walked, policy)]
@@ -53,3 +54,4 @@ def test_many_rules_decide_the_same_with_the_index_and_without() -> None:
             if party.is_over:
                 break
     assert seen["would"] > seen["events"] / 10
+    assert seen["found"] > POLICIES * RULES / 4

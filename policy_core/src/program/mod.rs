@@ -21,6 +21,7 @@ use std::fmt;
 pub use condition::Const;
 pub(crate) use condition::{Comparison, Condition, Op, Predicate, Quantifier};
 pub(crate) use index::Index;
+pub use index::{Found, Plain, Range, Sought};
 pub use limits::{Basis, Bound, Limit, Measure, Scope, Threshold, ThresholdKind};
 pub(crate) use statements::{Arm, Loop, Order, Require, Retry, Route, Rule, Verdict};
 pub use statements::{AskFor, Selector, Statement, StatementKind};
@@ -300,26 +301,33 @@ impl Program {
         }
     }
 
+    /// What the index finds each rule by, in the order of statements.
+    #[must_use]
+    pub fn found(&self) -> Vec<Found> {
+        index::found(&self.tables)
+    }
+
     /// A measure in the words of policies, such as `cost` or `calls of tool "search"`.
     #[must_use]
     pub fn measure_text(&self, measure: Measure) -> String {
-        let name = |name: Option<&str>| name.unwrap_or_default().to_owned();
-        let of = |index: u32| index as usize;
         match measure {
-            Measure::CallsOf(Selector::AnyModel) => "calls of model any".to_owned(),
-            Measure::CallsOf(Selector::Model(model)) => {
-                let model = self.models().get(of(model)).map(|model| &*model.name);
-                format!("calls of model \"{}\"", name(model))
-            }
-            Measure::CallsOf(Selector::AnyTool) => "calls of tool any".to_owned(),
-            Measure::CallsOf(Selector::Tool(tool)) => {
-                let tool = self.tools().get(of(tool)).map(|tool| &*tool.name);
-                format!("calls of tool \"{}\"", name(tool))
-            }
-            Measure::CallsOf(Selector::Class(class)) => {
-                format!("calls of tool class {}", name(class.name()))
-            }
+            Measure::CallsOf(selector) => format!("calls of {}", self.selector_text(selector)),
             _ => measure.name().to_owned(),
+        }
+    }
+
+    /// A selector in the words of policies, such as `tool "search"`.
+    #[must_use]
+    pub fn selector_text(&self, selector: Selector) -> String {
+        let named = |kind: &str, name: Option<&str>| format!("{kind} \"{}\"", name.unwrap_or_default());
+        match selector {
+            Selector::AnyModel => "model any".to_owned(),
+            Selector::Model(model) => {
+                named("model", self.models().get(model as usize).map(|model| &*model.name))
+            }
+            Selector::AnyTool => "tool any".to_owned(),
+            Selector::Tool(tool) => named("tool", self.tools().get(tool as usize).map(|tool| &*tool.name)),
+            Selector::Class(class) => format!("tool class {}", class.name().unwrap_or_default()),
         }
     }
 

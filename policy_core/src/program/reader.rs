@@ -13,15 +13,15 @@ use crate::value::MAX_QUANTITY;
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     length: usize,
-    /// Of what was read, with the digests of texts instead of their places in the table.
-    meaning: Sha256,
+    /// What was read, with the digests of texts instead of their places in the table.
+    said: Vec<u8>,
     is_said: bool,
     texts: Vec<[u8; 32]>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, length: bytes.len(), meaning: Sha256::new(), is_said: true, texts: Vec::new() }
+        Self { rest: bytes, length: bytes.len(), said: Vec::new(), is_said: true, texts: Vec::new() }
     }
 
     /// A mistake at the place reached so far.
@@ -146,13 +146,13 @@ impl<'a> Reader<'a> {
 
     fn say(&mut self, bytes: &[u8]) {
         if self.is_said {
-            self.meaning.update(bytes);
+            self.said.extend_from_slice(bytes);
         }
     }
 
     /// The digest of all that was said.
     pub(crate) fn meaning(&self) -> [u8; 32] {
-        self.meaning.clone().finalize().into()
+        Sha256::digest(&self.said).into()
     }
 
     /// The number of items that follow. Each takes at least a byte, so no count can ask for more memory than

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use policy_core::{LoadError, MoneyUnit, Presence, Slot, Source, Tariff};
+use policy_core::{LoadError, MoneyUnit, Plain, Presence, Range, Slot, Sought, Source, Tariff};
+use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
@@ -177,6 +178,17 @@ impl Program {
         })
     }
 
+    fn found<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        listed(py, &self.core.found(), |found, dict| {
+            let by =
+                found.by.iter().map(|clause| listed(py, clause, sought)).collect::<PyResult<Vec<_>>>()?;
+            dict.set_item("statement", found.statement)?;
+            dict.set_item("on", self.core.selector_text(found.selector))?;
+            dict.set_item("by", by)?;
+            dict.set_item("why", found.why.map(why))
+        })
+    }
+
     fn read(
         &self,
         tool: &Bound<'_, PyString>,
@@ -222,6 +234,26 @@ fn listed<'py, T>(
         fill(row, &dict).map(|()| dict)
     });
     PyList::new(py, dicts.collect::<PyResult<Vec<_>>>()?)
+}
+
+fn sought(sought: &Sought, dict: &Bound<'_, PyDict>) -> PyResult<()> {
+    let py = dict.py();
+    let range = |range: &Range| match range {
+        Range::Any => ("any",).into_bound_py_any(py),
+        Range::Numbers(from, to) => ("numbers", *from, *to).into_bound_py_any(py),
+        Range::Text(text) => ("text", &**text).into_bound_py_any(py),
+        Range::Beginning(text) => ("beginning", &**text).into_bound_py_any(py),
+    };
+    dict.set_item("fact", sought.fact)?;
+    dict.set_item("values", sought.values.iter().map(range).collect::<PyResult<Vec<_>>>()?)
+}
+
+fn why(why: Plain) -> &'static str {
+    match why {
+        Plain::Unconditional => "unconditional",
+        Plain::Open => "open",
+        Plain::Few => "few",
+    }
 }
 
 fn unit(unit: MoneyUnit) -> &'static str {

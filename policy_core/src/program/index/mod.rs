@@ -3,6 +3,7 @@
 
 mod clauses;
 mod forest;
+mod found;
 mod mark;
 mod plant;
 mod seen;
@@ -14,6 +15,8 @@ use std::sync::Arc;
 
 use self::clauses::{Clause, clauses};
 use self::forest::Forest;
+pub(crate) use self::found::found;
+pub use self::found::{Found, Plain, Range, Sought};
 use self::plant::{Planted, Planter};
 use crate::facts::BuiltInFact;
 use crate::program::limits::{Limit, Measure, Scope, ThresholdKind};
