@@ -7,6 +7,7 @@ from checkrein import _core
 from checkrein.language import compile_source, parse
 from tests.both import Compiled, Walked
 
+from .facts import Fact
 from .generate import Made, Maker
 from .minimise import Scene
 from .party import Party
@@ -17,10 +18,13 @@ RULES = 60
 
 
 class Crowded(Maker):
-    """Makes policies with many rules, nearly all of them observed, so that calls go on."""
+    """Makes policies with many rules on the same calls and facts; most are observed, so that calls go on."""
+
+    crowd: list[str] | None = None
 
     def policy(self) -> Made:
         made = super().policy()
+        self.crowd = [self._one(["tool any", "model any"])]
         before = len(made.statements)
         for number in range(RULES):
             self._rule(f"one of many {number}")
@@ -29,6 +33,10 @@ class Crowded(Maker):
             if not text.startswith("observe") and self.chance.random() < 0.9:
                 made.statements[place] = f"observe until 2026-12-31 {text}"
         return made
+
+    def _selector(self, kinds: list[str] | None = None) -> tuple[str, list[Fact]]:
+        selector, facts = super()._selector(self.crowd or kinds)
+        return selector, facts[:3] if self.crowd else facts
 
 
 def test_many_rules_decide_the_same_with_the_index_and_without() -> None:
