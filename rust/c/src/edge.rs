@@ -144,6 +144,20 @@ pub(crate) fn there<'a, T>(input: In<'a, T>) -> Result<&'a T, Fault> {
     input.ok_or_else(|| bad("a structure is not there: its pointer is null"))
 }
 
+/// Has the children of this process told that they are forks. (Python has a hook of its own, which tells
+/// those that it makes itself.)
+pub(crate) fn watch_forks() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    extern "C" fn child() {
+        checkrein_host::forked();
+    }
+    ONCE.call_once(|| {
+        // SAFETY: the hook only adds to an atomic number, which is sound in a child of any process. It is in
+        // this library, which takes its hooks along when it is unloaded.
+        let _no_memory = unsafe { libc::pthread_atfork(None, None, Some(child)) };
+    });
+}
+
 /// Bytes of C's that a text is copied to.
 #[repr(C)]
 #[derive(Debug)]
