@@ -14,6 +14,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,9 +105,23 @@ def _flush_all() -> None:
             sink.flush()
 
 
+def _expect_multiprocessing() -> None:
+    """A process of `multiprocessing` ends without `atexit`: by a list of its own, emptied as it begins."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is None:
+        return
+
+    def expect(_: object) -> None:
+        util.Finalize(None, _flush_all, exitpriority=-100)  # after what may still be recorded
+
+    expect(None)
+    util.register_after_fork(_flush_all, expect)
+
+
 atexit.register(_flush_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_flush_all)  # the child is told of it in `guard/door.py`
+_expect_multiprocessing()
+if hasattr(os, "register_at_fork"):  # the engine is told of it in `guard/door.py`
+    os.register_at_fork(before=_flush_all, after_in_child=_expect_multiprocessing)
 
 
 def read_log(path: Path) -> Iterator[dict[str, Any]]:

@@ -297,6 +297,27 @@ if {way == "collected"}:
         assert own == ["decision", "settlement"] * 5
 
 
+LEFT_OPEN = []
+
+
+def leave_open(policy, log):
+    """A process that goes without the end of its run."""
+    run = checkrein.load(policy, log=log).run()
+    LEFT_OPEN.append(run)
+    for n in range(5):
+        run.settle(run.decide(tool="search", args={"n": n}))
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_what_waits_is_written_when_a_process_of_multiprocessing_ends(tmp_path, method):
+    (tmp_path / "p.rein").write_text('language 1\npolicy "p"\ntool "search" { class retrieve }\n')
+    place = tmp_path / "p.rein", tmp_path / "log"
+    child = multiprocessing.get_context(method).Process(target=leave_open, args=place)
+    child.start()
+    child.join()
+    assert kinds(place[1]) == ["program"] + ["decision", "settlement"] * 5
+
+
 # -- records that are required ------------------------------------------------------------------------
 
 
