@@ -122,7 +122,8 @@ impl Inner {
         let mut looks = 0_u32;
         loop {
             let mut state = self.lock();
-            if state.active.records.is_empty() {
+            let is_left = state.writer.as_ref().is_some_and(|(_, batch)| !batch.records.is_empty());
+            if state.active.records.is_empty() && (state.is_closing || !is_left) {
                 if state.is_closing {
                     state.has_thread = false;
                     return;

@@ -110,6 +110,27 @@ fn what_is_required_waits_until_it_can_be_written() {
 }
 
 #[test]
+fn what_is_required_is_tried_again_though_nothing_comes() {
+    let path = place("again").join("log");
+    let log = Log::new(&path, Audit::Required);
+    put(&log, "1");
+    put(&log, "2");
+    log.flush().unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    put(&log, "3");
+    while !log.is_blocked() {
+        thread::yield_now();
+    }
+    fs::remove_dir(&path).unwrap();
+    let is_there = (0..5_000_000).any(|_| {
+        thread::yield_now();
+        path.exists() && lines(&path) == ["3"]
+    });
+    assert!(is_there, "nobody tries again");
+}
+
+#[test]
 fn a_file_that_takes_nothing_for_long_leaves_a_gap_that_the_log_tells_of() {
     let path = place("gap").join("log");
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
