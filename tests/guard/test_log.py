@@ -258,8 +258,16 @@ def test_what_was_said_in_the_store_is_written_down_where_the_run_goes_on(make_g
 # -- what waits is written ----------------------------------------------------------------------------
 
 
-def test_what_waits_is_written_before_anybody_is_told_of_a_refusal(make_guard, log):
-    with make_guard('rule "none" on tool "search" then deny because "no"', log=log).run() as run:
+class Renamed(JsonlSink):
+    """A host's own way to write the same file."""
+
+    def write(self, record):
+        super().write({**record, "host": "h"})
+
+
+@pytest.mark.parametrize("kind", [JsonlSink, Renamed])
+def test_what_waits_is_written_before_anybody_is_told_of_a_refusal(make_guard, log, kind):
+    with make_guard('rule "none" on tool "search" then deny because "no"', log=kind(log)).run() as run:
         for _ in range(3):
             with pytest.raises(checkrein.Denied) as denied:
                 search(run)

@@ -102,6 +102,7 @@ class Guard:
         # What a file is to have, the engine writes; a sink of the host's gets dicts, made in Python.
         self.log = sink if type(sink) is JsonlSink else None
         self.sink = None if self.log is not None else sink
+        self._file = sink if isinstance(sink, JsonlSink) else None
         self.approver = approver
         self.clock: Clock = clock or SystemClock()
         self.models: dict[str, dict[str, Any]] = {m["name"]: m for m in program.models}
@@ -227,8 +228,8 @@ class Guard:
         self.closed = True
         unwatch(self)
         with ExitStack() as parts:  # one that fails keeps no other from ending
-            if self.log is not None:
-                parts.callback(self.log.close)
+            if self._file is not None:
+                parts.callback(self._file.close)
             if self.ledger is not None:
                 parts.callback(self.ledger.close, CLOSING_SECONDS)
             for reference in self._runs.valuerefs():
@@ -242,13 +243,13 @@ class Guard:
 
         Raises `EngineError` of kind `log` if every record is required and the file can't be written.
         """
-        if self.log is not None:
-            self.log.flush()
+        if self._file is not None:
+            self._file.flush()
 
     def drain(self) -> None:
         """What `flush` does; a log that is required, and can't be written, refuses the next call instead."""
-        if self.log is not None:
-            self.log.core.drain()
+        if self._file is not None:
+            self._file.core.drain()
 
     def forking(self, moment: str) -> None:
         """The process forks: neither the store's connection nor the leases may be used on both sides."""
