@@ -243,6 +243,29 @@ def test_what_is_masked_was_not_sent(guard):
     assert told == [("allow", None, False), ("allow", None, False), ("deny", "private", True)]
 
 
+@pytest.mark.parametrize(
+    "given", [np.ma.masked, np.ma.array(0.95, mask=True)], ids=["masked", "no dimension"]
+)
+def test_what_is_masked_for_all_rows_was_not_sent(guard, given):
+    pii = np.array([False, True])
+    facts = {"risk.score": given, "data.pii": pii}
+    told = list(guard.decide_many(tool="refund", args={"amount": 1, "tags": []}, facts=facts))
+    assert told == [("allow", None, False), ("deny", "private", False)]
+
+
+def test_times_and_records_of_numpy_are_none_of_python_s(guard):
+    rows = {"args": {"amount": np.array([1, 1]), "tags": []}, "tool": "refund"}
+    short = np.array([5, 5], "timedelta64[ns]")  # five to Python, which seconds are not
+    for age in (short, short[0], short.astype("timedelta64[s]")):
+        told = guard.decide_many(**rows, facts={"ticket.age": age, "data.pii": False})
+        assert list(told) == [("stop", "old", True)] * 2
+    tags = np.array([("vip",), ("x",)], [("tag", "U3")])
+    told = guard.decide_many(
+        tool="refund", args={"amount": 1, "tags": tags}, facts={"ticket.age": 0, "data.pii": False}
+    )
+    assert list(told) == [("deny", "tagged", True)] * 2
+
+
 def test_texts_are_compared_letter_by_letter(guard):
     tiers = np.array(["free", "plus", "", "né", "\U0001f600", "free "])
     compare(guard, "refund", {"amount": 20_000, "tags": []}, {"customer.tier": tiers, "data.pii": False}, 6)

@@ -1,5 +1,8 @@
 """Meters in Python: what a token loop counts on, and when it is told to stop."""
 
+import ctypes
+import os
+
 import pytest
 
 import checkrein
@@ -62,3 +65,22 @@ def test_a_run_that_is_gone_leaves_a_meter_that_says_so():
 def test_the_capsule_is_found_by_its_name():
     assert "checkrein._core._C_API" in repr(_core._C_API)
     assert checkrein.get_include().endswith("include")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_run_knows_a_fork_that_a_library_made(tmp_path):
+    path = tmp_path / "m.rein"
+    path.write_text(POLICY.replace("on run", "on session"))
+    program = checkrein.load(path, log=None).program
+    core = _core.Run(program, seed=1, now=1, ledger=_core.Ledger.memory(), session="s")
+    child = ctypes.PyDLL(None).fork()
+    if child == 0:
+        told = 1
+        try:
+            core.model_call(1, 1, None, None, 10, None)
+        except checkrein.EngineError as error:
+            told = 0 if error.kind == "forked" else 2
+        finally:
+            os._exit(told)
+    assert os.waitpid(child, 0) == (child, 0)
+    assert core.model_call(1, 1, None, None, 10, None).outcome == "allow"

@@ -19,6 +19,10 @@ OUTCOMES = ("allow", "reuse", "answer", "wait", "escalate", "deny", "fail", "sto
 BUILT_IN = ("undeclared tool", "undeclared model", "no candidate", "no usable model")
 """What the engine itself may say of a row; in `Decisions.names` behind the statements."""
 
+UNNATURAL = "mMV"
+"""Kinds of numpy's that are something else to Python: a time in nanoseconds becomes a bare number, of which
+nobody knows the unit, and a record a tuple."""
+
 
 class Decisions:
     """What is decided of each row: arrays of one length.
@@ -137,15 +141,17 @@ class Columns:
     def read(self, where: str, given: Any) -> tuple[Any, ...]:
         """`(True, data, mask)` for an array, `(False, value)` for one value of all rows."""
         numpy = self.numpy
-        if not hasattr(given, "__array__") or isinstance(given, numpy.generic):
-            return False, given.item() if isinstance(given, numpy.generic) else given
+        if not hasattr(given, "__array__"):
+            return False, given
+        if isinstance(given, numpy.generic):
+            return False, self._item(given)
         mask = None
         if isinstance(given, numpy.ma.MaskedArray):
             mask = numpy.ascontiguousarray(numpy.ma.getmaskarray(given)).view(numpy.uint8)
             given = given.data
         array = numpy.asarray(given)
         if array.ndim == 0:
-            return False, array.item()
+            return False, None if mask is not None and mask.all() else self._item(array)
         self._count(where, array)
         return True, self._data(array), mask
 
@@ -171,6 +177,10 @@ class Columns:
                 "bad_value",
             )
 
+    def _item(self, one: Any) -> Any:
+        """The value of a numpy scalar; where Python's would be another one, itself, which is ill-typed."""
+        return one[()] if one.dtype.kind in UNNATURAL else one.item()
+
     def _data(self, array: Any) -> Any:
         """Numbers, flags and texts as they lie in memory if that is natural; else each value for itself."""
         numpy = self.numpy
@@ -184,4 +194,4 @@ class Columns:
         if kind == "U" and size and len(array):
             letters = numpy.ascontiguousarray(array, array.dtype.newbyteorder("="))
             return letters.view(numpy.uint32).reshape(len(letters), -1)
-        return array.tolist()
+        return list(array) if kind in UNNATURAL else array.tolist()

@@ -144,8 +144,8 @@ pub(crate) fn there<'a, T>(input: In<'a, T>) -> Result<&'a T, Fault> {
     input.ok_or_else(|| bad("a structure is not there: its pointer is null"))
 }
 
-/// Has the children of this process told that they are forks. (Python has a hook of its own, which tells
-/// those that it makes itself.)
+/// Has the children of this process told that they are forks: a program in C has no other hook, and that of
+/// Python tells those alone that Python makes itself.
 pub(crate) fn watch_forks() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     extern "C" fn child() {

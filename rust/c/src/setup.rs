@@ -11,7 +11,7 @@ use policy_core::store::AccountKey;
 use policy_core::{Decision, EngineError, Scope, Scopes};
 
 use crate::bound::Bound;
-use crate::edge::{In, Out, Span, place, there, watch_forks};
+use crate::edge::{In, Out, Span, place, there};
 use crate::fault::{Fault, answer, bad};
 use crate::handles::Handles;
 use crate::pool::Pool;
@@ -146,7 +146,6 @@ pub(crate) extern "C" fn begin(
             0 => None,
             id => Some(LEDGERS.with(id, |ledger| Ok(Arc::clone(ledger)))?),
         };
-        watch_forks();
         let hosted = with_scopes(&loaded.program, scopes, |scopes| {
             let id = scopes.run.unwrap_or_default();
             let begin = |program, books: &mut Books| -> Result<_, EngineError> {

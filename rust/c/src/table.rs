@@ -1,7 +1,7 @@
 //! The table of functions. What is in it stays where it is: a later version adds at the end.
 
 use crate::calls::{self, Values};
-use crate::edge::{Buffer, In, Out, Span};
+use crate::edge::{Buffer, In, Out, Span, watch_forks};
 use crate::types::{self, ABI};
 use crate::{ends, said, setup};
 
@@ -84,5 +84,6 @@ table! {
 /// The table, which lasts as long as the process.
 #[must_use]
 pub fn api() -> &'static Api {
+    watch_forks();
     &API
 }
