@@ -18,11 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
+from lark.exceptions import UnexpectedInput
 from llguidance import LLMatcher, LLTokenizer
 
 from checkrein._core import GRAMMAR
 from checkrein.language import parse
-from checkrein.language.parser import Unread, load_parser
+from checkrein.language.parser import load_parser
 from tests.decoder.strings import Grammar, changed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,11 +50,11 @@ class Judge:
         return matcher.try_consume_tokens(written) == len(written) and matcher.is_accepting()
 
 
-def reads(text: str) -> Unread | None:
+def reads(text: str) -> UnexpectedInput | None:
     """What keeps the parser from reading the text by the grammar alone."""
     try:
-        load_parser().parse(text)
-    except Unread as error:
+        load_parser().parse(text, start="start")
+    except UnexpectedInput as error:
         return error
     return None
 
@@ -62,8 +63,8 @@ def set_apart(text: str) -> str:
     """The text with a space between each word and the fact that it runs into, if the parser reads it then."""
     if (error := reads(text)) is None:
         return text
-    at = error.at
-    words = sorted({word for word, _ in load_parser().terminals.values() if word.isalpha()})
+    at = error.pos_in_stream
+    words = sorted({t.pattern.value for t in load_parser().terminals if t.pattern.value.isalpha()})
     glued = FACT.match(text, at)
     cuts = [at + len(word) for word in words if glued and glued[0].startswith(word)]
     parted = (set_apart(each) for cut in cuts if gets_past(each := f"{text[:cut]} {text[cut:]}", at))

@@ -167,7 +167,7 @@ def item(m: Mistake) -> Slip | None:
     if [t.type for t in m.pending[-5:-2]] == ["WRAP", "UP", "NUMBER"] and word_before(m) == "NUMBER":
         number = m.pending[-1]
         message, right = "`wrap up` keeps back money or tokens", "write `wrap up 1 call $0.02`"
-        return Slip("R0316", message, right, length=len(number), start=number.start)
+        return Slip("R0316", message, right, length=len(number), start=number.start_pos)
     if m.chunk == "fact" and "FACTS" in m.accepts:
         return Slip("R0010", "a test declares no fact, it sends some", "write `facts { ... }`")
     if m.chunk == "cache" and "PER" in m.accepts:

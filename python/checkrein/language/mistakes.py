@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from lark import Token
+from lark.exceptions import UnexpectedToken
 
 from checkrein.diagnostics import Related, quote
 from checkrein.frozen import Frozen
 from checkrein.language import words
 from checkrein.language.condition_slips import CONDITION_SLIPS, glued_letters
 from checkrein.language.limit_slips import LIMIT_SLIPS
-from checkrein.language.parser import Token
 from checkrein.language.recovery import LEXEME
 from checkrein.language.slip_fixes import fix_of
 from checkrein.language.slips import SLIPS
 from checkrein.language.statement_slips import GENERAL_SLIPS, STATEMENT_SLIPS
 
 if TYPE_CHECKING:
+    from lark.exceptions import UnexpectedInput
+
     from checkrein.diagnostics import Report
-    from checkrein.language.parser import Unread
     from checkrein.language.source import Source
 
 CHUNK = re.compile(r'"(?:[^"\\\n]|\\.)*"?|\$?[0-9][\w.,]*|[A-Za-z_][\w.]*|[<>=!&|]+|\S')
@@ -67,7 +70,7 @@ class Mistake(Frozen):
     @property
     def previous_end(self) -> int:
         """Where the code before the mistake ends, comments and space left out."""
-        start = self.pending[0].start if self.pending else 0
+        start = (self.pending[0].start_pos or 0) if self.pending else 0
         ends = [
             found.end()
             for found in LEXEME.finditer(self.text, start, self.offset)
@@ -85,11 +88,12 @@ class Mistake(Frozen):
 
 
 def explain(
-    error: Unread, source: Source, starts: list[int], terminals: dict[str, str], report: Report
+    error: UnexpectedInput, source: Source, starts: list[int], terminals: dict[str, str], report: Report
 ) -> tuple[int, int]:
     """Report one mistake; where the broken statement begins, and where to go on reading."""
     mistake = _mistake(error, source.text, starts, terminals)
-    broken_from = mistake.pending[0].start if mistake.pending else mistake.offset
+    broken_from = mistake.pending[0].start_pos if mistake.pending else mistake.offset
+    broken_from = broken_from or 0
     if not mistake.pending and "STARTS" in mistake.accepts and not mistake.begins_statement:
         # A file that ends in a bare fact could be complete; what follows the fact says that it is not.
         broken_from = max((s for s in starts if s < mistake.offset), default=broken_from)
@@ -128,12 +132,17 @@ def _unexpected(mistake: Mistake) -> str:
     return f"unexpected {quote(mistake.chunk)}{where}"
 
 
-def _mistake(error: Unread, text: str, starts: list[int], terminals: dict[str, str]) -> Mistake:
-    accepts = frozenset(error.reading.accepts())
-    offset = len(text.rstrip()) if error.at_end else error.at
+def _mistake(error: UnexpectedInput, text: str, starts: list[int], terminals: dict[str, str]) -> Mistake:
+    parser: Any = error.interactive_parser
+    accepts = frozenset(parser.accepts())
+    if isinstance(error, UnexpectedToken) and error.token.type == "$END":
+        offset = len(text.rstrip())
+    else:
+        position: Any = error.pos_in_stream
+        offset = int(position)
     pending: list[Token] = []
     if "$END" not in accepts:
-        held = error.reading.held
+        held = parser.parser_state.value_stack
         first = next((i for i, v in enumerate(held) if isinstance(v, Token)), len(held))
         pending = [v for v in held[first:] if isinstance(v, Token)]
     found = CHUNK.match(text, offset)
@@ -147,7 +156,7 @@ def _unclosed(mistake: Mistake, source: Source, after: int, report: Report) -> b
     at = min(after, mistake.offset) if mistake.chunk else mistake.offset
     braces: list[Token] = []
     for token in mistake.pending:
-        if token.start >= at:
+        if (token.start_pos or 0) >= at:
             break
         if token.type == "LBRACE":
             braces.append(token)
@@ -158,7 +167,7 @@ def _unclosed(mistake: Mistake, source: Source, after: int, report: Report) -> b
     opened = braces[-1]
     found = CHUNK.match(source.text, at)
     before = quote(found.group()) if found else "the end of the file"
-    start = opened.start
+    start = opened.start_pos or 0
     report.add(
         "R0011",
         source.span(at, at + (len(found.group()) if found else 1)),

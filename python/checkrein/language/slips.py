@@ -160,7 +160,7 @@ def strict_bound(m: Mistake) -> Slip | None:
         is_sign = m.chunk[0] in "<>=:"
         right = f"write `{word} <= ...`"
         return Slip("R0016", f"a bound on `{word}` is written with `<=`", right, after_previous=not is_sign)
-    start = word.start
+    start = word.start_pos or 0
     bounded = re.search(r"(\w+)\s*<=\s*[\w.]+\s*$", m.text[max(0, start - 80) : start])
     if bounded is not None and bounded.group(1) == word:
         help = "leave it out: a count is a plain number"

@@ -1,16 +1,19 @@
-"""Text to tree, with recovery: several mistakes are reported in one run."""
+"""Text to tree, by Lark, with recovery: several mistakes are reported in one run."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
+from lark.exceptions import UnexpectedInput
+from lark.utils import TextSlice
+
 from checkrein.diagnostics import Edit, Report, quote
 from checkrein.frozen import replace
 from checkrein.language import words
 from checkrein.language.defaults import with_loop
 from checkrein.language.includes import CHARACTERS_MAX, FILES_MAX, Folder, Refused, digest_of
-from checkrein.language.parser import Unread, load_parser
+from checkrein.language.parser import load_parser
 from checkrein.language.parser.grouping import group
 from checkrein.language.recovery import statement_starts
 from checkrein.language.source import Source, decoded, is_sound, is_too_large, read
@@ -21,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from lark import Lark, Token, Tree
+
     from checkrein.diagnostics import Diagnostic
-    from checkrein.language.parser import Parser, Tree
 
 LANGUAGE = 1
 SYNTAX_ERRORS_MAX = 20
@@ -206,22 +210,22 @@ class _Reading:
 
     # -- one file --------------------------------------------------------------------------------------
 
-    def _trees(self, position: int, rule: str) -> list[Tree]:
+    def _trees(self, position: int, rule: str) -> list[Tree[Token]]:
         """The trees of all stretches of the last file that can be read; sets `broken` if some cannot."""
-        parser, text, begins = load_parser(), self.source.text, position
-        trees: list[Tree] = []
+        lark, text, begins = load_parser(), self.source.text, position
+        trees: list[Tree[Token]] = []
         starts: list[int] | None = None
         for number in range(SYNTAX_ERRORS_MAX):
             try:
-                trees.append(_parse(parser, text, position, len(text), rule))
-            except Unread as error:
+                trees.append(_parse(lark, text, position, len(text), rule))
+            except UnexpectedInput as error:
                 from checkrein.language.mistakes import explain  # not loaded while nothing is wrong
 
                 starts = statement_starts(text, begins) if starts is None else starts
                 told = _by_whole_words(error, text, position, rule)
-                broken_from, skip_to = explain(told, self.source, starts, words.table(parser), self.report)
+                broken_from, skip_to = explain(told, self.source, starts, words.table(lark), self.report)
                 if broken_from > position:
-                    trees += _readable(parser, text, position, broken_from, rule)
+                    trees += _readable(lark, text, position, broken_from, rule)
                 position, rule = skip_to, "rest"
                 continue
             self.broken = self.broken or number > 0
@@ -240,24 +244,26 @@ def _circle(files: list[str]) -> Refused:
     return Refused("R0582", message, "move what both need to a file that includes neither")
 
 
-def _by_whole_words(error: Unread, text: str, start: int, rule: str) -> Unread:
+def _by_whole_words(error: UnexpectedInput, text: str, start: int, rule: str) -> UnexpectedInput:
     """The mistake as its author sees it, where the parser took a part of a word, as in `30 seconds`."""
-    before = WORD_BEFORE.search(text, max(start, error.at - 256), error.at)
+    offset: Any = error.pos_in_stream
+    before = WORD_BEFORE.search(text, max(start, offset - 256), offset)
     try:
         _parse(load_parser(words=True), text, start, len(text), rule)
-    except Unread as whole:
-        if before is not None and before.start() <= whole.at <= error.at:
+    except UnexpectedInput as whole:
+        at: Any = whole.pos_in_stream
+        if before is not None and before.start() <= at <= offset:
             return whole
     return error
 
 
-def _readable(parser: Parser, text: str, start: int, end: int, rule: str) -> list[Tree]:
+def _readable(lark: Lark, text: str, start: int, end: int, rule: str) -> list[Tree[Token]]:
     """The statements before a broken one; none if the header itself is what is broken."""
     try:
-        return [_parse(parser, text, start, end, rule)]
-    except Unread:
+        return [_parse(lark, text, start, end, rule)]
+    except UnexpectedInput:
         return []
 
 
-def _parse(parser: Parser, text: str, start: int, end: int, rule: str) -> Tree:
-    return group(parser.parse(text, start, end, rule=rule))
+def _parse(lark: Lark, text: str, start: int, end: int, rule: str) -> Tree[Token]:
+    return group(lark.parse(TextSlice(text, start, end), start=rule))

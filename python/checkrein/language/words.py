@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lark.lexer import PatternStr
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from checkrein.language.parser import Parser
+    from lark import Lark
 
 SHOWN_MAX = 8
 
@@ -70,11 +72,12 @@ GROUPS = (
 """(what must be acceptable, what is then replaced, by which phrase)"""
 
 
-def table(parser: Parser) -> dict[str, str]:
+def table(lark: Lark) -> dict[str, str]:
     """Terminal name to the words for it, in the order of the grammar."""
     words = {"$END": KINDS["$END"]}
-    for name, (text, is_pattern) in parser.terminals.items():
-        words[name] = KINDS[name] if is_pattern else text
+    for terminal in lark.terminals:
+        pattern = terminal.pattern
+        words[terminal.name] = pattern.value if isinstance(pattern, PatternStr) else KINDS[terminal.name]
     return words
 
 

@@ -6,6 +6,8 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from lark.exceptions import UnexpectedInput
+
 from checkrein.language import words
 from checkrein.language.facts import (
     ARG_PREFIX,
@@ -17,7 +19,7 @@ from checkrein.language.facts import (
     uncounted,
 )
 from checkrein.language.names import ENFORCED
-from checkrein.language.parser import Reading, Unread, load_parser
+from checkrein.language.parser import load_parser
 from checkrein.language.recovery import LEXEME, statement_starts
 from checkrein.language.syntax import is_part
 from checkrein.language.zones import known_zones
@@ -25,8 +27,9 @@ from checkrein.language.zones import known_zones
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from lark import Token
+
     from checkrein.language.names import Names
-    from checkrein.language.parser import Parser, Token
     from checkrein.language.tree import Tool, Type
     from checkrein.lsp.document import Document
 
@@ -71,14 +74,14 @@ def completion(document: Document, offset: int) -> Completion | None:
     # A word that is begun at the start of a line may be a statement's: then it belongs to none before.
     if start == begin:
         begin = max((at for at in statement_starts(document.text) if at < start), default=0)
-    parser = load_parser()
+    lark = load_parser()
     rule = "rest" if begin or (document.text.strip() and is_part(document.text)) else "start"
     try:
-        reading = Reading(parser, document.text, begin, start, rule)
-        tokens = reading.read()
-    except Unread:
+        parser = lark.parse_interactive(document.text[begin:start], start=rule)
+        tokens = parser.exhaust_lexer()
+    except UnexpectedInput:
         return None
-    accepted = reading.accepts()
+    accepted: set[str] = parser.accepts()  # type: ignore[no-untyped-call]
     found: list[Candidate] = []
     names = document.names
     if names is not None and "STRING" in accepted:
@@ -86,7 +89,7 @@ def completion(document: Document, offset: int) -> Completion | None:
     if not in_text:
         if names is not None and "FACT" in accepted:
             found += [Candidate(text, "fact", detail) for text, detail in _facts(names, tokens, accepted)]
-        found += _words(parser, accepted)
+        found += _words(lark, accepted)
     return Completion(start, end, list(dict.fromkeys(found)))
 
 
@@ -106,9 +109,9 @@ def _place(text: str, begin: int, offset: int) -> tuple[int, int, bool] | None:
     return before.start() if before else offset, after.end() if after and before else offset, False
 
 
-def _words(parser: Parser, accepted: Iterable[str]) -> Iterator[Candidate]:
+def _words(lark: Any, accepted: Iterable[str]) -> Iterator[Candidate]:
     """The words of the language that the grammar allows."""
-    offered = words.offered(words.table(parser), set(accepted))
+    offered = words.offered(words.table(lark), set(accepted))
     bounds = words.DIMENSIONS if "WALL_TIME" in accepted else ()
     plain = (w for w in offered if PLAIN.fullmatch(w) and " " not in w and w not in bounds)
     yield from (Candidate(word, "word", "") for word in plain)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from lark.exceptions import UnexpectedInput
+
 from checkrein.diagnostics import Report
 from checkrein.language.layout.pieces import Pieces, pieces_of
 from checkrein.language.layout.printer import Printer
-from checkrein.language.parser import Unread
 from checkrein.language.source import read
 from checkrein.language.syntax import parse_alone
 from checkrein.policy_files import SOURCE_BYTES_MAX
@@ -43,7 +44,7 @@ def laid_out(source: str | bytes, file: str) -> Laid:
         return Laid(None, unread)
     try:
         pieces = pieces_of(text.text)
-    except Unread:  # what is missing there has a code of its own
+    except UnexpectedInput:  # what is missing there has a code of its own
         return Laid(None, found)
     laid = Printer(pieces).text()
     if _said(pieces_of(laid)) != _said(pieces):

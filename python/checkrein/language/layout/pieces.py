@@ -7,7 +7,9 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from checkrein.language.parser import Reading, Token, Tree, load_parser
+from lark import Token, Tree
+
+from checkrein.language.parser import load_parser
 from checkrein.language.parser.grouping import group
 from checkrein.language.syntax import is_part
 
@@ -87,14 +89,15 @@ class Pieces(NamedTuple):
 
 def pieces_of(text: str) -> Pieces:
     """The pieces of a text in which nothing is wrong for the parser: of a policy, or of what one includes."""
-    reading = Reading(load_parser(), text, rule="rest" if is_part(text) else "start")
-    tokens = reading.read()
-    end = Token.of("", "$END", len(text))
+    reading = load_parser().parse_interactive(text, start="rest" if is_part(text) else "start")
+    tokens = list(reading.iter_parse())
     if not tokens:
-        return Pieces(list(_pieces(text, [end])), Phrase("rest", 0, 0))
-    tree = group(reading.finish())
+        return Pieces(list(_pieces(text, [Token("$END", "", len(text))])), Phrase("rest", 0, 0))
+    end = Token.new_borrow_pos("$END", "", tokens[-1])
+    end.start_pos = end.end_pos = len(text)
+    tree = group(reading.feed_token(end))
     pieces = list(_pieces(text, [*tokens, end]))
-    root = _phrases(tree, [token.start for token in tokens])
+    root = _phrases(tree, [token.start_pos or 0 for token in tokens])
     ends = [root.first + 1] if root.rule == "start" else []
     todo = [root]
     while todo:
@@ -114,7 +117,7 @@ def _pieces(text: str, tokens: list[Token]) -> Iterator[Piece]:
     behind: Piece | None = None
     end = 0
     for token in tokens:
-        start = token.start
+        start = token.start_pos or 0
         comments = list(_comments(text, end, start))
         if comments and comments[0].lines == 0 and behind is not None:
             behind.after.append(comments.pop(0))
@@ -145,14 +148,14 @@ def _written(token: Token) -> str:
     return str(token) if token.type == "STRING" else " ".join(token.split())
 
 
-def _phrases(tree: Tree, starts: list[int]) -> Phrase:
+def _phrases(tree: Tree[Token], starts: list[int]) -> Phrase:
     """The phrases of a tree. A loop, so that no nesting can exhaust Python's stack."""
     top: list[Phrase] = []
-    todo: list[tuple[Tree, list[Phrase]]] = [(tree, top)]
+    todo: list[tuple[Tree[Token], list[Phrase]]] = [(tree, top)]
     while todo:
         node, siblings = todo.pop()
-        first, end = (bisect_left(starts, at) for at in (node.start, node.end))
-        phrase = Phrase(node.rule, first, end)
+        first, end = (bisect_left(starts, at) for at in (node.meta.start_pos, node.meta.end_pos))
+        phrase = Phrase(str(node.data), first, end)
         siblings.append(phrase)
         todo += [(child, phrase.parts) for child in reversed(node.children) if isinstance(child, Tree)]
     return top[0]

@@ -1,7 +1,7 @@
-"""The parser, and its tables as plain data, which scripts/tables.py writes from the grammar by way of Lark.
+"""The parser, which is Lark's, and its tables as plain data, which scripts/tables.py writes from the grammar.
 
-To work them out takes Lark many times as long as to read them. Tables of another grammar, or damaged ones,
-are never used: then they are worked out anew.
+To work them out takes Lark many times as long as to read them. Tables of another grammar or by another Lark,
+or damaged ones, are never used: then they are worked out anew.
 """
 
 from __future__ import annotations
@@ -10,18 +10,21 @@ import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from checkrein.language.parser.nodes import Token, Tree, Unread
-from checkrein.language.parser.reading import Parser, Reading
+import lark
 
-__all__ = ["Parser", "Reading", "Token", "Tree", "Unread", "load_parser", "stored_of"]
+from checkrein.language.parser.restoring import restored
+
+if TYPE_CHECKING:
+    from lark import Lark
 
 STORED = Path(__file__).with_name("tables.txt")
 """One line with a digest, and one with the tables as JSON."""
 
 
 @lru_cache(maxsize=2)
-def load_parser(*, words: bool = False) -> Parser:
+def load_parser(*, words: bool = False) -> Lark:
     """The parser of the grammar that is compiled into the engine; made once, on first use.
 
     It reads by the grammar alone, as a decoder that is held to the grammar writes. With `words` it takes any
@@ -32,7 +35,7 @@ def load_parser(*, words: bool = False) -> Parser:
     tables = _stored(GRAMMAR)
     if tables is None:
         tables = stored_of(GRAMMAR).partition(b"\n")[2]
-    return Parser(json.loads(tables), words=words)
+    return restored(json.loads(tables), words=words)
 
 
 def _stored(grammar: str) -> bytes | None:
@@ -53,4 +56,5 @@ def stored_of(grammar: str) -> bytes:
 
 
 def _digest(grammar: str, tables: bytes) -> bytes:
-    return hashlib.sha256(grammar.encode() + b"\0" + tables).hexdigest().encode()
+    whose = f"lark {lark.__version__}\n{grammar}"
+    return hashlib.sha256(whose.encode() + b"\0" + tables).hexdigest().encode()

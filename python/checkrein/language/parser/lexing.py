@@ -1,98 +1,111 @@
-"""Lexers by state, made piece by piece: a short policy meets few of the parser's states, and seldom.
+"""Lark's contextual lexer, made piece by piece: a short policy meets few of the parser's states, and seldom.
 
-A lexer of a state is made when the state is met, and its patterns become one regular expression when they
-have been tried a few times: to compile one takes as long as dozens of trials.
+What is read is the same. A lexer of a state is made when the state is met, and its patterns become one
+regular expression when they have been tried a few times: to compile one takes as long as dozens of trials.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from copy import copy
+from typing import TYPE_CHECKING, Any
+
+from lark.lexer import BasicLexer, ContextualLexer, PatternStr, Scanner
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
+
+    from lark.common import LexerConf
+    from lark.lexer import TerminalDef
+    from lark.utils import TextSlice
 
 TRIALS = 24
 """How often a state's patterns are tried one by one."""
-WORD = "WORD"
-"""The terminal that any word of the language is as well, if it may stand there."""
 
 
-class Lexers(dict[int, "Lexer"]):
-    """Lexers by state. States that accept the same share one."""
+class PatientLexer(ContextualLexer):
+    """Makes the lexer of a state when the state is met, by what the row of the state has."""
 
     def __init__(
         self,
-        terminals: Mapping[str, tuple[str, bool]],
-        order: list[str],
-        ignored: list[str],
-        rows: Mapping[int, Collection[str]],
+        conf: LexerConf,
+        _states: dict[int, Collection[str]],
+        always_accept: Collection[str] = (),
         *,
-        words: bool,
+        rows: list[str],
     ) -> None:
-        super().__init__()
-        self._terminals, self._order, self._rows = terminals, order, rows
-        self._ignored = frozenset(ignored)
-        self._always = self._ignored | {WORD} if words else self._ignored
-        self._by_names: dict[frozenset[str], Lexer] = {}
+        self.lexers = _Lexers(conf, rows, always_accept)
 
-    def __missing__(self, state: int) -> Lexer:
-        names = self._always.union(name for name in self._rows[state] if name in self._terminals)
+    @property
+    def root_lexer(self) -> Any:  # type: ignore[override]
+        """The lexer of all terminals, which tells what a token is that could not stand there."""
+        return self.lexers[_Lexers.ROOT]
+
+
+class _Lexers(dict[int, Any]):
+    """Lexers by state. States that accept the same share one."""
+
+    ROOT = -1
+
+    def __init__(self, conf: LexerConf, rows: list[str], always: Collection[str]) -> None:
+        super().__init__()
+        self._conf, self._rows = conf, rows
+        self._always = {*conf.ignore, *always}
+        self._by_names: dict[frozenset[str], BasicLexer] = {}
+
+    def __missing__(self, state: int) -> BasicLexer:
+        known = self._conf.terminals_by_name
+        accepted = known if state == self.ROOT else self._rows[state].split(" ")[::2]
+        names = frozenset(name for name in {*accepted, *self._always} if name in known)
         lexer = self._by_names.get(names)
         if lexer is None:
-            found = {name: self._terminals[name] for name in self._order if name in names}
-            lexer = self._by_names[names] = Lexer(found, self._ignored)
+            conf = copy(self._conf)
+            conf.terminals = [known[name] for name in names]
+            conf.skip_validation = True
+            lexer = self._by_names[names] = _Lexer(conf)
         self[state] = lexer
         return lexer
 
 
-class Lexer:
-    """Says which of some terminals stands at a place: the first one in the order that they have."""
+class _Lexer(BasicLexer):
+    def _build_scanner(self) -> Any:
+        if any(terminal.name == "WORD" for terminal in self.terminals):
+            return super()._build_scanner()  # a pattern that words of the language match, too
+        self.callback = dict(self.user_callbacks)
+        scanner: Any = _PatientScanner
+        return scanner(self.terminals, self.g_regex_flags, self.re, self.use_bytes)
 
-    def __init__(self, terminals: dict[str, tuple[str, bool]], ignored: frozenset[str]) -> None:
-        self.ignored = ignored
-        self._words: dict[str, str] = {}
-        """What is a word of the language, where any word may stand."""
-        if WORD in terminals:
-            any_word = re.compile(terminals[WORD][0])
-            texts = {name: text for name, (text, is_pattern) in terminals.items() if not is_pattern}
-            self._words = {text: name for name, text in texts.items() if any_word.fullmatch(text)}
-        self._each = [
-            (name, text, re.compile(text) if is_pattern else None)
-            for name, (text, is_pattern) in terminals.items()
-            if text not in self._words
-        ]
+
+class _PatientScanner(Scanner):
+    """Tries terminals one after the other in Lark's order, as the one regular expression of all would."""
+
+    def _build_mres(self, terminals: Any, max_size: int) -> Any:  # noqa: ARG002  (Lark gives it)
         self._trials = 0
-        self._whole: re.Pattern[str] | None = None
-
-    def match(self, text: str, start: int, end: int) -> tuple[str, str] | None:
-        """The text and the name of the terminal at a place; None if none stands there."""
-        if self._whole is None:
-            self._trials += 1
-            if self._trials <= TRIALS:
-                return self._tried(text, start, end)
-            self._whole = self._compiled()
-        found = self._whole.match(text, start, end)
-        if found is None:
-            return None
-        return self._named(found.group(), found.lastgroup or "")
-
-    def _tried(self, text: str, start: int, end: int) -> tuple[str, str] | None:
-        for name, word, pattern in self._each:
-            if pattern is None:
-                if text.startswith(word, start, end):
-                    return word, name
-            elif found := pattern.match(text, start, end):
-                return self._named(found.group(), name)
+        self._each = [(terminal.name, *_how(terminal)) for terminal in terminals]
         return None
 
-    def _named(self, text: str, name: str) -> tuple[str, str]:
-        return text, self._words.get(text, name) if name == WORD else name
+    def match(self, text: TextSlice[str], pos: int) -> Any:
+        """The text and the name of the first terminal that stands at a place; None if there is none."""
+        if self._mres is None:
+            self._trials += 1
+            if self._trials <= TRIALS:
+                return self._tried(text.text, pos, text.end)
+            compiled: Any = super()._build_mres
+            self._mres = compiled(self.terminals, len(self.terminals))
+        return super().match(text, pos)
 
-    def _compiled(self) -> re.Pattern[str]:
-        """One regular expression with a group for each terminal."""
-        each = (
-            f"(?P<{name}>{re.escape(word) if pattern is None else word})"
-            for name, word, pattern in self._each
-        )
-        return re.compile("|".join(each))
+    def _tried(self, text: str, pos: int, end: int) -> tuple[str, str] | None:
+        for name, word, pattern in self._each:
+            if pattern is None:
+                if text.startswith(word, pos, end):
+                    return word, name
+            elif found := pattern.match(text, pos, end):
+                return found.group(), name
+        return None
+
+
+def _how(terminal: TerminalDef) -> tuple[str, re.Pattern[str] | None]:
+    """How a terminal is looked for: as a plain word, or by its pattern, which Python keeps compiled."""
+    if isinstance(terminal.pattern, PatternStr) and not terminal.pattern.flags:
+        return terminal.pattern.value, None
+    return "", re.compile(terminal.pattern.to_regexp())

@@ -10,7 +10,8 @@ from checkrein.language.translate.walk import DROPPED, builds, unquote
 from checkrein.language.tree import Name, Outcome
 
 if TYPE_CHECKING:
-    from checkrein.language.parser import Token
+    from lark import Token
+
     from checkrein.language.translate.walk import Builder
     from checkrein.language.tree import Span
 
@@ -32,7 +33,7 @@ def reuse(_b: Builder, span: Span, _parts: list[Any]) -> Outcome:
 
 def text_of(b: Builder, token: Token) -> Any:
     """The literals and facts that a quoted text is made of: no two literals side by side, none empty."""
-    written, start = str(token)[1:-1], token.start + 1
+    written, start = str(token)[1:-1], (token.start_pos or 0) + 1
     parts: list[str | Name] = []
     literal, done, wrong = "", 0, False
     for found in PART.finditer(written):

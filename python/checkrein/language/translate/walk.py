@@ -8,15 +8,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lark import Token, Tree
+
 from checkrein.diagnostics import Related, quote
-from checkrein.language.parser import Tree
 from checkrein.language.tree import Literal, Name, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from checkrein.diagnostics import Report
-    from checkrein.language.parser import Token
     from checkrein.language.source import Source
     from checkrein.language.tree import Condition
 
@@ -96,7 +96,7 @@ class Builder:
         self.report = report
         self.broken = False
 
-    def build(self, root: Tree) -> Any:
+    def build(self, root: Tree[Token]) -> Any:
         """The value of the root rule."""
         done: list[Any] = []
         todo: list[tuple[Any, bool]] = [(root, False)]
@@ -114,13 +114,14 @@ class Builder:
                 done.append(self._reduce(node, parts))
         return done[0]
 
-    def _reduce(self, node: Tree, parts: list[Any]) -> Any:
-        span = Span(0, 0, 0, 0) if node.is_empty else self.source.span(node.start, node.end)
-        if node.rule in ("start", "rest"):
+    def _reduce(self, node: Tree[Token], parts: list[Any]) -> Any:
+        meta = node.meta
+        span = Span(0, 0, 0, 0) if meta.empty else self.source.span(meta.start_pos, meta.end_pos)
+        if node.data in ("start", "rest"):
             kept = [p for p in parts if p is not DROPPED]
             self.broken = self.broken or len(kept) < len(parts)
             return kept
-        handler = HANDLERS[node.rule]
+        handler = HANDLERS[node.data]
         lost = any(p is DROPPED for p in parts)
         if lost:
             return DROPPED
@@ -130,7 +131,8 @@ class Builder:
 
     def span(self, token: Token) -> Span:
         """Where a token stands."""
-        return self.source.span(token.start, token.end)
+        start = token.start_pos or 0
+        return self.source.span(start, start + len(token))
 
     def name(self, token: Token) -> Name:
         """A quoted name or a dotted fact."""
