@@ -13,7 +13,7 @@ from typing import Any
 
 from checkrein import _core
 from checkrein.errors import EngineError
-from checkrein.language import compile_source, parse
+from checkrein.language import artifact_of, sound
 
 from . import reference
 from .reference.state import Misuse
@@ -143,8 +143,8 @@ def load(source: str, files: tuple[tuple[str, str], ...] = ()) -> tuple[Any, _co
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, "utf-8")
         path = str(Path(folder, "case.rein"))
-        policy, _ = parse(source, "case.rein", path=path)
-        return policy, _core.Program.load(compile_source(source, "case.rein", path=path))
+        policy = sound(source, "case.rein", path=path)
+        return policy, _core.Program.load(artifact_of(policy))
 
 
 class Hosted:
