@@ -75,8 +75,16 @@ class Maker:
         self._many(self._truth, [87, 13])
         self._many(self._rule, [4, 20, 26, 26, 14, 10])
         self._many(self._test, [85, 15])
+        self.made.statements = [self._told_apart(text) for text in self.made.statements]
         self.chance.shuffle(self.made.statements)
         return self.made
+
+    def _told_apart(self, text: str) -> str:
+        """A limit's answer was written before a later limit made what it tells of a scope ambiguous."""
+        for (scope, measure), many in self.made.shared.items():
+            for part in ("spent", "held") if many > 1 else ():
+                text = text.replace(f"{{{scope}.{measure}.{part}}}", f"{{{scope}.{measure}.left}}")
+        return text
 
     # -- choosing ---------------------------------------------------------------------------------
 
