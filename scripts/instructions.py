@@ -18,10 +18,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = ROOT / "rust" / "speed" / "figures.json"
 PROGRAM = ROOT / "target" / "release" / "checkrein-speed"
-KINDS = ("model", "tool", "both")
+KINDS = ("model", "tool")
+# What is counted of a call: inside of these functions alone, so not what warms up, nor the log's thread.
+PARTS = {"decision": "decide", "settlement": "settle"}
 ALLOWED = 0.05
-# What so many more calls cost, and so nothing of what comes before them.
-FEWER, MORE = 2_000, 4_000
+CALLS = 4_000
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -32,18 +33,24 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def instructions(policy: str, kind: str) -> int:
-    """Instructions of one call and its settlement."""
+def instructions(policy: str, folder: str) -> dict[str, int]:
+    """Instructions of each part of a call of each kind, of the engine alone and with the log."""
 
-    def counted(calls: int) -> int:
-        tool = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
-        done = run(*tool, str(PROGRAM), "count", policy, kind, str(calls))
+    def counted(kind: str, function: str, *log: str) -> int:
+        inside = f"--toggle-collect=checkrein_speed::work::Work::{function}"
+        tool = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", inside)
+        done = run(*tool, str(PROGRAM), "count", policy, kind, str(CALLS), *log)
         found = re.search(r"Collected : (\d+)", done.stderr)
-        if found is None:
-            sys.exit(f"valgrind says no count:\n{done.stderr}")
-        return int(found[1])
+        if found is None or not int(found[1]):
+            sys.exit(f"valgrind says no count of {function}:\n{done.stderr}")
+        return int(found[1]) // CALLS
 
-    return (counted(MORE) - counted(FEWER)) // (MORE - FEWER)
+    return {
+        f"{kind} {part}{', logged' if log else ''}": counted(kind, function, *log)
+        for log in ((), (str(Path(folder) / "log.jsonl"),))
+        for kind in KINDS
+        for part, function in PARTS.items()
+    }
 
 
 def judge(figures: dict[str, int], found: dict[str, int]) -> list[str]:
@@ -69,12 +76,17 @@ def main() -> None:
             "-o",
             policy,
         )
-        asked = [json.loads(line) for line in run(str(PROGRAM), "allocations", policy).stdout.splitlines()]
-        wrong = [f"{row['allocations']}: {row['asked']} allocations in {row['calls']} calls; none is allowed"
-                 for row in asked if row.get("asked")]  # fmt: skip
+        said = run(str(PROGRAM), "allocations", policy, str(Path(folder) / "log.jsonl")).stdout
+        asked = [json.loads(line) for line in said.splitlines()]
+        wrong = [
+            f"{row['allocations']}{', logged' if row['log'] else ''}: {row['asked']} allocations in "
+            f"{row['calls']} calls; none is allowed"
+            for row in asked
+            if row.get("asked")
+        ]
         found: dict[str, int] = {}
         if shutil.which("valgrind"):
-            found = {kind: instructions(policy, kind) for kind in KINDS}
+            found = instructions(policy, folder)
         elif os.environ.get("CI") == "true":
             wrong.append("no valgrind: instructions cannot be counted; install it")
         else:
@@ -83,7 +95,7 @@ def main() -> None:
         FIGURES.write_text(json.dumps(found, indent=2) + "\n")
     elif found:
         wrong += judge(json.loads(FIGURES.read_text()), found)
-    print(json.dumps({"instructions a call": found, "bytes": asked[-1]["bytes"]}))
+    print(json.dumps({"instructions": found, "bytes": asked[-1]["bytes"]}))
     if wrong:
         sys.exit("\n".join([*wrong, "(`python scripts/instructions.py --write` writes what was counted)"]))
 

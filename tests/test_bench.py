@@ -71,14 +71,20 @@ def test_the_page_is_made_of_what_was_measured_and_of_nothing_else(tmp_path: Pat
         {"field": "zen", "many": 0, "version": "2", "p50": 123.45, "p99": 234.5},
         {"takes": "load and verify 1,000 rules", "ms": 0.75},
         {"load": 4.0, "cores": 2},
-    ]
+        {"speed": True, "timer": {"p50": 20, "p99": 31}},
+        *({"speed": True, "times": "Tool", "log": log, "decision": {"p50": p50, "p99": 2_345},
+           "settlement": {"p50": 130, "p99": 290}, "pair": {"p50": 1_805, "p99": 3_000}}
+          for log, p50 in ((False, 220), (True, 1_232))),
+        {"speed": True, "allocations": "Tool", "log": True, "calls": 900, "asked": 0},
+    ]  # fmt: skip
     where = tmp_path / "benchmarks.md"
     page.write(where, rows, commit="abc1234", date="2026-01-02", loads=[1, 2])
     text = where.read_text(encoding="utf-8")
     for said in (
         "7.25 (9.5)", "123.45", "answers wrongly: a is b", "| 1 ms | 0.75 ms | met |", "abc1234",
         "7.25 us; its engine alone 0.50 us | **missed** |", "**From Python**: of the 7.25 us",
-        "The machine was busy",
+        "The machine was busy", "| 200 ns | 1,212 ns, 1,805 with its settlement; without the log 200 |",
+        "| tool calls, with the log | 1,232 (2,345) | 130 (290) | 1,805 | 0 in 900 calls |",
     ):  # fmt: skip
         assert said in text, said
     assert "## Threads" not in text  # nothing of it was measured

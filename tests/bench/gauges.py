@@ -179,8 +179,9 @@ def speed() -> list[Row]:
         rows: list[Row] = []
         for word in ("times", "allocations"):
             done = subprocess.run(
-                [*SPEED, word, str(artifact)], cwd=ROOT, capture_output=True, text=True, check=False
-            )
+                [*SPEED, word, str(artifact), str(Path(folder, "log.jsonl"))],
+                cwd=ROOT, capture_output=True, text=True, check=False,
+            )  # fmt: skip
             if done.returncode:
                 raise SystemExit(f"rust/speed {word}: {done.stderr.strip()}")
             rows += [json.loads(line) for line in done.stdout.splitlines()]

@@ -112,18 +112,26 @@ def wrappers(rows: list[Row]) -> Table:
 
 
 def rust(rows: list[Row]) -> Table:
-    """The engine without Python: a decision with its settlement, in blocks of 100."""
-    asked = {row["allocations"]: row for row in rows if row.get("speed") and "allocations" in row}
-    lines = [
-        (
-            f"{row['times'].lower()} calls", f"{row['p50']:.0f}", f"{row['p99']:.0f}",
-            f"{asked[row['times']]['asked']:,} in {asked[row['times']]['calls']:,} calls"
-            if row["times"] in asked else "-",
-        )
-        for row in rows
-        if row.get("speed") and "times" in row
-    ]  # fmt: skip
-    return "In Rust: a decision and its settlement", ("of", "p50 ns", "p99 ns", "allocations"), lines
+    """The engine without Python: a decision and its settlement, without the log and with it."""
+
+    def cell(times: Row) -> str:
+        return f"{times['p50']:,.0f} ({times['p99']:,.0f})"
+
+    asked = {(row["allocations"], row["log"]): row for row in rows if "allocations" in row}
+    lines: Lines = []
+    for row in rows:
+        if "decision" in row:
+            counted = asked.get((row["times"], row["log"]))
+            lines.append(
+                (
+                    f"{row['times'].lower()} calls" + (", with the log" if row["log"] else ""),
+                    cell(row["decision"]), cell(row["settlement"]), f"{row['pair']['p50']:,.0f}",
+                    f"{counted['asked']:,} in {counted['calls']:,} calls" if counted else "-",
+                )
+            )  # fmt: skip
+    lines += [("the timer alone", cell(row["timer"]), "-", "-", "-") for row in rows if "timer" in row]
+    heads = ("of", "a decision, ns", "its settlement, ns", "both, in blocks, ns", "allocations")
+    return "In Rust", heads, lines
 
 
 def threads(rows: list[Row]) -> Table:
@@ -196,8 +204,10 @@ NOTES = {
         fails twice and then succeeds, with three tries; breakers opened after three failures. The agent of
         LangChain calls one tool that does nothing, with a model that is a list of answers; what its
         middleware adds is the difference to the agent alone.""",
-    "In Rust: a decision and its settlement": """`rust/speed`; p50 and p99 are of blocks of 100 calls,
-        a call's share of its block, with limits of four levels in memory.""",
+    "In Rust": """`rust/speed`: p50, and p99 in brackets, of each decision and of each settlement, the timer
+        in them. *In blocks* is a call's share of 100 calls with their settlements, which are timed as one.
+        Limits of four levels are in memory; with the log a run is behind its lock, as hosts have it, and the
+        log is emptied after each 100 calls, outside of what is timed.""",
     "Long runs, many runs": """The engine's decisions from Python. Bytes are what the process grew by,
         for a run that has made one call, its object in Python included.""",
     "Loading and starting": """The least of some rounds; modules are compiled, as those of an installed

@@ -1,9 +1,9 @@
 //! What one decision of the engine costs, with its settlement, under a compiled policy. It says JSON lines.
 //!
-//! `count POLICY KIND NUMBER`: makes so many calls and reads no clock, for a tool that counts instructions.
-//! `allocations POLICY`: what calls ask of the allocator, and what a run takes. `times POLICY`:
-//! nanoseconds, with one thread and with two. `load POLICY`: nanoseconds to verify it and to build its
-//! index. A kind is `model`, `tool` or `both`, one after the other.
+//! `count POLICY KIND NUMBER [LOG]`: makes so many calls, with a log at LOG if it is given, and reads no
+//! clock, for a tool that counts instructions. `allocations POLICY LOG`: what calls ask of the allocator,
+//! and what a run takes. `times POLICY LOG`: nanoseconds, with one thread and with two. `load POLICY`:
+//! nanoseconds to verify it and to build its index. A kind is `model`, `tool` or `both`, one after the other.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -17,10 +17,12 @@
 )]
 
 mod counting;
+mod door;
 mod times;
 mod work;
 
 use std::fs;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use policy_core::Program;
@@ -34,22 +36,28 @@ const WARM: u64 = 1_100;
 /// Calls that are counted. Between those before and these, the table of attempts does not grow.
 const COUNTED: u64 = 900;
 
+/// A log is emptied after so many calls.
+const EMPTIED: u64 = 100;
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["count", policy, kind, number] => {
-            let mut work = begin(&program(policy));
-            (0..number.parse().expect("a number")).for_each(|_| work.call(kind_of(kind)));
+        ["count", policy, kind, number, log @ ..] => {
+            count(&program(policy), kind_of(kind), number.parse().expect("a number"), path_of(log));
         }
-        ["allocations", policy] => {
+        ["allocations", policy, log] => {
             let program = program(policy);
-            [Kind::Model, Kind::Tool, Kind::Both].into_iter().for_each(|kind| allocations(&program, kind));
+            for log in [None, Some(Path::new(log))] {
+                [Kind::Model, Kind::Tool].into_iter().for_each(|kind| allocations(&program, kind, log));
+            }
             size(&program);
         }
-        ["times", policy] => times::run(&program(policy)),
+        ["times", policy, log] => times::run(&program(policy), Path::new(log)),
         ["load", policy] => times::load(&fs::read(policy).expect("a compiled policy")),
-        _ => panic!("count POLICY KIND NUMBER, allocations POLICY, times POLICY or load POLICY"),
+        _ => {
+            panic!("count POLICY KIND NUMBER [LOG], allocations POLICY LOG, times POLICY LOG or load POLICY")
+        }
     }
 }
 
@@ -66,31 +74,57 @@ fn kind_of(word: &str) -> Kind {
     }
 }
 
-fn begin(program: &Arc<Program>) -> Work {
-    Work::new(program, &Arc::new(Mutex::new(Books::local())), ("acme", "one"))
+/// The path of a log, if there is to be one.
+fn path_of<'a>(words: &[&'a str]) -> Option<&'a Path> {
+    words.first().copied().map(Path::new)
 }
 
-/// What calls ask of the allocator once everything has its size.
-fn allocations(program: &Arc<Program>, kind: Kind) {
-    let mut work = begin(program);
+/// So many calls; the log has room for those between two times that it is emptied.
+fn count(program: &Arc<Program>, kind: Kind, number: u64, log: Option<&Path>) {
+    let mut work = begin(program, log);
+    for call in 0..number {
+        if call.is_multiple_of(EMPTIED) {
+            work.empty();
+        }
+        work.call(kind);
+    }
+}
+
+/// A run of books of its own, with a log if there is to be one.
+fn begin(program: &Arc<Program>, log: Option<&Path>) -> Work {
+    log.map_or_else(
+        || Work::new(program, &Arc::default(), ("acme", "one")),
+        |path| Work::logged(program, path),
+    )
+}
+
+/// What calls and their settlements ask of the allocator once everything has its size.
+fn allocations(program: &Arc<Program>, kind: Kind, log: Option<&Path>) {
+    let mut work = begin(program, log);
     (0..WARM).for_each(|_| work.call(kind));
+    work.empty();
     let before = allocated().0;
     (0..COUNTED).for_each(|_| work.call(kind));
     let asked = allocated().0 - before;
-    println!("{{\"allocations\": \"{kind:?}\", \"calls\": {COUNTED}, \"asked\": {asked}}}");
+    let is_logged = log.is_some();
+    println!(
+        "{{\"allocations\": \"{kind:?}\", \"log\": {is_logged}, \"calls\": {COUNTED}, \"asked\": {asked}}}"
+    );
 }
 
-/// How much memory a run takes that has just begun, and how much after many calls.
+/// How much memory a run takes that has just begun, itself and what it has asked for, and how much after
+/// many calls.
 fn size(program: &Arc<Program>) {
     let books = Arc::new(Mutex::new(Books::local()));
     // The first run opens the accounts that the others use too.
-    let _first = Work::begun(program, &books, ("acme", "one"));
+    let _first = Work::begun(program, &books, ("acme", "one"), None);
+    let own = size_of::<policy_core::Run>() as u64;
     let before = allocated().1;
-    let mut second = Work::begun(program, &books, ("acme", "one"));
-    let begun = allocated().1.wrapping_sub(before);
-    second.look();
+    let second = Work::begun(program, &books, ("acme", "one"), None);
+    let taken = |work: &Work| own + allocated().1.wrapping_sub(before) - work.held();
+    let begun = taken(&second);
+    let mut second = second.looked();
     (0..10_000).for_each(|_| second.call(Kind::Both));
-    let grown = allocated().1.wrapping_sub(before);
-    let own = size_of::<policy_core::Run>();
+    let grown = taken(&second);
     println!("{{\"bytes\": {{\"own\": {own}, \"begun\": {begun}, \"calls\": 10000, \"grown\": {grown}}}}}");
 }

@@ -2,6 +2,7 @@
 //! that a noisy machine disturbs all of them alike.
 
 use std::hint::black_box;
+use std::path::Path;
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,35 +10,82 @@ use std::time::{Duration, Instant};
 use policy_core::Program;
 use policy_core::books::Books;
 
+use crate::begin;
 use crate::work::{Kind, Work};
 
-/// Calls that are timed as one, such blocks in a round, and rounds.
+/// Calls that are timed as one, such blocks in a round, calls of a round that are timed each, and rounds.
 const BLOCK: u64 = 100;
-const BLOCKS: u64 = 20;
+const BLOCKS: u64 = 10;
+const EACH: u64 = 1_000;
 const ROUNDS: u64 = 20;
 /// Calls of each thread in a round.
 const SHARE: u64 = 20_000;
 /// After so many calls a run ends and another one begins.
 const LONGEST: u64 = 2_000;
 
-/// Each kind of call, then one thread and two: of one organisation, and with nothing in common.
-pub(crate) fn run(program: &Arc<Program>) {
-    let kinds = [Kind::Model, Kind::Tool, Kind::Both];
-    let mut blocks: Vec<Vec<f64>> = kinds.iter().map(|_| Vec::new()).collect();
-    for _ in 0..ROUNDS {
-        for (kind, blocks) in kinds.iter().zip(&mut blocks) {
-            let mut work = Work::new(program, &Arc::default(), ("acme", "one"));
-            (0..BLOCK).for_each(|_| work.call(*kind));
-            for _ in 0..BLOCKS {
-                let begun = Instant::now();
-                (0..BLOCK).for_each(|_| work.call(*kind));
-                blocks.push(nanos(begun.elapsed()) / BLOCK as f64);
+/// What is timed: a kind of call, with the log or without.
+struct Contender<'a> {
+    kind: Kind,
+    log: Option<&'a Path>,
+    decisions: Vec<f64>,
+    settlements: Vec<f64>,
+    /// Both together, a call's share of its block: asking the clock is shared too.
+    pairs: Vec<f64>,
+}
+
+impl Contender<'_> {
+    /// One round, of a run of its own.
+    fn round(&mut self, program: &Arc<Program>) {
+        let mut work = begin(program, self.log);
+        (0..BLOCK).for_each(|_| work.call(self.kind));
+        for _ in 0..BLOCKS {
+            work.empty();
+            let begun = Instant::now();
+            (0..BLOCK).for_each(|_| work.call(self.kind));
+            self.pairs.push(nanos(begun.elapsed()) / BLOCK as f64);
+        }
+        for call in 0..EACH {
+            if call.is_multiple_of(BLOCK) {
+                work.empty();
             }
+            let begun = Instant::now();
+            let opened = work.decide(self.kind);
+            let decided = Instant::now();
+            work.settle(opened);
+            self.settlements.push(nanos(decided.elapsed()));
+            self.decisions.push(nanos(decided - begun));
         }
     }
-    for (kind, mut blocks) in kinds.iter().zip(blocks) {
-        let [least, p50, p99] = [0.0, 0.5, 0.99].map(|share| at(&mut blocks, share));
-        println!("{{\"times\": \"{kind:?}\", \"least\": {least:.0}, \"p50\": {p50:.0}, \"p99\": {p99:.0}}}");
+}
+
+/// Each kind of call, without a log and with one at `path`; then one thread and two: of one organisation,
+/// and with nothing in common.
+pub(crate) fn run(program: &Arc<Program>, path: &Path) {
+    let mut contenders: Vec<Contender<'_>> = [None, Some(path)]
+        .into_iter()
+        .flat_map(|log| [Kind::Model, Kind::Tool].map(|kind| (kind, log)))
+        .map(|(kind, log)| Contender {
+            kind,
+            log,
+            decisions: Vec::new(),
+            settlements: Vec::new(),
+            pairs: Vec::new(),
+        })
+        .collect();
+    let mut timer = Vec::new();
+    for _ in 0..ROUNDS {
+        contenders.iter_mut().for_each(|contender| contender.round(program));
+        timer.extend((0..EACH).map(|_| nanos(Instant::now().elapsed())));
+    }
+    println!("{{\"timer\": {}}}", said(&mut timer));
+    for Contender { kind, log, mut decisions, mut settlements, mut pairs } in contenders {
+        let (decision, settlement) = (said(&mut decisions), said(&mut settlements));
+        println!(
+            "{{\"times\": \"{kind:?}\", \"log\": {}, \"decision\": {decision}, \"settlement\": {settlement}, \
+             \"pair\": {}}}",
+            log.is_some(),
+            said(&mut pairs)
+        );
     }
     for is_common in [false, true] {
         let mut rates = [Vec::new(), Vec::new()];
@@ -83,6 +131,12 @@ fn share(program: &Arc<Program>, books: &Arc<Mutex<Books>>, number: u64, ready: 
         }
     }
     begun.elapsed()
+}
+
+/// The least, the p50 and the p99, as JSON.
+fn said(values: &mut [f64]) -> String {
+    let [least, p50, p99] = [0.0, 0.5, 0.99].map(|share| at(values, share));
+    format!("{{\"least\": {least:.0}, \"p50\": {p50:.0}, \"p99\": {p99:.0}}}")
 }
 
 fn nanos(time: Duration) -> f64 {

@@ -1,10 +1,14 @@
 //! The work that is measured: the calls of the benchmark's policy, as its Python half makes them.
 
 use std::hint::black_box;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use checkrein_records::{Ended, Subject};
 use policy_core::books::Books;
 use policy_core::{Decision, ModelCall, Now, Outcome, Program, Run, Scopes, Slot, ToolCall, Usage};
+
+use crate::door::Door;
 
 /// What is asked of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,23 +39,33 @@ const AMOUNT: Slot<'static> = Slot::Int(50_000_000_000);
 /// One run with its host: it makes calls and settles them, one after the other.
 #[derive(Debug)]
 pub(crate) struct Work {
-    run: Run,
-    books: Arc<Mutex<Books>>,
+    door: Door,
     facts: Vec<Slot<'static>>,
     args: Vec<u8>,
     number: u64,
 }
 
+/// What a decision has opened, and what is said of it when it is settled.
+pub(crate) struct Opened(Now, Ended, Usage);
+
 impl Work {
-    /// A run for these, ready to act: what has to come first has come.
+    /// A run of these books, ready to act: what has to come first has come.
     pub(crate) fn new(program: &Arc<Program>, books: &Arc<Mutex<Books>>, whose: (&str, &str)) -> Self {
-        let mut work = Self::begun(program, books, whose);
-        work.look();
-        work
+        Self::begun(program, books, whose, None).looked()
+    }
+
+    /// The same of books of its own, with a log at `path`.
+    pub(crate) fn logged(program: &Arc<Program>, path: &Path) -> Self {
+        Self::begun(program, &Arc::default(), ("acme", "one"), Some(path)).looked()
     }
 
     /// A run that has just begun, for this organisation, and for a session, user and team of its own.
-    pub(crate) fn begun(program: &Arc<Program>, books: &Arc<Mutex<Books>>, (org, own): (&str, &str)) -> Self {
+    pub(crate) fn begun(
+        program: &Arc<Program>,
+        books: &Arc<Mutex<Books>>,
+        (org, own): (&str, &str),
+        log: Option<&Path>,
+    ) -> Self {
         let scopes = Scopes {
             run: Some(own),
             session: Some(own),
@@ -60,30 +74,54 @@ impl Work {
             org: Some(org),
             keys: &[],
         };
-        let now = at(0);
-        let run = Run::new(Arc::clone(program), 1, now, &scopes, None, &mut books.lock().expect("no panic"));
+        let door = Door::new(program, books, (at(0), &scopes), log);
         let of = |name: &str| match name {
             "call.args.amount" => AMOUNT,
             _ => FACTS.iter().find(|(known, _)| *known == name).map_or(Slot::Missing, |(_, slot)| *slot),
         };
         let facts = program.facts().iter().map(|fact| of(&fact.name)).collect();
         let args = br#"{"amount":5000,"order_id":"o00000000"}"#.to_vec();
-        Self { run, books: Arc::clone(books), facts, args, number: 0 }
+        Self { door, facts, args, number: 0 }
     }
 
     /// What has to come before the other calls.
-    pub(crate) fn look(&mut self) {
-        self.tool("search_kb");
+    pub(crate) fn looked(mut self) -> Self {
+        let opened = self.tool("search_kb");
+        self.settle(opened);
+        self
     }
 
     /// Makes a call of this kind and settles it.
     pub(crate) fn call(&mut self, kind: Kind) {
+        let opened = self.decide(kind);
+        self.settle(opened);
+    }
+
+    /// The decision of a call of this kind.
+    #[inline(never)]
+    pub(crate) fn decide(&mut self, kind: Kind) -> Opened {
         self.number += 1;
         let is_tool = kind == Kind::Tool || (kind == Kind::Both && self.number.is_multiple_of(2));
         if is_tool { self.tool("refund") } else { self.model() }
     }
 
-    fn model(&mut self) {
+    /// Its settlement.
+    #[inline(never)]
+    pub(crate) fn settle(&mut self, Opened(now, ended, usage): Opened) {
+        black_box(self.door.settle(now, ended, usage));
+    }
+
+    /// Writes what the log has kept, if there is one.
+    pub(crate) fn empty(&self) {
+        self.door.empty();
+    }
+
+    /// The bytes that the host, not the run, has asked for.
+    pub(crate) const fn held(&self) -> u64 {
+        (self.facts.capacity() * size_of::<Slot<'_>>() + self.args.capacity()) as u64
+    }
+
+    fn model(&mut self) -> Opened {
         let now = at(self.number);
         let call = ModelCall {
             call: None,
@@ -93,11 +131,13 @@ impl Work {
             facts: &self.facts,
             ..ModelCall::default()
         };
-        let decision = self.run.model_call(now, &call, &mut self.books.lock().expect("no panic"));
-        self.settle(now, &black_box(decision.expect("a decision")), Usage::exact(800, 120));
+        let subject = Subject::Call("model", Some("large"));
+        let event = |run: &mut Run, books: &mut Books| run.model_call(now, &call, books);
+        let usage = Usage::exact(800, 120);
+        self.door.decide(now, subject, event, |decision| opened(now, black_box(decision), usage))
     }
 
-    fn tool(&mut self, tool: &str) {
+    fn tool(&mut self, tool: &str) -> Opened {
         let (now, mut number) = (at(self.number), self.number);
         // Other arguments each time: the same call again would be a loop.
         for digit in self.args.iter_mut().rev().skip(2).take(8) {
@@ -106,16 +146,17 @@ impl Work {
         }
         let (args, facts) = (&*self.args, &*self.facts);
         let call = ToolCall { call: None, tool, args, forms: &[], is_exact: true, is_unsafe: false, facts };
-        let decision = self.run.tool_call(now, &call, &mut self.books.lock().expect("no panic"));
-        self.settle(now, &black_box(decision.expect("a decision")), Usage::exact(0, 0));
+        let subject = Subject::Call("tool", Some(tool));
+        let event = |run: &mut Run, books: &mut Books| run.tool_call(now, &call, books);
+        let usage = Usage::exact(0, 0);
+        self.door.decide(now, subject, event, |decision| opened(now, black_box(decision), usage))
     }
+}
 
-    fn settle(&mut self, now: Now, decision: &Decision, usage: Usage) {
-        assert!(decision.outcome == Outcome::Allow, "{decision:?}");
-        let attempt = decision.attempt.expect("an allow opens one");
-        let mut books = self.books.lock().expect("no panic");
-        black_box(self.run.settle(now, attempt, usage, &mut books).expect("it is settled"));
-    }
+fn opened(now: Now, decision: &Decision, usage: Usage) -> Opened {
+    assert!(decision.outcome == Outcome::Allow, "{decision:?}");
+    let attempt = decision.attempt.expect("an allow opens one");
+    Opened(now, Ended { attempt, number: Some(decision.number) }, usage)
 }
 
 /// The instant of a call: a microsecond after the one before, in the summer of 2026.
