@@ -49,5 +49,5 @@ pub use program::{
     Plain, Presence, Program, Queue, QueueDefault, Range, Scope, Selector, Sought, Source, State, Statement,
     StatementKind, Template, Threshold, ThresholdKind, TimeZone, Tool, ToolClass,
 };
-pub use run::{Meter, OpenRequest, Reply, Run};
+pub use run::{Meter, OpenRequest, Reply, Run, Stand, Stands};
 pub use value::{Dimension, MAX_NUMBER, MAX_QUANTITY, MILLION, Slot, Truth, Value};

@@ -62,6 +62,17 @@ def test_an_attempt_is_settled_before_its_result_is_decided_about(make_guard, lo
     assert (asked["event"], settled["decision"], taken["event"]) == ("tool call", asked["id"], "tool result")
 
 
+def test_what_others_spend_between_two_calls_is_in_the_limits_before(make_guard, log):
+    guard = make_guard('limit "all" on user { tool_calls <= 9 } else deny', log=log)
+    with guard.run(user="u1", id="a") as one, guard.run(user="u1", id="b") as other:
+        for run in (one, other, other, one, one):
+            search(run)
+    read = {
+        r["id"]: r["limits_before"]["all.tool_calls"][1] for r in read_log(log) if r["kind"] == "decision"
+    }
+    assert read == {"a.1": 0, "b.1": 1, "b.2": 2, "a.2": 3, "a.3": 4}
+
+
 def test_a_clock_that_went_wrong_stops_no_run(make_guard, log):
     guard = make_guard(log=log, clock=checkrein.VirtualClock(wall=10**30))
     with guard.run() as run:

@@ -13,7 +13,7 @@ use super::leased::Leased;
 use super::link::{Link, Moment, SECOND};
 use super::protocol::leased;
 use super::schedule::NEVER;
-use super::{Account, Authority, Books, index};
+use super::{Account, Authority, Books};
 use crate::event::Now;
 use crate::store::{AccountKey, Answer, Claim, Refusal, Request, number};
 
@@ -118,7 +118,7 @@ impl Books {
     }
 
     fn claims_at(&self, place: u32) -> Vec<Claim> {
-        let account = self.places.get(index(place)).and_then(|place| place.account.as_ref());
+        let account = self.places.get(place).and_then(|place| place.account.as_ref());
         match account {
             Some(Account { key: Some(key), authority: Authority::Leased(leased), .. }) => leased.claims(key),
             _ => Vec::new(),
@@ -142,7 +142,7 @@ impl Books {
     /// The first account that the store refuses.
     pub(super) fn refused_account(&self) -> Option<(AccountKey, Refusal)> {
         self.link.as_ref()?.muted.keys().find_map(|place| {
-            let account = self.places.get(index(*place))?.account.as_ref()?;
+            let account = self.places.get(*place)?.account.as_ref()?;
             let Authority::Leased(leased) = &account.authority else { return None };
             account.key.clone().zip(leased.muted)
         })

@@ -136,7 +136,7 @@ impl Local {
 
     /// The bound, what is spent and what is held of it, in the window of this instant.
     #[inline]
-    fn figures(&self, now: Now) -> (u64, u64, u64) {
+    pub(super) fn figures(&self, now: Now) -> (u64, u64, u64) {
         // Most questions are about the window of the last one: it is not copied.
         if now.wall < self.span.1 { self.figures_of(&self.cell, now) } else { self.figures_past(now) }
     }

@@ -13,6 +13,7 @@ mod leased;
 mod link;
 mod local;
 mod own;
+mod places;
 mod protocol;
 mod rate;
 mod schedule;
@@ -35,6 +36,7 @@ use crate::store::AccountKey;
 use leased::Leased;
 use link::Link;
 use local::Local;
+use places::Places;
 use schedule::Plan;
 
 /// Who decides about an account.
@@ -52,22 +54,15 @@ struct Account {
     authority: Authority,
 }
 
-/// A place in the table; its generation tells old ids from new ones.
-#[derive(Clone, Debug, Default)]
-struct Place {
-    generation: u32,
-    account: Option<Account>,
-}
-
 /// All accounts that a process knows.
 #[derive(Debug, Default)]
 #[cfg_attr(any(test, feature = "flaws"), derive(Clone))]
 pub struct Books {
-    places: Vec<Place>,
+    places: Places,
     vacant: Vec<u32>,
     names: BTreeMap<AccountKey, u32>,
     /// Where the search for accounts that nobody needs goes on.
-    sweep: usize,
+    sweep: u32,
     /// The first generation: ids of other books are not taken for these books' own.
     first: u32,
     /// The line to the store, if there is one.
@@ -109,7 +104,7 @@ impl Books {
     pub fn open(&mut self, key: &AccountKey, terms: &Terms, shared: bool, now: Now) -> AccountId {
         self.sweep(now);
         if let Some(number) = self.names.get(key).copied()
-            && let Some(place) = self.places.get_mut(index(number))
+            && let Some(place) = self.places.get_mut(number)
             && let Some(account) = &mut place.account
         {
             account.users = account.users.saturating_add(1);
@@ -141,12 +136,9 @@ impl Books {
     }
 
     fn insert(&mut self, account: Account) -> AccountId {
-        let number = self.vacant.pop().unwrap_or_else(|| {
-            self.places.push(Place { generation: self.first, account: None });
-            u32::try_from(self.places.len()).unwrap_or(u32::MAX).saturating_sub(1)
-        });
+        let number = self.vacant.pop().unwrap_or_else(|| self.places.add(self.first));
         let mut id = AccountId { place: number, generation: 0 };
-        if let Some(place) = self.places.get_mut(index(number)) {
+        if let Some(place) = self.places.get_mut(number) {
             place.generation = place.generation.wrapping_add(1);
             place.account = Some(account);
             id.generation = place.generation;
@@ -174,7 +166,7 @@ impl Books {
     }
 
     fn remove(&mut self, number: u32) {
-        let Some(place) = self.places.get_mut(index(number)) else { return };
+        let Some(place) = self.places.get_mut(number) else { return };
         if let Some(account) = place.account.take() {
             if let Some(key) = &account.key {
                 self.names.remove(key);
@@ -190,25 +182,25 @@ impl Books {
     fn sweep(&mut self, now: Now) {
         for _ in 0..2 {
             let number = self.sweep;
-            self.sweep = if number >= self.places.len() { 0 } else { number.saturating_add(1) };
+            self.sweep = if self.places.get(number).is_none() { 0 } else { number.saturating_add(1) };
             let account = self.places.get(number).and_then(|place| place.account.as_ref());
             let is_idle = account.is_some_and(|account| match &account.authority {
                 Authority::Local(local) => account.users == 0 && local.is_blank(now),
                 Authority::Leased(_) => false,
             });
             if is_idle {
-                self.remove(u32::try_from(number).unwrap_or(u32::MAX));
+                self.remove(number);
             }
         }
     }
 
     fn get(&self, id: AccountId) -> Option<&Authority> {
-        let place = self.places.get(index(id.place)).filter(|place| place.generation == id.generation)?;
+        let place = self.places.get(id.place).filter(|place| place.generation == id.generation)?;
         place.account.as_ref().map(|account| &account.authority)
     }
 
     fn get_mut(&mut self, id: AccountId) -> Option<&mut Account> {
-        let place = self.places.get_mut(index(id.place))?;
+        let place = self.places.get_mut(id.place)?;
         if place.generation == id.generation { place.account.as_mut() } else { None }
     }
 
@@ -218,9 +210,4 @@ impl Books {
         let Some(link) = &self.link else { return Health::default() };
         Health { refused: self.refused_account(), ..link.health(now) }
     }
-}
-
-#[inline]
-fn index(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }

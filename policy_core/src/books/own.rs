@@ -2,7 +2,7 @@
 
 use super::buckets::Buckets;
 use super::local::{Cell, Local, Spans};
-use super::{Account, AccountId, Authority, Books, index};
+use super::{Account, AccountId, Authority, Books};
 use crate::code::{Reader, Writer};
 use crate::event::Now;
 use crate::store::AccountKey;
@@ -10,7 +10,7 @@ use crate::store::AccountKey;
 impl Books {
     /// What others find an account by; a run's own has nothing.
     pub(crate) fn key(&self, id: AccountId) -> Option<&AccountKey> {
-        let place = self.places.get(index(id.place)).filter(|place| place.generation == id.generation)?;
+        let place = self.places.get(id.place).filter(|place| place.generation == id.generation)?;
         place.account.as_ref()?.key.as_ref()
     }
 

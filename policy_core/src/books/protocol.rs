@@ -9,8 +9,9 @@ use super::claims::Retelling;
 use super::flaw::Flaw;
 use super::leased::Leased;
 use super::link::{Flight, Link, Moment, TIMEOUT};
+use super::places::Places;
 use super::schedule::{NEVER, Plan};
-use super::{Authority, Books, Place, index};
+use super::{Authority, Books};
 use crate::event::Now;
 use crate::fingerprint::xxh3_64;
 use crate::store::{AccountKey, Answer, Item, Reply, Request};
@@ -280,8 +281,8 @@ fn is_due(link: &Link, now: Now) -> bool {
 }
 
 /// A leased account, its name and how many use it.
-pub(super) fn leased(places: &mut [Place], number: u32) -> Option<(&mut Leased, &AccountKey, u64)> {
-    let account = places.get_mut(index(number))?.account.as_mut()?;
+pub(super) fn leased(places: &mut Places, number: u32) -> Option<(&mut Leased, &AccountKey, u64)> {
+    let account = places.get_mut(number)?.account.as_mut()?;
     match (&mut account.authority, &account.key) {
         (Authority::Leased(leased), Some(key)) => Some((leased, key, account.users)),
         _ => None,

@@ -8,9 +8,7 @@ use proptest::prelude::*;
 
 use super::link::{MILLISECOND, SECOND};
 use super::schedule::Plan;
-use super::{
-    AccountId, Authority, Books, Failure, Period, Place, Room, Terms, Window, WindowKind, Zone, index,
-};
+use super::{AccountId, Authority, Books, Failure, Period, Room, Terms, Window, WindowKind, Zone};
 use crate::event::Now;
 use crate::store::{AccountKey, Answer, Item, Refusal, Reply, Request};
 
@@ -206,8 +204,10 @@ fn is_asked(books: &Books, now: Now) -> bool {
 fn scan(books: &mut Books, now: Now) -> Vec<Item> {
     let moment = books.link.as_ref().unwrap().moment(now);
     let mut items = Vec::new();
-    for Place { account, .. } in &mut books.places {
-        let Some(account) = account else { continue };
+    for number in (0..=u32::MAX).take(books.places.len()) {
+        let Some(account) = books.places.get_mut(number).and_then(|place| place.account.as_mut()) else {
+            continue;
+        };
         if let (Authority::Leased(leased), Some(key)) = (&mut account.authority, &account.key) {
             if !leased.is_active {
                 continue;
@@ -246,8 +246,9 @@ fn crowd(count: u64) -> (World, Vec<AccountId>) {
     for number in 0..count {
         let key = AccountKey::new("org", &number.to_string(), "limit", "cost", "").unwrap();
         let terms = Terms { max: MAX, window: WindowKind::Forever, failure: Failure::Allow };
-        ids.push(world.books.open(&key, &terms, true, world.now()));
-        world.books.charge(ids[index(u32::try_from(number).unwrap())], Window::default(), 1, world.now());
+        let id = world.books.open(&key, &terms, true, world.now());
+        world.books.charge(id, Window::default(), 1, world.now());
+        ids.push(id);
     }
     (world, ids)
 }

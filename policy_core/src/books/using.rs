@@ -4,7 +4,7 @@ use super::leased::Leased;
 use super::link::{Link, Moment};
 use super::local::Local;
 use super::schedule::Plan;
-use super::{Account, AccountId, Authority, Books, Room, Standing, Window, index};
+use super::{Account, AccountId, Authority, Books, Room, Standing, Window};
 use crate::event::Now;
 
 impl Books {
@@ -47,7 +47,7 @@ impl Books {
     #[inline]
     fn leased_at(&mut self, id: AccountId) -> Option<(&mut Leased, u64, &mut Link)> {
         let link = self.link.as_mut()?;
-        let place = self.places.get_mut(index(id.place)).filter(|place| place.generation == id.generation)?;
+        let place = self.places.get_mut(id.place).filter(|place| place.generation == id.generation)?;
         match &mut place.account {
             Some(Account { authority: Authority::Leased(leased), users, .. }) => Some((leased, *users, link)),
             _ => None,
@@ -226,6 +226,28 @@ impl Books {
         let window = self.take_leased(id, amount, now);
         self.settle_leased(id, window, (amount, amount), now);
         window
+    }
+
+    /// What a record shows of an account: its bound, what is spent, held, and leased elsewhere.
+    #[inline]
+    pub(crate) fn stand(&self, id: AccountId, now: Now) -> [u64; 4] {
+        if let Some(Authority::Local(local)) = self.get(id) {
+            let (max, spent, held) = local.figures(now);
+            return [max, spent, held, 0];
+        }
+        self.stand_leased(id, now)
+    }
+
+    #[inline(never)]
+    fn stand_leased(&self, id: AccountId, now: Now) -> [u64; 4] {
+        let standing = self.standing(id, now);
+        [standing.max, standing.spent, standing.held, standing.leased]
+    }
+
+    /// While this is the same number, and the instant, all accounts stand as they stood; none of books whose
+    /// accounts go by the word of a store.
+    pub(crate) fn changes(&self) -> Option<u64> {
+        self.link.is_none().then(|| self.places.changes())
     }
 
     /// How an account stands.

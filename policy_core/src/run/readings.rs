@@ -52,15 +52,6 @@ impl Run {
         readings
     }
 
-    /// The same bounds in the same order, each as `[max, spent, held, leased]`: what a record keeps of them.
-    pub fn stand(&self, books: &Books, stands: &mut Vec<[u64; 4]>) {
-        self.each_bound(books, |_, _, bound, entry, standing| {
-            let is_observed = entry.is_some_and(|entry| entry.observed.is_some());
-            let max = if is_observed { bound.max } else { standing.max };
-            stands.push([max, standing.spent, standing.held, standing.leased]);
-        });
-    }
-
     fn each_bound(&self, books: &Books, mut each: impl FnMut(u32, &Limit, &Bound, Option<&Entry>, Standing)) {
         if self.suspended.is_some() {
             return;

@@ -82,25 +82,35 @@ impl Live {
     }
 
     /// From now on the run's events are written down.
-    pub fn record(&mut self, writer: Writer) {
-        self.records = Some(writer);
+    pub fn record(&mut self, writer: impl FnOnce(&Run) -> Writer) {
+        self.records = Some(writer(&self.run));
     }
 
-    /// An event whose record shows the limits before and after it.
+    /// An event whose record shows the limits after it.
     fn shown<T>(
         &mut self,
-        event: impl FnOnce(&mut Run, &mut Books) -> Result<T, EngineError>,
+        event: impl FnOnce(&mut Run, &mut Books, &mut Option<Writer>) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
         let Self { run, books, records, .. } = self;
         let books = &mut *locked(books);
-        if let Some(writer) = records {
-            writer.before(run, books);
-        }
-        let answer = event(run, books)?;
+        let answer = event(run, books, records)?;
         if let Some(writer) = records {
             writer.after(run, books);
         }
         Ok(answer)
+    }
+
+    /// A decision, whose record shows the limits before it too.
+    fn decided(
+        &mut self,
+        event: impl FnOnce(&mut Run, &mut Books) -> Result<Decision, EngineError>,
+    ) -> Result<Decision, EngineError> {
+        self.shown(|run, books, records| {
+            if let Some(writer) = records {
+                writer.before(run, books);
+            }
+            event(run, books)
+        })
     }
 
     /// One admission, of what the records name `subject`.
@@ -111,7 +121,7 @@ impl Live {
         event: impl FnOnce(&mut Run, &mut Books) -> Result<Decision, EngineError>,
     ) -> Result<Decision, EngineError> {
         self.latest = now;
-        let decision = self.shown(event)?;
+        let decision = self.decided(event)?;
         if let Some(writer) = &mut self.records {
             writer.decision(now.wall, subject, None, &decision);
         }
@@ -124,17 +134,13 @@ impl Live {
     /// The end of an attempt that went well.
     pub fn settle(&mut self, now: Now, ended: Ended, usage: Usage) -> Result<Settlement, EngineError> {
         let event = |run: &mut Run, books: &mut Books| run.settle(now, ended.attempt, usage, books);
-        self.conclude(now, ended.attempt, event, |writer, _, settlement| {
-            writer.charge(now.wall, Charged::Settlement, ended, (usage, *settlement));
-        })
+        self.charge((now, Charged::Settlement), ended, usage, event)
     }
 
     /// What an attempt really used, learnt later.
     pub fn adjust(&mut self, now: Now, ended: Ended, usage: Usage) -> Result<Settlement, EngineError> {
         let event = |run: &mut Run, books: &mut Books| run.adjust(now, ended.attempt, usage, books);
-        self.conclude(now, ended.attempt, event, |writer, _, settlement| {
-            writer.charge(now.wall, Charged::Adjustment, ended, (usage, *settlement));
-        })
+        self.charge((now, Charged::Adjustment), ended, usage, event)
     }
 
     /// An attempt came back: it is settled, and its result decided about.
@@ -167,23 +173,45 @@ impl Live {
         })
     }
 
-    /// One event that ends, or corrects, an attempt; `record` keeps what came of it.
-    fn conclude<T>(
+    /// What an attempt is charged.
+    fn charge(
+        &mut self,
+        (now, charged): (Now, Charged),
+        ended: Ended,
+        usage: Usage,
+        event: impl FnOnce(&mut Run, &mut Books) -> Result<Settlement, EngineError>,
+    ) -> Result<Settlement, EngineError> {
+        self.latest = now;
+        let settlement = self.shown(|run, books, _| event(run, books))?;
+        if let Some(writer) = &self.records {
+            writer.charge(now.wall, charged, ended, (usage, settlement));
+        }
+        self.keep(now, ended.attempt);
+        Ok(settlement)
+    }
+
+    /// A decision about an attempt that is over; `record` keeps what came of it.
+    fn conclude(
         &mut self,
         now: Now,
         attempt: u64,
-        event: impl FnOnce(&mut Run, &mut Books) -> Result<T, EngineError>,
-        record: impl FnOnce(&mut Writer, &Run, &T),
-    ) -> Result<T, EngineError> {
+        event: impl FnOnce(&mut Run, &mut Books) -> Result<Decision, EngineError>,
+        record: impl FnOnce(&mut Writer, &Run, &Decision),
+    ) -> Result<Decision, EngineError> {
         self.latest = now;
-        let answer = self.shown(event)?;
+        let decision = self.decided(event)?;
         if let Some(writer) = &mut self.records {
-            record(writer, &self.run, &answer);
+            record(writer, &self.run, &decision);
         }
+        self.keep(now, attempt);
+        Ok(decision)
+    }
+
+    /// An attempt was settled, or corrected: the store keeps it.
+    fn keep(&self, now: Now, attempt: u64) {
         if let Some(recorder) = self.recorder() {
             recorder.settled(&self.run, attempt, now.wall);
         }
-        Ok(answer)
     }
 
     /// A person's answer, which may raise a bound.
@@ -210,9 +238,7 @@ impl Live {
     fn close<T>(&mut self, now: Now, event: impl FnOnce(&mut Run, &mut Books) -> T) -> T {
         let open: Vec<u64> = self.run.open().collect();
         let answer = self.event(event);
-        if let Some(recorder) = self.recorder() {
-            open.into_iter().for_each(|attempt| recorder.settled(&self.run, attempt, now.wall));
-        }
+        open.into_iter().for_each(|attempt| self.keep(now, attempt));
         answer
     }
 

@@ -74,9 +74,8 @@ impl Run {
         let head =
             std::str::from_utf8(head.as_bytes()).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let scope = |scope| self.ids.named(&self.program, scope);
-        let writer = Writer::new(Arc::clone(&log), Arc::clone(&self.program), head, scope);
         self.tell(py, |live| {
-            live.record(writer);
+            live.record(|run| Writer::new(Arc::clone(&log), run, head, scope));
             Ok(())
         })?;
         self.log = Some(log);

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use policy_core::{Decision, ErrorKind, Program, Settlement};
-
-/// How one bound of one limit stands: its bound, what is spent, held, and leased elsewhere.
-pub(crate) type Stand = [u64; 4];
+use policy_core::{Decision, ErrorKind, Program, Settlement, Stand};
 
 /// As many records as a batch has room for.
 const RECORDS: usize = 4_096;

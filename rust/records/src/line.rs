@@ -1,8 +1,8 @@
 //! Records as lines of JSON.
 
-use policy_core::Settlement;
+use policy_core::{Settlement, Stand};
 
-use crate::batch::{About, Batch, Charged, Record, Stand};
+use crate::batch::{About, Batch, Charged, Record};
 use crate::decided::decided;
 use crate::json::Json;
 use crate::members::{List, amounts, counted, named};

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use policy_core::books::Books;
-use policy_core::{Decision, ErrorKind, Program, Run, Scope, Settlement, Usage};
+use policy_core::{Decision, ErrorKind, Program, Run, Scope, Settlement, Stands, Usage};
 
-use crate::batch::{About, Beside, Charged, Stand};
+use crate::batch::{About, Beside, Charged};
 use crate::json::Json;
 use crate::log::Log;
 
@@ -40,23 +40,22 @@ pub struct Writer {
     subject: Vec<u8>,
     /// The latest attempts, with the numbers of their decisions.
     opened: VecDeque<(u64, u64)>,
-    before: Vec<Stand>,
-    after: Vec<Stand>,
+    stands: Stands,
 }
 
 impl Writer {
     /// `head` is JSON in two lines: the run's id, and the members that say whose it is. `scope` names the
     /// scope of a limit as `user:u1`.
     #[must_use]
-    pub fn new(log: Arc<Log>, program: Arc<Program>, head: &str, scope: impl Fn(Scope) -> String) -> Self {
+    pub fn new(log: Arc<Log>, run: &Run, head: &str, scope: impl Fn(Scope) -> String) -> Self {
+        let program = Arc::clone(run.program());
         let mut bytes = head.as_bytes().to_vec();
         for limit in program.limits().iter().filter(|limit| limit.scope != Scope::Run) {
             bytes.push(b'\n');
             Json(&mut bytes).text(&scope(limit.scope));
         }
-        let bounds = program.limits().iter().map(|limit| limit.bounds.len()).sum();
-        let (before, after) = (Vec::with_capacity(bounds), Vec::with_capacity(bounds));
-        Self { log, program, head: bytes, subject: Vec::new(), opened: VecDeque::new(), before, after }
+        let stands = Stands::of(run);
+        Self { log, program, head: bytes, subject: Vec::new(), opened: VecDeque::new(), stands }
     }
 
     /// The log that the records go to.
@@ -67,14 +66,12 @@ impl Writer {
 
     /// Looks at the limits before an event.
     pub fn before(&mut self, run: &Run, books: &Books) {
-        self.before.clear();
-        run.stand(books, &mut self.before);
+        self.stands.look_before(run, books);
     }
 
     /// Looks at the limits after it.
     pub fn after(&mut self, run: &Run, books: &Books) {
-        self.after.clear();
-        run.stand(books, &mut self.after);
+        self.stands.look_after(run, books);
     }
 
     /// Keeps a decision, with the error that it answers.
@@ -85,7 +82,7 @@ impl Writer {
         error: Option<ErrorKind>,
         decision: &Decision,
     ) {
-        let Self { log, program, head, subject: text, opened, before, after } = self;
+        let Self { log, program, head, subject: text, opened, stands } = self;
         if let Some(attempt) = decision.attempt {
             opened.truncate(OPENED - 1);
             opened.push_front((attempt, decision.number));
@@ -99,6 +96,7 @@ impl Writer {
                 }
             }
         }
+        let (before, after) = (stands.before(), stands.after());
         let beside = Beside { program: Some(program), head, subject: text, before, after };
         log.push(About::Decision { decision: decision.clone(), error }, wall, &beside);
     }
@@ -117,11 +115,11 @@ impl Writer {
             Usage::Unknown => "unknown",
             Usage::Unsent => "unsent",
         };
-        let Self { program, head, after, opened, .. } = self;
+        let Self { program, head, stands, opened, .. } = self;
         let known = || opened.iter().find(|(attempt, _)| *attempt == ended.attempt);
         let number = ended.number.or_else(|| known().map(|(_, number)| *number)).unwrap_or(0);
         let about = About::Charge { charged, number, attempt: ended.attempt, usage, settlement };
-        let beside = Beside { program: Some(program), head, after, ..Beside::default() };
+        let beside = Beside { program: Some(program), head, after: stands.after(), ..Beside::default() };
         self.log.push(about, wall, &beside);
     }
 }

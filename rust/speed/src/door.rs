@@ -34,11 +34,10 @@ impl Door {
         };
         let log = Arc::new(Log::new(path, Audit::BestEffort));
         let head = "\"run-1\"\n\"run\":\"run-1\",\"session\":\"one\",\"user\":\"one\",\"org\":\"acme\"";
-        let writer = Writer::new(Arc::clone(&log), Arc::clone(program), head, |_| "user:one".to_owned());
         let hosted = Hosted::alone(program, None, (now, "run-1"), |program, books| Ok(begin(program, books)));
         let hosted = hosted.expect("a run");
         let recorded = hosted.tell(|live| {
-            live.record(writer);
+            live.record(|run| Writer::new(Arc::clone(&log), run, head, |_| "user:one".to_owned()));
             Ok(())
         });
         recorded.expect("a run that is whole");

@@ -1,0 +1,57 @@
+//! Where accounts are, by their numbers, and how often one of them may have changed.
+
+use super::Account;
+
+/// A place in the table; its generation tells old ids from new ones.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
+    pub(super) generation: u32,
+    pub(super) account: Option<Account>,
+}
+
+/// All places.
+///
+/// INVARIANT (places): while `changes` is the same, so is every account. Whoever could change one is counted:
+/// there is no other way to it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Places {
+    all: Vec<Place>,
+    changes: u64,
+}
+
+impl Places {
+    #[inline]
+    pub(super) fn get(&self, number: u32) -> Option<&Place> {
+        self.all.get(index(number))
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut Place> {
+        self.changes = self.changes.wrapping_add(1);
+        self.all.get_mut(index(number))
+    }
+
+    /// Adds an empty place: its number.
+    pub(super) fn add(&mut self, generation: u32) -> u32 {
+        self.all.push(Place { generation, account: None });
+        u32::try_from(self.all.len()).unwrap_or(u32::MAX).saturating_sub(1)
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) const fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Place> {
+        self.all.iter()
+    }
+}
+
+#[inline]
+fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,121 @@
+//! How a run stands with its limits before and after its events: what its records show.
+
+use super::Run;
+use crate::books::{AccountId, Books};
+use crate::event::Now;
+use crate::program::Measure;
+
+/// How one bound stands: the bound, what is spent, held, and leased to other processes.
+pub type Stand = [u64; 4];
+
+/// Where one bound is read.
+#[derive(Clone, Copy, Debug)]
+enum Origin {
+    Account(AccountId),
+    /// An account of a limit that is only observed: it has no bound of its own.
+    Observed(AccountId, u64),
+    /// The run's own time.
+    Time(Measure, u64),
+    /// The run has no id for the limit's scope.
+    Unknown(u64),
+}
+
+/// All that bounds stand by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sight {
+    changes: u64,
+    now: Now,
+    elapsed: u64,
+    active: u64,
+}
+
+/// The bounds of a run, looked at before and after each of its events.
+///
+/// They are those of [`Run::limits`], in that order. Where each is read is found once, and a look before an
+/// event is spared where nothing has changed since the event before.
+#[derive(Debug)]
+pub struct Stands {
+    origins: Box<[Origin]>,
+    before: Vec<Stand>,
+    after: Vec<Stand>,
+    /// What `after` was read by, if it can be told.
+    seen: Option<Sight>,
+}
+
+impl Stands {
+    /// Those of a run.
+    #[must_use]
+    pub fn of(run: &Run) -> Self {
+        let limits = run.program.tables.limits.numbered();
+        let origin = |limit, measure: Measure, max| {
+            let entry = run.accounts.of_bound(limit, measure);
+            match entry.and_then(|entry| Some((entry.account?, entry.observed))) {
+                _ if measure.is_time() => Origin::Time(measure, max),
+                Some((account, Some(observed))) => Origin::Observed(account, observed),
+                Some((account, None)) => Origin::Account(account),
+                None => Origin::Unknown(max),
+            }
+        };
+        let bounds = limits.flat_map(|(index, limit)| limit.bounds.iter().map(move |bound| (index, bound)));
+        let origins: Box<[_]> =
+            bounds.map(|(index, bound)| origin(index, bound.measure, bound.max)).collect();
+        let (before, after) = (Vec::with_capacity(origins.len()), Vec::with_capacity(origins.len()));
+        Self { origins, before, after, seen: None }
+    }
+
+    /// Looks at them before an event.
+    pub fn look_before(&mut self, run: &Run, books: &Books) {
+        let seen = self.seen.take();
+        if seen.is_some() && seen == run.sight(books) {
+            std::mem::swap(&mut self.before, &mut self.after);
+        } else {
+            run.stand(&self.origins, books, &mut self.before);
+        }
+    }
+
+    /// Looks at them after it.
+    pub fn look_after(&mut self, run: &Run, books: &Books) {
+        run.stand(&self.origins, books, &mut self.after);
+        self.seen = run.sight(books);
+    }
+
+    /// How they stood before the latest event that was looked at before it.
+    #[must_use]
+    pub fn before(&self) -> &[Stand] {
+        &self.before
+    }
+
+    /// How they stood after the latest event.
+    #[must_use]
+    pub fn after(&self) -> &[Stand] {
+        &self.after
+    }
+}
+
+impl Run {
+    fn sight(&self, books: &Books) -> Option<Sight> {
+        let changes = books.changes().filter(|_| self.suspended.is_none())?;
+        let (mono, age) = self.lineage.now();
+        let now = Now { mono, ..self.latest };
+        Some(Sight { changes, now, elapsed: age.now(), active: age.active() })
+    }
+
+    /// How these bounds stand; of a suspended run, none does.
+    fn stand(&self, origins: &[Origin], books: &Books, stands: &mut Vec<Stand>) {
+        stands.clear();
+        if self.suspended.is_some() {
+            return;
+        }
+        let (mono, age) = self.lineage.now();
+        let now = Now { mono, ..self.latest };
+        stands.extend(origins.iter().map(|origin| match *origin {
+            Origin::Account(account) => books.stand(account, now),
+            Origin::Observed(account, max) => {
+                let [_, spent, held, leased] = books.stand(account, now);
+                [max, spent, held, leased]
+            }
+            Origin::Time(measure, max) => [max, age.time(measure).unwrap_or_default(), 0, 0],
+            Origin::Unknown(max) => [max, 0, 0, 0],
+        }));
+    }
+}
