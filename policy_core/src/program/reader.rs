@@ -8,23 +8,41 @@ use sha2::{Digest, Sha256};
 use crate::error::{LoadError, LoadErrorKind};
 use crate::value::MAX_QUANTITY;
 
+/// Room for so many items is asked for before the first of a list is read: a list that only says that it is
+/// long costs nothing.
+const FEW: usize = 8;
+
 /// A place in a payload. Every read moves it on or fails.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     length: usize,
-    /// What was read, with the digests of texts instead of their places in the table.
+    /// What means something, with each text in full where it is first named and by a number after that: its
+    /// place in the table means nothing.
     said: Vec<u8>,
     is_said: bool,
-    texts: Vec<[u8; 32]>,
+    /// What has been read from here on still has to be said, if it is.
+    unheard: &'a [u8],
+    /// For each text, its number; 0 if it has not been named.
+    numbers: Vec<u32>,
+    named: u32,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, length: bytes.len(), said: Vec::new(), is_said: true, texts: Vec::new() }
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            rest: bytes,
+            length: bytes.len(),
+            said: Vec::new(),
+            is_said: true,
+            unheard: bytes,
+            numbers: Vec::new(),
+            named: 0,
+        }
     }
 
     /// A mistake at the place reached so far.
+    #[cold]
     pub(crate) fn malformed(&self, what: &str) -> LoadError {
         let offset = self.length.saturating_sub(self.rest.len());
         LoadError::new(
@@ -40,7 +58,6 @@ impl<'a> Reader<'a> {
             return Err(self.malformed("the payload ends too early"));
         };
         self.rest = rest;
-        self.say(taken);
         Ok(taken)
     }
 
@@ -48,7 +65,6 @@ impl<'a> Reader<'a> {
         match self.rest {
             [first, rest @ ..] => {
                 self.rest = rest;
-                self.say(&[*first]);
                 Ok(*first)
             }
             [] => Err(self.malformed("the payload ends too early")),
@@ -57,8 +73,13 @@ impl<'a> Reader<'a> {
 
     /// An unsigned number, LEB128 in as few bytes as can be.
     pub(crate) fn number(&mut self) -> Result<u64, LoadError> {
-        let mut number = 0_u64;
-        for shift in (0..u64::BITS).step_by(7) {
+        let first = self.byte()?;
+        if first < 0x80 { Ok(first.into()) } else { self.longer(u64::from(first & 0x7F)) }
+    }
+
+    /// The same from its second byte on.
+    fn longer(&mut self, mut number: u64) -> Result<u64, LoadError> {
+        for shift in (7..u64::BITS).step_by(7) {
             let byte = self.byte()?;
             let part = u64::from(byte & 0x7F);
             let placed = part.wrapping_shl(shift);
@@ -67,10 +88,11 @@ impl<'a> Reader<'a> {
             }
             number |= placed;
             if byte & 0x80 == 0 {
-                if byte == 0 && shift > 0 {
-                    return Err(self.malformed("a number is longer than need be"));
-                }
-                return Ok(number);
+                return if byte == 0 {
+                    Err(self.malformed("a number is longer than need be"))
+                } else {
+                    Ok(number)
+                };
             }
         }
         Err(self.malformed("a number is too long"))
@@ -126,9 +148,8 @@ impl<'a> Reader<'a> {
         let Some(text) = strings.get(index as usize) else {
             return Err(self.malformed("an index is out of range"));
         };
-        // A digest, so that a long text that is named often costs no more than a short one.
-        if let Some(digest) = self.texts.get(index as usize).copied() {
-            self.say(&digest);
+        if self.is_said {
+            self.name(index, text);
         }
         Ok((index, Arc::clone(text)))
     }
@@ -138,20 +159,40 @@ impl<'a> Reader<'a> {
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, LoadError>,
     ) -> Result<T, LoadError> {
-        let was_said = std::mem::replace(&mut self.is_said, false);
+        if !self.is_said {
+            return read(self);
+        }
+        self.say();
+        self.is_said = false;
         let read = read(self);
-        self.is_said = was_said;
+        self.is_said = true;
+        self.unheard = self.rest;
         read
     }
 
-    fn say(&mut self, bytes: &[u8]) {
-        if self.is_said {
-            self.said.extend_from_slice(bytes);
+    /// Says all that was read up to here.
+    fn say(&mut self) {
+        let read = self.unheard.len().saturating_sub(self.rest.len());
+        self.said.extend_from_slice(self.unheard.get(..read).unwrap_or_default());
+        self.unheard = self.rest;
+    }
+
+    /// Says a text. One that is named often costs no more than a short one.
+    fn name(&mut self, index: u32, text: &str) {
+        let Some(number) = self.numbers.get_mut(index as usize) else { return };
+        self.said.extend_from_slice(&number.to_le_bytes());
+        if *number == 0 {
+            self.named = self.named.saturating_add(1);
+            *number = self.named;
+            let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+            self.said.extend_from_slice(&length.to_le_bytes());
+            self.said.extend_from_slice(text.as_bytes());
         }
     }
 
     /// The digest of all that was said.
-    pub(crate) fn meaning(&self) -> [u8; 32] {
+    pub(crate) fn meaning(&mut self) -> [u8; 32] {
+        self.say();
         Sha256::digest(&self.said).into()
     }
 
@@ -170,7 +211,7 @@ impl<'a> Reader<'a> {
         mut item: impl FnMut(&mut Self) -> Result<T, LoadError>,
     ) -> Result<Vec<T>, LoadError> {
         let count = self.count()?;
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(count.min(FEW));
         for _ in 0..count {
             items.push(item(self)?);
         }
@@ -203,7 +244,7 @@ impl<'a> Reader<'a> {
     /// The string table: strictly ascending by bytes.
     pub(crate) fn strings(&mut self) -> Result<Box<[Arc<str>]>, LoadError> {
         let count = self.count()?;
-        let mut strings: Vec<Arc<str>> = Vec::new();
+        let mut strings: Vec<Arc<str>> = Vec::with_capacity(count);
         for _ in 0..count {
             let length = self.count()?;
             let bytes = self.bytes(length)?;
@@ -213,7 +254,7 @@ impl<'a> Reader<'a> {
             }
             strings.push(text.into());
         }
-        self.texts = strings.iter().map(|text| Sha256::digest(text.as_bytes()).into()).collect();
+        self.numbers = vec![0; strings.len()];
         Ok(strings.into_boxed_slice())
     }
 
@@ -269,5 +310,32 @@ mod tests {
         assert!(Reader::new(&[2, 1, b'b', 1, b'a']).strings().is_err());
         assert!(Reader::new(&[2, 1, b'a', 1, b'a']).strings().is_err());
         assert!(Reader::new(&[1, 1, 0xFF]).strings().is_err());
+    }
+
+    /// What is said of two texts of a table, and of a text that says nothing between them.
+    fn meaning(table: &[u8], named: [u8; 3]) -> Option<[u8; 32]> {
+        let bytes: Vec<u8> = table.iter().chain(&named).copied().collect();
+        let mut reader = Reader::new(&bytes);
+        let strings = reader.unsaid(Reader::strings).ok()?;
+        reader.text(&strings).ok()?;
+        reader.unsaid(|reader| reader.text(&strings)).ok()?;
+        reader.text(&strings).ok()?;
+        reader.finish().ok()?;
+        Some(reader.meaning())
+    }
+
+    #[test]
+    fn texts_mean_what_they_say_wherever_they_stand() {
+        let (two, three) = (b"\x02\x01a\x01b", b"\x03\x01a\x02aa\x01b");
+        let first = meaning(two, [0, 0, 1]);
+        assert!(first.is_some());
+        assert_eq!(meaning(three, [0, 1, 2]), first);
+        assert_eq!(meaning(two, [0, 1, 1]), first);
+        let others = [[0, 0, 0], [1, 0, 0], [1, 0, 1]].map(|named| meaning(two, named));
+        assert!(others.iter().all(|other| other.is_some() && *other != first));
+        assert_eq!(others.iter().filter(|other| **other == others[0]).count(), 1);
+        // Where one text ends and the next one begins.
+        let (long, short) = (b"\x02\x05a\0\0\0\0\x01b", b"\x02\x05\0\0\0\0b\x01a");
+        assert_ne!(meaning(long, [0, 0, 1]), meaning(short, [1, 0, 0]));
     }
 }

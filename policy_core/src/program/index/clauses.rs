@@ -2,62 +2,127 @@
 //!
 //! Sound whatever the operations are: a condition that is not made of whole operands has no clauses.
 
+use super::few::Few;
 use super::mark::{Mark, Values};
 use crate::program::{Condition, Op};
 
 /// What goes beyond is left out, which only makes a rule run more often.
-const MOST_CLAUSES: usize = 8;
+pub(crate) const MOST_CLAUSES: usize = 8;
 const MOST_MARKS: usize = 8;
 
 /// Marks of different facts, ascending by fact.
-pub(crate) type Clause = Vec<Mark>;
+pub(crate) type Clause = Few<Mark>;
 
-/// The clauses of a condition.
-pub(crate) fn clauses(condition: &Condition) -> Vec<Clause> {
-    let ops = &*condition.ops;
-    let Some(negated) = Shape::of(ops).map(|shape| shape.negated(ops)) else { return Vec::new() };
-    let mut stack: Vec<Vec<Clause>> = Vec::new();
-    for (op, is_negated) in ops.iter().zip(negated) {
-        match op {
-            Op::Ask { fact, predicate } => {
-                let mark = Mark::of_value(*fact, predicate, is_negated);
-                stack.push(mark.into_iter().map(|mark| vec![mark]).collect());
-            }
-            Op::Has { fact } => stack.push(vec![vec![Mark::of_presence(*fact, is_negated)]]),
-            // Of a list's elements many may be asked about.
-            Op::AskEach { .. } => stack.push(Vec::new()),
-            Op::Not | Op::JumpIfFalse { .. } | Op::JumpIfTrue { .. } => {}
-            Op::And | Op::Or => {
-                let right = stack.pop().unwrap_or_default();
-                let left = stack.pop().unwrap_or_default();
-                let is_both = matches!(op, Op::And) != is_negated;
-                stack.push(if is_both { both(left, right) } else { either(left, &right) });
+/// Works out the clauses of one condition after the other, in the same rooms.
+#[derive(Debug, Default)]
+pub(crate) struct Needs {
+    shape: Shape,
+    /// The clauses of all operands that are not joined yet, and where those of each begin.
+    clauses: Vec<Clause>,
+    operands: Vec<usize>,
+    /// Those of a right operand, on their way to the left one.
+    right: Vec<Clause>,
+}
+
+impl Needs {
+    /// The clauses of a condition.
+    pub(crate) fn of(&mut self, condition: &Condition) -> impl Iterator<Item = Clause> {
+        self.clauses.clear();
+        self.operands.clear();
+        let ops = &*condition.ops;
+        if self.shape.take(ops) {
+            self.read(ops);
+        }
+        self.clauses.drain(..)
+    }
+
+    fn read(&mut self, ops: &[Op]) {
+        for (place, op) in ops.iter().enumerate() {
+            let is_negated = self.shape.negated.get(place).copied().unwrap_or_default();
+            let begin = self.clauses.len();
+            match op {
+                Op::Ask { fact, predicate } => {
+                    self.operands.push(begin);
+                    self.clauses.extend(Mark::of_value(*fact, predicate, is_negated).map(Few::One));
+                }
+                Op::Has { fact } => {
+                    self.operands.push(begin);
+                    self.clauses.push(Few::One(Mark::of_presence(*fact, is_negated)));
+                }
+                // Of a list's elements many may be asked about.
+                Op::AskEach { .. } => self.operands.push(begin),
+                Op::Not | Op::JumpIfFalse { .. } | Op::JumpIfTrue { .. } => {}
+                Op::And | Op::Or => {
+                    let right = self.operands.pop().unwrap_or_default();
+                    let left = self.operands.last().copied().unwrap_or_default();
+                    let is_both = matches!(op, Op::And) != is_negated;
+                    if is_both { self.both(left, right) } else { self.either(left, right) }
+                }
             }
         }
     }
-    stack.pop().unwrap_or_default()
+
+    /// What both operands need, which begin here and there.
+    fn both(&mut self, left: usize, right: usize) {
+        self.right.extend(self.clauses.drain(right..));
+        for clause in self.right.drain(..) {
+            let has_room = self.clauses.len().saturating_sub(left) < MOST_CLAUSES;
+            let mut lefts = self.clauses.iter_mut().skip(left).filter_map(single_mut);
+            let known = single(&clause).and_then(|mark| lefts.find(|known| known.fact == mark.fact));
+            match (known, clause) {
+                (Some(known), Few::One(mark)) => known.and(mark),
+                (_, clause) if has_room => self.clauses.push(clause),
+                _ => {}
+            }
+        }
+    }
+
+    /// What one of two operands needs.
+    fn either(&mut self, left: usize, right: usize) {
+        self.right.extend(self.clauses.drain(right..));
+        let found = either(self.clauses.get(left..).unwrap_or_default(), &self.right);
+        self.right.clear();
+        self.clauses.truncate(left);
+        self.clauses.extend(found);
+    }
 }
 
-/// Where the operands of a condition's operations are.
+/// Where the operands of a condition's operations are, and which of them are negated.
+#[derive(Debug, Default)]
 struct Shape {
+    /// Where each operand begins that is not joined yet.
+    starts: Vec<usize>,
     /// For each join: the last operation of its left operand. The right one's is always the one before it.
     lefts: Vec<Option<usize>>,
+    /// For each operation, whether it stands under an odd number of `not`; none where no `not` is.
+    negated: Vec<bool>,
 }
 
 impl Shape {
-    /// None unless each jump goes from between two operands past the end of their join, and skips what the
+    /// Not unless each jump goes from between two operands past the end of their join, and skips what the
     /// first has decided.
-    fn of(ops: &[Op]) -> Option<Self> {
-        let mut starts: Vec<usize> = Vec::new();
-        let mut lefts = vec![None; ops.len()];
-        let (mut jumps, mut used) = (0_usize, 0_usize);
+    fn take(&mut self, ops: &[Op]) -> bool {
+        self.starts.clear();
+        self.lefts.clear();
+        self.negated.clear();
+        let is_whole = self.join(ops).is_some_and(|unused| unused == 0) && self.starts.len() == 1;
+        if is_whole && ops.iter().any(|op| matches!(op, Op::Not)) {
+            self.negate(ops);
+        }
+        is_whole
+    }
+
+    /// How many jumps are not those of a join.
+    fn join(&mut self, ops: &[Op]) -> Option<usize> {
+        let mut unused = 0_usize;
         for (place, op) in ops.iter().enumerate() {
+            let mut left = None;
             match op {
-                Op::Ask { .. } | Op::AskEach { .. } | Op::Has { .. } => starts.push(place),
+                Op::Ask { .. } | Op::AskEach { .. } | Op::Has { .. } => self.starts.push(place),
                 Op::Not => {}
-                Op::JumpIfFalse { .. } | Op::JumpIfTrue { .. } => jumps = jumps.saturating_add(1),
+                Op::JumpIfFalse { .. } | Op::JumpIfTrue { .. } => unused = unused.saturating_add(1),
                 Op::And | Op::Or => {
-                    let before = starts.pop()?.checked_sub(1)?;
+                    let before = self.starts.pop()?.checked_sub(1)?;
                     let length = place.checked_sub(before)?;
                     let is_jump = match (ops.get(before)?, op) {
                         (Op::JumpIfFalse { skip }, Op::And) | (Op::JumpIfTrue { skip }, Op::Or) => {
@@ -65,24 +130,21 @@ impl Shape {
                         }
                         _ => false,
                     };
-                    used = used.saturating_add(usize::from(is_jump));
-                    *lefts.get_mut(place)? = Some(before.checked_sub(usize::from(is_jump))?);
+                    unused = unused.checked_sub(usize::from(is_jump))?;
+                    left = Some(before.checked_sub(usize::from(is_jump))?);
                 }
             }
+            self.lefts.push(left);
         }
-        (jumps == used && starts.len() == 1).then_some(Self { lefts })
+        Some(unused)
     }
 
-    /// For each operation, whether it stands under an odd number of `not`.
-    fn negated(&self, ops: &[Op]) -> Vec<bool> {
-        let mut negated = vec![false; ops.len()];
-        if !ops.iter().any(|op| matches!(op, Op::Not)) {
-            return negated;
-        }
+    fn negate(&mut self, ops: &[Op]) {
+        self.negated.resize(ops.len(), false);
         for (place, op) in ops.iter().enumerate().rev() {
-            let is_negated = negated.get(place).copied().unwrap_or_default();
+            let is_negated = self.negated.get(place).copied().unwrap_or_default();
             let mut tell = |operand: Option<usize>, is_negated: bool| {
-                if let Some(slot) = operand.and_then(|operand| negated.get_mut(operand)) {
+                if let Some(slot) = operand.and_then(|operand| self.negated.get_mut(operand)) {
                     *slot = is_negated;
                 }
             };
@@ -95,43 +157,24 @@ impl Shape {
                 _ => {}
             }
         }
-        negated
     }
-}
-
-/// What both operands need.
-fn both(mut left: Vec<Clause>, right: Vec<Clause>) -> Vec<Clause> {
-    for mut clause in right {
-        let has_room = left.len() < MOST_CLAUSES;
-        let known = single(&clause)
-            .and_then(|mark| left.iter_mut().filter_map(single_mut).find(|known| known.fact == mark.fact));
-        match (known, clause.pop()) {
-            (Some(known), Some(mark)) => known.and(mark),
-            (None, Some(mark)) if has_room => {
-                clause.push(mark);
-                left.push(clause);
-            }
-            _ => {}
-        }
-    }
-    left
 }
 
 /// What one of two operands needs: of facts that both are about, else of the most telling clause of each.
-fn either(left: Vec<Clause>, right: &[Clause]) -> Vec<Clause> {
-    let of_fact = |fact: u32| right.iter().filter_map(|clause| single(clause)).find(|mark| mark.fact == fact);
+fn either(left: &[Clause], right: &[Clause]) -> Vec<Clause> {
+    let of_fact = |fact: u32| right.iter().filter_map(single).find(|mark| mark.fact == fact);
     let or = |mark: &Mark| {
         let mut mark = mark.clone();
         mark.or(of_fact(mark.fact)?.clone());
-        mark.told().map(|mark| vec![mark])
+        mark.told().map(Few::One)
     };
-    let found: Vec<Clause> = left.iter().filter_map(|clause| single(clause)).filter_map(or).collect();
+    let found: Vec<Clause> = left.iter().filter_map(single).filter_map(or).collect();
     if !found.is_empty() {
         return found;
     }
     let joined = || {
-        let mut joined = left.iter().min_by_key(|clause| weight(clause))?.clone();
-        for mark in right.iter().min_by_key(|clause| weight(clause))? {
+        let mut joined = left.iter().min_by_key(|clause| weight(clause))?.to_vec();
+        for mark in right.iter().min_by_key(|clause| weight(clause))?.iter() {
             match joined.binary_search_by_key(&mark.fact, |known| known.fact) {
                 Ok(place) => {
                     let known = joined.get_mut(place)?;
@@ -141,18 +184,18 @@ fn either(left: Vec<Clause>, right: &[Clause]) -> Vec<Clause> {
                 Err(place) => joined.insert(place, mark.clone()),
             }
         }
-        (joined.len() <= MOST_MARKS).then_some(joined)
+        (joined.len() <= MOST_MARKS).then_some(joined.into())
     };
     joined().into_iter().collect()
 }
 
 /// The mark of a clause that has one.
-fn single(clause: &Clause) -> Option<&Mark> {
-    if let [mark] = &**clause { Some(mark) } else { None }
+const fn single(clause: &Clause) -> Option<&Mark> {
+    if let Few::One(mark) = clause { Some(mark) } else { None }
 }
 
-fn single_mut(clause: &mut Clause) -> Option<&mut Mark> {
-    if let [mark] = &mut **clause { Some(mark) } else { None }
+const fn single_mut(clause: &mut Clause) -> Option<&mut Mark> {
+    if let Few::One(mark) = clause { Some(mark) } else { None }
 }
 
 /// How little a clause tells by itself, whatever other rules ask.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::mark::Mark;
+use super::plant::length;
 use super::split::Split;
 use crate::value::Slot;
 
@@ -49,6 +50,17 @@ pub(crate) struct Forest {
 }
 
 impl Forest {
+    /// A new node, with nothing at it.
+    pub(super) fn grow(&mut self) -> u32 {
+        let node = length(&self.nodes);
+        self.nodes.push(Node::default());
+        node
+    }
+
+    pub(super) fn change(&mut self, node: u32, change: impl FnOnce(&mut Node)) {
+        self.nodes.get_mut(node as usize).map(change);
+    }
+
     /// Gives the rules under a node that may concern a call with these facts; no allocation.
     pub(crate) fn walk<'a>(&self, node: u32, slot: &impl Fn(u32) -> Slot<'a>, visit: &mut impl FnMut(u32)) {
         let Some(node) = self.nodes.get(node as usize) else { return };

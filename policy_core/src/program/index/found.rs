@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::clauses::Clause;
 use super::forest::Forest;
 use super::mark::{Mark, Values};
 use super::plant::Planted;
-use super::{needed, plant};
+use super::plant_rules;
 use crate::program::Selector;
 use crate::program::tables::Tables;
 
@@ -74,19 +75,19 @@ impl From<&Mark> for Sought {
 /// Every rule, in the order of statements.
 pub(crate) fn found(tables: &Tables) -> Vec<Found> {
     let mut found = Vec::new();
-    let told = |planted: &Planted| {
+    let told = |planted: &Planted, clauses: &[Clause]| {
         let rule = tables.rules.at(planted.rule);
         let by: Vec<Vec<Sought>> =
-            planted.path.iter().map(|clause| clause.iter().map(Sought::from).collect()).collect();
+            planted.path(clauses).map(|clause| clause.iter().map(Sought::from).collect()).collect();
         let why = match rule.when {
             _ if !by.is_empty() => None,
             None => Some(Plain::Unconditional),
-            Some(_) if planted.clauses.is_empty() => Some(Plain::Open),
+            Some(_) if planted.is_open() => Some(Plain::Open),
             Some(_) => Some(Plain::Few),
         };
         found.push(Found { statement: rule.statement, selector: rule.selector, by, why });
     };
-    plant(tables, &mut Forest::default(), |rule| needed(tables, rule), told);
+    plant_rules(tables, &mut Forest::default(), true, told);
     found.sort_by_key(|each| each.statement);
     found
 }

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::few::Few;
 use crate::program::{Comparison, Const, Predicate};
 use crate::value::Slot;
 
@@ -24,9 +25,9 @@ pub(crate) struct Mark {
 pub(crate) enum Values {
     None,
     /// From and to, both included, ascending and apart. A flag is 0 or 1.
-    Numbers(Vec<(i64, i64)>),
+    Numbers(Few<(i64, i64)>),
     /// Ascending; no text begins with one before it that is a beginning.
-    Texts(Vec<Piece>),
+    Texts(Few<Piece>),
     All,
 }
 
@@ -115,11 +116,11 @@ impl Values {
                 Self::compared(*comparison, i64::from(*flag))
             }
             Predicate::Compare { comparison: Comparison::Equal, value: Const::Text(text) } => {
-                Self::Texts(vec![Piece { text: Arc::clone(text), is_prefix: false }])
+                Self::Texts(Few::One(Piece { text: Arc::clone(text), is_prefix: false }))
             }
             Predicate::Member { values } => Self::among(values),
             Predicate::Starts { text } if !text.is_empty() => {
-                Self::Texts(vec![Piece { text: Arc::clone(text), is_prefix: true }])
+                Self::Texts(Few::One(Piece { text: Arc::clone(text), is_prefix: true }))
             }
             Predicate::Compare { .. } | Predicate::Starts { .. } | Predicate::Ends { .. } => Self::All,
         }
@@ -129,12 +130,12 @@ impl Values {
         let below = || number.checked_sub(1).map(|most| (i64::MIN, most));
         let above = || number.checked_add(1).map(|least| (least, i64::MAX));
         Self::Numbers(match comparison {
-            Comparison::Equal => vec![(number, number)],
+            Comparison::Equal => Few::One((number, number)),
             Comparison::NotEqual => below().into_iter().chain(above()).collect(),
             Comparison::Less => below().into_iter().collect(),
-            Comparison::LessOrEqual => vec![(i64::MIN, number)],
+            Comparison::LessOrEqual => Few::One((i64::MIN, number)),
             Comparison::Greater => above().into_iter().collect(),
-            Comparison::GreaterOrEqual => vec![(number, i64::MAX)],
+            Comparison::GreaterOrEqual => Few::One((number, i64::MAX)),
         })
     }
 
@@ -156,7 +157,9 @@ impl Values {
             }
             _ => {
                 let numbers = values.iter().map(|value| number(value).map(|number| (number, number)));
-                numbers.collect::<Option<_>>().map_or(Self::All, |numbers| Self::Numbers(joined(numbers)))
+                numbers
+                    .collect::<Option<_>>()
+                    .map_or(Self::All, |numbers| Self::Numbers(joined(numbers).into()))
             }
         }
     }
@@ -168,7 +171,7 @@ impl Values {
             Self::Numbers(pieces) if pieces.len() <= MOST_PIECES => {
                 let mut others = Vec::with_capacity(pieces.len().saturating_add(1));
                 let mut next = Some(i64::MIN);
-                for (from, to) in pieces {
+                for &(from, to) in &*pieces {
                     if let (Some(first), Some(last)) = (next, from.checked_sub(1))
                         && first <= last
                     {
@@ -177,7 +180,7 @@ impl Values {
                     next = to.checked_add(1);
                 }
                 others.extend(next.map(|first| (first, i64::MAX)));
-                Self::Numbers(others)
+                Self::Numbers(others.into())
             }
             Self::Numbers(_) | Self::Texts(_) | Self::All => Self::All,
         }
@@ -199,8 +202,8 @@ impl Values {
             (left, right) if left.len().saturating_add(right.len()) > MOST_PIECES => {
                 if left.len() <= right.len() { left } else { right }
             }
-            (Self::Numbers(left), Self::Numbers(right)) => Self::Numbers(common(&left, &right)),
-            (Self::Texts(left), Self::Texts(right)) => Self::Texts(common_texts(&left, &right)),
+            (Self::Numbers(left), Self::Numbers(right)) => Self::Numbers(common(&left, &right).into()),
+            (Self::Texts(left), Self::Texts(right)) => Self::Texts(common_texts(&left, &right).into()),
             (left, _) => left,
         }
     }
@@ -209,19 +212,21 @@ impl Values {
         match (self, other) {
             (Self::None, values) | (values, Self::None) => values,
             (left, right) if left.len().saturating_add(right.len()) > MOST_PIECES => Self::All,
-            (Self::Numbers(mut left), Self::Numbers(right)) => {
-                left.extend(right);
+            (Self::Numbers(left), Self::Numbers(right)) => {
+                let mut left = left.into_vec();
+                left.extend_from_slice(&right);
                 left.sort_unstable();
-                Self::Numbers(joined(left))
+                Self::Numbers(joined(left).into())
             }
-            (Self::Texts(mut left), Self::Texts(right)) => {
-                left.extend(right);
+            (Self::Texts(left), Self::Texts(right)) => {
+                let mut left = left.into_vec();
+                left.extend(right.into_vec());
                 // Of equal texts the beginning first, which takes in the text itself.
                 left.sort_unstable_by(|one, other| {
                     one.text.cmp(&other.text).then(other.is_prefix.cmp(&one.is_prefix))
                 });
                 left.dedup_by(|later, kept| kept.admits(&later.text));
-                Self::Texts(left)
+                Self::Texts(left.into())
             }
             _ => Self::All,
         }

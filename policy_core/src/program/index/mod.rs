@@ -2,6 +2,7 @@
 //! read from the artifact: a wrong index could hide a denial.
 
 mod clauses;
+mod few;
 mod forest;
 mod found;
 mod mark;
@@ -13,14 +14,14 @@ mod tests;
 
 use std::sync::Arc;
 
-use self::clauses::{Clause, clauses};
+use self::clauses::Clause;
 use self::forest::Forest;
 pub(crate) use self::found::found;
 pub use self::found::{Found, Plain, Range, Sought};
 use self::plant::{Planted, Planter};
 use crate::facts::BuiltInFact;
 use crate::program::limits::{Limit, Measure, Scope, ThresholdKind};
-use crate::program::statements::{Loop, Rule, Selector, Verdict};
+use crate::program::statements::{Loop, Selector, Verdict};
 use crate::program::tables::{Source, Tables, ToolClass};
 use crate::program::watch::Watched;
 
@@ -69,17 +70,17 @@ pub(crate) struct Index {
 
 impl Index {
     pub(crate) fn new(tables: &Tables) -> Self {
-        Self::built(tables, |rule| needed(tables, rule))
+        Self::built(tables, true)
     }
 
     /// The same with all rules of a selector in one list, so that tests can hold the trees against it.
     pub(crate) fn scanning(tables: &Tables) -> Self {
-        Self::built(tables, |_| Vec::new())
+        Self::built(tables, false)
     }
 
-    fn built(tables: &Tables, clauses: impl Fn(&Rule) -> Vec<Clause>) -> Self {
+    fn built(tables: &Tables, is_parted: bool) -> Self {
         let mut forest = Forest::default();
-        let rules = plant(tables, &mut forest, clauses, |_| {});
+        let rules = plant_rules(tables, &mut forest, is_parted, |_, _| {});
         let retries = tables.retries.all().iter().map(|retry| retry.selector);
         let orders = || tables.orders.all().iter();
         let changes = tables.orders.numbered().flat_map(|(index, order)| {
@@ -181,26 +182,24 @@ impl Selected {
     }
 }
 
-/// Plants the rules of each selector. Gives the roots.
-fn plant(
+/// Plants the rules of each selector, parted by what their conditions need or all side by side. Gives the
+/// roots.
+fn plant_rules(
     tables: &Tables,
     forest: &mut Forest,
-    clauses: impl Fn(&Rule) -> Vec<Clause>,
-    told: impl FnMut(&Planted),
+    is_parted: bool,
+    told: impl FnMut(&Planted, &[Clause]),
 ) -> Selected {
     let mut rules = Selected::new(tables, tables.rules.all().iter().map(|rule| rule.selector));
-    let mut planter = Planter { forest, told };
-    let planted = |rule: u32| Planted { rule, clauses: clauses(tables.rules.at(rule)), path: Vec::new() };
+    let mut planter = Planter::new(forest, told);
     for list in rules.lists().filter(|list| !list.is_empty()) {
-        let root = planter.plant(list.drain(..).map(planted).collect());
-        list.push(root);
+        for rule in list.drain(..) {
+            let when = tables.rules.at(rule).when.filter(|_| is_parted);
+            planter.add(rule, when.map(|when| tables.conditions.at(when)));
+        }
+        list.push(planter.plant());
     }
     rules
-}
-
-/// What the condition of a rule needs.
-fn needed(tables: &Tables, rule: &Rule) -> Vec<Clause> {
-    rule.when.map_or_else(Vec::new, |when| clauses(tables.conditions.at(when)))
 }
 
 /// The loops, by where they are found, and the forms of arguments that they compare.

@@ -11,14 +11,18 @@ const WHOLE: u64 = 1 << 20;
 pub(super) const MOST_SHARE: u64 = WHOLE / 4 * 3;
 
 /// The values that marks name, by fact: numbers in their order, texts in that of their hashes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Seen {
     points: Vec<(u32, u64)>,
+    /// For each fact that is named, where its points begin.
+    facts: Vec<(u32, usize)>,
 }
 
 impl Seen {
-    pub(super) fn new<'a>(marks: impl Iterator<Item = &'a Mark>) -> Self {
-        let mut points = Vec::new();
+    /// Looks at these marks, and forgets those before.
+    pub(super) fn look<'a>(&mut self, marks: impl Iterator<Item = &'a Mark>) {
+        let points = &mut self.points;
+        points.clear();
         for mark in marks {
             let mut add = |point: u64| points.push((mark.fact, point));
             match &mark.values {
@@ -34,7 +38,19 @@ impl Seen {
         }
         points.sort_unstable();
         points.dedup();
-        Self { points }
+        self.facts.clear();
+        for (place, (fact, _)) in points.iter().enumerate() {
+            if self.facts.last().is_none_or(|(last, _)| last != fact) {
+                self.facts.push((*fact, place));
+            }
+        }
+    }
+
+    /// The points of a fact.
+    fn of(&self, fact: u32) -> &[(u32, u64)] {
+        let Ok(place) = self.facts.binary_search_by_key(&fact, |(known, _)| *known) else { return &[] };
+        let begin = |place: usize| self.facts.get(place).map_or(self.points.len(), |(_, begin)| *begin);
+        self.points.get(begin(place)..begin(place.saturating_add(1))).unwrap_or_default()
     }
 
     /// The share of values that a clause lets through, as if all that are named came equally often.
@@ -43,14 +59,14 @@ impl Seen {
     }
 
     fn share_of(&self, mark: &Mark) -> u64 {
-        let before = |point: u64| self.points.partition_point(|known| *known < (mark.fact, point));
-        let through = |point: u64| self.points.partition_point(|known| *known <= (mark.fact, point));
+        let points = self.of(mark.fact);
         let taken = match &mark.values {
             Values::None => return WHOLE / 4,
             Values::All => return MOST_SHARE,
             Values::Numbers(pieces) => pieces.iter().fold(0, |taken: usize, (from, to)| {
-                let within = through(ordered(*to)).saturating_sub(before(ordered(*from)));
-                taken.saturating_add(within)
+                let before = points.partition_point(|(_, known)| *known < ordered(*from));
+                let through = points.partition_point(|(_, known)| *known <= ordered(*to));
+                taken.saturating_add(through.saturating_sub(before))
             }),
             // What begins so is more than one text.
             Values::Texts(pieces) => {
@@ -58,7 +74,7 @@ impl Seen {
                 pieces.iter().fold(0, |taken: usize, piece| taken.saturating_add(of(piece.is_prefix)))
             }
         };
-        let all = through(u64::MAX).saturating_sub(before(0)).saturating_add(1);
+        let all = points.len().saturating_add(1);
         let (taken, all) = (u64::try_from(taken).unwrap_or(u64::MAX), u64::try_from(all).unwrap_or(u64::MAX));
         let share = taken.saturating_mul(WHOLE).checked_div(all).unwrap_or(WHOLE);
         if is_open_on_one_side(&mark.values) { share.min(WHOLE / 2) } else { share }

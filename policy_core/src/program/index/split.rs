@@ -31,7 +31,7 @@ pub(crate) struct Split {
 
 impl Split {
     /// Of marks on one fact, ascending, each once.
-    pub(crate) fn new(first: u32, marks: &[&Mark]) -> Self {
+    pub(crate) fn new<'a>(first: u32, marks: impl Iterator<Item = &'a Mark>) -> Self {
         let mut split = Self { first, ..Self::default() };
         let (mut singles, mut ranges, mut beginnings) = (Vec::new(), Vec::new(), Vec::new());
         for (branch, mark) in (0..=u32::MAX).zip(marks) {
@@ -45,7 +45,7 @@ impl Split {
                 Values::All => split.has_any = true,
                 Values::Numbers(pieces) => {
                     split.has_numbers = true;
-                    for &(from, to) in pieces {
+                    for &(from, to) in pieces.iter() {
                         if from == to {
                             singles.push((hash_of_number(from), branch));
                         } else {

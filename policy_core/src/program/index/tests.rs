@@ -5,9 +5,9 @@
 use proptest::prelude::*;
 use proptest::sample::{Index as Pick, select};
 
-use super::clauses::clauses;
+use super::clauses::Needs;
 use super::forest::Forest;
-use super::plant::{Planted, Planter};
+use super::plant::Planter;
 use crate::program::verify::balanced;
 use crate::program::{Comparison, Condition, Const, Op, Predicate};
 use crate::value::{Slot, Truth};
@@ -183,13 +183,9 @@ fn ask(predicate: &Predicate, slot: Slot<'_>) -> Truth {
 
 fn forest(conditions: &[Condition]) -> (Forest, u32) {
     let mut forest = Forest::default();
-    let planted = |(rule, condition): (u32, &Condition)| Planted {
-        rule,
-        clauses: clauses(condition),
-        path: Vec::new(),
-    };
-    let rules = (0..).zip(conditions).map(planted).collect();
-    let root = Planter { forest: &mut forest, told: |_| {} }.plant(rules);
+    let mut planter = Planter::new(&mut forest, |_, _| {});
+    (0..).zip(conditions).for_each(|(rule, condition)| planter.add(rule, Some(condition)));
+    let root = planter.plant();
     (forest, root)
 }
 
@@ -315,5 +311,6 @@ fn a_jump_past_another_join_is_no_part_of_a_tree() {
     };
     let (whole, astray) = (Condition::new(ops(2)), Condition::new(ops(5)));
     assert_eq!((balanced(&whole), balanced(&astray)), (Ok(()), Ok(())));
-    assert_eq!((clauses(&whole).len(), clauses(&astray).len()), (2, 0));
+    let mut needs = Needs::default();
+    assert_eq!((needs.of(&whole).count(), needs.of(&astray).count()), (2, 0));
 }
