@@ -1,16 +1,17 @@
 """The engine of Checkrein, compiled from Rust: it loads compiled policies and decides.
 
 Nothing here reads a clock, a file, the network or the environment, but for `Ledger` and `Operator`, which
-talk to a store, and `Log`, which writes a file. Time is passed in: `now` is a monotonic instant in
-nanoseconds, and an earlier one than a run has already seen counts as that one; `wall` is the time since the
-Unix epoch in nanoseconds, which the windows of the calendar are read from. Money is in nano-units of the
-policy's currency, durations and instants are in nanoseconds.
+talk to a store, `Log`, which writes a file, and `Door`, which has a clock. Else time is passed in: `now` is
+a monotonic instant in nanoseconds, and an earlier one than a run has already seen counts as that one;
+`wall` is the time since the Unix epoch in nanoseconds, which the windows of the calendar are read from.
+Money is in nano-units of the policy's currency, durations and instants are in nanoseconds.
 """
 
 from typing import Any, Final, final
 
 from checkrein._decisions import Decision as Decision
 from checkrein._decisions import Settlement as Settlement
+from checkrein._doors import Door as Door
 from checkrein._logs import Log as Log
 from checkrein._rows import (
     Fact as _Fact,
@@ -32,6 +33,7 @@ __all__ = [
     "FORMAT",
     "GRAMMAR",
     "Decision",
+    "Door",
     "Ledger",
     "Log",
     "Meter",
@@ -44,6 +46,7 @@ __all__ = [
     "decide_tool_calls",
     "fingerprint",
     "forked",
+    "now",
     "xxh3_64",
 ]
 
@@ -129,6 +132,9 @@ def fingerprint(tool: str, args: object) -> int:
 
 def forked() -> None:
     """Say, in the child, that this process was forked: the runs that it has are copies, and refuse."""
+
+def now() -> int:
+    """Give this process's monotonic clock in nanoseconds, from some instant on."""
 
 def xxh3_64(data: bytes, seed: int = 0) -> int:
     """Give the 64-bit xxh3 of `data`. `seed` is an unsigned 64-bit number."""

@@ -15,7 +15,7 @@ from checkrein import _core
 ROOT = Path(__file__).parents[2]
 STUB = ast.parse((ROOT / "python/checkrein/_core.pyi").read_text())
 # What the stub imports from these is the rest of it, each file being as long as a file may be.
-FILES = ("_decisions", "_logs", "_runs", "_stores")
+FILES = ("_decisions", "_doors", "_logs", "_runs", "_stores")
 PARTS = [ast.parse((ROOT / f"python/checkrein/{part}.pyi").read_text()) for part in FILES]
 CLASSES = {
     node.name: node

@@ -13,6 +13,7 @@ from checkrein.errors import EngineError
 from checkrein.guard.approval import Approver
 from checkrein.guard.approvals import Asked
 from checkrein.guard.classify import Failure
+from checkrein.guard.clock import SystemClock
 from checkrein.guard.luggage import Given, Resumed
 from checkrein.guard.prompt import weigh
 from checkrein.guard.result import marks_of
@@ -25,22 +26,16 @@ if TYPE_CHECKING:
     from checkrein.guard.guard import Guard
 
 
-_process = os.getpid()
-"""This process, as runs know it: looked up once, since asking costs as much as a small decision."""
-
-
-def _after_fork() -> None:
-    global _process
-    _process = os.getpid()
-    _core.forked()
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(after_in_child=_core.forked)
 
 
-class Door:
-    """What a run tells the engine and asks it. Safe to share between threads and tasks."""
+class Door(_core.Door):
+    """What a run tells the engine and asks it. Safe to share between threads and tasks.
+
+    `decide`, `ask_model`, `ask_tool` and `settle` are compiled. They come back here for what is due
+    (`_begin`), for what a decision says besides (`_heed`), and for a sink of the host's own.
+    """
 
     def __init__(
         self,
@@ -65,11 +60,9 @@ class Door:
         self.clock = guard.clock
         self._now, self._wall = self.clock.now, self.clock.wall
         self.ended = False
-        self.suspended = False
         self._is_unused = False
         """It was resumed, and then neither entered nor asked anything: it may go on elsewhere."""
         self._scopes = scopes or Scopes.of(guard.program, self.names, self.facts)
-        self._process = _process
         self._lock = threading.RLock()
         self._advice: list[str] = []
         self._wrapped_up = False
@@ -84,12 +77,15 @@ class Door:
         }  # fmt: skip
         if resumed is not None:
             self._core = _core.Run.resume(guard.program, resumed.state, later=resumed.later, **common)
-            return
-        seed = int.from_bytes(os.urandom(8), "little") if seed is None else seed
-        self._core = _core.Run(
-            guard.program, seed=seed, parent=parent._core if parent else None,  # noqa: SLF001  (its kind)
-            **common,
-        )  # fmt: skip
+        else:
+            seed = int.from_bytes(os.urandom(8), "little") if seed is None else seed
+            self._core = _core.Run(
+                guard.program, seed=seed, parent=parent._core if parent else None,  # noqa: SLF001  (its kind)
+                **common,
+            )  # fmt: skip
+        is_own = self._now is SystemClock.now and self._wall is SystemClock.wall
+        clock = None if is_own else (self._now, self._wall)
+        self._open(self._core, clock, self.facts, self._above, guard.sink is not None)
 
     @property
     def first(self) -> Door:
@@ -111,93 +107,10 @@ class Door:
         """The session that the run is part of, if the host said so."""
         return self.names.get("session")
 
-    def decide(
-        self,
-        *,
-        tool: str | None = None,
-        args: Mapping[str, Any] | None = None,
-        model: str | None = None,
-        input_tokens: int = 0,
-        max_tokens: int | None = None,
-        step: str | None = None,
-        confidence: Any = None,
-        facts: Mapping[str, Any] | None = None,
-        call: int | None = None,
-        results: Iterable[Any] | None = None,
-        context: Any = None,
-    ) -> Any:
-        """One decision, for hosts that run the call themselves.
-
-        With `tool` a tool call, else a model call, with the tool `results` that its conversation has and the
-        messages of its prompt (`context`). An `allow` opens `decision.attempt`: end it with `settle` or
-        `fail`. On `wait`, wait `decision.wait_ns` and ask again with `decision.call`.
-        """
-        if self.facts or step is not None or confidence is not None or type(facts) is not dict:
-            facts = self._facts(facts, step, confidence)
-        if tool is not None:
-            return self.ask_tool(call, tool, args if type(args) is dict else dict(args or {}), facts)
-        return self.ask_model(call, model, input_tokens, max_tokens, facts, results, context)
-
-    def ask_model(
-        self,
-        call: int | None,
-        model: str | None,
-        input_tokens: int,
-        max_tokens: int | None,
-        facts: dict[str, Any],
-        results: Iterable[Any] | None = None,
-        context: Any = None,
-    ) -> Any:
-        """Ask about a model call; `call` is the logical call when it is asked again."""
-        marks = weighed = None
-        if results is not None and self.guard.program.checks_truth:
-            marks = marks_of(results)
-        if context is not None and self.guard.program.compares_context:
-            weighed = weigh(context)
-        if self.guard.sink is None:
-            self._begin()
-            decision = self._core.model_call(
-                self._now(), self._wall(), call, model, input_tokens, max_tokens, facts, marks, weighed
-            )
-        else:
-            details = (call, model, input_tokens, max_tokens, facts, marks, weighed)
-            decision = self._logged(self._core.model_call, details, sentences.subject("model", model))
-        if not decision.is_plain:
-            self._heed(decision, "model", model, {})
-        return decision
-
-    def ask_tool(self, call: int | None, name: str, arguments: dict[str, Any], facts: dict[str, Any]) -> Any:
-        """Ask about a tool call; `call` is the logical call when it is asked again."""
-        if self.guard.sink is None:
-            self._begin()
-            decision = self._core.tool_call(self._now(), self._wall(), call, name, arguments, facts)
-        else:
-            details = (call, name, arguments, facts)
-            decision = self._logged(self._core.tool_call, details, sentences.subject("tool", name))
-        if not decision.is_plain:
-            self._heed(decision, "tool", name, arguments)
-        return decision
-
-    def settle(self, decision: Any, usage: Usage | None = None) -> Any:
-        """The attempt of `decision` has ended well and used so much.
-
-        A model call settled without a usage keeps its whole hold as spent.
-        """
-        if usage is None:
-            usage = NOTHING if decision.model is None else UNKNOWN
-        if self.guard.sink is None:
-            self._is_unused = False
-            if self._answers:
-                self._touch()
-            return self._core.settle(
-                self._now(), self._wall(), decision, usage.kind,
-                usage.input_tokens, usage.output_tokens,
-                usage.cache_read_tokens, usage.cache_write_tokens, usage.reasoning_tokens,
-            )  # fmt: skip
-        with self._lock:
-            settled = self._core.settle(*self._instant(), decision, usage.kind, *usage.figures)
-            self._write(settlement_record(self, decision, usage, settled, self._core.limits()))
-        return settled
+    @property
+    def suspended(self) -> bool:
+        """Whether it waits in a store, and does no more here."""
+        return self._suspended
 
     def result(
         self,
@@ -251,6 +164,7 @@ class Door:
     def dropped(self, decision: Any, usage: Usage, *, begun: bool) -> None:
         """The attempt of `decision` was dropped unfinished: settle it before the next event."""
         self._dropped.append((decision, usage, begun))
+        self._due = True
 
     def fail(self, decision: Any, failure: Failure, subject: str = "call") -> Any:
         """The attempt of `decision` has failed: is it made again (`wait`), given up, or passed on?"""
@@ -313,9 +227,6 @@ class Door:
         """What people said in a store is told to the engine; only a run that was resumed has any."""
         raise NotImplementedError
 
-    def _is_forked(self) -> bool:
-        return self._process != _process
-
     def _facts(self, facts: Mapping[str, Any] | None, step: str | None, confidence: Any) -> dict[str, Any]:
         sent = {**self.facts, **facts} if facts else dict(self.facts)
         if step is not None:
@@ -325,15 +236,18 @@ class Door:
         return sent
 
     def _begin(self) -> None:
-        """An event that asks for something new begins, if the run is here."""
-        above = self._above
-        if self._process != _process or (self if above is None else above).suspended:
+        """An event that asks for something new begins, if the run is here. `_due` says that there is more
+        to it than that."""
+        if self._is_forked() or self.first.suspended:
             raise self._elsewhere()
+        self._due = False  # before the rest, since another thread may put off more meanwhile
         if self._dropped:
             self._settle_dropped()
-        self._is_unused = False
-        if self._answers:
-            self._touch()
+        self._touch()
+
+    def _compared(self, results: Iterable[Any] | None, context: Any) -> tuple[Any, Any]:
+        """The tool results of a conversation and the messages of a prompt, as the engine compares them."""
+        return None if results is None else marks_of(results), None if context is None else weigh(context)
 
     def _elsewhere(self) -> EngineError:
         """Why this run does no more here."""
@@ -360,6 +274,30 @@ class Door:
             if is_escalated and decision.request not in self._asked:
                 asked = Asked(sentences.subject(point, name), _core.canonical(arguments))
                 self._asked[decision.request] = asked
+
+    def _model_in_sink(self, model: str | None, details: tuple[Any, ...], compared: Any) -> Any:
+        """Ask about a model call, with its record in the host's sink."""
+        details += compared or ()
+        decision = self._logged(self._core.model_call, details, sentences.subject("model", model))
+        if not decision.is_plain:
+            self._heed(decision, "model", model, {})
+        return decision
+
+    def _tool_in_sink(self, name: str, details: tuple[Any, ...], arguments: dict[str, Any]) -> Any:
+        """Ask about a tool call, with its record in the host's sink."""
+        decision = self._logged(self._core.tool_call, details, sentences.subject("tool", name))
+        if not decision.is_plain:
+            self._heed(decision, "tool", name, arguments)
+        return decision
+
+    def _settle_in_sink(self, decision: Any, usage: Usage | None) -> Any:
+        """The attempt of `decision` has ended well, with its record in the host's sink."""
+        if usage is None:
+            usage = NOTHING if decision.model is None else UNKNOWN
+        with self._lock:
+            settled = self._core.settle(*self._instant(), decision, usage.kind, *usage.figures)
+            self._write(settlement_record(self, decision, usage, settled, self._core.limits()))
+        return settled
 
     def _logged(
         self, event: Callable[..., Any], details: tuple[Any, ...], subject: str,

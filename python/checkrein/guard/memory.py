@@ -43,7 +43,7 @@ class Memory(Block):
         if resumed is not None:
             self._unpack(resumed)
             self._answers, self._came = resumed.answers, self.clock.now()
-            self._is_unused = True
+            self._is_unused = self._due = True
 
     # -- calls that a host asks about again ---------------------------------------------------------
 
@@ -138,7 +138,7 @@ class Memory(Block):
         shown = self._shown()
         require_storable(self.id, luggage, sum(map(len, shown.values())))
         state = self._core.suspend(*self._instant(), [attempt for attempt, _, _ in held.values()])
-        self.ended = self.suspended = True
+        self.ended = self._suspended = True
         self._advice = []
         origin = nonce()
         asking = [
@@ -198,7 +198,7 @@ class Memory(Block):
             if not is_unused:
                 self.end()
                 return
-            self.ended = self.suspended = True
+            self.ended = self._suspended = True
             self.outcome = Outcome("suspended")
         self._give_back()
 

@@ -31,6 +31,16 @@ impl Decision {
         (self.core.attempt, self.core.number)
     }
 
+    /// It lets the call run and says nothing else.
+    pub(crate) fn lets_run(&self) -> bool {
+        self.core.outcome == Outcome::Allow && self.core.advice.is_empty() && !self.core.wrap_up
+    }
+
+    /// It is about a tool, or about no model that there is.
+    pub(crate) const fn has_no_model(&self) -> bool {
+        self.core.model.is_none()
+    }
+
     fn statement(&self) -> Option<&Statement> {
         match self.core.by {
             By::Statement(index) => row(self.program.statements(), index),
@@ -72,7 +82,7 @@ impl Decision {
 
     #[getter]
     fn is_plain(&self) -> bool {
-        self.core.outcome == Outcome::Allow && self.core.advice.is_empty() && !self.core.wrap_up
+        self.lets_run()
     }
 
     #[getter]

@@ -106,6 +106,11 @@ impl Columns {
         Self { host, of_result, tools, results, uses, keys, width: facts.len() }
     }
 
+    /// What nothing was sent for yet. It is large, so whoever asks has the place for it.
+    pub(crate) fn nothing<'py>(&self) -> Sent<'py> {
+        Sent::new(self.width)
+    }
+
     /// The facts of a call.
     ///
     /// # Errors
@@ -115,8 +120,9 @@ impl Columns {
         py: Python<'py>,
         program: &Program,
         facts: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Sent<'py>> {
-        self.sent(py, program, facts, false)
+        sent: &mut Sent<'py>,
+    ) -> PyResult<()> {
+        self.read(py, program, (facts, false), sent)
     }
 
     /// The facts that come with a result: those of calls, what only a result has, and the fields of what a
@@ -130,24 +136,24 @@ impl Columns {
         program: &Program,
         facts: Option<&Bound<'py, PyDict>>,
         given: Option<(&str, &Bound<'py, PyDict>)>,
-    ) -> PyResult<Sent<'py>> {
-        let mut sent = self.sent(py, program, facts, true)?;
+        sent: &mut Sent<'py>,
+    ) -> PyResult<()> {
+        self.read(py, program, (facts, true), sent)?;
         if let Some((tool, fields)) = given {
-            look_up(py, of_tool(&self.results, program, tool), fields, &mut sent)?;
+            look_up(py, of_tool(&self.results, program, tool), fields, sent)?;
         }
-        Ok(sent)
+        Ok(())
     }
 
-    fn sent<'py>(
+    fn read<'py>(
         &self,
         py: Python<'py>,
         program: &Program,
-        facts: Option<&Bound<'py, PyDict>>,
-        is_result: bool,
-    ) -> PyResult<Sent<'py>> {
-        let mut sent = Sent::new(self.width);
+        (facts, is_result): (Option<&Bound<'py, PyDict>>, bool),
+        sent: &mut Sent<'py>,
+    ) -> PyResult<()> {
         let Some(facts) = facts.filter(|facts| !facts.is_empty()) else {
-            return Ok(sent);
+            return Ok(());
         };
         let find = |key: &str| self.use_of(key);
         let is_read = self.keys.each(facts, find, |known, value| {
@@ -163,7 +169,7 @@ impl Columns {
             true
         });
         // A key that is no plain text may still equal one, and one that is unknown has to be named.
-        if is_read { Ok(sent) } else { self.looked_up(py, program, facts, is_result) }
+        if is_read { Ok(()) } else { self.look_up_all(py, program, (facts, is_result), sent) }
     }
 
     /// What a key is for, if it is known.
@@ -173,25 +179,25 @@ impl Columns {
     }
 
     /// The same for keys of any kind: by what equals the names of facts.
-    fn looked_up<'py>(
+    fn look_up_all<'py>(
         &self,
         py: Python<'py>,
         program: &Program,
-        facts: &Bound<'py, PyDict>,
-        is_result: bool,
-    ) -> PyResult<Sent<'py>> {
-        let mut sent = Sent::new(self.width);
-        look_up(py, &self.host, facts, &mut sent)?;
+        (facts, is_result): (&Bound<'py, PyDict>, bool),
+        sent: &mut Sent<'py>,
+    ) -> PyResult<()> {
+        *sent = self.nothing();
+        look_up(py, &self.host, facts, sent)?;
         let mut found = sent.count();
         if is_result {
-            look_up(py, self.of_result.as_slice(), facts, &mut sent)?;
+            look_up(py, self.of_result.as_slice(), facts, sent)?;
             found = found.saturating_add(usize::from(facts.contains(OF_RESULT)?));
         }
         for (name, _) in self.uses.iter().filter(|(_, known)| matches!(known, Use::Ignored)) {
             found = found.saturating_add(usize::from(facts.contains(&**name)?));
         }
         // Only a dict that holds more than was found is walked, to name what is wrong with it.
-        if found == facts.len() { Ok(sent) } else { self.check(py, program, facts, is_result).map(|()| sent) }
+        if found == facts.len() { Ok(()) } else { self.check(py, program, facts, is_result) }
     }
 
     /// The same, and the arguments of a tool call. An undeclared tool has none that anybody reads.
@@ -201,10 +207,10 @@ impl Columns {
         tool: &str,
         args: &Bound<'py, PyDict>,
         facts: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Sent<'py>> {
-        let mut sent = self.facts(args.py(), program, facts)?;
-        look_up(args.py(), of_tool(&self.tools, program, tool), args, &mut sent)?;
-        Ok(sent)
+        sent: &mut Sent<'py>,
+    ) -> PyResult<()> {
+        self.facts(args.py(), program, facts, sent)?;
+        look_up(args.py(), of_tool(&self.tools, program, tool), args, sent)
     }
 
     fn check(

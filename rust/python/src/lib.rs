@@ -6,6 +6,8 @@
 //! `python/checkrein/_core.pyi`.
 
 mod approvals;
+mod asked;
+mod asking;
 mod batch;
 mod begin;
 mod canonical;
@@ -15,6 +17,7 @@ mod door;
 mod errors;
 mod facts;
 mod hashes;
+mod instant;
 mod keys;
 mod ledger;
 mod log;
@@ -34,6 +37,8 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::asking::Door;
+    #[pymodule_export]
     use crate::batch::{decide_model_calls, decide_tool_calls};
     #[pymodule_export]
     use crate::decision::{Decision, Settlement};
@@ -41,6 +46,8 @@ mod _core {
     use crate::door::Meter;
     #[pymodule_export]
     use crate::hashes::{canonical, fingerprint, xxh3_64};
+    #[pymodule_export]
+    use crate::instant::now;
     #[pymodule_export]
     use crate::ledger::Ledger;
     #[pymodule_export]

@@ -195,7 +195,8 @@ impl Program {
         args: &Bound<'_, PyDict>,
         facts: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<usize> {
-        let mut sent = self.columns.call(&self.core, &tool.to_string_lossy(), args, facts)?;
+        let mut sent = self.columns.nothing();
+        self.columns.call(&self.core, &tool.to_string_lossy(), args, facts, &mut sent)?;
         Ok(sent.slots().iter().filter(|slot| !matches!(slot, Slot::Missing | Slot::Ill)).count())
     }
 

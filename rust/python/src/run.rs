@@ -5,13 +5,13 @@ use std::sync::Arc;
 use checkrein_host::{Hosted, Live};
 use checkrein_records::{self as records, Subject};
 use policy_core::books::Books;
-use policy_core::{Dimension, Failure, ModelCall, Now, Reply, Returned, Scopes, ToolCall};
+use policy_core::{Dimension, Failure, Now, Reply, Returned, Scopes};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::approvals;
-use crate::canonical::{Canonical, canonical, forms};
-use crate::convert::{Ended, Fingerprint, Id, Instant, Seed, Tokens, Wall, marks, weighed};
+use crate::asked::Asked;
+use crate::convert::{Ended, Fingerprint, Id, Instant, Seed, Tokens, Wall};
 use crate::decision::{Decision, Settlement};
 use crate::facts::Columns;
 use crate::ledger::Ledger;
@@ -121,22 +121,8 @@ impl Run {
         results: Option<Vec<[Fingerprint; 2]>>,
         messages: Option<Vec<(Fingerprint, Tokens)>>,
     ) -> PyResult<Decision> {
-        let (now, results, messages) = (at(now, wall), results.map(marks), messages.map(weighed));
-        // A name without UTF-8 becomes one that no policy declares: the call is denied, not dropped.
-        let name = model.map(|name| name.to_string_lossy());
-        let mut sent = self.columns.facts(py, &self.program, facts)?;
-        let slots = sent.slots();
-        let event = ModelCall {
-            call: call.map(|id| id.0),
-            model: name.as_deref(),
-            input_tokens: input_tokens.0,
-            max_output: max_output.map(|tokens| tokens.0),
-            facts: &slots,
-            results: results.as_deref(),
-            messages: messages.as_deref(),
-        };
-        let called = self.called("model", model, name.as_deref())?;
-        self.admit(py, now, called.subject(), |run, books| run.model_call(now, &event, books))
+        let asked = Asked { now: at(now, wall), call, facts };
+        self.ask_model(py, &asked, (model, input_tokens, max_output), (results, messages))
     }
 
     #[pyo3(signature = (now, wall, call, tool, args, facts=None))]
@@ -149,17 +135,7 @@ impl Run {
         args: &Bound<'_, PyDict>,
         facts: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Decision> {
-        let name = tool.to_string_lossy();
-        let written = canonical(args)?;
-        let Canonical { ref text, is_exact, is_unsafe } = written;
-        let mut sent = self.columns.call(&self.program, &name, args, facts)?;
-        let slots = sent.slots();
-        let (now, call) = (at(now, wall), call.map(|id| id.0));
-        let forms = forms(args, self.program.ignored_args())?;
-        let event =
-            ToolCall { call, tool: &name, args: text, forms: &forms, is_exact, is_unsafe, facts: &slots };
-        let called = self.called("tool", Some(tool), Some(&name))?;
-        self.admit(args.py(), now, called.subject(), |run, books| run.tool_call(now, &event, books))
+        self.ask_tool(&Asked { now: at(now, wall), call, facts }, tool, args)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the host passes them by name")]
@@ -225,7 +201,8 @@ impl Run {
             }
             None => None,
         };
-        let mut sent = self.columns.of_result(py, &self.program, facts, tool.as_deref().zip(fields))?;
+        let mut sent = self.columns.nothing();
+        self.columns.of_result(py, &self.program, facts, tool.as_deref().zip(fields), &mut sent)?;
         let slots = sent.slots();
         let returned = Returned {
             attempt: attempt.0.attempt,

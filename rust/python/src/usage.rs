@@ -17,6 +17,14 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
+    pub(crate) const NOTHING: Self = Self {
+        input: Tokens(0),
+        output: Tokens(0),
+        cache_read: Tokens(0),
+        cache_write: Tokens(0),
+        reasoning: Tokens(0),
+    };
+
     pub(crate) const fn exact(self) -> Usage {
         Usage::Exact {
             input: self.input.0,

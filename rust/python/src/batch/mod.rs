@@ -110,7 +110,7 @@ impl<'py> Host<'py> {
         facts: &Bound<'py, PyDict>,
         whose: &[Option<Bound<'py, PyString>>; 4],
     ) -> PyResult<Self> {
-        program.columns.facts(py, &program.core, Some(facts))?;
+        program.columns.facts(py, &program.core, Some(facts), &mut program.columns.nothing())?;
         let ids = Ids::read(&program.core, "", whose.each_ref().map(Option::as_ref), None)?;
         Ok(Self { ids, columns: columns(&program.core, tool, args, facts)? })
     }

@@ -1,0 +1,83 @@
+//! A call that is asked about, read from what the host gives and decided under the run's lock.
+
+use policy_core::{ModelCall, Now, ToolCall};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use crate::canonical::{Canonical, canonical, forms};
+use crate::convert::{Fingerprint, Id, Tokens, marks, weighed};
+use crate::decision::Decision;
+use crate::run::Run;
+
+/// A question of the host's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a, 'py> {
+    pub(crate) now: Now,
+    /// The logical call, when it is asked about again.
+    pub(crate) call: Option<Id>,
+    pub(crate) facts: Option<&'a Bound<'py, PyDict>>,
+}
+
+/// The model that the host wants, the tokens of the prompt, and the most tokens of the answer.
+pub(crate) type Wanted<'a, 'py> = (Option<&'a Bound<'py, PyString>>, Tokens, Option<Tokens>);
+
+/// The tool results in the conversation, and the messages of the prompt.
+pub(crate) type Prompt = (Option<Vec<[Fingerprint; 2]>>, Option<Vec<(Fingerprint, Tokens)>>);
+
+impl Run {
+    /// Decides about a model call.
+    pub(crate) fn ask_model(
+        &self,
+        py: Python<'_>,
+        asked: &Asked<'_, '_>,
+        (model, input_tokens, max_output): Wanted<'_, '_>,
+        (results, messages): Prompt,
+    ) -> PyResult<Decision> {
+        let (results, messages) = (results.map(marks), messages.map(weighed));
+        // A name without UTF-8 becomes one that no policy declares: the call is denied, not dropped.
+        let name = model.map(|name| name.to_string_lossy());
+        let mut sent = self.columns.nothing();
+        self.columns.facts(py, &self.program, asked.facts, &mut sent)?;
+        let slots = sent.slots();
+        let event = ModelCall {
+            call: asked.call.map(|id| id.0),
+            model: name.as_deref(),
+            input_tokens: input_tokens.0,
+            max_output: max_output.map(|tokens| tokens.0),
+            facts: &slots,
+            results: results.as_deref(),
+            messages: messages.as_deref(),
+        };
+        let called = self.called("model", model, name.as_deref())?;
+        self.admit(py, asked.now, called.subject(), |run, books| run.model_call(asked.now, &event, books))
+    }
+
+    /// Decides about a tool call.
+    pub(crate) fn ask_tool(
+        &self,
+        asked: &Asked<'_, '_>,
+        tool: &Bound<'_, PyString>,
+        args: &Bound<'_, PyDict>,
+    ) -> PyResult<Decision> {
+        let name = tool.to_string_lossy();
+        let written = canonical(args)?;
+        let Canonical { ref text, is_exact, is_unsafe } = written;
+        let mut sent = self.columns.nothing();
+        self.columns.call(&self.program, &name, args, asked.facts, &mut sent)?;
+        let slots = sent.slots();
+        let forms = forms(args, self.program.ignored_args())?;
+        let event = ToolCall {
+            call: asked.call.map(|id| id.0),
+            tool: &name,
+            args: text,
+            forms: &forms,
+            is_exact,
+            is_unsafe,
+            facts: &slots,
+        };
+        let called = self.called("tool", Some(tool), Some(&name))?;
+        self.admit(args.py(), asked.now, called.subject(), |run, books| {
+            run.tool_call(asked.now, &event, books)
+        })
+    }
+}
