@@ -11,9 +11,8 @@ pub type Stand = [u64; 4];
 /// Where one bound is read.
 #[derive(Clone, Copy, Debug)]
 enum Origin {
-    Account(AccountId),
-    /// An account of a limit that is only observed: it has no bound of its own.
-    Observed(AccountId, u64),
+    /// An account, and the bound if that has none of its own: of a limit that is only observed.
+    Account(AccountId, Option<u64>),
     /// The run's own time.
     Time(Measure, u64),
     /// The run has no id for the limit's scope.
@@ -51,8 +50,7 @@ impl Stands {
             let entry = run.accounts.of_bound(limit, measure);
             match entry.and_then(|entry| Some((entry.account?, entry.observed))) {
                 _ if measure.is_time() => Origin::Time(measure, max),
-                Some((account, Some(observed))) => Origin::Observed(account, observed),
-                Some((account, None)) => Origin::Account(account),
+                Some((account, observed)) => Origin::Account(account, observed),
                 None => Origin::Unknown(max),
             }
         };
@@ -63,14 +61,16 @@ impl Stands {
         Self { origins, before, after, seen: None }
     }
 
-    /// Looks at them before an event.
-    pub fn look_before(&mut self, run: &Run, books: &Books) {
+    /// Looks at them before an event. `true` if they stand as they stood after the event before.
+    pub fn look_before(&mut self, run: &Run, books: &Books) -> bool {
         let seen = self.seen.take();
-        if seen.is_some() && seen == run.sight(books) {
+        let is_known = seen.is_some() && seen == run.sight(books);
+        if is_known {
             std::mem::swap(&mut self.before, &mut self.after);
         } else {
             run.stand(&self.origins, books, &mut self.before);
         }
+        is_known
     }
 
     /// Looks at them after it.
@@ -109,10 +109,9 @@ impl Run {
         let (mono, age) = self.lineage.now();
         let now = Now { mono, ..self.latest };
         stands.extend(origins.iter().map(|origin| match *origin {
-            Origin::Account(account) => books.stand(account, now),
-            Origin::Observed(account, max) => {
-                let [_, spent, held, leased] = books.stand(account, now);
-                [max, spent, held, leased]
+            Origin::Account(account, observed) => {
+                let [max, spent, held, leased] = books.stand(account, now);
+                [observed.unwrap_or(max), spent, held, leased]
             }
             Origin::Time(measure, max) => [max, age.time(measure).unwrap_or_default(), 0, 0],
             Origin::Unknown(max) => [max, 0, 0, 0],

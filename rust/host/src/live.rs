@@ -183,7 +183,7 @@ impl Live {
     ) -> Result<Settlement, EngineError> {
         self.latest = now;
         let settlement = self.shown(|run, books, _| event(run, books))?;
-        if let Some(writer) = &self.records {
+        if let Some(writer) = &mut self.records {
             writer.charge(now.wall, charged, ended, (usage, settlement));
         }
         self.keep(now, ended.attempt);

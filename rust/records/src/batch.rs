@@ -1,15 +1,22 @@
 //! Records as they are kept until they are written: in columns that were asked for once.
 
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use policy_core::{Decision, ErrorKind, Program, Settlement, Stand};
+use policy_core::{Decision, ErrorKind, Settlement, Stand};
+
+use crate::head::Head;
 
 /// As many records as a batch has room for.
 const RECORDS: usize = 4_096;
 /// As many readings of limits.
 const STANDS: usize = 16 * RECORDS;
 /// As many bytes of text.
-const TEXT: usize = 256 * RECORDS;
+const TEXT: usize = 64 * RECORDS;
+
+/// Filled batches so far, so that each has a number of its own, in a fork as well.
+static FILLED: AtomicU64 = AtomicU64::new(0);
 
 /// Which record of a charge it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,10 +29,10 @@ pub enum Charged {
 
 /// What a record is about.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "it is kept in place, so that no memory is asked for")]
 pub(crate) enum About {
-    /// A decision, with the error that it answers.
-    Decision { decision: Decision, error: Option<ErrorKind> },
+    /// A decision, by its place among them: about this kind of call, or in words alone, and the error that it
+    /// answers.
+    Decision { place: usize, point: Option<&'static str>, error: Option<ErrorKind> },
     /// A charge: of which attempt, by which usage.
     Charge { charged: Charged, number: u64, attempt: u64, usage: &'static str, settlement: Settlement },
     /// A line that was made elsewhere; it is the record's text.
@@ -39,98 +46,142 @@ pub(crate) enum About {
 pub(crate) struct Record {
     pub(crate) about: About,
     pub(crate) wall: u64,
-    /// The program's place in the batch.
-    pub(crate) program: Option<usize>,
-    /// Bytes of the head, and of the subject after it.
-    pub(crate) head: usize,
-    pub(crate) subject: usize,
-    /// Readings before, and after them those after.
-    pub(crate) before: usize,
-    pub(crate) after: usize,
+    pub(crate) head: Option<usize>,
+    pub(crate) text: Range<usize>,
+    pub(crate) before: Range<usize>,
+    pub(crate) after: Range<usize>,
+}
+
+/// Where something is that records have in common, so that a batch has it once: in which batch, and there.
+pub(crate) type Known<T> = Option<(u64, T)>;
+
+/// Readings of limits, which two records may show.
+#[derive(Debug)]
+pub(crate) struct Shown<'a> {
+    pub(crate) stands: &'a [Stand],
+    pub(crate) known: &'a mut Known<usize>,
 }
 
 /// Records in the order in which they came.
 #[derive(Debug)]
 pub(crate) struct Batch {
+    /// No other batch has it, nor this one once it was cleared.
+    number: u64,
     pub(crate) records: Vec<Record>,
+    pub(crate) decisions: Vec<Decision>,
     pub(crate) stands: Vec<Stand>,
     pub(crate) text: Vec<u8>,
-    pub(crate) programs: Vec<Arc<Program>>,
-}
-
-/// What a record brings along for the columns.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Beside<'a> {
-    pub(crate) program: Option<&'a Arc<Program>>,
-    pub(crate) head: &'a [u8],
-    pub(crate) subject: &'a [u8],
-    pub(crate) before: &'a [Stand],
-    pub(crate) after: &'a [Stand],
+    pub(crate) heads: Vec<Arc<Head>>,
 }
 
 impl Batch {
     /// An empty one. Its memory is taken from the system as it is used.
     pub(crate) fn new() -> Self {
         Self {
+            number: FILLED.fetch_add(1, Ordering::Relaxed),
             records: Vec::with_capacity(RECORDS),
+            decisions: Vec::with_capacity(RECORDS),
             stands: Vec::with_capacity(STANDS),
             text: Vec::with_capacity(TEXT),
-            programs: Vec::with_capacity(4),
+            heads: Vec::with_capacity(RECORDS),
         }
     }
 
-    /// Whether a record fits without more memory. An empty batch takes any.
-    pub(crate) fn has_room(&self, beside: &Beside<'_>) -> bool {
-        let fits = |used: usize, more: [usize; 2], most: usize| {
-            more.into_iter().fold(used, usize::saturating_add) <= most
-        };
+    /// Whether one more record fits without more memory, with so many readings and bytes of text. An empty
+    /// batch takes any.
+    pub(crate) const fn has_room(&self, stands: usize, text: usize) -> bool {
         self.records.is_empty()
             || (self.records.len() < RECORDS
-                && fits(self.stands.len(), [beside.before.len(), beside.after.len()], STANDS)
-                && fits(self.text.len(), [beside.head.len(), beside.subject.len()], TEXT))
+                && self.stands.len().saturating_add(stands) <= STANDS
+                && self.text.len().saturating_add(text) <= TEXT)
     }
 
     /// Whether it is three quarters full: time that somebody writes it.
-    pub(crate) fn is_crowded(&self) -> bool {
+    pub(crate) const fn is_crowded(&self) -> bool {
         self.records.len() >= RECORDS - RECORDS / 4
             || self.stands.len() >= STANDS - STANDS / 4
             || self.text.len() >= TEXT - TEXT / 4
     }
 
-    /// Adds a record.
-    pub(crate) fn push(&mut self, about: About, wall: u64, beside: &Beside<'_>) {
-        let program = beside.program.map(|program| self.place(program));
-        self.text.extend_from_slice(beside.head);
-        self.text.extend_from_slice(beside.subject);
-        self.stands.extend_from_slice(beside.before);
-        self.stands.extend_from_slice(beside.after);
-        self.records.push(Record {
-            about,
-            wall,
-            program,
-            head: beside.head.len(),
-            subject: beside.subject.len(),
-            before: beside.before.len(),
-            after: beside.after.len(),
-        });
+    /// Adds a record that has nothing beside it.
+    pub(crate) fn push(&mut self, about: About, wall: u64) {
+        self.records.push(Record { about, wall, head: None, text: 0..0, before: 0..0, after: 0..0 });
     }
 
-    fn place(&mut self, program: &Arc<Program>) -> usize {
-        let known = self.programs.iter().position(|known| Arc::ptr_eq(known, program));
-        known.unwrap_or_else(|| {
-            self.programs.push(Arc::clone(program));
-            self.programs.len().saturating_sub(1)
-        })
+    /// Adds a decision: its place among them.
+    pub(crate) fn decision(&mut self, decision: &Decision) -> usize {
+        let place = self.decisions.len();
+        let is_plain = decision.votes.is_empty()
+            && decision.text.is_none()
+            && decision.values.is_empty()
+            && decision.would.is_empty()
+            && decision.advice.is_empty()
+            && decision.skipped.is_empty()
+            && decision.passed.is_empty();
+        self.decisions.push(if is_plain {
+            // Nothing but numbers is copied, and no list is asked for its memory.
+            Decision {
+                text: None,
+                votes: Vec::new(),
+                would: Vec::new(),
+                advice: Vec::new(),
+                values: Vec::new(),
+                skipped: Vec::new(),
+                passed: Vec::new(),
+                ..*decision
+            }
+        } else {
+            decision.clone()
+        });
+        place
+    }
+
+    /// Whose records they are, once for all of them.
+    pub(crate) fn head(&mut self, head: &Arc<Head>, known: &mut Known<usize>) -> usize {
+        match *known {
+            Some((number, place)) if number == self.number => place,
+            _ => {
+                let place = self.heads.len();
+                self.heads.push(Arc::clone(head));
+                *known = Some((self.number, place));
+                place
+            }
+        }
+    }
+
+    /// Adds readings, unless they are there.
+    pub(crate) fn shown(&mut self, shown: Shown<'_>) -> Range<usize> {
+        let from = match *shown.known {
+            Some((number, from)) if number == self.number => from,
+            _ => {
+                let from = self.stands.len();
+                self.stands.extend_from_slice(shown.stands);
+                *shown.known = Some((self.number, from));
+                from
+            }
+        };
+        from..from.saturating_add(shown.stands.len())
+    }
+
+    /// Adds a text.
+    pub(crate) fn text(&mut self, text: &str) -> Range<usize> {
+        let from = self.text.len();
+        self.text.extend_from_slice(text.as_bytes());
+        from..self.text.len()
     }
 
     /// Forgets all records, and keeps the memory that a new batch would have.
     pub(crate) fn clear(&mut self) {
+        self.number = FILLED.fetch_add(1, Ordering::Relaxed);
         self.records.clear();
+        self.decisions.clear();
         self.stands.clear();
         self.text.clear();
-        self.programs.clear();
+        self.heads.clear();
         self.records.shrink_to(RECORDS);
+        self.decisions.shrink_to(RECORDS);
         self.stands.shrink_to(STANDS);
         self.text.shrink_to(TEXT);
+        self.heads.shrink_to(RECORDS);
     }
 }

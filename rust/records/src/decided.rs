@@ -5,7 +5,7 @@ use std::sync::Arc;
 use policy_core::{AskFor, By, Decision, ErrorKind, Outcome, Program, Vote, Why};
 
 use crate::json::Json;
-use crate::members::{List, amounts, counted, known, marked, named, said, texts};
+use crate::members::{List, amounts, counted, key, known, marked, named, said, texts};
 use crate::{render, told};
 
 /// The members from the event to what the agent was told.
@@ -13,12 +13,22 @@ pub(crate) fn decided(
     json: &mut Json<'_>,
     decision: &Decision,
     error: Option<ErrorKind>,
-    subject: &str,
+    (point, subject): (Option<&str>, &str),
     program: &Program,
 ) {
     let name = |table: Option<&Arc<str>>| table.map(|name| name.to_string());
     named(json, "event", decision.event.name());
-    named(json, "subject", subject);
+    match point {
+        Some(point) => {
+            key(json, "subject");
+            json.raw("\"");
+            json.raw(point);
+            json.raw(" `");
+            json.inside(subject);
+            json.raw("`\"");
+        }
+        None => named(json, "subject", subject),
+    }
     counted(json, "call", decision.call);
     known(json, "attempt", decision.attempt);
     counted(json, "attempt_number", decision.attempt_number);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use policy_core::Program;
 
 use crate::batch::Batch;
-use crate::line::{self, Rows};
+use crate::line::{self, Row};
 use crate::page::Page;
 
 /// As many bytes as are collected before they are written.
@@ -60,10 +60,10 @@ impl Output {
         if let Err(error) = self.open() {
             return (done, Err(error));
         }
-        let mut rows = Rows::of(batch).skip(from).enumerate().peekable();
-        while let Some((place, (record, row))) = rows.next() {
-            let page = record.program.and_then(|program| batch.programs.get(program));
-            let page = page.map(|program| self.page(program));
+        let mut records = batch.records.iter().skip(from).enumerate().peekable();
+        while let Some((place, record)) = records.next() {
+            let row = Row::of(record, batch);
+            let page = row.head.map(|head| self.page(&head.program));
             let page = page.and_then(|page| self.pages.get(page));
             if let Some(page) = page {
                 let digest = *page.program.digest();
@@ -73,10 +73,10 @@ impl Output {
                     self.ends.push((self.chunk.len(), from.saturating_add(place), Some(digest)));
                 }
             }
-            line::write(&mut self.chunk, record, &row, page);
+            line::write(&mut self.chunk, &row, page);
             let next = from.saturating_add(place).saturating_add(1);
             self.ends.push((self.chunk.len(), next, None));
-            if singly || self.chunk.len() >= CHUNK || rows.peek().is_none() {
+            if singly || self.chunk.len() >= CHUNK || records.peek().is_none() {
                 let (reached, result) = self.append(done);
                 done = reached;
                 if singly || result.is_err() {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::batch::{About, Batch, Beside};
+use crate::batch::{About, Batch};
 use crate::file::Output;
 use crate::log::{Audit, Trouble};
 
@@ -180,7 +180,7 @@ impl Inner {
             std::mem::swap(&mut batch, &mut state.active);
             if state.gap > 0 {
                 let gap = About::Gap(std::mem::take(&mut state.gap));
-                batch.push(gap, state.gap_wall, &Beside::default());
+                batch.push(gap, state.gap_wall);
             }
             state = self.turn(state, &mut output, &mut batch);
         }

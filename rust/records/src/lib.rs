@@ -13,6 +13,7 @@ mod batch;
 mod decided;
 mod file;
 mod forks;
+mod head;
 mod inner;
 mod json;
 mod line;

@@ -1,93 +1,79 @@
 //! Records as lines of JSON.
 
-use policy_core::{Settlement, Stand};
+use std::ops::Range;
+
+use policy_core::{Decision, Settlement, Stand};
 
 use crate::batch::{About, Batch, Charged, Record};
 use crate::decided::decided;
+use crate::head::Head;
 use crate::json::Json;
 use crate::members::{List, amounts, counted, named};
 use crate::page::Page;
 
-/// What stands in the columns of a batch for one record.
+/// A record with what stands beside it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row<'a> {
-    head: Head<'a>,
-    subject: &'a str,
+    record: &'a Record,
+    decision: Option<&'a Decision>,
+    pub(crate) head: Option<&'a Head>,
+    text: &'a str,
     before: &'a [Stand],
     after: &'a [Stand],
 }
 
-/// Whose record it is, as JSON: the run's id, all names of the run, and the scope of each wider limit.
-#[derive(Clone, Copy, Debug)]
-struct Head<'a> {
-    id: &'a str,
-    whose: &'a str,
-    scopes: &'a str,
-}
-
-/// Goes through a batch from its first record.
-#[derive(Debug)]
-pub(crate) struct Rows<'a> {
-    batch: &'a Batch,
-    next: usize,
-    text: &'a [u8],
-    stands: &'a [Stand],
-}
-
-impl<'a> Rows<'a> {
-    pub(crate) fn of(batch: &'a Batch) -> Self {
-        Self { batch, next: 0, text: &batch.text, stands: &batch.stands }
-    }
-}
-
-impl<'a> Iterator for Rows<'a> {
-    type Item = (&'a Record, Row<'a>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let record = self.batch.records.get(self.next)?;
-        self.next = self.next.saturating_add(1);
-        let [head, subject] = [record.head, record.subject].map(|length| {
-            let (taken, rest) = self.text.split_at_checked(length).unwrap_or_default();
-            self.text = rest;
+impl<'a> Row<'a> {
+    pub(crate) fn of(record: &'a Record, batch: &'a Batch) -> Self {
+        let decision = match record.about {
+            About::Decision { place, .. } => batch.decisions.get(place),
+            _ => None,
+        };
+        let stands = |range: &Range<usize>| batch.stands.get(range.clone()).unwrap_or_default();
+        let text = batch.text.get(record.text.clone()).unwrap_or_default();
+        Self {
+            record,
+            decision,
+            head: record.head.and_then(|head| batch.heads.get(head)).map(|head| &**head),
             // Only texts are put in; if one was not, nothing of it is written.
-            std::str::from_utf8(taken).unwrap_or_default()
-        });
-        let [before, after] = [record.before, record.after].map(|length| {
-            let (taken, rest) = self.stands.split_at_checked(length).unwrap_or_default();
-            self.stands = rest;
-            taken
-        });
-        let (id, rest) = head.split_once('\n').unwrap_or_default();
-        let (whose, scopes) = rest.split_once('\n').unwrap_or((rest, ""));
-        Some((record, Row { head: Head { id, whose, scopes }, subject, before, after }))
+            text: std::str::from_utf8(text).unwrap_or_default(),
+            before: stands(&record.before),
+            after: stands(&record.after),
+        }
     }
 }
 
 /// Writes the line of a record; `page` is that of its program.
-pub(crate) fn write(bytes: &mut Vec<u8>, record: &Record, row: &Row<'_>, page: Option<&Page>) {
-    match (&record.about, page) {
-        (About::Decision { decision, error }, Some(page)) => {
+pub(crate) fn write(bytes: &mut Vec<u8>, row: &Row<'_>, page: Option<&Page>) {
+    let record = row.record;
+    match (&record.about, page.zip(row.head)) {
+        (About::Decision { point, error, .. }, Some((page, head))) => {
+            let Some(decision) = row.decision else { return };
             let mut json = Json(bytes);
             json.raw("{\"kind\":\"decision\",\"id\":");
-            begin(&mut json, record, row, decision.number);
-            decided(&mut json, decision, *error, row.subject, &page.program);
-            limits(&mut json, "limits_before", row.before, &row.head, page);
-            limits(&mut json, "limits_after", row.after, &row.head, page);
+            begin(&mut json, record, head, decision.number);
+            json.raw(",");
+            json.raw(&head.whose);
+            decided(&mut json, decision, *error, (*point, row.text), &page.program);
+            limits(&mut json, "limits_before", row.before, head, page);
+            limits(&mut json, "limits_after", row.after, head, page);
             json.raw(&page.end);
         }
-        (About::Charge { charged, number, attempt, usage, settlement }, Some(page)) => {
+        (About::Charge { charged, number, attempt, usage, settlement }, Some((page, head))) => {
             let mut json = Json(bytes);
             json.raw(match charged {
                 Charged::Settlement => "{\"kind\":\"settlement\",\"decision\":",
                 Charged::Adjustment => "{\"kind\":\"adjustment\",\"decision\":",
             });
-            begin(&mut json, record, row, *number);
+            begin(&mut json, record, head, *number);
+            json.raw(",\"run\":");
+            json.raw(&head.id);
+            json.raw("\"");
             charge(&mut json, *attempt, usage, settlement);
-            limits(&mut json, "limits_after", row.after, &row.head, page);
+            limits(&mut json, "limits_after", row.after, head, page);
             json.raw(&page.end);
         }
         (About::Line, _) => {
-            bytes.extend_from_slice(row.subject.as_bytes());
+            bytes.extend_from_slice(row.text.as_bytes());
             bytes.push(b'\n');
         }
         (About::Gap(lost), _) => {
@@ -101,21 +87,13 @@ pub(crate) fn write(bytes: &mut Vec<u8>, record: &Record, row: &Row<'_>, page: O
     }
 }
 
-/// The id of the decision, the time, and whose run it is; of a charge the run's id is enough.
-fn begin(json: &mut Json<'_>, record: &Record, row: &Row<'_>, number: u64) {
-    let id = row.head.id;
-    json.raw(id.strip_suffix('"').unwrap_or(id));
+/// The id of the decision, and the time.
+fn begin(json: &mut Json<'_>, record: &Record, head: &Head, number: u64) {
+    json.raw(&head.id);
     json.raw(".");
     json.number(number);
     json.raw("\",\"time\":");
     json.time(record.wall);
-    if matches!(record.about, About::Decision { .. }) {
-        json.raw(",");
-        json.raw(row.head.whose);
-    } else {
-        json.raw(",\"run\":");
-        json.raw(id);
-    }
 }
 
 fn charge(json: &mut Json<'_>, attempt: u64, usage: &str, settlement: &Settlement) {
@@ -126,12 +104,12 @@ fn charge(json: &mut Json<'_>, attempt: u64, usage: &str, settlement: &Settlemen
 }
 
 /// `name.dimension` to [limit, spent, held], and [leased, whose] of a limit wider than a run.
-fn limits(json: &mut Json<'_>, name: &str, stands: &[Stand], head: &Head<'_>, page: &Page) {
+fn limits(json: &mut Json<'_>, name: &str, stands: &[Stand], head: &Head, page: &Page) {
     json.raw(",\"");
     json.raw(name);
     json.raw("\":");
     let mut list = List::begin(json, "{");
-    let (mut stands, mut scopes) = (stands.iter(), head.scopes.split('\n'));
+    let (mut stands, mut scopes) = (stands.iter(), head.scopes.iter());
     for (is_of_run, bounds) in &page.limits {
         let scope = if *is_of_run { None } else { scopes.next() };
         for (begin, [most, spent, held, leased]) in bounds.iter().zip(stands.by_ref()) {

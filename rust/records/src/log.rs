@@ -9,8 +9,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::batch::{About, Beside};
+use crate::batch::{About, Batch, Record};
 use crate::forks::forks;
+use crate::head::Head;
 use crate::inner::{FLUSH, Inner, RELIEVE, THREAD, TROUBLE};
 
 /// As long as a call waits for the file where there is no room, before records are left out.
@@ -57,15 +58,20 @@ impl Log {
 
     /// Keeps a line that was made elsewhere, without its end.
     pub fn line(&self, line: &str, program: Option<&Arc<policy_core::Program>>) {
-        self.push(About::Line, 0, &Beside { program, subject: line.as_bytes(), ..Beside::default() });
+        let head = program.map(|program| Arc::new(Head::of(Arc::clone(program))));
+        self.push(0, (0, line.len()), |batch| {
+            let head = head.map(|head| batch.head(&head, &mut None));
+            let text = batch.text(line);
+            batch.records.push(Record { about: About::Line, wall: 0, head, text, before: 0..0, after: 0..0 });
+        });
     }
 
-    /// Keeps a record.
-    pub(crate) fn push(&self, about: About, wall: u64, beside: &Beside<'_>) {
+    /// Keeps a record, which `put` adds, with so many readings and bytes of text.
+    pub(crate) fn push(&self, wall: u64, (stands, text): (usize, usize), put: impl FnOnce(&mut Batch)) {
         let inner = self.current();
         let mut state = inner.lock();
-        if state.gap == 0 && (inner.audit == Audit::Required || state.active.has_room(beside)) {
-            state.active.push(about, wall, beside);
+        if state.gap == 0 && (inner.audit == Audit::Required || state.active.has_room(stands, text)) {
+            put(&mut state.active);
         } else {
             state.gap = state.gap.saturating_add(1);
             state.gap_wall = wall;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use policy_core::{Program, Scope};
 
+use crate::head::quoted;
 use crate::json::Json;
 use crate::members::{List, counted, named};
 
@@ -15,13 +16,6 @@ pub(crate) struct Page {
     pub(crate) limits: Vec<(bool, Vec<String>)>,
     /// How a record ends.
     pub(crate) end: String,
-}
-
-/// A text as JSON.
-fn quoted(text: &str) -> String {
-    let mut bytes = Vec::new();
-    Json(&mut bytes).text(text);
-    String::from_utf8(bytes).unwrap_or_default()
 }
 
 fn hex(digest: &[u8]) -> String {

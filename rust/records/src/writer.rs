@@ -1,16 +1,15 @@
 //! What the records of one run have in common, and how each is kept.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use policy_core::books::Books;
-use policy_core::{Decision, ErrorKind, Program, Run, Scope, Settlement, Stands, Usage};
+use policy_core::{Decision, ErrorKind, Run, Scope, Settlement, Stands, Usage};
 
-use crate::batch::{About, Beside, Charged};
-use crate::json::Json;
+use crate::batch::{About, Charged, Known, Record, Shown};
+use crate::head::Head;
 use crate::log::Log;
 
-/// As many attempts are known by the decisions that opened them.
+/// As many of the latest attempts are known by the decisions that opened them.
 const OPENED: usize = 16;
 
 /// What a decision is about, as records name it.
@@ -35,12 +34,14 @@ pub struct Ended {
 #[derive(Debug)]
 pub struct Writer {
     log: Arc<Log>,
-    program: Arc<Program>,
-    head: Vec<u8>,
-    subject: Vec<u8>,
-    /// The latest attempts, with the numbers of their decisions.
-    opened: VecDeque<(u64, u64)>,
+    head: Arc<Head>,
     stands: Stands,
+    /// Where the log has the head, and the readings before and after the latest event.
+    head_at: Known<usize>,
+    before_at: Known<usize>,
+    after_at: Known<usize>,
+    /// Attempts, each at its place by its number, with the numbers of their decisions.
+    opened: [(u64, u64); OPENED],
 }
 
 impl Writer {
@@ -48,14 +49,15 @@ impl Writer {
     /// scope of a limit as `user:u1`.
     #[must_use]
     pub fn new(log: Arc<Log>, run: &Run, head: &str, scope: impl Fn(Scope) -> String) -> Self {
-        let program = Arc::clone(run.program());
-        let mut bytes = head.as_bytes().to_vec();
-        for limit in program.limits().iter().filter(|limit| limit.scope != Scope::Run) {
-            bytes.push(b'\n');
-            Json(&mut bytes).text(&scope(limit.scope));
+        Self {
+            log,
+            head: Arc::new(Head::new(run.program(), head, scope)),
+            stands: Stands::of(run),
+            head_at: None,
+            before_at: None,
+            after_at: None,
+            opened: [(0, 0); OPENED],
         }
-        let stands = Stands::of(run);
-        Self { log, program, head: bytes, subject: Vec::new(), opened: VecDeque::new(), stands }
     }
 
     /// The log that the records go to.
@@ -66,12 +68,14 @@ impl Writer {
 
     /// Looks at the limits before an event.
     pub fn before(&mut self, run: &Run, books: &Books) {
-        self.stands.look_before(run, books);
+        let is_known = self.stands.look_before(run, books);
+        self.before_at = self.after_at.filter(|_| is_known);
     }
 
     /// Looks at the limits after it.
     pub fn after(&mut self, run: &Run, books: &Books) {
         self.stands.look_after(run, books);
+        self.after_at = None;
     }
 
     /// Keeps a decision, with the error that it answers.
@@ -82,28 +86,34 @@ impl Writer {
         error: Option<ErrorKind>,
         decision: &Decision,
     ) {
-        let Self { log, program, head, subject: text, opened, stands } = self;
-        if let Some(attempt) = decision.attempt {
-            opened.truncate(OPENED - 1);
-            opened.push_front((attempt, decision.number));
+        if let Some(attempt) = decision.attempt
+            && let Some(opened) = self.opened.get_mut(place(attempt))
+        {
+            *opened = (attempt, decision.number);
         }
-        text.clear();
-        match subject {
-            Subject::Said(said) => text.extend_from_slice(said.as_bytes()),
-            Subject::Call(point, name) => {
-                for part in [point, " `", name.unwrap_or("any"), "`"] {
-                    text.extend_from_slice(part.as_bytes());
-                }
-            }
-        }
+        let (point, text) = match subject {
+            Subject::Said(said) => (None, said),
+            Subject::Call(point, name) => (Some(point), name.unwrap_or("any")),
+        };
+        let Self { log, head, stands, head_at, before_at, after_at, .. } = self;
         let (before, after) = (stands.before(), stands.after());
-        let beside = Beside { program: Some(program), head, subject: text, before, after };
-        log.push(About::Decision { decision: decision.clone(), error }, wall, &beside);
+        let size = (before.len().saturating_add(after.len()), text.len());
+        log.push(wall, size, |batch| {
+            let record = Record {
+                about: About::Decision { place: batch.decision(decision), point, error },
+                wall,
+                head: Some(batch.head(head, head_at)),
+                text: batch.text(text),
+                before: batch.shown(Shown { stands: before, known: before_at }),
+                after: batch.shown(Shown { stands: after, known: after_at }),
+            };
+            batch.records.push(record);
+        });
     }
 
     /// Keeps what the attempt of a decision was charged, by which usage.
     pub fn charge(
-        &self,
+        &mut self,
         wall: u64,
         charged: Charged,
         ended: Ended,
@@ -115,11 +125,25 @@ impl Writer {
             Usage::Unknown => "unknown",
             Usage::Unsent => "unsent",
         };
-        let Self { program, head, stands, opened, .. } = self;
-        let known = || opened.iter().find(|(attempt, _)| *attempt == ended.attempt);
+        let Self { log, head, stands, head_at, after_at, opened, .. } = self;
+        let known = || opened.get(place(ended.attempt)).filter(|(attempt, _)| *attempt == ended.attempt);
         let number = ended.number.or_else(|| known().map(|(_, number)| *number)).unwrap_or(0);
-        let about = About::Charge { charged, number, attempt: ended.attempt, usage, settlement };
-        let beside = Beside { program: Some(program), head, after: stands.after(), ..Beside::default() };
-        self.log.push(about, wall, &beside);
+        let after = stands.after();
+        log.push(wall, (after.len(), 0), |batch| {
+            let record = Record {
+                about: About::Charge { charged, number, attempt: ended.attempt, usage, settlement },
+                wall,
+                head: Some(batch.head(head, head_at)),
+                text: 0..0,
+                before: 0..0,
+                after: batch.shown(Shown { stands: after, known: after_at }),
+            };
+            batch.records.push(record);
+        });
     }
+}
+
+/// Where an attempt is remembered.
+fn place(attempt: u64) -> usize {
+    usize::try_from(attempt).unwrap_or_default() % OPENED
 }
