@@ -24,13 +24,13 @@ pub enum LoadErrorKind {
 /// An artifact was refused; nothing was loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadError {
-    kind: LoadErrorKind,
-    message: String,
+    /// Boxed: what a reader gives instead of it is mostly a number, and goes by registers then.
+    told: Box<(LoadErrorKind, String)>,
 }
 
 impl LoadError {
     pub(crate) fn new(kind: LoadErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { told: Box::new((kind, message.into())) }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
@@ -39,14 +39,14 @@ impl LoadError {
 
     /// The class of the mistake.
     #[must_use]
-    pub const fn kind(&self) -> LoadErrorKind {
-        self.kind
+    pub fn kind(&self) -> LoadErrorKind {
+        self.told.0
     }
 }
 
 impl fmt::Display for LoadError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.message)
+        formatter.write_str(&self.told.1)
     }
 }
 

@@ -10,8 +10,9 @@ pub(crate) const DEEPEST: usize = 64;
 
 /// Checks everything that the decoder could not.
 pub(crate) fn tables(tables: &Tables) -> Result<(), LoadError> {
+    let mut landings = Vec::new();
     for (index, condition) in tables.conditions.numbered() {
-        balanced(condition)
+        balances(condition, &mut landings)
             .map_err(|what| LoadError::invalid(format!("condition {index} of the artifact {what}")))?;
     }
     used_once(tables)?;
@@ -23,10 +24,12 @@ pub(crate) fn tables(tables: &Tables) -> Result<(), LoadError> {
 }
 
 /// Every operation finds what it pops, every jump lands on the same depth, and one value is left.
-pub(super) fn balanced(condition: &Condition) -> Result<(), &'static str> {
+///
+/// `landings` is room to work in. For each place, the last of them the end: the depth that a jump brings there.
+fn balances(condition: &Condition, landings: &mut Vec<Option<usize>>) -> Result<(), &'static str> {
     let mut depth = 0_usize;
-    // For each place, the last of them the end: the depth that a jump brings there.
-    let mut landings: Vec<Option<usize>> = vec![None; condition.ops.len().saturating_add(1)];
+    landings.clear();
+    landings.resize(condition.ops.len().saturating_add(1), None);
     for (place, op) in condition.ops.iter().enumerate() {
         if landings.get(place).copied().flatten().is_some_and(|brought| brought != depth) {
             return Err("jumps between different depths");
@@ -162,6 +165,12 @@ fn acyclic(tables: &Tables) -> Result<(), LoadError> {
     } else {
         Err(LoadError::invalid("the artifact's fallbacks go round in a circle, or one is there twice"))
     }
+}
+
+/// The same of a condition alone.
+#[cfg(test)]
+pub(super) fn balanced(condition: &Condition) -> Result<(), &'static str> {
+    balances(condition, &mut Vec::new())
 }
 
 #[cfg(test)]

@@ -17,73 +17,65 @@ pub(crate) type Clause = Few<Mark>;
 #[derive(Debug, Default)]
 pub(crate) struct Needs {
     shape: Shape,
-    /// The clauses of all operands that are not joined yet, and where those of each begin.
-    clauses: Vec<Clause>,
+    /// Where the clauses begin of each operand that is not joined yet.
     operands: Vec<usize>,
     /// Those of a right operand, on their way to the left one.
     right: Vec<Clause>,
 }
 
 impl Needs {
-    /// The clauses of a condition.
-    pub(crate) fn of(&mut self, condition: &Condition) -> impl Iterator<Item = Clause> {
-        self.clauses.clear();
+    /// Adds the clauses of a condition to these.
+    pub(crate) fn add(&mut self, condition: &Condition, clauses: &mut Vec<Clause>) {
         self.operands.clear();
         let ops = &*condition.ops;
-        if self.shape.take(ops) {
-            self.read(ops);
+        if !self.shape.take(ops) {
+            return;
         }
-        self.clauses.drain(..)
-    }
-
-    fn read(&mut self, ops: &[Op]) {
         for (place, op) in ops.iter().enumerate() {
             let is_negated = self.shape.negated.get(place).copied().unwrap_or_default();
-            let begin = self.clauses.len();
             match op {
                 Op::Ask { fact, predicate } => {
-                    self.operands.push(begin);
-                    self.clauses.extend(Mark::of_value(*fact, predicate, is_negated).map(Few::One));
+                    self.operands.push(clauses.len());
+                    clauses.extend(Mark::of_value(*fact, predicate, is_negated).map(Few::One));
                 }
                 Op::Has { fact } => {
-                    self.operands.push(begin);
-                    self.clauses.push(Few::One(Mark::of_presence(*fact, is_negated)));
+                    self.operands.push(clauses.len());
+                    clauses.push(Few::One(Mark::of_presence(*fact, is_negated)));
                 }
                 // Of a list's elements many may be asked about.
-                Op::AskEach { .. } => self.operands.push(begin),
+                Op::AskEach { .. } => self.operands.push(clauses.len()),
                 Op::Not | Op::JumpIfFalse { .. } | Op::JumpIfTrue { .. } => {}
                 Op::And | Op::Or => {
                     let right = self.operands.pop().unwrap_or_default();
+                    self.right.extend(clauses.drain(right..));
                     let left = self.operands.last().copied().unwrap_or_default();
                     let is_both = matches!(op, Op::And) != is_negated;
-                    if is_both { self.both(left, right) } else { self.either(left, right) }
+                    if is_both { self.both(clauses, left) } else { self.either(clauses, left) }
                 }
             }
         }
     }
 
-    /// What both operands need, which begin here and there.
-    fn both(&mut self, left: usize, right: usize) {
-        self.right.extend(self.clauses.drain(right..));
+    /// What the right operand needs and the left one, whose clauses begin here.
+    fn both(&mut self, clauses: &mut Vec<Clause>, left: usize) {
         for clause in self.right.drain(..) {
-            let has_room = self.clauses.len().saturating_sub(left) < MOST_CLAUSES;
-            let mut lefts = self.clauses.iter_mut().skip(left).filter_map(single_mut);
+            let has_room = clauses.len().saturating_sub(left) < MOST_CLAUSES;
+            let mut lefts = clauses.iter_mut().skip(left).filter_map(single_mut);
             let known = single(&clause).and_then(|mark| lefts.find(|known| known.fact == mark.fact));
             match (known, clause) {
                 (Some(known), Few::One(mark)) => known.and(mark),
-                (_, clause) if has_room => self.clauses.push(clause),
+                (_, clause) if has_room => clauses.push(clause),
                 _ => {}
             }
         }
     }
 
-    /// What one of two operands needs.
-    fn either(&mut self, left: usize, right: usize) {
-        self.right.extend(self.clauses.drain(right..));
-        let found = either(self.clauses.get(left..).unwrap_or_default(), &self.right);
+    /// What one of them needs.
+    fn either(&mut self, clauses: &mut Vec<Clause>, left: usize) {
+        let found = either(clauses.get(left..).unwrap_or_default(), &self.right);
         self.right.clear();
-        self.clauses.truncate(left);
-        self.clauses.extend(found);
+        clauses.truncate(left);
+        clauses.extend(found);
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) struct Planter<'a, T: FnMut(&Planted, &[Clause])> {
     /// The rules of the next tree, and what they need.
     rules: Vec<Planted>,
     clauses: Vec<Clause>,
-    /// Nodes with the rules that stand there or further on, from where to where.
+    /// Nodes where rules have to part yet, and these: from where to where.
     open: Vec<(u32, usize, usize)>,
     facts: Vec<u32>,
 }
@@ -93,7 +93,7 @@ impl<'a, T: FnMut(&Planted, &[Clause])> Planter<'a, T> {
     pub(super) fn add(&mut self, rule: u32, condition: Option<&Condition>) {
         let first = self.clauses.len();
         if let Some(condition) = condition {
-            self.clauses.extend(self.needs.of(condition));
+            self.needs.add(condition, &mut self.clauses);
         }
         let clauses = u8::try_from(self.clauses.len().saturating_sub(first)).unwrap_or_default();
         let path = [0; MOST_CLAUSES];
@@ -104,7 +104,7 @@ impl<'a, T: FnMut(&Planted, &[Clause])> Planter<'a, T> {
     pub(super) fn plant(&mut self) -> u32 {
         let mut rules = std::mem::take(&mut self.rules);
         let root = self.forest.grow();
-        self.open.push((root, 0, rules.len()));
+        self.go_on(root, 0, &rules);
         while let Some((node, from, to)) = self.open.pop() {
             let Some(here) = rules.get_mut(from..to) else { continue };
             let stay = self.part(here);
@@ -113,19 +113,27 @@ impl<'a, T: FnMut(&Planted, &[Clause])> Planter<'a, T> {
             self.split(node, go);
             let mut from = from.saturating_add(stay.len());
             for together in go.chunk_by(|left, right| left.home == right.home) {
-                let to = from.saturating_add(together.len());
                 match together.first().and_then(|planted| planted.home) {
-                    Some(home) => self.open.push((home, from, to)),
+                    Some(home) => self.go_on(home, from, together),
                     // What stands in several branches stays in them.
                     None => together.iter().for_each(|planted| (self.told)(planted, &self.clauses)),
                 }
-                from = to;
+                from = from.saturating_add(together.len());
             }
         }
         rules.clear();
         self.rules = rules;
         self.clauses.clear();
         root
+    }
+
+    /// Leaves rules, which begin here, to a node.
+    fn go_on(&mut self, node: u32, from: usize, rules: &[Planted]) {
+        if rules.len() < FEWEST {
+            self.stay(node, rules);
+        } else {
+            self.open.push((node, from, from.saturating_add(rules.len())));
+        }
     }
 
     fn stay(&mut self, node: u32, rules: &[Planted]) {
@@ -141,9 +149,6 @@ impl<'a, T: FnMut(&Planted, &[Clause])> Planter<'a, T> {
     /// Puts those that stay at a node before those that go on by a clause: the one that lets the least
     /// through. Gives how many stay.
     fn part(&mut self, rules: &mut [Planted]) -> usize {
-        if rules.len() < FEWEST {
-            return rules.len();
-        }
         let (seen, clauses) = (&mut self.seen, &self.clauses);
         let marks = rules.iter().flat_map(|planted| planted.left(clauses)).flat_map(|(_, clause)| &**clause);
         seen.look(marks);
