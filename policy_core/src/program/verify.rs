@@ -25,7 +25,8 @@ pub(crate) fn tables(tables: &Tables) -> Result<(), LoadError> {
 
 /// Every operation finds what it pops, every jump lands on the same depth, and one value is left.
 ///
-/// `landings` is room to work in. For each place, the last of them the end: the depth that a jump brings there.
+/// `landings` is room to work in: for each place, the last of them the end, the depth that a jump brings
+/// there.
 fn balances(condition: &Condition, landings: &mut Vec<Option<usize>>) -> Result<(), &'static str> {
     let mut depth = 0_usize;
     landings.clear();
