@@ -14,6 +14,7 @@ from tests.bench.bench_decide import HERE, PARTS, same_answers
 from tests.bench.by_hand import by_json, by_pairs
 from tests.bench.field.rules import ALLOW, calls, fired, oracle
 from tests.bench.field.worker import Subject, Wrong, carried_out
+from tests.bench.profile import DECISION, OTHERS, ROOT, SETTLEMENT, by_file
 
 MANY = 20
 OURS = ("checkrein", "engine", "hand", "bare")
@@ -76,14 +77,18 @@ def test_the_page_is_made_of_what_was_measured_and_of_nothing_else(tmp_path: Pat
            "settlement": {"p50": 130, "p99": 290}, "pair": {"p50": 1_805, "p99": 3_000}}
           for log, p50 in ((False, 220), (True, 1_232))),
         {"speed": True, "allocations": "Tool", "log": True, "calls": 900, "asked": 0},
+        *({"profile": name, "instructions": 1_000, "files": [("a.rs", 300, "What a is"), ("b.rs", 200, ""),
+           (OTHERS, 500, "")]} for name in (DECISION, SETTLEMENT)),
     ]  # fmt: skip
     where = tmp_path / "benchmarks.md"
     page.write(where, rows, commit="abc1234", date="2026-01-02", loads=[1, 2])
-    text = where.read_text(encoding="utf-8")
+    text = " ".join(where.read_text(encoding="utf-8").split("\n"))
     for said in (
         "7.25 (9.5)", "123.45", "answers wrongly: a is b", "| 1 ms | 0.75 ms | met |", "abc1234",
         "7.25 us; its engine alone 0.50 us | **missed** |", "**From Python**: of the 7.25 us",
         "The machine was busy", "| 200 ns | 1,212 ns, 1,805 with its settlement; without the log 200 |",
+        "of the 2,000 instructions of a decision and its settlement, 30% are of `a.rs` and 20% are of `b.rs`",
+        "| a.rs | What a is | 300 | 30.0% |",
         "| tool calls, with the log | 1,232 (2,345) | 130 (290) | 1,805 | 0 in 900 calls |",
     ):  # fmt: skip
         assert said in text, said
@@ -92,3 +97,17 @@ def test_the_page_is_made_of_what_was_measured_and_of_nothing_else(tmp_path: Pat
     drawn = page.drawn(rows)
     assert [point["us"] for point in drawn["field.svg"][2]] == [123.45]  # what errs is not drawn
     assert "growth.svg" not in drawn
+
+
+def test_instructions_are_of_the_files_whose_lines_they_are() -> None:
+    ours = ("ob=(1) target/lines/checkrein-speed", "fl=(1) run.rs", "fn=(1) decide")
+    text = (
+        *ours, "1 10", "fi=(2) /rustc/1/slice.rs", "+1 5", "fe=(1)", "* 1",
+        "cfn=(2) other", "calls=1 7", "+3 900",  # counted where it is
+        "cob=(2) libc.so", "cfi=(3) memcpy.S", "cfn=(3) memcpy", "calls=1 9", "* 40",  # done for this file
+        "fl=(4) vm.rs", "fn=(2)", "7 200",
+        "ob=(2)", "fl=(3)", "fn=(3)", "9 40",
+    )  # fmt: skip
+    lines = [line.replace("target/", f"{ROOT}/target/").replace(") run", f") {ROOT}/run") for line in text]
+    lines = [line.replace(") vm", f") {ROOT}/vm") for line in lines]
+    assert by_file(lines) == {"run.rs": 56, "vm.rs": 200}

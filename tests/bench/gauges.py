@@ -20,6 +20,7 @@ from typing import Any
 
 from checkrein import _core
 from checkrein.language import compile_source
+from tests.bench import profile
 from tests.bench.bench_compile import ROUNDS, large, least
 from tests.bench.bench_decide import FACTS, HERE, SCOPES, at
 
@@ -190,7 +191,7 @@ def speed() -> list[Row]:
 
 PARTS = {
     "history": history, "live": live, "threads": threads, "loading": loading, "starts": starts,
-    "speed": speed,
+    "speed": speed, "profile": profile.rows,
 }  # fmt: skip
 
 

@@ -172,6 +172,18 @@ def loading(rows: list[Row]) -> Table:
     return "Loading and starting", ("what", "", "over bare Python"), lines
 
 
+def profiles(rows: list[Row]) -> Iterator[Table]:
+    """Where the instructions go."""
+    for row in rows:
+        if "profile" in row:
+            lines = [
+                (file, what, f"{count:,}", f"{count / row['instructions']:.1%}")
+                for file, count, what in row["files"]
+            ]
+            title = f"Profile of {row['profile']}: {row['instructions']:,} instructions"
+            yield title, ("file", "what it says of itself", "instructions", "share"), lines
+
+
 def tables(rows: list[Row]) -> Iterator[Table]:
     """Every table that the rows fill."""
     yield "Targets", ("what", "target", "measured", ""), targets(rows)
@@ -179,6 +191,7 @@ def tables(rows: list[Row]) -> Iterator[Table]:
         table = make(rows)
         if table[2]:
             yield table
+    yield from profiles(rows)
 
 
 HEAD = """`make bench` measures one decision and writes this page; no figure is typed in, and those of
@@ -208,6 +221,11 @@ NOTES = {
         in them. *In blocks* is a call's share of 100 calls with their settlements, which are timed as one.
         Limits of four levels are in memory; with the log a run is behind its lock, as hosts have it, and the
         log is emptied after each 100 calls, outside of what is timed.""",
+    "Profile of a decision": """A tool call with the log, under callgrind. A line counts for the file that it
+        was written in, also where the compiler put it in place; what Rust's library and the C library do
+        counts for the file that wanted it.""",
+    "Profile of loading 1,000 rules": """valgrind knows no instructions of a processor for SHA-256, so the
+        digest is a smaller part of the time than of these.""",
     "Long runs, many runs": """The engine's decisions from Python. Bytes are what the process grew by,
         for a run that has made one call, its object in Python included.""",
     "Loading and starting": """The least of some rounds; modules are compiled, as those of an installed
@@ -224,7 +242,7 @@ def write(path: Path, rows: list[Row], *, commit: str, date: str, loads: list[fl
         text += [f"![{title}]({path.stem}/{PLOTS[title]})", ""] if title in PLOTS else []
         text += ["| " + " | ".join(headings) + " |", "|---|" + "---:|" * (len(headings) - 2) + "---|"]
         text += ["| " + " | ".join(line) + " |" for line in lines]
-        text += paragraph(NOTES[title]) if title in NOTES else []
+        text += paragraph(NOTES[title.split(":")[0]]) if title.split(":")[0] in NOTES else []
         if title == "Targets":
             text += [line for reason in reasons(rows) for line in paragraph(reason)]
     path.write_text("\n".join([*text, ""]), encoding="utf-8")

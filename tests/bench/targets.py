@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from tests.bench.bench_decide import PARTS
+from tests.bench.profile import DECISION, LOAD, OTHERS, SETTLEMENT
 
 Row = dict[str, Any]
+NAMED = 4
 RUST_TARGET = "a decision in Rust, all on, p50 of the slower kind, without the timer"
 TOOL, MODEL = PARTS[0], PARTS[2]
 
@@ -112,9 +115,9 @@ PYTHON = """**From Python**: of the {whole:.2f} us of a tool call, {read:.2f} us
     {hash:.2f} us write and hash its arguments (each measured alone, its call from Python included).
     The engine with both takes {engine:.2f} us, the face in Python {face:.2f} us more, the log
     {log:.2f} us more. Asking the clock twice is {timer:.2f} us of every figure."""
-RUST = """**In Rust**: a decision with its settlement is four levels of accounts, looked at, taken from
-    and settled, votes of all statements, the loop's ring and the order's memory; `valgrind
-    --tool=callgrind` on `rust/speed count` shows where its instructions go."""
+RUST = """**In Rust**: of the {both:,} instructions of a decision and its settlement, {most}.
+    The profiles are at the end of this page."""
+LOADING = """**Loading**: {most} of {both:,} instructions; the profile is at the end of this page."""
 GROWTH = """**Growth**: with {many:,} rules a decision takes {ratio:.1f} times as long as with {few:,}:
     {each:.1f} ns more a rule, so rules are still walked that cannot hold."""
 THREADS = """**Two threads**: what they have in common is behind one lock while an event looks at
@@ -122,6 +125,16 @@ THREADS = """**Two threads**: what they have in common is behind one lock while 
 BUSY = """The machine was busy while this was measured (load average {load:.1f} on {cores} cores):
     times of a wall clock are longer than on a quiet one, and two threads have no second core. Counts stand;
     a ratio of few rounds moves."""
+
+
+def most(*profiles: Row) -> Row:
+    """All instructions of some profiles, and the files that have the most of them."""
+    both = sum(row["instructions"] for row in profiles)
+    counted: Counter[str] = Counter()
+    for row in profiles:
+        counted.update({file: count for file, count, _ in row["files"] if file != OTHERS})
+    named = [f"{count / both:.0%} are of `{file}`" for file, count in counted.most_common(NAMED)]
+    return {"both": both, "most": " and ".join([", ".join(named[:-1]), named[-1]])}
 
 
 def reasons(rows: list[Row]) -> Iterator[str]:
@@ -134,8 +147,11 @@ def reasons(rows: list[Row]) -> Iterator[str]:
             whole=logged[TOOL][0], read=read, hash=hashed, timer=timer, engine=engine[TOOL][0],
             face=guard[TOOL][0] - engine[TOOL][0], log=logged[TOOL][0] - guard[TOOL][0],
         )  # fmt: skip
-    if RUST_TARGET in missed:
-        yield RUST
+    profiled = {row["profile"]: row for row in rows if "profile" in row}
+    if RUST_TARGET in missed and {DECISION, SETTLEMENT} <= profiled.keys():
+        yield RUST.format(**most(profiled[DECISION], profiled[SETTLEMENT]))
+    if "load and verify 1,000 rules" in missed and LOAD in profiled:
+        yield LOADING.format(**most(profiled[LOAD]))
     grown = sorted((row["many"], row["p50"]) for row in rows if row.get("field") == "engine" and "p50" in row)
     grown = [pair for pair in grown if pair[0]]
     if any("rules, the engine" in what for what in missed):

@@ -2,8 +2,9 @@
 //!
 //! `count POLICY KIND NUMBER [LOG]`: makes so many calls, with a log at LOG if it is given, and reads no
 //! clock, for a tool that counts instructions. `allocations POLICY LOG`: what calls ask of the allocator,
-//! and what a run takes. `times POLICY LOG`: nanoseconds, with one thread and with two. `load POLICY`:
-//! nanoseconds to verify it and to build its index. A kind is `model`, `tool` or `both`, one after the other.
+//! and what a run takes. `times POLICY LOG`: nanoseconds, with one thread and with two. `load POLICY NUMBER`:
+//! nanoseconds to verify it and to build its index, so often. A kind is `model`, `tool` or `both`, one after
+//! the other.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -54,10 +55,10 @@ fn main() {
             size(&program);
         }
         ["times", policy, log] => times::run(&program(policy), Path::new(log)),
-        ["load", policy] => times::load(&fs::read(policy).expect("a compiled policy")),
-        _ => {
-            panic!("count POLICY KIND NUMBER [LOG], allocations POLICY LOG, times POLICY LOG or load POLICY")
+        ["load", policy, number] => {
+            times::load(&fs::read(policy).expect("a compiled policy"), number.parse().expect("a number"));
         }
+        _ => panic!("count, allocations, times or load, and what it needs (src/main.rs says what)"),
     }
 }
 

@@ -149,16 +149,21 @@ fn at(values: &mut [f64], share: f64) -> f64 {
     values[((values.len() - 1) as f64 * share) as usize]
 }
 
-/// What it takes to load a compiled policy.
-pub(crate) fn load(bytes: &[u8]) {
+/// What it takes to load a compiled policy so often.
+pub(crate) fn load(bytes: &[u8], times: usize) {
     let time = |_| {
         let begun = Instant::now();
-        let program = Program::load(black_box(bytes)).expect("it loads");
-        let passed = begun.elapsed().as_nanos();
+        let program = loaded(black_box(bytes));
+        let passed = begun.elapsed();
         drop(black_box(program));
-        passed
+        nanos(passed)
     };
-    let mut times: Vec<u128> = (0..101).map(time).collect();
-    times.sort_unstable();
-    println!("{{\"load\": {{\"bytes\": {}, \"least\": {}, \"p50\": {}}}}}", bytes.len(), times[0], times[50]);
+    let mut times: Vec<f64> = (0..times).map(time).collect();
+    println!("{{\"load\": {}, \"bytes\": {}}}", said(&mut times), bytes.len());
+}
+
+/// A function of its own, so that its instructions can be counted.
+#[inline(never)]
+fn loaded(bytes: &[u8]) -> Program {
+    Program::load(bytes).expect("it loads")
 }
