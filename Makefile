@@ -25,8 +25,6 @@ test: $(VENV)/.tested-with $(VENV)/.built  ## everything that CI runs
 
 bench: $(VENV)/.tested-with $(VENV)/.built  ## our decision beside what others do (ROUNDS=2 to try it); writes docs/benchmarks.md
 	@$(BIN)/python -m tests.bench.field.environments
-	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin build --release --quiet --out target/bench 2>$(VENV)/wheel.log \
-	    || { cat $(VENV)/wheel.log >&2; exit 1; }
 	@$(BIN)/python -m tests.bench --page docs/benchmarks.md \
 	    --commit "$$(git describe --always --dirty=+)" --date "$$(date +%F)"
 

@@ -77,6 +77,9 @@ def test_the_page_is_made_of_what_was_measured_and_of_nothing_else(tmp_path: Pat
            "settlement": {"p50": 130, "p99": 290}, "pair": {"p50": 1_805, "p99": 3_000}}
           for log, p50 in ((False, 220), (True, 1_232))),
         {"speed": True, "allocations": "Tool", "log": True, "calls": 900, "asked": 0},
+        {"door": "a token counted", "ns": 9.04},
+        *({"batch": name, "ours": True, "texts": name == "of texts", "millions": millions}
+          for name, millions in (("of int64", 68.2), ("of float64", 58.1), ("of texts", 31.4))),
         *({"profile": name, "instructions": 1_000, "files": [("a.rs", 300, "What a is"), ("b.rs", 200, ""),
            (OTHERS, 500, "")]} for name in (DECISION, SETTLEMENT)),
     ]  # fmt: skip
@@ -88,6 +91,9 @@ def test_the_page_is_made_of_what_was_measured_and_of_nothing_else(tmp_path: Pat
         "7.25 us; its engine alone 0.50 us | **missed** |", "**From Python**: of the 7.25 us",
         "The machine was busy", "| 200 ns | 1,212 ns, 1,805 with its settlement; without the log 200 |",
         "of the 2,000 instructions of a decision and its settlement, 30% are of `a.rs` and 20% are of `b.rs`",
+        "| a token through the door for C | 10 ns | 9.0 ns | met |", "| a token counted | 9.0 |",
+        "| many calls at once, columns of numbers | 50 M/s | 58 M/s | met |",
+        "columns of texts and numbers | 50 M/s | 31 M/s | **missed** |", "| of float64 | 58 |",
         "| a.rs | What a is | 300 | 30.0% |",
         "| tool calls, with the log | 1,232 (2,345) | 130 (290) | 1,805 | 0 in 900 calls |",
     ):  # fmt: skip

@@ -1,4 +1,4 @@
-"""What Checkrein alone is like: its start, its memory, long runs, many runs, threads, the engine in Rust.
+"""What Checkrein alone is like: its start, memory, long runs, many runs, threads, the engine in Rust, from C.
 
     python -m tests.bench.gauges
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from typing import Any
 
 from checkrein import _core
 from checkrein.language import compile_source
-from tests.bench import profile
+from tests.bench import bench_batch, profile
 from tests.bench.bench_compile import ROUNDS, large, least
 from tests.bench.bench_decide import FACTS, HERE, SCOPES, at
 
@@ -29,6 +30,7 @@ ROOT = HERE.parents[1]
 CALLS = 2_000
 LENGTHS = (1_000, 10_000, 100_000)
 LIVE = (1, 10_000, 100_000)
+TOKENS = 1_000_000
 SPEED = ["cargo", "run", "--quiet", "--release", "-p", "checkrein-speed", "--"]
 
 
@@ -138,7 +140,7 @@ def started(code: str, **more: str) -> tuple[float, float]:
 
 
 def starts() -> list[Row]:
-    """What an import and a cold start add to a process of Python, and the size of the wheel."""
+    """What an import and a cold start add to a process of Python."""
     bare = started("")
     policy = str(HERE / "policy.rein")
     check = (
@@ -149,7 +151,7 @@ def starts() -> list[Row]:
         artifact = Path(folder, "policy.reinc")
         artifact.write_bytes(compile_source(Path(policy).read_bytes(), "policy.rein"))
         load = f"import checkrein; checkrein.load({str(artifact)!r}, log=None, store='memory:')"
-        rows = [
+        return [
             {"starts": "python alone", "ms": bare[0], "over": 0.0, "cpu_over": 0.0},
             *(
                 {
@@ -166,32 +168,67 @@ def starts() -> list[Row]:
                 )
             ),
         ]
-    wheels = sorted(
-        (ROOT / "target" / "bench").glob("checkrein-*.whl"), key=lambda path: path.stat().st_mtime
-    )
-    return rows + [{"wheel_mb": path.stat().st_size / 1e6} for path in wheels[-1:]]
+
+
+def said(*command: str) -> str:
+    """What a command prints; a failure ends this program."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout
 
 
 def speed() -> list[Row]:
     """The rows of `rust/speed`: the engine without Python."""
     with tempfile.TemporaryDirectory() as folder:
-        artifact = Path(folder, "policy.reinc")
-        artifact.write_bytes(compile_source((HERE / "policy.rein").read_bytes(), "policy.rein"))
+        artifact, many, log = (
+            str(Path(folder, name)) for name in ("policy.reinc", "many.reinc", "log.jsonl")
+        )
+        Path(artifact).write_bytes(compile_source((HERE / "policy.rein").read_bytes(), "policy.rein"))
+        Path(many).write_bytes(compile_source(large(), "large.rein"))
         rows: list[Row] = []
         for word in ("times", "allocations"):
-            done = subprocess.run(
-                [*SPEED, word, str(artifact), str(Path(folder, "log.jsonl"))],
-                cwd=ROOT, capture_output=True, text=True, check=False,
-            )  # fmt: skip
-            if done.returncode:
-                raise SystemExit(f"rust/speed {word}: {done.stderr.strip()}")
-            rows += [json.loads(line) for line in done.stdout.splitlines()]
-    return [{"speed": True, **row} for row in rows]
+            rows += [json.loads(line) for line in said(*SPEED, word, artifact, log).splitlines()]
+        load = json.loads(said(*SPEED, "load", many, "101"))["load"]
+    in_rust = {"takes": "the same, in Rust", "ms": load["least"] / 1e6}
+    return [*({"speed": True, **row} for row in rows), in_rust]
+
+
+def door() -> list[Row]:
+    """What a program in C says of its door: a token, a call, and from its start to a run."""
+    said("scripts/build_c.sh", "release")
+    with tempfile.TemporaryDirectory() as folder:
+        program, artifact = str(Path(folder, "door")), str(Path(folder, "door.reinc"))
+        source = ROOT / "tests" / "native" / "door.rein"
+        Path(artifact).write_bytes(compile_source(source.read_bytes(), source.name))
+        said("cc", "-O2", "-Ipython/checkrein/include", "tests/native/door.c", "-o", program,
+             "target/c/release/libcheckrein_c.a", "-pthread", "-ldl", "-lm")  # fmt: skip
+        told = said(program, artifact, str(TOKENS))
+    found = re.search(
+        r"to a run (\d+) us, of which loading (\d+) us\n.*\na token ([\d.]+) ns, .* settlement (\d+) ns", told
+    )
+    if not found:
+        raise SystemExit(f"the door says no figures: {told}")
+    begun, loaded, token, call = map(float, found.groups())
+    return [
+        {"door": "a token counted", "ns": token},
+        {"door": "a model call with its settlement", "ns": call},
+        {"door": "from `main` to a run", "ns": begun * 1000},
+        {"door": "of that, loading its policy", "ns": loaded * 1000},
+    ]
+
+
+def wheel() -> list[Row]:
+    """The size of the wheel."""
+    with tempfile.TemporaryDirectory() as folder:
+        maturin = str(Path(sys.executable).with_name("maturin"))
+        said(maturin, "build", "--release", "--quiet", "--out", folder)
+        return [{"wheel_mb": path.stat().st_size / 1e6} for path in Path(folder).glob("*.whl")]
 
 
 PARTS = {
     "history": history, "live": live, "threads": threads, "loading": loading, "starts": starts,
-    "speed": speed, "profile": profile.rows,
+    "speed": speed, "profile": profile.rows, "door": door, "wheel": wheel, "batch": bench_batch.rows,
 }  # fmt: skip
 
 
@@ -200,11 +237,7 @@ def rows() -> list[Row]:
     found: list[Row] = []
     for name in PARTS:
         sys.stderr.write(f"measuring {name}\n")
-        command = [sys.executable, "-m", "tests.bench.gauges", name]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"{name}: {done.stderr.strip()}")
-        found += json.loads(done.stdout)
+        found += json.loads(said(sys.executable, "-m", "tests.bench.gauges", name))
     return found
 
 

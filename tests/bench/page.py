@@ -172,6 +172,18 @@ def loading(rows: list[Row]) -> Table:
     return "Loading and starting", ("what", "", "over bare Python"), lines
 
 
+def batch(rows: list[Row]) -> Table:
+    """Many calls at once."""
+    lines: Lines = [(row["batch"], f"{row['millions']:,.0f}") for row in rows if "batch" in row]
+    return "Many calls at once", ("columns of 4,000,000 rows", "millions a second and core"), lines
+
+
+def door(rows: list[Row]) -> Table:
+    """The door for C."""
+    lines: Lines = [(row["door"], f"{row['ns']:,.1f}") for row in rows if "door" in row]
+    return "From C", ("what", "ns"), lines
+
+
 def profiles(rows: list[Row]) -> Iterator[Table]:
     """Where the instructions go."""
     for row in rows:
@@ -187,7 +199,7 @@ def profiles(rows: list[Row]) -> Iterator[Table]:
 def tables(rows: list[Row]) -> Iterator[Table]:
     """Every table that the rows fill."""
     yield "Targets", ("what", "target", "measured", ""), targets(rows)
-    for make in (decisions, field, growth, wrappers, rust, threads, flatness, loading):
+    for make in (decisions, field, growth, wrappers, rust, door, batch, threads, flatness, loading):
         table = make(rows)
         if table[2]:
             yield table
@@ -226,6 +238,9 @@ NOTES = {
         counts for the file that wanted it.""",
     "Profile of loading 1,000 rules": """valgrind knows no instructions of a processor for SHA-256, so the
         digest is a smaller part of the time than of these.""",
+    "From C": """`tests/native/door.c` with the static library: the least of 20 rounds, on one thread.""",
+    "Many calls at once": """`guard.decide_many` on one thread, beside the same rules as numpy expressions,
+        whose answers it gives. Seconds are those of a processor.""",
     "Long runs, many runs": """The engine's decisions from Python. Bytes are what the process grew by,
         for a run that has made one call, its object in Python included.""",
     "Loading and starting": """The least of some rounds; modules are compiled, as those of an installed

@@ -46,6 +46,7 @@ def targets(rows: list[Row]) -> list[tuple[str, ...]]:
             all(logged[part][0] <= hand[part][0] for part in (TOOL, MODEL)),
         )
     add_engine(rows, add)
+    add_others(rows, add)
     add_starts(rows, add)
     return lines
 
@@ -98,6 +99,17 @@ def add_engine(rows: list[Row], add: Any) -> None:
     if past:
         add("a decision after 100,000 calls, to one after 1,000", "1.3x", f"{past[-1] / past[0]:.2f}x",
             past[-1] <= past[0] * 1.3)  # fmt: skip
+
+
+def add_others(rows: list[Row], add: Any) -> None:
+    """Batches, and the door for C."""
+    for has_texts, what in ((False, "numbers"), (True, "texts and numbers")):
+        decided = [row["millions"] for row in rows if row.get("ours") and row["texts"] == has_texts]
+        if decided:
+            add(f"many calls at once, columns of {what}", "50 M/s", f"{min(decided):,.0f} M/s",
+                min(decided) >= 50)  # fmt: skip
+    if row := one(rows, "door", "a token counted"):
+        add("a token through the door for C", "10 ns", f"{row['ns']:.1f} ns", row["ns"] <= 10)
 
 
 def add_starts(rows: list[Row], add: Any) -> None:

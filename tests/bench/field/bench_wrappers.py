@@ -22,7 +22,9 @@ from tests.bench.field.policy import POLICY
 
 Row = dict[str, Any]
 WRAPPERS = {
-    "checkrein": "Checkrein: `run.tool` with retry and breaker, all on, with its log",
+    "run_tool": "Checkrein: `run.tool`, all on, with its log",
+    "run_model": "Checkrein: `run.model`, all on, with its log",
+    "checkrein": "the same `run.tool`, with a retry and a breaker",
     "tenacity": "tenacity: three tries",
     "stamina": "stamina: three tries",
     "pybreaker": "pybreaker: a circuit",

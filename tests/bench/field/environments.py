@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 PINS = ROOT / "requirements" / "bench"
 HOME = ROOT / "target" / "bench"
-OURS = ("checkrein", "engine", "hand", "bare")
+OURS = ("checkrein", "engine", "hand", "bare", "run_tool", "run_model")
 """What runs in the environment of the project."""
 
 
