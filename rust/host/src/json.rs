@@ -13,10 +13,58 @@ pub fn write_float(out: &mut Vec<u8>, number: f64) {
     }
 }
 
+/// The number of an integer.
+pub fn write_integer(out: &mut Vec<u8>, number: i64) {
+    let mut digits = [0; 20];
+    let (mut left, mut first) = (number.unsigned_abs(), digits.len());
+    for (at, digit) in digits.iter_mut().enumerate().rev() {
+        // The last digit of a number is less than ten.
+        *digit = b'0' | u8::try_from(left % 10).unwrap_or_default();
+        (left, first) = (left / 10, at);
+        if left == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(digits.get(first..).unwrap_or_default());
+}
+
+/// Whether a byte stands for itself inside a text.
+const fn is_plain(byte: u8) -> bool {
+    !matches!(byte, 0..0x20 | b'"' | b'\\')
+}
+
+/// The same of eight bytes at once, by the highest bit of each.
+fn are_plain(bytes: [u8; 8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let eight = u64::from_le_bytes(bytes);
+    // A byte below `n` (of at most 128) borrows, and so gets its highest bit; one that had it is above.
+    let below = |eight: u64, n: u64| eight.wrapping_sub(ONES.wrapping_mul(n)) & !eight;
+    let equal = |byte: u8| below(eight ^ ONES.wrapping_mul(u64::from(byte)), 1);
+    (below(eight, 0x20) | equal(b'"') | equal(b'\\')) & ONES.wrapping_mul(0x80) == 0
+}
+
 /// A text between its quotes.
 pub fn write_escaped(out: &mut Vec<u8>, text: &str) {
+    let bytes = text.as_bytes();
+    let (eights, rest) = bytes.as_chunks::<8>();
+    let is_rest_plain = match bytes.last_chunk::<8>() {
+        Some(last) => are_plain(*last),
+        None => rest.iter().all(|byte| is_plain(*byte)),
+    };
+    if is_rest_plain && eights.iter().all(|eight| are_plain(*eight)) {
+        out.extend_from_slice(bytes);
+    } else {
+        write_special(out, text);
+    }
+}
+
+#[cold]
+fn write_special(out: &mut Vec<u8>, text: &str) {
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+    while let Some(at) = rest.bytes().position(|byte| !is_plain(byte)) {
         let (before, after) = rest.split_at(at);
         out.extend_from_slice(before.as_bytes());
         let (special, after) = after.split_at(1);
@@ -36,4 +84,45 @@ pub fn write_escaped(out: &mut Vec<u8>, text: &str) {
         rest = after;
     }
     out.extend_from_slice(rest.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_written_as_rust_writes_them() {
+        let mut some = vec![0, 9, 10, 1_234_567_890, i64::MAX, i64::MIN];
+        some.extend((0..63).flat_map(|bit| [1_i64 << bit, -(1_i64 << bit), (1_i64 << bit) - 1]));
+        for number in some {
+            let mut out = Vec::new();
+            write_integer(&mut out, number);
+            assert_eq!(out, number.to_string().as_bytes());
+        }
+    }
+
+    #[test]
+    fn every_byte_is_plain_or_not_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            for at in 0..8 {
+                for other in [b' ', b'a', 0x7f, 0x80, 0xff, b'!', b'#', b'[', b']'] {
+                    let mut eight = [other; 8];
+                    eight[at] = byte;
+                    assert_eq!(are_plain(eight), is_plain(byte), "{byte} at {at} among {other}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_special_is_escaped_at_any_place_of_any_length() {
+        for length in 0..20 {
+            for at in 0..length {
+                let text: String = (0..length).map(|place| if place == at { '"' } else { 'x' }).collect();
+                let mut out = Vec::new();
+                write_escaped(&mut out, &text);
+                assert_eq!(String::from_utf8_lossy(&out), text.replace('"', "\\\""));
+            }
+        }
+    }
 }

@@ -8,6 +8,7 @@ use crate::canonical::{Canonical, canonical, forms};
 use crate::convert::{Fingerprint, Id, Tokens, marks, weighed};
 use crate::decision::Decision;
 use crate::run::Run;
+use crate::sent::Sent;
 
 /// A question of the host's.
 #[derive(Clone, Copy, Debug)]
@@ -36,9 +37,10 @@ impl Run {
         let (results, messages) = (results.map(marks), messages.map(weighed));
         // A name without UTF-8 becomes one that no policy declares: the call is denied, not dropped.
         let name = model.map(|name| name.to_string_lossy());
-        let mut sent = self.columns.nothing();
+        let mut sent = Sent::new();
         self.columns.facts(py, &self.program, asked.facts, &mut sent)?;
-        let slots = sent.slots();
+        let mut slots = self.columns.slots();
+        sent.fill(&mut slots);
         let event = ModelCall {
             call: asked.call.map(|id| id.0),
             model: name.as_deref(),
@@ -62,9 +64,10 @@ impl Run {
         let name = tool.to_string_lossy();
         let written = canonical(args)?;
         let Canonical { ref text, is_exact, is_unsafe } = written;
-        let mut sent = self.columns.nothing();
+        let mut sent = Sent::new();
         self.columns.call(&self.program, &name, args, asked.facts, &mut sent)?;
-        let slots = sent.slots();
+        let mut slots = self.columns.slots();
+        sent.fill(&mut slots);
         let forms = forms(args, self.program.ignored_args())?;
         let event = ToolCall {
             call: asked.call.map(|id| id.0),

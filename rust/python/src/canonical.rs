@@ -6,13 +6,12 @@
 //! arguments have it too.
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::cmp::Ordering;
-use std::io::Write;
 use std::mem;
 use std::sync::Arc;
 
-use checkrein_host::json::{write_escaped, write_float};
+use checkrein_host::json::{write_escaped, write_float, write_integer as write_small};
 use policy_core::MAX_QUANTITY;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -22,6 +21,7 @@ use pyo3::types::{
 };
 
 use crate::errors;
+use crate::walk::walk;
 
 /// An object of so many members at most is written without memory of its own.
 const FEW: usize = 8;
@@ -232,23 +232,21 @@ fn write_object(out: &mut Canonical, object: &Bound<'_, PyDict>, level: usize) -
         return write_any_object(out, object, level);
     }
     // The members are taken in one go: writing a value may run host code, which may change the dict.
-    let taken = RefCell::new(([const { None }; FEW], 0));
-    object.locked_for_each(|key, value| {
-        let (members, count) = &mut *taken.borrow_mut();
-        if let Some(place) = members.get_mut(*count) {
-            *place = Some((key, value));
-        }
-        *count = count.saturating_add(1);
-        Ok(())
-    })?;
-    let (members, count) = taken.into_inner();
+    let (mut members, mut count) = ([const { None }; FEW], 0_usize);
+    walk(object, |key, value| {
+        let place = members.get_mut(count);
+        count = count.saturating_add(1);
+        place.map(|place| *place = Some((key, value))).is_some()
+    });
     let mut sorted = [("", None); FEW];
-    for (member, place) in members.iter().flatten().zip(&mut sorted) {
+    for (member, place) in members.iter().map_while(Option::as_ref).zip(&mut sorted) {
         let Some(name) = plain_name(&member.0) else { return write_any_object(out, object, level) };
         *place = (name, Some(&member.1));
     }
     let sorted = sorted.get_mut(..count).unwrap_or_default();
-    sorted.sort_unstable_by_key(|(name, _)| *name);
+    if !sorted.is_sorted_by_key(|(name, _)| *name) {
+        sorted.sort_unstable_by_key(|(name, _)| *name);
+    }
     out.text.push(b'{');
     for (index, (name, value)) in sorted.iter().enumerate() {
         if index > 0 {
@@ -273,12 +271,11 @@ fn plain_name<'a>(key: &'a Bound<'_, PyAny>) -> Option<&'a str> {
 /// An object of any size, with keys of any kind.
 fn write_any_object(out: &mut Canonical, object: &Bound<'_, PyDict>, level: usize) -> PyResult<()> {
     // The members are taken in one go: writing a value may run host code, which may change the dict.
-    let taken = RefCell::new(Vec::with_capacity(object.len()));
-    object.locked_for_each(|key, value| {
-        taken.borrow_mut().push((key, value));
-        Ok(())
-    })?;
-    let members = taken.into_inner();
+    let mut members = Vec::with_capacity(object.len());
+    walk(object, |key, value| {
+        members.push((key, value));
+        true
+    });
     let mut keys = Vec::with_capacity(members.len());
     for (key, _) in &members {
         keys.push(member_name(out, key, level)?);
@@ -318,7 +315,7 @@ fn member_name<'a>(object: &mut Canonical, key: &'a Bound<'_, PyAny>, level: usi
 fn write_integer(written: &mut Canonical, number: &Bound<'_, PyInt>) -> PyResult<()> {
     let out = &mut written.text;
     if let Ok(small) = number.extract::<i64>() {
-        let _ = write!(out, "{small}"); // memory takes all that is written to it
+        write_small(out, small);
         written.is_unsafe |= small.unsigned_abs() > MAX_QUANTITY;
         return Ok(());
     }

@@ -8,7 +8,7 @@ use crate::convert::Shape;
 use crate::errors;
 use crate::keys::Keys;
 use crate::names::nearest;
-use crate::sent::{Content, Sent};
+use crate::sent::{Column, Sent, Slots};
 
 /// The first words of the fact names that belong to the engine.
 const RESERVED: [&str; 10] =
@@ -22,24 +22,6 @@ const OF_RESULT: &str = "result.confidence";
 
 /// As many declared names as an error message lists.
 const LISTED: usize = 20;
-
-/// One fact that the host may send.
-#[derive(Debug)]
-struct Column {
-    /// The key of the host's dict, interned: finding it costs one look-up of a known hash.
-    key: Py<PyString>,
-    /// The fact's index in the program.
-    fact: usize,
-    shape: Shape,
-    /// The most elements of a list; 0 of one value.
-    most: u32,
-}
-
-impl Column {
-    fn of<'py>(&self, value: Bound<'py, PyAny>) -> Content<'py> {
-        Content { fact: self.fact, shape: self.shape, most: self.most, value }
-    }
-}
 
 /// Where a program's facts are found in what the host sends. Made once, when the program is loaded.
 #[derive(Debug)]
@@ -106,21 +88,22 @@ impl Columns {
         Self { host, of_result, tools, results, uses, keys, width: facts.len() }
     }
 
-    /// What nothing was sent for yet. It is large, so whoever asks has the place for it.
-    pub(crate) fn nothing<'py>(&self) -> Sent<'py> {
-        Sent::new(self.width)
+    /// A slot for each fact, with nothing in it.
+    #[inline]
+    pub(crate) fn slots<'s>(&self) -> Slots<'s> {
+        Slots::new(self.width)
     }
 
     /// The facts of a call.
     ///
     /// # Errors
     /// `UnknownFact` for a key that is no declared host fact.
-    pub(crate) fn facts<'py>(
-        &self,
+    pub(crate) fn facts<'a, 'py>(
+        &'a self,
         py: Python<'py>,
         program: &Program,
         facts: Option<&Bound<'py, PyDict>>,
-        sent: &mut Sent<'py>,
+        sent: &mut Sent<'a, 'py>,
     ) -> PyResult<()> {
         self.read(py, program, (facts, false), sent)
     }
@@ -130,13 +113,13 @@ impl Columns {
     ///
     /// # Errors
     /// As `facts`.
-    pub(crate) fn of_result<'py>(
-        &self,
+    pub(crate) fn of_result<'a, 'py>(
+        &'a self,
         py: Python<'py>,
         program: &Program,
         facts: Option<&Bound<'py, PyDict>>,
         given: Option<(&str, &Bound<'py, PyDict>)>,
-        sent: &mut Sent<'py>,
+        sent: &mut Sent<'a, 'py>,
     ) -> PyResult<()> {
         self.read(py, program, (facts, true), sent)?;
         if let Some((tool, fields)) = given {
@@ -145,12 +128,12 @@ impl Columns {
         Ok(())
     }
 
-    fn read<'py>(
-        &self,
+    fn read<'a, 'py>(
+        &'a self,
         py: Python<'py>,
         program: &Program,
         (facts, is_result): (Option<&Bound<'py, PyDict>>, bool),
-        sent: &mut Sent<'py>,
+        sent: &mut Sent<'a, 'py>,
     ) -> PyResult<()> {
         let Some(facts) = facts.filter(|facts| !facts.is_empty()) else {
             return Ok(());
@@ -164,7 +147,7 @@ impl Columns {
                 Use::Ignored => None,
             };
             if let Some(column) = column {
-                sent.add(column.of(value));
+                sent.add(column, value);
             }
             true
         });
@@ -179,14 +162,14 @@ impl Columns {
     }
 
     /// The same for keys of any kind: by what equals the names of facts.
-    fn look_up_all<'py>(
-        &self,
+    fn look_up_all<'a, 'py>(
+        &'a self,
         py: Python<'py>,
         program: &Program,
         (facts, is_result): (&Bound<'py, PyDict>, bool),
-        sent: &mut Sent<'py>,
+        sent: &mut Sent<'a, 'py>,
     ) -> PyResult<()> {
-        *sent = self.nothing();
+        *sent = Sent::new();
         look_up(py, &self.host, facts, sent)?;
         let mut found = sent.count();
         if is_result {
@@ -201,13 +184,13 @@ impl Columns {
     }
 
     /// The same, and the arguments of a tool call. An undeclared tool has none that anybody reads.
-    pub(crate) fn call<'py>(
-        &self,
+    pub(crate) fn call<'a, 'py>(
+        &'a self,
         program: &Program,
         tool: &str,
         args: &Bound<'py, PyDict>,
         facts: Option<&Bound<'py, PyDict>>,
-        sent: &mut Sent<'py>,
+        sent: &mut Sent<'a, 'py>,
     ) -> PyResult<()> {
         self.facts(args.py(), program, facts, sent)?;
         look_up(args.py(), of_tool(&self.tools, program, tool), args, sent)
@@ -240,15 +223,15 @@ fn of_tool<'a>(columns: &'a [Vec<Column>], program: &Program, tool: &str) -> &'a
     index.ok().and_then(|index| columns.get(index)).map_or(&[], Vec::as_slice)
 }
 
-fn look_up<'py>(
+fn look_up<'a, 'py>(
     py: Python<'py>,
-    columns: &[Column],
+    columns: &'a [Column],
     dict: &Bound<'py, PyDict>,
-    sent: &mut Sent<'py>,
+    sent: &mut Sent<'a, 'py>,
 ) -> PyResult<()> {
     for column in columns {
         if let Some(value) = dict.get_item(column.key.bind(py))? {
-            sent.add(column.of(value));
+            sent.add(column, value);
         }
     }
     Ok(())

@@ -3,11 +3,12 @@
 //! A host builds its facts from the same literals again and again, so the very same objects come as keys.
 //! Where one lies says what it is for, with no look-up by hash and no comparison of texts.
 
-use std::cell::RefCell;
 use std::sync::Mutex;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
+
+use crate::walk::walk;
 
 /// As many places as one key may be in.
 const PROBES: usize = 4;
@@ -38,26 +39,37 @@ impl<T: Copy> Keys<T> {
         &self,
         dict: &Bound<'py, PyDict>,
         find: impl Fn(&str) -> Option<T>,
-        take: impl FnMut(T, Bound<'py, PyAny>) -> bool,
+        mut take: impl FnMut(T, Bound<'py, PyAny>) -> bool,
     ) -> bool {
-        let seats = self.seats.try_lock().ok();
-        let state = RefCell::new((seats, take, true));
-        let walked = dict.locked_for_each(|key, value| {
-            let (seats, take, is_known) = &mut *state.borrow_mut();
-            let key = key.cast_exact::<PyString>();
-            let known = key.ok().and_then(|key| match seats {
+        let mut seats = self.seats.try_lock().ok();
+        walk(dict, |key, value| {
+            let Ok(key) = key.cast_exact::<PyString>() else { return false };
+            let known = match &mut seats {
                 Some(seats) => known(seats, key, &find),
-                None => find(key.to_str().ok()?),
-            });
-            *is_known = *is_known && known.is_some_and(|known| take(known, value));
-            Ok(())
-        });
-        walked.is_ok() && state.into_inner().2
+                None => key.to_str().ok().and_then(&find),
+            };
+            known.is_some_and(|known| take(known, value))
+        })
     }
 }
 
 /// What `key` is for; the table knows it from now on.
+#[inline]
 fn known<T: Copy>(
+    seats: &mut [Seat<T>],
+    key: &Bound<'_, PyString>,
+    find: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
+    // Nearly every key is in the first place that it may be in.
+    match seats.get(place(key, 0, seats.len())) {
+        Some(Some((seated, known))) if seated.as_ptr() == key.as_ptr() => Some(*known),
+        _ => seated(seats, key, find),
+    }
+}
+
+/// The same of a key that is elsewhere, or not there yet.
+#[cold]
+fn seated<T: Copy>(
     seats: &mut [Seat<T>],
     key: &Bound<'_, PyString>,
     find: impl Fn(&str) -> Option<T>,

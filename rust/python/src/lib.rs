@@ -30,6 +30,7 @@ mod scopes;
 mod sent;
 mod told;
 mod usage;
+mod walk;
 
 /// The module `checkrein._core`.
 #[pyo3::pymodule]

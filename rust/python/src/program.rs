@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyList, PyString};
 use crate::errors;
 use crate::facts::Columns;
 use crate::hashes::hex;
+use crate::sent::Sent;
 
 /// A verified program, shared by the runs and decisions made from it.
 #[pyclass(frozen, module = "checkrein._core")]
@@ -195,9 +196,11 @@ impl Program {
         args: &Bound<'_, PyDict>,
         facts: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<usize> {
-        let mut sent = self.columns.nothing();
+        let mut sent = Sent::new();
         self.columns.call(&self.core, &tool.to_string_lossy(), args, facts, &mut sent)?;
-        Ok(sent.slots().iter().filter(|slot| !matches!(slot, Slot::Missing | Slot::Ill)).count())
+        let mut slots = self.columns.slots();
+        sent.fill(&mut slots);
+        Ok(slots.iter().filter(|slot| !matches!(slot, Slot::Missing | Slot::Ill)).count())
     }
 
     fn __repr__(&self) -> String {

@@ -19,6 +19,7 @@ use crate::log::{Records, said};
 use crate::program::Program;
 use crate::readings;
 use crate::scopes::Ids;
+use crate::sent::Sent;
 use crate::usage::{Figures, error_kind, slot, used};
 
 /// One agent run.
@@ -201,9 +202,10 @@ impl Run {
             }
             None => None,
         };
-        let mut sent = self.columns.nothing();
+        let mut sent = Sent::new();
         self.columns.of_result(py, &self.program, facts, tool.as_deref().zip(fields), &mut sent)?;
-        let slots = sent.slots();
+        let mut slots = self.columns.slots();
+        sent.fill(&mut slots);
         let returned = Returned {
             attempt: attempt.0.attempt,
             usage: used(py, usage, Figures { input, output, cache_read, cache_write, reasoning })?,

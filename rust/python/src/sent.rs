@@ -4,40 +4,55 @@ use std::ops::Deref;
 
 use policy_core::{Slot, Value};
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 use crate::convert::Shape;
 
 /// As many values and slots as stand on the stack; more have their place on the heap.
 const FEW: usize = 24;
 
-/// What a host sent for one fact, and how it is read.
+/// One fact that the host may send.
 #[derive(Debug)]
-pub(crate) struct Content<'py> {
+pub(crate) struct Column {
+    /// The key of the host's dict, interned: finding it costs one look-up of a known hash.
+    pub(crate) key: Py<PyString>,
+    /// The fact's index in the program.
     pub(crate) fact: usize,
     pub(crate) shape: Shape,
     /// The most elements of a list; 0 of one value.
     pub(crate) most: u32,
-    pub(crate) value: Bound<'py, PyAny>,
+}
+
+/// What a host sent for one fact.
+#[derive(Debug)]
+struct Content<'a, 'py> {
+    column: &'a Column,
+    value: Bound<'py, PyAny>,
 }
 
 /// The values that the host sent for an event. It keeps alive what the slots borrow.
 #[derive(Debug)]
-pub(crate) struct Sent<'py> {
-    few: [Option<Content<'py>>; FEW],
-    more: Vec<Content<'py>>,
+pub(crate) struct Sent<'a, 'py> {
+    few: [Option<Content<'a, 'py>>; FEW],
+    more: Vec<Content<'a, 'py>>,
     count: usize,
+    has_lists: bool,
     /// What the lists among them held when they were read.
     lists: Vec<(usize, Value)>,
-    width: usize,
 }
 
-impl<'py> Sent<'py> {
-    /// Nothing yet, for a program with so many facts.
-    pub(crate) fn new(width: usize) -> Self {
-        Self { few: [const { None }; FEW], more: Vec::new(), count: 0, lists: Vec::new(), width }
+impl<'a, 'py> Sent<'a, 'py> {
+    /// Nothing yet.
+    #[inline]
+    pub(crate) fn new() -> Self {
+        let few = [const { None }; FEW];
+        Self { few, more: Vec::new(), count: 0, has_lists: false, lists: Vec::new() }
     }
 
-    pub(crate) fn add(&mut self, content: Content<'py>) {
+    #[inline]
+    pub(crate) fn add(&mut self, column: &'a Column, value: Bound<'py, PyAny>) {
+        let content = Content { column, value };
+        self.has_lists |= column.most > 0;
         match self.few.get_mut(self.count) {
             Some(place) => *place = Some(content),
             None => self.more.push(content),
@@ -50,24 +65,34 @@ impl<'py> Sent<'py> {
         self.count
     }
 
-    fn contents(&self) -> impl Iterator<Item = &Content<'py>> {
-        self.few.iter().take(self.count).flatten().chain(&self.more)
+    fn contents(&self) -> impl Iterator<Item = &Content<'a, 'py>> {
+        self.few.iter().map_while(Option::as_ref).chain(&self.more)
     }
 
-    /// One slot for each fact of the program. Reading a value may run host code, so no lock may be held.
-    pub(crate) fn slots(&mut self) -> Slots<'_> {
-        let lists = self.contents().filter(|content| content.most > 0);
-        self.lists = lists.map(|each| (each.fact, each.shape.list(&each.value, each.most))).collect();
-        let mut slots = Slots::new(self.width);
-        for Content { fact, shape, most, value } in self.contents() {
-            if *most == 0 {
-                slots.set(*fact, shape.slot(value));
+    /// Fills in the slots of what was sent. Reading a value may run host code, so no lock may be held.
+    #[inline]
+    pub(crate) fn fill<'s>(&'s mut self, slots: &mut Slots<'s>) {
+        if self.has_lists {
+            let lists = self.contents().filter(|content| content.column.most > 0);
+            let read = |Content { column, value }: &Content<'_, '_>| {
+                (column.fact, column.shape.list(value, column.most))
+            };
+            self.lists = lists.map(read).collect();
+        }
+        let slots = if slots.many.is_empty() { &mut slots.few[..] } else { &mut slots.many[..] };
+        let mut set = |fact: usize, slot| {
+            if let Some(place) = slots.get_mut(fact) {
+                *place = slot;
+            }
+        };
+        for Content { column, value } in self.contents() {
+            if column.most == 0 {
+                set(column.fact, column.shape.slot(value));
             }
         }
         for (fact, list) in &self.lists {
-            slots.set(*fact, list.as_slot());
+            set(*fact, list.as_slot());
         }
-        slots
     }
 }
 
@@ -79,17 +104,12 @@ pub(crate) struct Slots<'a> {
     width: usize,
 }
 
-impl<'a> Slots<'a> {
-    fn new(width: usize) -> Self {
+impl Slots<'_> {
+    /// Nothing yet, for a program with so many facts.
+    #[inline]
+    pub(crate) fn new(width: usize) -> Self {
         let many = if width > FEW { vec![Slot::Missing; width] } else { Vec::new() };
         Self { few: [Slot::Missing; FEW], many, width }
-    }
-
-    fn set(&mut self, fact: usize, slot: Slot<'a>) {
-        let slots = if self.many.is_empty() { &mut self.few[..] } else { &mut self.many[..] };
-        if let Some(place) = slots.get_mut(fact) {
-            *place = slot;
-        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::convert::{Instant, Shape, Tokens, Wall};
 use crate::errors;
 use crate::program::Program;
 use crate::scopes::Ids;
+use crate::sent::Sent;
 
 /// So many rows are decided before another thread would have begun.
 const ROWS_A_THREAD: usize = 1 << 15;
@@ -110,7 +111,7 @@ impl<'py> Host<'py> {
         facts: &Bound<'py, PyDict>,
         whose: &[Option<Bound<'py, PyString>>; 4],
     ) -> PyResult<Self> {
-        program.columns.facts(py, &program.core, Some(facts), &mut program.columns.nothing())?;
+        program.columns.facts(py, &program.core, Some(facts), &mut Sent::new())?;
         let ids = Ids::read(&program.core, "", whose.each_ref().map(Option::as_ref), None)?;
         Ok(Self { ids, columns: columns(&program.core, tool, args, facts)? })
     }
