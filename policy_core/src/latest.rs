@@ -7,9 +7,13 @@ use crate::code::{Reader, Writer};
 /// How many are remembered. What is forgotten counts as never met.
 const MOST: usize = 4096;
 
-/// The latest, by when each was met first.
+/// The latest. Most runs remember none of most kinds, and these ask for no memory.
 #[derive(Debug, Default)]
-pub(crate) struct Latest {
+pub(crate) struct Latest(Option<Box<Met>>);
+
+/// Some fingerprints, by when each was met first.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Met {
     order: VecDeque<u64>,
     known: BTreeSet<u64>,
 }
@@ -17,31 +21,34 @@ pub(crate) struct Latest {
 impl Latest {
     /// Remembers a fingerprint; whether it is new.
     pub(crate) fn add(&mut self, fingerprint: u64) -> bool {
-        let is_new = self.known.insert(fingerprint);
+        let met = self.0.get_or_insert_default();
+        let is_new = met.known.insert(fingerprint);
         if is_new {
-            self.order.push_back(fingerprint);
+            met.order.push_back(fingerprint);
         }
-        if self.order.len() > MOST
-            && let Some(oldest) = self.order.pop_front()
+        if met.order.len() > MOST
+            && let Some(oldest) = met.order.pop_front()
         {
-            self.known.remove(&oldest);
+            met.known.remove(&oldest);
         }
         is_new
     }
 
     pub(crate) fn knows(&self, fingerprint: u64) -> bool {
-        self.known.contains(&fingerprint)
+        self.0.as_ref().is_some_and(|met| met.known.contains(&fingerprint))
     }
 
     pub(crate) fn write(&self, writer: &mut Writer) {
-        writer.number(self.order.len() as u64);
-        self.order.iter().for_each(|fingerprint| writer.number(*fingerprint));
+        writer.number(self.0.as_ref().map_or(0, |met| met.order.len()) as u64);
+        self.0.iter().flat_map(|met| &met.order).for_each(|fingerprint| writer.number(*fingerprint));
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let order = reader.list(Reader::number)?;
         let known: BTreeSet<u64> = order.iter().copied().collect();
-        (order.len() <= MOST && known.len() == order.len()).then(|| Self { order: order.into(), known })
+        let is_whole = order.len() <= MOST && known.len() == order.len();
+        let met = (!order.is_empty()).then(|| Box::new(Met { order: order.into(), known }));
+        is_whole.then_some(Self(met))
     }
 }
 
@@ -66,6 +73,6 @@ mod tests {
         latest.write(&mut writer);
         let bytes = writer.sealed(0);
         let mut reader = Reader::sealed(&bytes, 0).unwrap_or_else(|| unreachable!());
-        assert!(Latest::read(&mut reader).is_some_and(|read| read.knows(3) && read.order == latest.order));
+        assert!(Latest::read(&mut reader).is_some_and(|read| read.knows(3) && read.0 == latest.0));
     }
 }

@@ -1,7 +1,5 @@
 //! A cascade: a model's result is taken, or a larger model is asked as well.
 
-use std::mem;
-
 use super::Run;
 use super::model::Asked;
 use super::question::{Question, Ruling, vote_of};
@@ -61,7 +59,7 @@ impl Run {
         (then, when): (u32, u32),
         returned: &Returned<'_>,
     ) -> Option<Climb> {
-        let mut candidates = mem::take(&mut self.candidates);
+        let mut candidates = self.candidates.take().unwrap_or_default();
         let climb = self.calls.get(id).and_then(|call| {
             let sent = Sent::After { slots: returned.facts, kept: &call.kept };
             let question = Question::new((self, books), program, id, call, sent);
@@ -83,7 +81,7 @@ impl Run {
                 _ => None,
             }
         });
-        self.candidates = candidates;
+        self.candidates = Some(candidates);
         climb
     }
 }

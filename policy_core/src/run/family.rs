@@ -31,7 +31,7 @@ pub(crate) struct Memory {
     /// What tools gave, and what agents were told in place of that.
     pub(crate) given: Latest,
     /// For each form of arguments where it matters: calls with what they gave.
-    brought: Vec<Latest>,
+    brought: Box<[Latest]>,
     pub(crate) changes: Changes,
     pub(crate) context: Context,
 }

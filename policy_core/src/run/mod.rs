@@ -119,7 +119,8 @@ pub struct Run {
     health: Health,
     /// For each threshold of each limit: not given yet.
     thresholds: Box<[bool]>,
-    candidates: Candidates,
+    /// Room for the candidates of a model call, from the first of these on.
+    candidates: Option<Box<Candidates>>,
     /// What served last, if the run has no session.
     stay: Option<Stay>,
 }
@@ -176,7 +177,7 @@ impl Run {
             health: parent.map(|parent| parent.health.clone()).unwrap_or_default(),
             thresholds,
             stay: None,
-            candidates: Candidates::default(),
+            candidates: None,
         }
     }
 

@@ -124,7 +124,7 @@ impl Run {
         event: &ModelCall<'_>,
         decision: &mut Decision,
     ) {
-        let mut candidates = mem::take(&mut self.candidates);
+        let mut candidates = self.candidates.take().unwrap_or_default();
         let ruled = self.calls.get(id).map(|call| {
             let question = Question::new((self, books), program, id, call, Sent::Now(event.facts));
             let asked = Asked {
@@ -137,7 +137,7 @@ impl Run {
             let ruling = question.rule_admitted(|| asked.rule(&mut candidates, decision));
             (ruling, question.bindings(), question.observed())
         });
-        self.candidates = candidates;
+        self.candidates = Some(candidates);
         let Some((ruling, bindings, would)) = ruled else { return };
         decision.would = would;
         let is_first = self.calls.get(id).is_some_and(|call| !call.tries.is_begun());

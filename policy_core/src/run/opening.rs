@@ -32,6 +32,7 @@ impl Accounts {
         if let Some(parent) = parent {
             opened.inherit(parent, books);
         }
+        opened.entries.shrink_to_fit();
         opened.entries.sort_by_key(|entry| entry.limit.unwrap_or(u32::MAX));
         opened.observes = opened.entries.iter().any(|entry| entry.observed.is_some());
         opened

@@ -16,7 +16,7 @@ pub(crate) struct Progress {
     /// are not over, so that nobody knows yet what they bring.
     asking: Vec<u64>,
     /// For each form of arguments that the program compares.
-    forms: Vec<Form>,
+    forms: Box<[Form]>,
 }
 
 /// What is new where calls are compared in one form.
@@ -30,7 +30,7 @@ struct Form {
 
 impl Progress {
     pub(super) fn new(forms: usize) -> Self {
-        Self { asking: Vec::new(), forms: vec![Form::default(); forms] }
+        Self { asking: Vec::new(), forms: vec![Form::default(); forms].into() }
     }
 
     /// In this step a tool is asked for that may not repeat.
