@@ -136,7 +136,7 @@ impl Local {
 
     /// The bound, what is spent and what is held of it, in the window of this instant.
     #[inline]
-    pub(super) fn figures(&self, now: Now) -> (u64, u64, u64) {
+    fn figures(&self, now: Now) -> (u64, u64, u64) {
         // Most questions are about the window of the last one: it is not copied.
         if now.wall < self.span.1 { self.figures_of(&self.cell, now) } else { self.figures_past(now) }
     }
@@ -149,6 +149,14 @@ impl Local {
     #[inline]
     fn figures_of(&self, cell: &Cell, now: Now) -> (u64, u64, u64) {
         (self.max.saturating_add(cell.extra), self.spent(cell, now), cell.held)
+    }
+
+    /// The same, if this instant is in the open window and that knows what is spent.
+    #[inline]
+    pub(super) fn open_window(&self, now: Now) -> Option<(u64, u64, u64)> {
+        let is_open = now.wall < self.span.1 && !matches!(self.spans, Spans::Rolling(_));
+        let (cell, spent) = (&self.cell, self.cell.spent.saturating_add(self.cell.carry));
+        is_open.then(|| (self.max.saturating_add(cell.extra), spent, cell.held))
     }
 
     /// The bound, and what is spent and held of it.

@@ -229,19 +229,16 @@ impl Books {
     }
 
     /// What a record shows of an account: its bound, what is spent, held, and leased elsewhere.
-    #[inline]
     pub(crate) fn stand(&self, id: AccountId, now: Now) -> [u64; 4] {
-        if let Some(Authority::Local(local)) = self.get(id) {
-            let (max, spent, held) = local.figures(now);
-            return [max, spent, held, 0];
-        }
-        self.stand_leased(id, now)
-    }
-
-    #[inline(never)]
-    fn stand_leased(&self, id: AccountId, now: Now) -> [u64; 4] {
         let standing = self.standing(id, now);
         [standing.max, standing.spent, standing.held, standing.leased]
+    }
+
+    /// The same of an account that this process decides about alone, if the open window says it all.
+    #[inline]
+    pub(crate) fn plain(&self, id: AccountId, now: Now) -> Option<[u64; 4]> {
+        let Some(Authority::Local(local)) = self.get(id) else { return None };
+        local.open_window(now).map(|(max, spent, held)| [max, spent, held, 0])
     }
 
     /// While this is the same number, and the instant, all accounts stand as they stood; none of books whose

@@ -11,8 +11,9 @@ pub type Stand = [u64; 4];
 /// Where one bound is read.
 #[derive(Clone, Copy, Debug)]
 enum Origin {
-    /// An account, and the bound if that has none of its own: of a limit that is only observed.
-    Account(AccountId, Option<u64>),
+    Account(AccountId),
+    /// An account of a limit that is only observed: it has no bound of its own.
+    Observed(AccountId, u64),
     /// The run's own time.
     Time(Measure, u64),
     /// The run has no id for the limit's scope.
@@ -22,7 +23,8 @@ enum Origin {
 /// All that bounds stand by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Sight {
-    changes: u64,
+    /// How often accounts may have changed so far, if their books can tell.
+    changes: Option<u64>,
     now: Now,
     elapsed: u64,
     active: u64,
@@ -50,7 +52,8 @@ impl Stands {
             let entry = run.accounts.of_bound(limit, measure);
             match entry.and_then(|entry| Some((entry.account?, entry.observed))) {
                 _ if measure.is_time() => Origin::Time(measure, max),
-                Some((account, observed)) => Origin::Account(account, observed),
+                Some((account, Some(observed))) => Origin::Observed(account, observed),
+                Some((account, None)) => Origin::Account(account),
                 None => Origin::Unknown(max),
             }
         };
@@ -63,20 +66,21 @@ impl Stands {
 
     /// Looks at them before an event. `true` if they stand as they stood after the event before.
     pub fn look_before(&mut self, run: &Run, books: &Books) -> bool {
-        let seen = self.seen.take();
-        let is_known = seen.is_some() && seen == run.sight(books);
+        let (seen, sight) = (self.seen.take(), run.sight(books));
+        let is_known = seen.is_some() && seen == sight;
         if is_known {
             std::mem::swap(&mut self.before, &mut self.after);
         } else {
-            run.stand(&self.origins, books, &mut self.before);
+            read(&self.origins, sight.as_ref(), books, &mut self.before);
         }
         is_known
     }
 
     /// Looks at them after it.
     pub fn look_after(&mut self, run: &Run, books: &Books) {
-        run.stand(&self.origins, books, &mut self.after);
-        self.seen = run.sight(books);
+        let sight = run.sight(books);
+        read(&self.origins, sight.as_ref(), books, &mut self.after);
+        self.seen = sight.filter(|sight| sight.changes.is_some());
     }
 
     /// How they stood before the latest event that was looked at before it.
@@ -93,28 +97,42 @@ impl Stands {
 }
 
 impl Run {
+    /// None of a suspended run, of which no bound stands.
     fn sight(&self, books: &Books) -> Option<Sight> {
-        let changes = books.changes().filter(|_| self.suspended.is_none())?;
-        let (mono, age) = self.lineage.now();
-        let now = Now { mono, ..self.latest };
-        Some(Sight { changes, now, elapsed: age.now(), active: age.active() })
-    }
-
-    /// How these bounds stand; of a suspended run, none does.
-    fn stand(&self, origins: &[Origin], books: &Books, stands: &mut Vec<Stand>) {
-        stands.clear();
         if self.suspended.is_some() {
-            return;
+            return None;
         }
         let (mono, age) = self.lineage.now();
         let now = Now { mono, ..self.latest };
-        stands.extend(origins.iter().map(|origin| match *origin {
-            Origin::Account(account, observed) => {
-                let [max, spent, held, leased] = books.stand(account, now);
-                [observed.unwrap_or(max), spent, held, leased]
-            }
-            Origin::Time(measure, max) => [max, age.time(measure).unwrap_or_default(), 0, 0],
-            Origin::Unknown(max) => [max, 0, 0, 0],
-        }));
+        Some(Sight { changes: books.changes(), now, elapsed: age.now(), active: age.active() })
     }
+}
+
+/// How these bounds stand.
+fn read(origins: &[Origin], sight: Option<&Sight>, books: &Books, stands: &mut Vec<Stand>) {
+    let Some(sight) = sight else { return stands.clear() };
+    stands.resize(origins.len(), Stand::default());
+    for (origin, stand) in origins.iter().zip(stands) {
+        // Of most bounds, this is one look at one account.
+        let plain =
+            if let Origin::Account(account) = origin { books.plain(*account, sight.now) } else { None };
+        match plain {
+            Some(plain) => *stand = plain,
+            None => read_one(*origin, sight, books, stand),
+        }
+    }
+}
+
+#[inline(never)]
+fn read_one(origin: Origin, sight: &Sight, books: &Books, stand: &mut Stand) {
+    *stand = match origin {
+        Origin::Account(account) => books.stand(account, sight.now),
+        Origin::Observed(account, max) => {
+            let [_, spent, held, leased] = books.stand(account, sight.now);
+            [max, spent, held, leased]
+        }
+        Origin::Time(Measure::ActiveTime, max) => [max, sight.active, 0, 0],
+        Origin::Time(_, max) => [max, sight.elapsed, 0, 0],
+        Origin::Unknown(max) => [max, 0, 0, 0],
+    };
 }

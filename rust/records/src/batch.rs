@@ -4,9 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use policy_core::{Decision, ErrorKind, Settlement, Stand};
+use policy_core::{Decision, ErrorKind, Stand};
 
 use crate::head::Head;
+use crate::plain::Plain;
 
 /// As many records as a batch has room for.
 const RECORDS: usize = 4_096;
@@ -27,14 +28,29 @@ pub enum Charged {
     Adjustment,
 }
 
+/// A decision as it is kept: as it is, or by its place among those that are whole.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    Plain(Plain),
+    Whole(usize),
+}
+
+/// What a charge shows of a settlement.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Amounts {
+    pub(crate) reserved_tokens: u64,
+    pub(crate) reserved_cost: u64,
+    pub(crate) tokens: u64,
+    pub(crate) cost: u64,
+}
+
 /// What a record is about.
 #[derive(Debug)]
 pub(crate) enum About {
-    /// A decision, by its place among them: about this kind of call, or in words alone, and the error that it
-    /// answers.
-    Decision { place: usize, point: Option<&'static str>, error: Option<ErrorKind> },
+    /// A decision: about this kind of call, or in words alone, and the error that it answers.
+    Decision { kept: Kept, point: Option<&'static str>, error: Option<ErrorKind> },
     /// A charge: of which attempt, by which usage.
-    Charge { charged: Charged, number: u64, attempt: u64, usage: &'static str, settlement: Settlement },
+    Charge { charged: Charged, number: u64, attempt: u64, usage: &'static str, amounts: Amounts },
     /// A line that was made elsewhere; it is the record's text.
     Line,
     /// So many records could not be kept.
@@ -68,6 +84,7 @@ pub(crate) struct Batch {
     /// No other batch has it, nor this one once it was cleared.
     number: u64,
     pub(crate) records: Vec<Record>,
+    /// Those that are not plain.
     pub(crate) decisions: Vec<Decision>,
     pub(crate) stands: Vec<Stand>,
     pub(crate) text: Vec<u8>,
@@ -108,32 +125,16 @@ impl Batch {
         self.records.push(Record { about, wall, head: None, text: 0..0, before: 0..0, after: 0..0 });
     }
 
-    /// Adds a decision: its place among them.
-    pub(crate) fn decision(&mut self, decision: &Decision) -> usize {
-        let place = self.decisions.len();
-        let is_plain = decision.votes.is_empty()
-            && decision.text.is_none()
-            && decision.values.is_empty()
-            && decision.would.is_empty()
-            && decision.advice.is_empty()
-            && decision.skipped.is_empty()
-            && decision.passed.is_empty();
-        self.decisions.push(if is_plain {
-            // Nothing but numbers is copied, and no list is asked for its memory.
-            Decision {
-                text: None,
-                votes: Vec::new(),
-                would: Vec::new(),
-                advice: Vec::new(),
-                values: Vec::new(),
-                skipped: Vec::new(),
-                passed: Vec::new(),
-                ..*decision
-            }
-        } else {
-            decision.clone()
-        });
-        place
+    /// Keeps a decision.
+    #[inline]
+    pub(crate) fn decision(&mut self, decision: &Decision) -> Kept {
+        Plain::of(decision).map_or_else(|| self.whole(decision), Kept::Plain)
+    }
+
+    #[inline(never)]
+    fn whole(&mut self, decision: &Decision) -> Kept {
+        self.decisions.push(decision.clone());
+        Kept::Whole(self.decisions.len().saturating_sub(1))
     }
 
     /// Whose records they are, once for all of them.

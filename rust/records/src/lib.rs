@@ -20,6 +20,7 @@ mod line;
 mod log;
 mod members;
 mod page;
+mod plain;
 mod render;
 mod told;
 mod writer;

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use policy_core::{Decision, Settlement, Stand};
+use policy_core::{Decision, Stand};
 
-use crate::batch::{About, Batch, Charged, Record};
+use crate::batch::{About, Amounts, Batch, Charged, Kept, Record};
 use crate::decided::decided;
 use crate::head::Head;
 use crate::json::Json;
@@ -12,10 +12,10 @@ use crate::members::{List, amounts, counted, named};
 use crate::page::Page;
 
 /// A record with what stands beside it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Row<'a> {
     record: &'a Record,
-    decision: Option<&'a Decision>,
+    decisions: &'a [Decision],
     pub(crate) head: Option<&'a Head>,
     text: &'a str,
     before: &'a [Stand],
@@ -24,15 +24,11 @@ pub(crate) struct Row<'a> {
 
 impl<'a> Row<'a> {
     pub(crate) fn of(record: &'a Record, batch: &'a Batch) -> Self {
-        let decision = match record.about {
-            About::Decision { place, .. } => batch.decisions.get(place),
-            _ => None,
-        };
         let stands = |range: &Range<usize>| batch.stands.get(range.clone()).unwrap_or_default();
         let text = batch.text.get(record.text.clone()).unwrap_or_default();
         Self {
             record,
-            decision,
+            decisions: &batch.decisions,
             head: record.head.and_then(|head| batch.heads.get(head)).map(|head| &**head),
             // Only texts are put in; if one was not, nothing of it is written.
             text: std::str::from_utf8(text).unwrap_or_default(),
@@ -46,8 +42,18 @@ impl<'a> Row<'a> {
 pub(crate) fn write(bytes: &mut Vec<u8>, row: &Row<'_>, page: Option<&Page>) {
     let record = row.record;
     match (&record.about, page.zip(row.head)) {
-        (About::Decision { point, error, .. }, Some((page, head))) => {
-            let Some(decision) = row.decision else { return };
+        (About::Decision { kept, point, error }, Some((page, head))) => {
+            let whole;
+            let decision = match kept {
+                Kept::Plain(plain) => {
+                    whole = plain.whole();
+                    &whole
+                }
+                Kept::Whole(place) => {
+                    let Some(decision) = row.decisions.get(*place) else { return };
+                    decision
+                }
+            };
             let mut json = Json(bytes);
             json.raw("{\"kind\":\"decision\",\"id\":");
             begin(&mut json, record, head, decision.number);
@@ -58,7 +64,7 @@ pub(crate) fn write(bytes: &mut Vec<u8>, row: &Row<'_>, page: Option<&Page>) {
             limits(&mut json, "limits_after", row.after, head, page);
             json.raw(&page.end);
         }
-        (About::Charge { charged, number, attempt, usage, settlement }, Some((page, head))) => {
+        (About::Charge { charged, number, attempt, usage, amounts }, Some((page, head))) => {
             let mut json = Json(bytes);
             json.raw(match charged {
                 Charged::Settlement => "{\"kind\":\"settlement\",\"decision\":",
@@ -68,7 +74,7 @@ pub(crate) fn write(bytes: &mut Vec<u8>, row: &Row<'_>, page: Option<&Page>) {
             json.raw(",\"run\":");
             json.raw(&head.id);
             json.raw("\"");
-            charge(&mut json, *attempt, usage, settlement);
+            charge(&mut json, *attempt, usage, amounts);
             limits(&mut json, "limits_after", row.after, head, page);
             json.raw(&page.end);
         }
@@ -96,11 +102,11 @@ fn begin(json: &mut Json<'_>, record: &Record, head: &Head, number: u64) {
     json.time(record.wall);
 }
 
-fn charge(json: &mut Json<'_>, attempt: u64, usage: &str, settlement: &Settlement) {
+fn charge(json: &mut Json<'_>, attempt: u64, usage: &str, charged: &Amounts) {
     counted(json, "attempt", Some(attempt));
     named(json, "usage", usage);
-    amounts(json, "reserved", settlement.reserved_tokens, settlement.reserved_cost);
-    amounts(json, "settled", settlement.tokens, settlement.cost);
+    amounts(json, "reserved", charged.reserved_tokens, charged.reserved_cost);
+    amounts(json, "settled", charged.tokens, charged.cost);
 }
 
 /// `name.dimension` to [limit, spent, held], and [leased, whose] of a limit wider than a run.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use policy_core::books::Books;
 use policy_core::{Decision, ErrorKind, Run, Scope, Settlement, Stands, Usage};
 
-use crate::batch::{About, Charged, Known, Record, Shown};
+use crate::batch::{About, Amounts, Charged, Known, Record, Shown};
 use crate::head::Head;
 use crate::log::Log;
 
@@ -100,7 +100,7 @@ impl Writer {
         let size = (before.len().saturating_add(after.len()), text.len());
         log.push(wall, size, |batch| {
             let record = Record {
-                about: About::Decision { place: batch.decision(decision), point, error },
+                about: About::Decision { kept: batch.decision(decision), point, error },
                 wall,
                 head: Some(batch.head(head, head_at)),
                 text: batch.text(text),
@@ -128,10 +128,12 @@ impl Writer {
         let Self { log, head, stands, head_at, after_at, opened, .. } = self;
         let known = || opened.get(place(ended.attempt)).filter(|(attempt, _)| *attempt == ended.attempt);
         let number = ended.number.or_else(|| known().map(|(_, number)| *number)).unwrap_or(0);
+        let Settlement { reserved_tokens, reserved_cost, tokens, cost, .. } = settlement;
+        let amounts = Amounts { reserved_tokens, reserved_cost, tokens, cost };
         let after = stands.after();
         log.push(wall, (after.len(), 0), |batch| {
             let record = Record {
-                about: About::Charge { charged, number, attempt: ended.attempt, usage, settlement },
+                about: About::Charge { charged, number, attempt: ended.attempt, usage, amounts },
                 wall,
                 head: Some(batch.head(head, head_at)),
                 text: 0..0,
