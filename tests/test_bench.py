@@ -78,6 +78,8 @@ def test_the_page_is_made_of_what_was_measured_and_of_nothing_else(tmp_path: Pat
           for log, p50 in ((False, 220), (True, 1_232))),
         {"speed": True, "allocations": "Tool", "log": True, "calls": 900, "asked": 0},
         {"door": "a token counted", "ns": 9.04},
+        *({"rust": "cel", "many": many, "version": "0.15", "ns": ns}
+          for many, ns in ((0, 1_910), (1_000, 124_070))),
         *({"batch": name, "ours": True, "texts": name == "of texts", "millions": millions}
           for name, millions in (("of int64", 68.2), ("of float64", 58.1), ("of texts", 31.4))),
         *({"profile": name, "instructions": 1_000, "files": [("a.rs", 300, "What a is"), ("b.rs", 200, ""),
@@ -94,6 +96,7 @@ def test_the_page_is_made_of_what_was_measured_and_of_nothing_else(tmp_path: Pat
         "| a token through the door for C | 10 ns | 9.0 ns | met |", "| a token counted | 9.0 |",
         "| many calls at once, columns of numbers | 50 M/s | 58 M/s | met |",
         "columns of texts and numbers | 50 M/s | 31 M/s | **missed** |", "| of float64 | 58 |",
+        "| p50 us with 4 rules | p50 us with 1,004 rules |", "| cel 0.15 | 1.91 | 124.07 | no limits",
         "| a.rs | What a is | 300 | 30.0% |",
         "| tool calls, with the log | 1,232 (2,345) | 130 (290) | 1,805 | 0 in 900 calls |",
     ):  # fmt: skip

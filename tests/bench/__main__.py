@@ -21,7 +21,7 @@ import checkrein
 from tests.bench import gauges, page
 from tests.bench.bench_decide import HERE, PARTS, Timed, at, same_answers, show, time_all
 from tests.bench.by_hand import by_json, by_pairs
-from tests.bench.field import bench_field, bench_wrappers
+from tests.bench.field import bench_field, bench_rust, bench_wrappers
 from tests.bench.field.environments import python_of
 
 Row = dict[str, Any]
@@ -50,6 +50,7 @@ def measured() -> list[Row]:
     sizes = bench_field.SIZES if ROUNDS > FEW else bench_field.SIZES[:3]
     rows += bench_field.rows(max(2, ROUNDS // 3), sizes)
     rows += bench_wrappers.rows(max(2, ROUNDS // 3))
+    rows += bench_rust.rows(ROUNDS)
     return rows + gauges.rows()
 
 

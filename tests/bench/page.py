@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.bench.bench_decide import PARTS, ROWS
 from tests.bench.field.bench_field import PEERS
+from tests.bench.field.bench_rust import ENGINES
 from tests.bench.field.bench_wrappers import WRAPPERS
 from tests.bench.ledger_page import MACHINE, machine_of, paragraph
 from tests.bench.targets import reasons, targets
@@ -99,6 +100,21 @@ def _grown(row: Row) -> str:
     if "p50" in row:
         return f"{row['p50']:,.2f}"
     return "wrong" if "wrong" in row else "not asked" if "skipped" in row else "-"
+
+
+def engines(rows: list[Row]) -> Table:
+    """Engines in Rust with the rules of the benchmark alone, and with many."""
+    found = {(row["rust"], row["many"]): row for row in rows if "rust" in row}
+    sizes = sorted({many for _, many in found})
+    lines: Lines = []
+    for name, label in ENGINES.items():
+        mine = [found[name, many] for many in sizes if (name, many) in found]
+        if mine:
+            times = (f"{row['ns'] / 1000:,.2f}" for row in mine)
+            lacks = {"checkrein": "-", "engine": "the log"}.get(name, STATELESS)
+            lines.append((f"{label} {mine[0]['version']}", *times, lacks))
+    heads = (f"p50 us with {many + 4:,} rules" for many in sizes)
+    return "Beside other engines, in Rust", ("what", *heads, "what it does not do"), lines
 
 
 def wrappers(rows: list[Row]) -> Table:
@@ -199,7 +215,7 @@ def profiles(rows: list[Row]) -> Iterator[Table]:
 def tables(rows: list[Row]) -> Iterator[Table]:
     """Every table that the rows fill."""
     yield "Targets", ("what", "target", "measured", ""), targets(rows)
-    for make in (decisions, field, growth, wrappers, rust, door, batch, threads, flatness, loading):
+    for make in (decisions, field, growth, engines, wrappers, rust, door, batch, threads, flatness, loading):
         table = make(rows)
         if table[2]:
             yield table
@@ -225,6 +241,9 @@ NOTES = {
     "Growth with rules": """Beside the rules above, so many of one kind: a region whose refunds above
         an amount are denied. *Not asked*: building the policy and comparing the answers would take
         more than a minute. By hand, the regions are a dict.""",
+    "Beside other engines, in Rust": """criterion's median (`tests/bench/rust`) over calls that are allowed,
+        denied and escalated; what an engine takes as its input is made of a call's fields in every figure.
+        Ours has the timer in it, since what follows a decision, such as its settlement, is not timed.""",
     "Around a call": """A call that does nothing and succeeds, in the wrapper. Retriers first made a call that
         fails twice and then succeeds, with three tries; breakers opened after three failures. The agent of
         LangChain calls one tool that does nothing, with a model that is a list of answers; what its
