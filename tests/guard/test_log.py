@@ -5,6 +5,7 @@ import contextlib
 import gc
 import json
 import multiprocessing
+import shutil
 import subprocess
 import sys
 import uuid
@@ -341,21 +342,42 @@ def test_what_waits_is_written_when_a_process_of_multiprocessing_ends(tmp_path, 
 
 
 def test_no_call_is_let_through_whose_record_is_required_and_cannot_be_kept(make_guard, tmp_path):
-    (tmp_path / "log").write_text("a file where a folder is to be")
-    guard = make_guard(log=tmp_path / "log" / "decisions.jsonl", audit="required")
+    folder = tmp_path / "log"
+    guard = make_guard(log=folder / "decisions.jsonl", audit="required")
     with guard.run(id="r") as run:
+
+        def refused():
+            for ask in (lambda: search(run), lambda: run.decide(model="large"), guard.flush):
+                with pytest.raises(checkrein.EngineError, match="not logged") as caught:
+                    ask()
+                assert caught.value.kind == "log"
+
+        folder.write_text("a file where a folder is to be")
+        refused()  # the first call too
+        folder.unlink()
+        first = run.decide(tool="search", args={"query": "x"})
+        guard.flush()
+        shutil.rmtree(folder)
+        folder.write_text("a file again")
+
+        def end():
+            run.settle(first)  # what was let through may end
+            refused()
+
         with pytest.warns(RuntimeWarning, match="not logged"):
-            first = run.decide(tool="search", args={"query": "x"})
-        run.settle(first)  # what was let through may end
-        for ask in (lambda: search(run), lambda: run.decide(model="large"), guard.flush):
-            with pytest.raises(checkrein.EngineError, match="not logged") as refused:
-                ask()
-            assert refused.value.kind == "log"
-        (tmp_path / "log").unlink()
+            end()
+        folder.unlink()
         assert search(run, "y") == "y"
-    records = list(read_log(tmp_path / "log" / "decisions.jsonl"))
-    assert [record["kind"] for record in records] == ["program"] + ["decision", "settlement"] * 2
+    records = list(read_log(folder / "decisions.jsonl"))
+    assert [record["kind"] for record in records] == ["program", "settlement", "decision", "settlement"]
     assert guard.log.lost == 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a device of Linux")
+def test_a_first_call_is_not_let_through_onto_a_full_disk(make_guard):
+    guard = make_guard(log="/dev/full", audit="required")
+    with guard.run() as run, pytest.raises(checkrein.EngineError, match="not logged to /dev/full"):
+        search(run)
 
 
 @pytest.mark.parametrize(

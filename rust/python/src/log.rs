@@ -105,9 +105,9 @@ impl Run {
     /// Whether the records of a next call can be kept, where they are required.
     pub(crate) fn ready(&self, py: Python<'_>) -> PyResult<()> {
         match &self.log {
-            Some(log) if log.is_blocked() => {
-                py.detach(|| log.ready()).map_err(|trouble| errors::engine_error(py, "log", trouble.0))
-            }
+            Some(log) if log.is_blocked() => py
+                .detach(|| log.ready(Some(&self.program)))
+                .map_err(|trouble| errors::engine_error(py, "log", trouble.0)),
             _ => Ok(()),
         }
     }

@@ -53,6 +53,20 @@ impl Output {
         self.file = None;
     }
 
+    /// Opens the file, and tells of a program: whoever can do both can write the records of its runs.
+    pub(crate) fn begin(&mut self, program: Option<&Arc<Program>>) -> io::Result<()> {
+        self.open()?;
+        let Some(program) = program.filter(|program| !self.told.contains(program.digest())) else {
+            return Ok(());
+        };
+        let page = self.page(program);
+        if let Some(page) = self.pages.get(page) {
+            page.write_program(&mut self.chunk);
+            self.ends.push((self.chunk.len(), 0, Some(*program.digest())));
+        }
+        self.append(0).1
+    }
+
     /// Writes the records of a batch from number `from` on, of which one at a time if `singly`: the number of
     /// the first that is not written, and why.
     pub(crate) fn write(&mut self, batch: &Batch, from: usize, singly: bool) -> (usize, io::Result<()>) {

@@ -8,6 +8,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use policy_core::Program;
+
 use crate::batch::{About, Batch};
 use crate::file::Output;
 use crate::log::{Audit, Trouble};
@@ -84,7 +86,7 @@ impl Inner {
             wanted: Condvar::new(),
             written: Condvar::new(),
             attention: AtomicU8::new(0),
-            is_blocked: AtomicBool::new(false),
+            is_blocked: AtomicBool::new(audit == Audit::Required),
         }
     }
 
@@ -182,16 +184,34 @@ impl Inner {
                 let gap = About::Gap(std::mem::take(&mut state.gap));
                 batch.push(gap, state.gap_wall);
             }
-            state = self.turn(state, &mut output, &mut batch);
+            if !batch.records.is_empty() {
+                state = self.turn(state, &mut output, &mut batch);
+            }
         }
         state.writer = Some((output, batch));
         state.is_stuck = false;
-        let is_uncertain = state.error.is_some() || state.active.is_crowded();
+        let is_uncertain = !state.has_begun || state.error.is_some() || state.active.is_crowded();
         let is_blocked = is_uncertain && self.audit == Audit::Required;
         self.is_blocked.store(is_blocked, Ordering::Relaxed);
         drop(state);
         self.written.notify_all();
         true
+    }
+
+    /// Before the first record: finds out whether the file can be written.
+    pub(crate) fn begin(&self, program: Option<&Arc<Program>>) {
+        let mut state = self.lock();
+        if state.has_begun {
+            return;
+        }
+        let Some((mut output, batch)) = state.writer.take() else { return };
+        drop(state);
+        let begun = output.begin(program);
+        let mut state = self.lock();
+        state.error = begun.err().map(|error| error.to_string());
+        state.writer = Some((output, batch));
+        drop(state);
+        self.written.notify_all();
     }
 
     /// Writes a batch while the lock is not held; what is left of it are records that have to be tried again.

@@ -9,6 +9,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use policy_core::Program;
+
 use crate::batch::{About, Batch, Record};
 use crate::forks::forks;
 use crate::head::Head;
@@ -57,7 +59,7 @@ impl Log {
     }
 
     /// Keeps a line that was made elsewhere, without its end.
-    pub fn line(&self, line: &str, program: Option<&Arc<policy_core::Program>>) {
+    pub fn line(&self, line: &str, program: Option<&Arc<Program>>) {
         let head = program.map(|program| Arc::new(Head::of(Arc::clone(program))));
         self.push(0, (0, line.len()), |batch| {
             let head = head.map(|head| batch.head(&head, &mut None));
@@ -128,16 +130,17 @@ impl Log {
         self.current().is_blocked.load(Ordering::Relaxed)
     }
 
-    /// Whether a call may begin whose records are required.
+    /// Whether a call under this program may begin whose records are required.
     ///
     /// # Errors
-    /// What keeps earlier records from the file.
-    pub fn ready(&self) -> Result<(), Trouble> {
+    /// What keeps earlier records, or a first one, from the file.
+    pub fn ready(&self, program: Option<&Arc<Program>>) -> Result<(), Trouble> {
         let inner = self.current();
         if !self.is_blocked() {
             return Ok(());
         }
         let is_drained = inner.drain(Some(REQUIRED_PATIENCE));
+        inner.begin(program);
         let state = inner.lock();
         let text = match &state.error {
             None if is_drained && !state.active.is_crowded() => return Ok(()),

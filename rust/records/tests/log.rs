@@ -89,7 +89,7 @@ fn a_full_disk_is_said_once_and_counted() {
     assert!(said.starts_with("decisions are not logged to /dev/full: "), "{said}");
     assert_eq!(put(&log, "2"), None);
     assert_eq!((log.lost(), put(&log, "3"), log.lost()), (2, None, 3));
-    assert_eq!(log.ready(), Ok(()), "calls go on");
+    assert_eq!(log.ready(None), Ok(()), "calls go on");
 }
 
 #[test]
@@ -98,14 +98,17 @@ fn what_is_required_waits_until_it_can_be_written() {
     let path = folder.join("there/log");
     fs::write(folder.join("there"), "a file in the way").unwrap();
     let log = Log::new(&path, Audit::Required);
-    assert_eq!(log.ready(), Ok(()), "nothing is known yet");
+    let refused = log.ready(None).unwrap_err().0;
+    assert!(refused.contains("no call is let through"), "the first call: {refused}");
+    assert_eq!(log.flush().map_err(|trouble| trouble.0.contains("not logged")), Err(true));
+    assert!(log.ready(None).is_err(), "it is not forgotten");
     assert!(put(&log, "1").is_some());
     assert_eq!(put(&log, "2"), None, "it is said once");
-    let refused = log.ready().unwrap_err().0;
+    let refused = log.ready(None).unwrap_err().0;
     assert!(refused.contains("no call is let through"), "{refused}");
     assert!(log.flush().is_err());
     fs::remove_file(folder.join("there")).unwrap();
-    assert_eq!((log.ready(), log.flush(), log.lost()), (Ok(()), Ok(()), 0));
+    assert_eq!((log.ready(None), log.flush(), log.lost()), (Ok(()), Ok(()), 0));
     assert_eq!(lines(&path), ["1", "2"]);
 }
 
