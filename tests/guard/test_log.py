@@ -362,10 +362,12 @@ def test_no_call_is_let_through_whose_record_is_required_and_cannot_be_kept(make
 
         def end():
             run.settle(first)  # what was let through may end
-            refused()
+            with pytest.raises(checkrein.EngineError, match="not logged"):
+                guard.flush()
 
         with pytest.warns(RuntimeWarning, match="not logged"):
             end()
+        refused()
         folder.unlink()
         assert search(run, "y") == "y"
     records = list(read_log(folder / "decisions.jsonl"))
