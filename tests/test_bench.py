@@ -14,7 +14,7 @@ from tests.bench.bench_decide import HERE, PARTS, same_answers
 from tests.bench.by_hand import by_json, by_pairs
 from tests.bench.field.rules import ALLOW, calls, fired, oracle
 from tests.bench.field.worker import Subject, Wrong, carried_out
-from tests.bench.profile import DECISION, OTHERS, ROOT, SETTLEMENT, by_file
+from tests.bench.profile import DECISION, OTHERS, ROOT, SETTLEMENT, by_file, by_function
 
 MANY = 20
 OURS = ("checkrein", "engine", "hand", "bare")
@@ -120,3 +120,11 @@ def test_instructions_are_of_the_files_whose_lines_they_are() -> None:
     lines = [line.replace("target/", f"{ROOT}/target/").replace(") run", f") {ROOT}/run") for line in text]
     lines = [line.replace(") vm", f") {ROOT}/vm") for line in lines]
     assert by_file(lines) == {"run.rs": 56, "vm.rs": 200}
+
+
+def test_instructions_from_python_are_of_functions_and_of_libraries() -> None:
+    lines = [
+        "ob=(1) /x/_core.abi3.so", "fn=(1) decide", "1 10", "cob=(2) /x/libc.so.6", "cfn=(2) memcpy",
+        "calls=1 9", "* 40", "+1 5", "fn=(3) settle", "7 200", "ob=(2)", "fn=(2)", "9 40",
+    ]  # fmt: skip
+    assert by_function(lines) == {"`decide`": 15, "`settle`": 200, "all of libc.so.6": 40}

@@ -209,7 +209,11 @@ def profiles(rows: list[Row]) -> Iterator[Table]:
                 for file, count, what in row["files"]
             ]
             title = f"Profile of {row['profile']}: {row['instructions']:,} instructions"
-            yield title, ("file", "what it says of itself", "instructions", "share"), lines
+            if any(what for _, _, what in row["files"]):
+                yield title, ("file", "what it says of itself", "instructions", "share"), lines
+            else:
+                heads = ("function, or library", "instructions", "share")
+                yield title, heads, [(name, count, share) for name, _, count, share in lines]
 
 
 def tables(rows: list[Row]) -> Iterator[Table]:
@@ -255,6 +259,9 @@ NOTES = {
     "Profile of a decision": """A tool call with the log, under callgrind. A line counts for the file that it
         was written in, also where the compiler put it in place; what Rust's library and the C library do
         counts for the file that wanted it.""",
+    "Profile of a decision and its settlement, from Python": """`run.decide` and `run.settle` of a
+        tool call with the log, under callgrind: what 1,000 more take on the host's thread, and the loop
+        around them.""",
     "Profile of loading 1,000 rules": """valgrind knows no instructions of a processor for SHA-256, so the
         digest is a smaller part of the time than of these.""",
     "From C": """`tests/native/door.c` with the static library: the least of 20 rounds, on one thread.""",

@@ -1,4 +1,4 @@
-"""Where the instructions of a decision go, of its settlement and of loading: by the files of their lines.
+"""Where instructions go: of a decision, its settlement and loading by file, of calls from Python by function.
 
     python -m tests.bench.profile
 
@@ -9,6 +9,7 @@ does for it, for our file around it.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ from rich.table import Table
 
 from checkrein.language import compile_source
 from tests.bench.bench_compile import large
-from tests.bench.bench_decide import HERE
+from tests.bench.bench_decide import FACTS, HERE
 
 Row = dict[str, Any]
 ROOT = HERE.parents[1]
@@ -33,6 +34,7 @@ SHOWN = 12
 OTHERS = "the rest"
 LIBRARY = "Rust's library"
 DECISION, SETTLEMENT, LOAD = "a decision", "its settlement", "loading 1,000 rules"
+FROM_PYTHON = "a decision and its settlement, from Python"
 PARTS = {
     DECISION: ("checkrein_speed::work::Work::decide", "count", CALLS),
     SETTLEMENT: ("checkrein_speed::work::Work::settle", "count", CALLS),
@@ -48,7 +50,7 @@ def rows() -> list[Row]:
     build = ["cargo", "build", "--quiet", "--profile", "lines", "-p", "checkrein-speed"]
     subprocess.run(build, cwd=ROOT, check=True)
     with tempfile.TemporaryDirectory() as folder:
-        return [profile(name, Path(folder)) for name in PARTS]
+        return [*(profile(name, Path(folder)) for name in PARTS), from_python(Path(folder))]
 
 
 def profile(name: str, folder: Path) -> Row:
@@ -65,14 +67,79 @@ def profile(name: str, folder: Path) -> Row:
     if done.returncode:
         raise SystemExit(f"{name}: {done.stderr.strip()}")
     lines = found.read_text(encoding="utf-8").splitlines()
-    counted = by_file(lines)
     whole = next(int(line.split()[1]) for line in lines if line.startswith("summary:"))
     if not whole:
         raise SystemExit(f"{name}: nothing was counted inside of {function}")
+    return row(name, by_file(lines), whole, times)
+
+
+def row(name: str, counted: Counter[str], whole: int, times: int) -> Row:
+    """What has the most instructions, and the rest."""
     most = counted.most_common(SHOWN)
     most.append((OTHERS, whole - sum(count for _, count in most)))
     files = [(file, count // times, purpose(file)) for file, count in most]
     return {"profile": name, "instructions": whole // times, "files": files}
+
+
+HOST = """
+import json, sys, checkrein
+guard = checkrein.load(sys.argv[1], log=sys.argv[2], store="memory:")
+run = guard.run(session="s", user="u", org="o")
+run.settle(run.decide(tool="search_kb", args={"query": "x"}))
+facts = json.loads(sys.argv[4])
+for number in range(int(sys.argv[3])):
+    run.settle(run.decide(tool="refund", args={"order_id": f"o{number}", "amount": 5_000}, facts=facts))
+"""
+
+
+def from_python(folder: Path) -> Row:
+    """Instructions of `run.decide` and `run.settle` by function: what so many more calls take."""
+    artifact = folder / "host.reinc"
+    artifact.write_bytes(compile_source((HERE / "policy.rein").read_bytes(), "policy.rein"))
+
+    def counted(calls: int) -> Counter[str]:
+        found = folder / f"host-{calls}"
+        tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={found}", "--separate-threads=yes"]
+        host = [
+            sys.executable,
+            "-c",
+            HOST,
+            str(artifact),
+            str(folder / "host.jsonl"),
+            str(calls),
+            json.dumps(FACTS),
+        ]
+        subprocess.run([*tool, *host], cwd=ROOT, check=True, capture_output=True)
+        # The first thread is the host's, the others are the log's.
+        return by_function((folder / f"{found.name}-01").read_text(encoding="utf-8").splitlines())
+
+    more = counted(2 * CALLS)
+    more.subtract(counted(CALLS))
+    return row(FROM_PYTHON, more, sum(more.values()), CALLS)
+
+
+def by_function(lines: list[str]) -> Counter[str]:
+    """The instructions of each function of ours, and of each library, of what callgrind wrote."""
+    names: dict[str, str] = {}
+    counted: Counter[str] = Counter()
+    library = function = ""
+    is_call = False
+    for line in lines:
+        kind, _, rest = line.partition("=")
+        if kind in ("ob", "cob", "fn", "cfn"):
+            number, _, name = rest.partition(" ")
+            name = names.setdefault(f"{kind[-2:]} {number}", name)
+            library = Path(name).name if kind == "ob" else library
+            function = f"`{name}`" if kind == "fn" else function
+        elif kind == "calls":
+            is_call = True
+        elif line[:1].isdigit() or line[:1] in ("+", "-", "*"):
+            if not is_call:
+                counted[function if library.startswith("_core") else f"all of {library}"] += int(
+                    line.split()[1]
+                )
+            is_call = False
+    return counted
 
 
 def by_file(lines: list[str]) -> Counter[str]:
