@@ -166,11 +166,13 @@ impl Hosted {
         subject: Subject<'_>,
         event: impl FnOnce(&mut Run, &mut Books) -> Result<Decision, EngineError>,
     ) -> Result<Decision, Refused> {
+        let mut decided = None;
         let admit = |live: &mut Live| {
             live.ready().map_err(Refused::Unready)?;
-            own(live, |live| live.admit(now, subject, event))
+            own(live, |live| live.admit(now, subject, |run, books| Ok(decided.insert(event(run, books)?))))
         };
-        self.run.ask(|| Live::ended(&self.program), admit).unwrap_or_else(broken)
+        self.run.ask(|| Live::ended(&self.program), admit).unwrap_or_else(broken)?;
+        decided.ok_or(Refused::Broken)
     }
 }
 

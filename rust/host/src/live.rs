@@ -101,10 +101,10 @@ impl Live {
     }
 
     /// A decision, whose record shows the limits before it too.
-    fn decided(
+    fn decided<T>(
         &mut self,
-        event: impl FnOnce(&mut Run, &mut Books) -> Result<Decision, EngineError>,
-    ) -> Result<Decision, EngineError> {
+        event: impl FnOnce(&mut Run, &mut Books) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
         self.shown(|run, books, records| {
             if let Some(writer) = records {
                 writer.before(run, books);
@@ -113,22 +113,23 @@ impl Live {
         })
     }
 
-    /// One admission, of what the records name `subject`.
-    pub fn admit(
+    /// One admission, of what the records name `subject`. The decision stays where the event puts it: it is
+    /// large, and each layer that took it would copy it.
+    pub fn admit<'a>(
         &mut self,
         now: Now,
         subject: Subject<'_>,
-        event: impl FnOnce(&mut Run, &mut Books) -> Result<Decision, EngineError>,
-    ) -> Result<Decision, EngineError> {
+        event: impl FnOnce(&mut Run, &mut Books) -> Result<&'a Decision, EngineError>,
+    ) -> Result<(), EngineError> {
         self.latest = now;
         let decision = self.decided(event)?;
         if let Some(writer) = &mut self.records {
-            writer.decision(now.wall, subject, None, &decision);
+            writer.decision(now.wall, subject, None, decision);
         }
         if let Some(store) = self.store.as_ref().filter(|_| decision.outcome == Outcome::Wait) {
             store.ledger.wake();
         }
-        Ok(decision)
+        Ok(())
     }
 
     /// The end of an attempt that went well.

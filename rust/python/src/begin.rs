@@ -67,6 +67,7 @@ impl Run {
         Self {
             core: Arc::new(hosted),
             program: Arc::clone(core),
+            loaded: program.clone().unbind(),
             columns: Arc::clone(columns),
             ids,
             log: None,

@@ -50,6 +50,7 @@ impl Shape {
     }
 
     /// The slot of a host value. It borrows the text of `value`.
+    #[inline]
     pub(crate) fn slot<'a>(self, value: &'a Bound<'_, PyAny>) -> Slot<'a> {
         if value.is_none() {
             return Slot::Missing;

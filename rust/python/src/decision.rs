@@ -1,19 +1,20 @@
 //! `Decision` and `Settlement`: what the engine answered. Fields become Python objects when they are read.
 
-use std::sync::Arc;
-
 use checkrein_records as records;
 use policy_core::{By, Outcome, Program, Statement, Why};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::program::Program as Loaded;
+
 /// One decision, with the program whose names it refers to.
 #[pyclass(frozen, module = "checkrein._core")]
 #[derive(Debug)]
 pub(crate) struct Decision {
     core: policy_core::Decision,
-    program: Arc<Program>,
+    /// Kept by Python: counting who has it takes no atomic operation.
+    program: Py<Loaded>,
 }
 
 /// The row of a table that the engine gave by its index.
@@ -22,8 +23,12 @@ fn row<T>(table: &[T], index: u32) -> Option<&T> {
 }
 
 impl Decision {
-    pub(crate) fn new(core: policy_core::Decision, program: &Arc<Program>) -> Self {
-        Self { core, program: Arc::clone(program) }
+    pub(crate) fn new(py: Python<'_>, core: policy_core::Decision, program: &Py<Loaded>) -> Self {
+        Self { core, program: program.clone_ref(py) }
+    }
+
+    fn program(&self) -> &Program {
+        &self.program.get().core
     }
 
     /// The attempt that it opened, and its number.
@@ -43,13 +48,13 @@ impl Decision {
 
     fn statement(&self) -> Option<&Statement> {
         match self.core.by {
-            By::Statement(index) => row(self.program.statements(), index),
+            By::Statement(index) => row(self.program().statements(), index),
             By::Nobody | By::BuiltIn(_) => None,
         }
     }
 
     fn ended_in(&self) -> Option<&policy_core::State> {
-        row(self.program.states(), self.core.state?)
+        row(self.program().states(), self.core.state?)
     }
 }
 
@@ -102,7 +107,7 @@ impl Decision {
 
     #[getter]
     fn model(&self) -> Option<&str> {
-        row(self.program.models(), self.core.model?).map(|model| &*model.name)
+        row(self.program().models(), self.core.model?).map(|model| &*model.name)
     }
 
     #[getter]
@@ -173,7 +178,7 @@ impl Decision {
 
     #[getter]
     fn reason(&self) -> Option<&str> {
-        self.core.reason(&self.program)
+        self.core.reason(self.program())
     }
 
     #[getter]
@@ -183,8 +188,8 @@ impl Decision {
 
     #[getter]
     fn template(&self) -> Option<String> {
-        let template = row(self.program.templates(), self.core.template?)?;
-        Some(template.source(&self.program))
+        let template = row(self.program().templates(), self.core.template?)?;
+        Some(template.source(self.program()))
     }
 
     #[getter]
@@ -219,7 +224,7 @@ impl Decision {
 
     #[getter]
     fn queue(&self) -> Option<&str> {
-        row(self.program.queues(), self.core.asked?.queue).map(|queue| &*queue.name)
+        row(self.program().queues(), self.core.asked?.queue).map(|queue| &*queue.name)
     }
 
     #[getter]
@@ -250,7 +255,7 @@ impl Decision {
     #[getter]
     fn votes(&self) -> Vec<(&'static str, &str, &'static str, bool)> {
         let named = self.core.votes.iter().filter_map(|vote| {
-            let statement = row(self.program.statements(), vote.statement)?;
+            let statement = row(self.program().statements(), vote.statement)?;
             Some((statement.kind.name(), &*statement.name, vote.outcome.name(), vote.undecided))
         });
         named.collect()
@@ -259,7 +264,7 @@ impl Decision {
     #[getter]
     fn would(&self) -> Vec<(&'static str, &'static str, &str, Option<&str>, bool)> {
         let named = self.core.would.iter().filter_map(|vote| {
-            let statement = row(self.program.statements(), vote.statement)?;
+            let statement = row(self.program().statements(), vote.statement)?;
             let (outcome, reason) = (vote.outcome.name(), statement.reason.as_deref());
             Some((outcome, statement.kind.name(), &*statement.name, reason, vote.undecided))
         });
@@ -269,9 +274,9 @@ impl Decision {
     #[getter]
     fn advice(&self) -> Vec<(&'static str, &str, &str)> {
         let told = self.core.advice.iter().filter_map(|advice| {
-            let limit = row(self.program.limits(), advice.limit)?;
+            let limit = row(self.program().limits(), advice.limit)?;
             let threshold = row(&limit.thresholds, advice.threshold)?;
-            let name = &row(self.program.statements(), limit.statement)?.name;
+            let name = &row(self.program().statements(), limit.statement)?.name;
             Some((threshold.kind.name(), &*threshold.text, &**name))
         });
         told.collect()
@@ -280,24 +285,24 @@ impl Decision {
     #[getter]
     fn values(&self) -> Vec<(&str, String)> {
         let shown = self.core.values.iter().filter_map(|(index, value)| {
-            let fact = row(self.program.facts(), *index)?;
-            Some((&*fact.name, records::value(&self.program, fact.dimension, value)))
+            let fact = row(self.program().facts(), *index)?;
+            Some((&*fact.name, records::value(self.program(), fact.dimension, value)))
         });
         shown.collect()
     }
 
     #[getter]
     fn skipped(&self) -> Vec<&str> {
-        let models = self.core.skipped.iter().filter_map(|index| row(self.program.models(), *index));
+        let models = self.core.skipped.iter().filter_map(|index| row(self.program().models(), *index));
         models.map(|model| &*model.name).collect()
     }
 
     #[getter]
     fn passed(&self) -> Vec<(&str, &'static str, &str)> {
         let named = self.core.passed.iter().filter_map(|(model, why)| {
-            let model = &*row(self.program.models(), *model)?.name;
+            let model = &*row(self.program().models(), *model)?.name;
             let Why::Statement(index) = why else { return Some((model, "window", "")) };
-            let statement = row(self.program.statements(), *index)?;
+            let statement = row(self.program().statements(), *index)?;
             Some((model, statement.kind.name(), &*statement.name))
         });
         named.collect()

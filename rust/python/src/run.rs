@@ -28,6 +28,8 @@ use crate::usage::{Figures, error_kind, slot, used};
 pub(crate) struct Run {
     pub(crate) core: Arc<Hosted>,
     pub(crate) program: Arc<policy_core::Program>,
+    /// The same as Python has it.
+    pub(crate) loaded: Py<Program>,
     pub(crate) columns: Arc<Columns>,
     pub(crate) ids: Ids,
     pub(crate) log: Option<Arc<records::Log>>,
@@ -216,7 +218,7 @@ impl Run {
         let subject = said(subject);
         let come = |live: &mut Live| live.result(now, attempt.0, &returned, Subject::Said(&subject));
         let decision = self.conclude(py, come)?;
-        Ok(Decision::new(decision, &self.program))
+        Ok(Decision::new(py, decision, &self.loaded))
     }
 
     fn tell_agent(&self, py: Python<'_>, fingerprint: Fingerprint) -> PyResult<()> {
@@ -300,7 +302,7 @@ impl Run {
         let now = at(now, wall);
         let subject = said(subject);
         let decision = self.conclude(py, |live| live.error(now, &failure, Subject::Said(&subject)))?;
-        Ok(Decision::new(decision, &self.program))
+        Ok(Decision::new(py, decision, &self.loaded))
     }
 
     #[expect(clippy::too_many_arguments, reason = "what an answer is")]
@@ -346,7 +348,7 @@ impl Run {
 
     fn held(&self, py: Python<'_>, attempt: Id) -> PyResult<Option<Decision>> {
         let held = self.tell(py, |live| Ok(live.run.held(attempt.0)))?;
-        Ok(held.map(|decision| Decision::new(decision, &self.program)))
+        Ok(held.map(|decision| Decision::new(py, decision, &self.loaded)))
     }
 
     fn limits<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {

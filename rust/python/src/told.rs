@@ -40,7 +40,7 @@ impl Run {
         self.ready(py)?;
         let decision = self.core.admit(now, subject, event).map_err(|error| refused(py, &error))?;
         self.attend(py)?;
-        Ok(Decision::new(decision, &self.program))
+        Ok(Decision::new(py, decision, &self.loaded))
     }
 }
 
