@@ -77,7 +77,7 @@ def test_the_page_is_made_of_what_was_measured_and_of_nothing_else(tmp_path: Pat
            "settlement": {"p50": 130, "p99": 290}, "pair": {"p50": 1_805, "p99": 3_000}}
           for log, p50 in ((False, 220), (True, 1_232))),
         {"speed": True, "allocations": "Tool", "log": True, "calls": 900, "asked": 0},
-        {"door": "a token counted", "ns": 9.04},
+        {"door": "a token counted", "ns": 9.04}, {"bytes": {"own": 1_000, "begun": 1_500, "grown": 9_000}},
         *({"rust": "cel", "many": many, "version": "0.15", "ns": ns}
           for many, ns in ((0, 1_910), (1_000, 124_070))),
         *({"batch": name, "ours": True, "texts": name == "of texts", "millions": millions}
@@ -97,6 +97,7 @@ def test_the_page_is_made_of_what_was_measured_and_of_nothing_else(tmp_path: Pat
         "| many calls at once, columns of numbers | 50 M/s | 58 M/s | met |",
         "columns of texts and numbers | 50 M/s | 31 M/s | **missed** |", "| of float64 | 58 |",
         "| p50 us with 4 rules | p50 us with 1,004 rules |", "| cel 0.15 | 1.91 | 124.07 | no limits",
+        "| 1,024 bytes | 1,500 bytes | **missed** |", "1,000 of its 1,500 bytes are the run itself",
         "| a.rs | What a is | 300 | 30.0% |",
         "| tool calls, with the log | 1,232 (2,345) | 130 (290) | 1,805 | 0 in 900 calls |",
     ):  # fmt: skip

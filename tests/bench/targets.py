@@ -10,6 +10,7 @@ from tests.bench.bench_decide import PARTS
 from tests.bench.profile import DECISION, LOAD, OTHERS, SETTLEMENT
 
 Row = dict[str, Any]
+LIVE_TARGET = "a live run in Rust, itself and what it holds"
 NAMED = 4
 RUST_TARGET = "a decision in Rust, all on, p50 of the slower kind, without the timer"
 TOOL, MODEL = PARTS[0], PARTS[2]
@@ -90,7 +91,7 @@ def add_engine(rows: list[Row], add: Any) -> None:
     for row in rows:
         if "bytes" in row and isinstance(row["bytes"], dict):
             add(
-                "a live run in Rust, itself and what it holds",
+                LIVE_TARGET,
                 "1,024 bytes",
                 f"{row['bytes']['begun']:,} bytes",
                 row["bytes"]["begun"] <= 1024,
@@ -125,11 +126,14 @@ def add_starts(rows: list[Row], add: Any) -> None:
 
 PYTHON = """**From Python**: of the {whole:.2f} us of a tool call, {read:.2f} us read its facts and
     {hash:.2f} us write and hash its arguments (each measured alone, its call from Python included).
-    The engine with both takes {engine:.2f} us, the face in Python {face:.2f} us more, the log
-    {log:.2f} us more. Asking the clock twice is {timer:.2f} us of every figure."""
+    The engine with both takes {engine:.2f} us, `run.decide` around it {face:.2f} us more, the log
+    {log:.2f} us more. Asking the clock twice is {timer:.2f} us of every figure. A profile is at the end of
+    this page."""
 RUST = """**In Rust**: of the {both:,} instructions of a decision and its settlement, {most}.
     The profiles are at the end of this page."""
 LOADING = """**Loading**: {most} of {both:,} instructions; the profile is at the end of this page."""
+LIVE = """**A live run**: {own:,} of its {begun:,} bytes are the run itself, the others what
+    it has asked for when it begins: accounts of four levels, and what statements remember."""
 GROWTH = """**Growth**: with {many:,} rules a decision takes {ratio:.1f} times as long as with {few:,}:
     {each:.1f} ns more a rule, so rules are still walked that cannot hold."""
 THREADS = """**Two threads**: what they have in common is behind one lock while an event looks at
@@ -162,6 +166,8 @@ def reasons(rows: list[Row]) -> Iterator[str]:
     profiled = {row["profile"]: row for row in rows if "profile" in row}
     if RUST_TARGET in missed and {DECISION, SETTLEMENT} <= profiled.keys():
         yield RUST.format(**most(profiled[DECISION], profiled[SETTLEMENT]))
+    if LIVE_TARGET in missed:
+        yield LIVE.format(**next(row["bytes"] for row in rows if isinstance(row.get("bytes"), dict)))
     if "load and verify 1,000 rules" in missed and LOAD in profiled:
         yield LOADING.format(**most(profiled[LOAD]))
     grown = sorted((row["many"], row["p50"]) for row in rows if row.get("field") == "engine" and "p50" in row)
