@@ -135,7 +135,9 @@ pub(crate) struct Condition {
 
 impl Condition {
     pub(crate) fn new(ops: Vec<Op>) -> Self {
-        let mut facts = Vec::new();
+        // Most conditions ask about each of their facts once, and then this is all the room that they take.
+        let asked = ops.iter().filter_map(Op::fact).count();
+        let mut facts = Vec::with_capacity(asked.min(8));
         for fact in ops.iter().filter_map(Op::fact) {
             if !facts.contains(&fact) {
                 facts.push(fact);

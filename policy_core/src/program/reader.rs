@@ -255,6 +255,7 @@ impl<'a> Reader<'a> {
             strings.push(text.into());
         }
         self.numbers = vec![0; strings.len()];
+        self.said.reserve(self.rest.len());
         Ok(strings.into_boxed_slice())
     }
 
