@@ -5,7 +5,7 @@ use crate::clock::Shown;
 use crate::event::ErrorKind;
 use crate::program::{Condition, Fact, Index, Measure, Model, Presence, Program, Scope, Source, Tool};
 use crate::run::{Run, Tightest};
-use crate::typed::{Form, chosen, typed};
+use crate::typed::{Form, chosen, is_among, typed};
 use crate::value::{Dimension, Slot, Value};
 
 /// A fact of the engine's own.
@@ -199,13 +199,26 @@ pub(crate) struct View<'a> {
     pub(crate) books: &'a Books,
     pub(crate) sent: Sent<'a>,
     pub(crate) call: CallFacts<'a>,
-    pub(crate) error: Option<ErrorFacts<'a>>,
+    pub(crate) error: Option<&'a ErrorFacts<'a>>,
 }
 
 impl<'a> View<'a> {
     /// The value of a fact: in range and of the right sort, or ill-typed, or missing.
     pub(crate) fn slot(&self, index: u32) -> Slot<'a> {
         let fact = self.program.tables.facts.at(index);
+        // Most facts are the host's, and most of these are sent as they should be.
+        if let (Sent::Now(slots), Source::Host, 0) = (self.sent, fact.source, fact.most) {
+            let slot = slots.get(index as usize).copied().unwrap_or_default();
+            let fits = match slot {
+                Slot::Int(number) => fact.dimension.admits(number),
+                Slot::Text(text) => fact.dimension == Dimension::Text && is_among(&fact.choices, text),
+                Slot::Flag(_) => fact.dimension == Dimension::Flag,
+                _ => false,
+            };
+            if fits {
+                return slot;
+            }
+        }
         let slot = match fact.source {
             Source::BuiltIn(built_in) if !built_in.from_host() && !built_in.of_result() => {
                 return self.built_in(built_in);
@@ -221,7 +234,8 @@ impl<'a> View<'a> {
                 if fits { slot } else { Slot::Ill }
             }
             _ if fact.most > 0 => Slot::Ill,
-            _ => chosen(slot, fact.dimension, self.form(index, fact).choices),
+            (Slot::Text(_), _) => chosen(slot, fact.dimension, self.form(index, fact).choices),
+            _ => typed(slot, fact.dimension),
         }
     }
 
@@ -339,7 +353,7 @@ impl<'a> View<'a> {
         clock.map_or(Slot::Missing, |zone| shown.at(zone, self.run.wall()))
     }
 
-    fn of_error(&self, fact: BuiltInFact, read: impl Fn(ErrorFacts<'a>) -> Slot<'a>) -> Slot<'a> {
+    fn of_error(&self, fact: BuiltInFact, read: impl Fn(&ErrorFacts<'a>) -> Slot<'a>) -> Slot<'a> {
         self.error.map_or(Slot::Missing, |error| typed(read(error), fact.dimension()))
     }
 }

@@ -37,14 +37,54 @@ fn recent<T>(
 pub(crate) struct Ring {
     /// In which step each was asked.
     steps: VecDeque<u64>,
-    /// For each form of arguments that the program compares: what each call is known by.
-    forms: Vec<VecDeque<u64>>,
+    /// For each form of arguments that the program compares.
+    forms: Vec<Form>,
+}
+
+/// So many groups of calls are counted.
+const GROUPS: usize = 512;
+
+/// The calls of a ring in one form of arguments.
+#[derive(Clone, Debug, Default)]
+struct Form {
+    /// What each is known by.
+    calls: VecDeque<u64>,
+    /// How many there are of each group: whoever looks for many of one finds most often that there are not so
+    /// many of its group. Nothing until there is a call.
+    groups: Box<[u16]>,
+}
+
+impl Form {
+    fn push(&mut self, call: u64) {
+        if self.groups.is_empty() {
+            self.groups = vec![0; GROUPS].into_boxed_slice();
+        }
+        let oldest = if self.calls.len() == LONGEST { self.calls.front().copied() } else { None };
+        if let Some(count) = oldest.and_then(|oldest| self.groups.get_mut(group(oldest))) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(count) = self.groups.get_mut(group(call)) {
+            *count = count.saturating_add(1);
+        }
+        push(&mut self.calls, call);
+    }
+
+    /// How many of the group of this call there are.
+    fn at_most(&self, call: u64) -> u64 {
+        self.groups.get(group(call)).copied().map_or(0, u64::from)
+    }
+}
+
+/// The group of a call: fingerprints are spread evenly.
+fn group(call: u64) -> usize {
+    let [low, high, ..] = call.to_le_bytes();
+    usize::from(u16::from_le_bytes([low, high])) % GROUPS
 }
 
 impl Ring {
     /// A ring for so many forms of arguments.
     pub(crate) fn new(forms: usize) -> Self {
-        Self { steps: VecDeque::new(), forms: vec![VecDeque::new(); forms] }
+        Self { steps: VecDeque::new(), forms: vec![Form::default(); forms] }
     }
 
     /// Remembers a call, by its fingerprint in each form, that was asked when `step` logical model calls had
@@ -52,7 +92,7 @@ impl Ring {
     pub(crate) fn push(&mut self, fingerprints: &[u64], step: u64) {
         push(&mut self.steps, step);
         for (form, fingerprint) in self.forms.iter_mut().zip(fingerprints) {
-            push(form, *fingerprint);
+            form.push(*fingerprint);
         }
     }
 
@@ -60,7 +100,7 @@ impl Ring {
         writer.number(self.steps.len() as u64);
         for (place, step) in self.steps.iter().enumerate() {
             writer.number(*step);
-            let known = self.forms.iter().filter_map(|form| form.get(place));
+            let known = self.forms.iter().filter_map(|form| form.calls.get(place));
             known.for_each(|fingerprint| writer.number(*fingerprint));
         }
     }
@@ -88,27 +128,40 @@ impl Ring {
     }
 
     fn same_call(&self, form: usize, count: u64, steps: u64) -> bool {
-        let Some((known, newest)) = self.forms.get(form).and_then(|known| Some((known, known.back()?)))
+        let Some((known, newest)) = self.forms.get(form).and_then(|known| Some((known, known.calls.back()?)))
         else {
             return false;
         };
+        if known.at_most(*newest) < count {
+            return false;
+        }
         let latest = self.steps.back().copied().unwrap_or(0);
         // Steps never decrease, so the recent calls are those from here on.
         let first = self.steps.partition_point(|step| step.saturating_add(steps) <= latest);
-        let found = known.range(first..).filter(|call| *call == newest).count();
+        // In two slices, which the machine compares several of at once.
+        let (front, back) = known.calls.as_slices();
+        let (early, late) = (front.get(first..), first.saturating_sub(front.len()));
+        let same = |calls: &[u64]| calls.iter().filter(|call| *call == newest).count();
+        let found =
+            same(early.unwrap_or_default()).saturating_add(same(back.get(late..).unwrap_or_default()));
         u64::try_from(found).unwrap_or(u64::MAX) >= count
     }
 
     fn cycle(&self, form: usize, longest: u64, times: u64) -> bool {
         let length = u64::try_from(self.steps.len()).unwrap_or(u64::MAX);
         let longest = longest.min(length.checked_div(times).unwrap_or(0));
+        // The newest call is one of each round.
+        let newest = self.forms.get(form).and_then(|known| Some(known.at_most(*known.calls.back()?)));
+        if newest.is_none_or(|calls| calls < times) {
+            return false;
+        }
         (1..=longest).any(|period| self.has_period(form, period, period.saturating_mul(times)))
     }
 
     /// Whether each of the last `span` entries is the one `period` before it, as far as that is in the span.
     fn has_period(&self, form: usize, period: u64, span: u64) -> bool {
         let (Ok(period), Ok(span)) = (usize::try_from(period), usize::try_from(span)) else { return false };
-        let Some(known) = self.forms.get(form) else { return false };
+        let Some(known) = self.forms.get(form).map(|form| &form.calls) else { return false };
         let end = known.len();
         let at = |back: usize| end.checked_sub(back).and_then(|place| known.get(place));
         (1..=span.saturating_sub(period)).all(|back| at(back) == at(back.saturating_add(period)))
@@ -200,9 +253,18 @@ mod tests {
         for _ in 0..LONGEST + 10 {
             calls.push(&[1], 0);
         }
-        assert_eq!((calls.steps.len(), calls.forms[0].len()), (LONGEST, LONGEST));
+        assert_eq!((calls.steps.len(), calls.forms[0].calls.len()), (LONGEST, LONGEST));
         assert!(calls.same_call(0, 256, 1));
         assert!(!calls.same_call(0, 257, 1));
+        // Of another group: the oldest of the others has gone.
+        calls.push(&[2], 0);
+        assert!(!calls.same_call(0, 2, 1));
+        assert_eq!((calls.forms[0].at_most(1), calls.forms[0].at_most(2)), (255, 1));
+        calls.push(&[1], 0);
+        assert!(calls.same_call(0, 255, 1) && !calls.same_call(0, 256, 1));
+        (0..LONGEST as u64).for_each(|call| calls.push(&[call], 0));
+        assert_eq!(calls.forms[0].groups.iter().filter(|count| **count == 1).count(), LONGEST);
+        assert_eq!(calls.forms[0].groups.iter().max(), Some(&1));
     }
 
     #[test]

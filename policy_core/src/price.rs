@@ -137,8 +137,9 @@ impl Tariff {
     }
 }
 
-fn product(tokens: u64, rate: u64) -> u128 {
-    u128::from(tokens).saturating_mul(u128::from(rate))
+/// Of any two numbers: twice as many bits hold all of it, so that nothing wraps.
+pub(crate) const fn product(one: u64, other: u64) -> u128 {
+    (one as u128).wrapping_mul(other as u128)
 }
 
 fn round(millionths: u128) -> u64 {

@@ -20,9 +20,17 @@ pub(crate) fn chosen<'a>(slot: Slot<'a>, dimension: Dimension, choices: &[Arc<st
     }
 }
 
+/// As many choices are compared one after the other.
+const FEW: usize = 8;
+
 /// Whether a text is one of the choices, if there are any.
 pub(crate) fn is_among(choices: &[Arc<str>], text: &str) -> bool {
-    choices.is_empty() || choices.binary_search_by(|choice| choice.as_bytes().cmp(text.as_bytes())).is_ok()
+    match choices.len() {
+        0 => true,
+        // Of a few most are told apart by their lengths.
+        1..=FEW => choices.iter().any(|choice| **choice == *text),
+        _ => choices.binary_search_by(|choice| choice.as_bytes().cmp(text.as_bytes())).is_ok(),
+    }
 }
 
 /// A slot of the wrong sort or out of range is ill-typed, whatever the host thinks.

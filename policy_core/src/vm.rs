@@ -1,6 +1,8 @@
 //! Evaluates one condition over the facts of one event, in Kleene's logic. Total, bounded by the condition's
 //! length (jumps only go forward) and by the elements of the lists in it, no allocation.
 
+use std::cmp::Ordering;
+
 use crate::facts::View;
 use crate::program::{Comparison, Condition, Const, DEEPEST, Op, Predicate};
 use crate::value::{Slot, Truth};
@@ -35,9 +37,17 @@ impl Stack {
 
 /// The truth of a condition.
 pub(crate) fn evaluate(condition: &Condition, view: &View<'_>) -> Truth {
+    match &*condition.ops {
+        // Most conditions ask one thing, and need no stack.
+        [Op::Ask { fact, predicate }] => ask(predicate, view.slot(*fact)),
+        ops => evaluate_all(ops, view),
+    }
+}
+
+fn evaluate_all(ops: &[Op], view: &View<'_>) -> Truth {
     let mut stack = Stack { values: [Truth::False; DEEPEST], depth: 0 };
     let mut place = 0_usize;
-    while let Some(op) = condition.ops.get(place) {
+    while let Some(op) = ops.get(place) {
         place = place.saturating_add(1);
         match op {
             Op::Ask { fact, predicate } => stack.push(ask(predicate, view.slot(*fact))),
@@ -89,6 +99,9 @@ fn ask(predicate: &Predicate, slot: Slot<'_>) -> Truth {
 fn compare(slot: Slot<'_>, comparison: Comparison, value: &Const) -> Truth {
     let order = match (slot, value) {
         (Slot::Int(left), Const::Int(right)) => left.cmp(right),
+        // Texts of other lengths need not be read to be told apart.
+        (Slot::Text(left), Const::Text(right)) if *left == **right => Ordering::Equal,
+        (Slot::Text(_), Const::Text(_)) if !comparison.needs_order() => Ordering::Less,
         (Slot::Text(left), Const::Text(right)) => left.cmp(&**right),
         (Slot::Flag(left), Const::Flag(right)) => left.cmp(right),
         _ => return Truth::Unknown,
@@ -105,7 +118,7 @@ fn member(slot: Slot<'_>, values: &[Const]) -> Truth {
             .binary_search_by(|value| match value {
                 Const::Text(known) => (**known).cmp(text),
                 // All values of a list have the fact's dimension.
-                Const::Flag(_) | Const::Int(_) => std::cmp::Ordering::Less,
+                Const::Flag(_) | Const::Int(_) => Ordering::Less,
             })
             .is_ok(),
     };

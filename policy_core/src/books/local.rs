@@ -59,6 +59,10 @@ pub(super) struct Local {
     pub(super) older: Vec<Cell>,
     /// The latest window that is no longer kept.
     pub(super) forgotten: i64,
+    /// What can be taken before this instant of the wall clock, as [`Local::weigh`] told: most questions and
+    /// changes then need no more than this. Of a rolling window, which moves on by itself, nothing is told.
+    free: u64,
+    until: u64,
 }
 
 impl Local {
@@ -71,18 +75,35 @@ impl Local {
             }
             WindowKind::Rolling { ns } => (0, (0, u64::MAX), Spans::Rolling(Buckets::new(*ns))),
         };
-        Self {
+        let mut local = Self {
             max: terms.max,
             cell: Cell { id, ..Cell::default() },
             span,
             spans,
             older: Vec::new(),
             forgotten: i64::MIN,
-        }
+            free: 0,
+            until: 0,
+        };
+        local.weigh();
+        local
     }
 
-    pub(super) const fn set_max(&mut self, max: u64) {
+    pub(super) fn set_max(&mut self, max: u64) {
         self.max = max;
+        self.weigh();
+    }
+
+    /// Tells anew what is free, and until when. What changes the bound, the window or the cell ends with it.
+    #[inline]
+    pub(super) fn weigh(&mut self) {
+        if matches!(self.spans, Spans::Rolling(_)) {
+            return;
+        }
+        let Cell { spent, carry, held, extra, .. } = self.cell;
+        let used = spent.saturating_add(carry).saturating_add(held);
+        self.free = self.max.saturating_add(extra).saturating_sub(used);
+        self.until = self.span.1;
     }
 
     /// Nothing would be forgotten with it.
@@ -121,6 +142,7 @@ impl Local {
             self.older.push(self.cell);
         }
         (self.cell, self.span) = (cell, span);
+        self.weigh();
         // Those with holds stay, and so does all that came after them: debt is carried from one to the next.
         let spare = self.older.len().saturating_sub(KEPT);
         let spare = self.older.iter().take(spare).take_while(|cell| cell.held == 0).count();
@@ -168,12 +190,23 @@ impl Local {
 
     #[inline]
     pub(super) fn most(&self, now: Now) -> u64 {
+        if now.wall < self.until {
+            return self.free;
+        }
         let (max, spent, held) = self.figures(now);
         max.saturating_sub(spent).saturating_sub(held)
     }
 
     #[inline]
     pub(super) fn room(&self, amount: u64, withheld: u64, now: Now) -> Room {
+        if now.wall < self.until && amount.saturating_add(withheld) <= self.free {
+            return Room::Fits;
+        }
+        self.room_told(amount, withheld, now)
+    }
+
+    #[inline(never)]
+    fn room_told(&self, amount: u64, withheld: u64, now: Now) -> Room {
         let (max, spent, held) = self.figures(now);
         let (max, spent) = (max.saturating_sub(withheld), spent.saturating_add(amount));
         if amount == 0 || spent.saturating_add(held) <= max {
@@ -188,8 +221,11 @@ impl Local {
     /// Holds an amount; the answer is the window.
     #[inline]
     pub(super) fn take(&mut self, amount: u64, now: Now) -> i64 {
-        self.roll(now);
+        if now.wall >= self.until {
+            self.roll(now);
+        }
         self.cell.held = self.cell.held.saturating_add(amount);
+        self.free = self.free.saturating_sub(amount);
         match &self.spans {
             Spans::Rolling(buckets) => i64::try_from(buckets.at(now.mono)).unwrap_or(i64::MAX),
             _ => self.cell.id,
@@ -199,18 +235,32 @@ impl Local {
     /// Holds an amount and spends it at once; the answer is the window.
     #[inline]
     pub(super) fn use_up(&mut self, amount: u64, now: Now) -> i64 {
-        if matches!(self.spans, Spans::Rolling(_)) {
-            let window = self.take(amount, now);
-            self.settle(window, amount, amount, now);
-            return window;
+        if now.wall >= self.until {
+            if matches!(self.spans, Spans::Rolling(_)) {
+                let window = self.take(amount, now);
+                self.settle(window, amount, amount, now);
+                return window;
+            }
+            self.roll(now);
         }
-        self.roll(now);
         self.cell.spent = self.cell.spent.saturating_add(amount);
+        self.free = self.free.saturating_sub(amount);
         self.cell.id
     }
 
     #[inline]
     pub(super) fn settle(&mut self, id: i64, held: u64, used: u64, now: Now) {
+        if now.wall < self.until && id >= self.cell.id {
+            self.cell.held = self.cell.held.saturating_sub(held);
+            self.cell.spent = self.cell.spent.saturating_add(used);
+            return self.weigh();
+        }
+        self.settle_past(id, held, used, now);
+    }
+
+    /// A window is over, or rolls.
+    #[inline(never)]
+    fn settle_past(&mut self, id: i64, held: u64, used: u64, now: Now) {
         if let Spans::Rolling(buckets) = &mut self.spans {
             self.cell.held = self.cell.held.saturating_sub(held);
             if used > 0 {
@@ -240,7 +290,12 @@ impl Local {
     /// next one stands in: nothing that was spent is lost.
     #[inline]
     pub(super) fn change(&mut self, id: i64, how: impl FnOnce(&mut Cell)) {
-        if id >= self.cell.id { how(&mut self.cell) } else { self.change_past(id, how) }
+        if id >= self.cell.id {
+            how(&mut self.cell)
+        } else {
+            self.change_past(id, how)
+        }
+        self.weigh();
     }
 
     #[cold]
@@ -270,6 +325,7 @@ impl Local {
         self.roll(now);
         self.cell.extra = self.cell.extra.saturating_add(amount);
         self.cell.raised = self.cell.raised.saturating_add(1);
+        self.weigh();
     }
 
     pub(super) fn standing(&self, now: Now) -> Standing {

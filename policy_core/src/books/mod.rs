@@ -194,11 +194,13 @@ impl Books {
         }
     }
 
+    #[inline]
     fn get(&self, id: AccountId) -> Option<&Authority> {
         let place = self.places.get(id.place).filter(|place| place.generation == id.generation)?;
         place.account.as_ref().map(|account| &account.authority)
     }
 
+    #[inline]
     fn get_mut(&mut self, id: AccountId) -> Option<&mut Account> {
         let place = self.places.get_mut(id.place)?;
         if place.generation == id.generation { place.account.as_mut() } else { None }

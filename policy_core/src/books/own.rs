@@ -96,6 +96,12 @@ impl Local {
 
     /// What was written of an account with the same terms.
     fn read(&mut self, reader: &mut Reader<'_>, now: Now, later: u64) -> Option<()> {
+        let read = self.read_cells(reader, now, later);
+        self.weigh();
+        read
+    }
+
+    fn read_cells(&mut self, reader: &mut Reader<'_>, now: Now, later: u64) -> Option<()> {
         self.cell = Cell::read(reader)?;
         match &mut self.spans {
             Spans::Forever => (self.cell.id == 0).then_some(()),

@@ -64,6 +64,7 @@ impl Books {
 
     /// The most that a take could get, if the store agrees.
     #[must_use]
+    #[inline]
     pub fn most(&self, id: AccountId, now: Now) -> u64 {
         match self.get(id) {
             Some(Authority::Local(local)) => local.most(now),
@@ -76,6 +77,7 @@ impl Books {
 
     /// Whether there is room for an amount if so much of the bound is withheld. Nothing always fits.
     #[must_use]
+    #[inline]
     pub fn room(&self, id: AccountId, amount: u64, withheld: u64, now: Now) -> Room {
         match self.get(id) {
             Some(Authority::Local(local)) => local.room(amount, withheld, now),
@@ -100,6 +102,7 @@ impl Books {
     }
 
     /// Holds an amount that [`Books::room`] said fits. It belongs to the window that is returned.
+    #[inline]
     pub fn take(&mut self, id: AccountId, amount: u64, now: Now) -> Window {
         match self.alone(id) {
             Some(local) => Window { id: local.take(amount, now), life: 0 },
@@ -118,6 +121,7 @@ impl Books {
     }
 
     /// Ends a hold; what was used is spent, be it less or more.
+    #[inline]
     pub fn settle(&mut self, id: AccountId, window: Window, held: u64, used: u64, now: Now) {
         match self.alone(id) {
             Some(local) => local.settle(window.id, held, used, now),
@@ -210,6 +214,7 @@ impl Books {
 
     /// The bound of an account, and how much of it is spent and held: a part of how it stands.
     #[must_use]
+    #[inline]
     pub(crate) fn used(&self, id: AccountId, now: Now) -> (u64, u64) {
         if let Some(Authority::Local(local)) = self.get(id) {
             return local.used(now);
@@ -219,6 +224,7 @@ impl Books {
     }
 
     /// Spends an amount that [`Books::room`] said fits. It belongs to the window that is returned.
+    #[inline]
     pub(crate) fn spend(&mut self, id: AccountId, amount: u64, now: Now) -> Window {
         if let Some(local) = self.alone(id) {
             return Window { id: local.use_up(amount, now), life: 0 };

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use breaker::BreakerTerms;
 pub(crate) use share::ShareTerms;
-pub(crate) use sticky::{KEPT as STAY, Stay};
+pub(crate) use sticky::{Served, Stay};
 
 use breaker::Circuit;
 use share::Tally;

@@ -271,9 +271,8 @@ impl Program {
     /// Whether some statement watches how models and tools fare, or it matters which model served last: the
     /// runs of a process then share that.
     #[must_use]
-    pub fn watches(&self) -> bool {
-        let has_share = self.tables.retries.all().iter().any(|retry| retry.share.is_some());
-        has_share || !self.tables.breakers.all().is_empty() || self.index.sticks
+    pub const fn watches(&self) -> bool {
+        self.index.counts_health || self.index.sticks
     }
 
     /// The scopes wider than a run that limits are on, ascending; not those of observed limits, which need

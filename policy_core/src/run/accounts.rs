@@ -3,7 +3,7 @@
 //! They are found once, when the run begins. INVARIANT (all or nothing): an attempt takes from all of them or
 //! from none; what it took ends in the window that it was taken in.
 
-use super::amounts::{Amounts, Charge};
+use super::amounts::{Amounts, Charge, Column, Columns};
 use super::conclude::least;
 use super::windows::Row;
 use crate::books::{AccountId, Books, Room, Window};
@@ -25,6 +25,7 @@ pub(crate) struct Entry {
     /// The limit, an index; none if only conditions read it.
     pub(crate) limit: Option<u32>,
     pub(crate) measure: Measure,
+    pub(super) column: Column,
     pub(super) basis: Basis,
     pub(super) level: Level,
     /// What is kept for wrapping up, and the account that counts how often that may be.
@@ -48,8 +49,9 @@ impl Entry {
     }
 
     /// What this attempt asks of it; nothing of what has no bound: a meter, or a limit that is observed.
-    fn room(&self, amounts: &Amounts, asking: &Asking<'_>) -> Room {
-        let amount = amounts.of(self.measure, self.basis);
+    #[inline]
+    fn room(&self, amounts: &Columns, asking: &Asking<'_>) -> Room {
+        let amount = amounts.amount(self.column, self.measure);
         if amount == 0 || !self.is_enforced() {
             return Room::Fits;
         }
@@ -132,6 +134,12 @@ impl Accounts {
         self.entries.iter()
     }
 
+    /// The entries that these amounts concern, with their places.
+    #[inline]
+    fn concerned(&self, amounts: &Columns) -> impl Iterator<Item = (usize, &Entry)> {
+        self.entries.iter().enumerate().filter(move |(_, entry)| amounts.concerns(entry.column))
+    }
+
     pub(crate) fn entry(&self, place: u32) -> Option<&Entry> {
         self.entries.get(place as usize)
     }
@@ -194,7 +202,8 @@ impl Accounts {
 
     /// Whether every bound holds with these amounts added.
     pub(crate) fn fits(&self, amounts: &Amounts, asking: &Asking<'_>) -> bool {
-        self.entries.iter().all(|entry| entry.room(amounts, asking) == Room::Fits)
+        let amounts = Columns::of(amounts);
+        self.concerned(&amounts).all(|(_, entry)| entry.room(&amounts, asking) == Room::Fits)
     }
 
     /// The most output tokens, up to `cap`, for which tokens and cost may fit. Other measures are not looked
@@ -234,17 +243,19 @@ impl Accounts {
     /// only where nothing else is.
     pub(crate) fn obstacles(&self, amounts: &Amounts, asking: &Asking<'_>) -> Obstacles {
         let mut obstacles = Obstacles::default();
-        let rooms = || self.entries.iter().map(|entry| (entry, entry.room(amounts, asking)));
-        let is_full = rooms().any(|(_, room)| room == Room::Full);
-        for (place, (entry, room)) in (0..=u32::MAX).zip(rooms()) {
+        let amounts = Columns::of(amounts);
+        let rooms =
+            || self.concerned(&amounts).map(|(place, entry)| (place, entry, entry.room(&amounts, asking)));
+        let is_full = rooms().any(|(.., room)| room == Room::Full);
+        for (place, entry, room) in rooms() {
             if room == Room::Fits || (is_full && room == Room::Leased) {
                 continue;
             }
-            obstacles.ways.push(place);
+            obstacles.ways.push(u32::try_from(place).unwrap_or(u32::MAX));
             obstacles.holds |= !is_full && room == Room::Held;
             if let (Room::Leased, Some(account)) = (room, entry.account) {
                 obstacles.lease = true;
-                obstacles.needs.push((account, amounts.of(entry.measure, entry.basis)));
+                obstacles.needs.push((account, amounts.amount(entry.column, entry.measure)));
             }
         }
         obstacles
@@ -262,13 +273,14 @@ impl Accounts {
 
     /// Takes what fits from every account, and notes from which windows.
     pub(crate) fn take(&self, amounts: &Amounts, books: &mut Books, now: Now, row: &mut Row<'_>) {
-        for (place, entry) in self.entries.iter().enumerate() {
-            let amount = amounts.of(entry.measure, entry.basis);
+        let amounts = Columns::of(amounts);
+        for (place, entry) in self.concerned(&amounts) {
+            let amount = amounts.amount(entry.column, entry.measure);
+            // A model may use what was not asked for: of every amount it takes something.
             if let Some(account) = entry.account
-                && (amount > 0 || amounts.may_bring(entry.measure))
+                && (amount > 0 || entry.measure.is_amount())
             {
-                let is_held = entry.is_held();
-                let taken = if is_held {
+                let taken = if entry.is_held() {
                     books.take(account, amount, now)
                 } else {
                     books.spend(account, amount, now)
@@ -292,9 +304,10 @@ impl Accounts {
         books: &mut Books,
         now: Now,
     ) {
-        for (place, entry) in self.entries.iter().enumerate() {
+        let amounts = Columns::of(amounts);
+        for (place, entry) in self.concerned(&amounts) {
             let Some(account) = entry.account else { continue };
-            let amount = amounts.of(entry.measure, entry.basis);
+            let amount = amounts.amount(entry.column, entry.measure);
             let window = windows.get(place).copied().unwrap_or_default();
             if end.is_earlier && entry.level == Level::Wider {
                 // Its hold was spent when the run was suspended.
@@ -302,7 +315,7 @@ impl Accounts {
                 if used > amount {
                     books.charge(account, window, used.saturating_sub(amount), now);
                 }
-            } else if amounts.may_bring(entry.measure) {
+            } else if entry.measure.is_amount() {
                 let used = end.charge.map_or(0, |charge| charge.of(entry.measure));
                 books.settle(account, window, amount, used, now);
             } else if amount > 0 && entry.is_held() {

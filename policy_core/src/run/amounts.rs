@@ -56,6 +56,86 @@ pub(crate) struct Amounts {
     pub(crate) is_retry: bool,
 }
 
+/// Where an account finds its amount among those of an attempt, and whose attempts have any: most accounts of
+/// a run have nothing to do with most of its calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Column {
+    place: u8,
+    kinds: u8,
+}
+
+/// Kinds of subjects, and how many columns there is room for.
+const MODELS: u8 = 1;
+const TOOLS: u8 = 2;
+const PEOPLE: u8 = 4;
+const MOST: usize = 16;
+
+impl Column {
+    pub(crate) const fn of(measure: Measure, basis: Basis) -> Self {
+        let (place, kinds) = match measure {
+            Measure::Cost => (1, MODELS),
+            Measure::Tokens => (2, MODELS),
+            Measure::InputTokens => (3, MODELS),
+            Measure::OutputTokens => (4, MODELS),
+            Measure::Steps => match basis {
+                Basis::Attempted => (5, MODELS),
+                Basis::Executed => (6, MODELS),
+                Basis::Succeeded => (7, MODELS),
+            },
+            Measure::ModelCalls | Measure::CallsOf(Selector::AnyModel) => (8, MODELS),
+            Measure::ToolCalls | Measure::CallsOf(Selector::AnyTool) => (8, TOOLS),
+            Measure::Attempts => (8, MODELS | TOOLS),
+            Measure::Escalations => (8, PEOPLE),
+            Measure::Retries => (9, MODELS | TOOLS),
+            Measure::CallsOf(Selector::Model(_)) => (0, MODELS),
+            Measure::CallsOf(_) => (0, TOOLS),
+            Measure::ActiveTime | Measure::WallTime => (0, 0),
+        };
+        Self { place, kinds }
+    }
+}
+
+/// The amounts of an attempt side by side: an account's is found without telling measures apart.
+#[derive(Debug)]
+pub(crate) struct Columns {
+    amounts: [u64; MOST],
+    subject: Subject,
+    kind: u8,
+}
+
+impl Columns {
+    #[inline]
+    pub(crate) fn of(amounts: &Amounts) -> Self {
+        let [first, second, third] = amounts.steps.map(u64::from);
+        let Charge { cost, tokens, input, output } = amounts.charge;
+        let retry = u64::from(amounts.is_retry);
+        Self {
+            amounts: [0, cost, tokens, input, output, first, second, third, 1, retry, 0, 0, 0, 0, 0, 0],
+            subject: amounts.subject,
+            kind: match amounts.subject {
+                Subject::Model(_) => MODELS,
+                Subject::Tool(..) => TOOLS,
+                Subject::Person => PEOPLE,
+            },
+        }
+    }
+
+    /// Whether an account in this column may have any amount of it.
+    #[inline]
+    pub(crate) const fn concerns(&self, column: Column) -> bool {
+        self.kind & column.kinds != 0
+    }
+
+    /// The amount of a column that it concerns, which is that of this measure.
+    #[inline]
+    pub(crate) fn amount(&self, column: Column, measure: Measure) -> u64 {
+        match measure {
+            Measure::CallsOf(selector) => u64::from(takes(selector, self.subject)),
+            _ => self.amounts.get(usize::from(column.place) % MOST).copied().unwrap_or(0),
+        }
+    }
+}
+
 impl Amounts {
     /// What a new request to a person asks for.
     pub(crate) const REQUEST: Self = Self {
@@ -86,12 +166,6 @@ impl Amounts {
     pub(crate) const fn is_tool(&self) -> bool {
         matches!(self.subject, Subject::Tool(..))
     }
-
-    /// Whether the end of the attempt may bring an amount of this measure, though nothing may be asked for
-    /// now.
-    pub(crate) const fn may_bring(&self, measure: Measure) -> bool {
-        measure.is_amount() && matches!(self.subject, Subject::Model(_))
-    }
 }
 
 fn takes(selector: Selector, subject: Subject) -> bool {
@@ -107,6 +181,33 @@ fn takes(selector: Selector, subject: Subject) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_amount_stands_in_its_column() {
+        let charge = Charge { cost: 11, tokens: 12, input: 13, output: 14 };
+        let steps = [true, false, true];
+        let model = Amounts { subject: Subject::Model(1), charge, steps, is_retry: true };
+        let tool = Amounts { subject: Subject::Tool(1, ToolClass::Act), is_retry: true, ..Amounts::REQUEST };
+        let selectors = [
+            Selector::AnyModel,
+            Selector::Model(1),
+            Selector::Model(2),
+            Selector::AnyTool,
+            Selector::Tool(1),
+            Selector::Tool(2),
+            Selector::Class(ToolClass::Act),
+            Selector::Class(ToolClass::Reason),
+        ];
+        let measures = || Measure::ALL.into_iter().chain(selectors.map(Measure::CallsOf));
+        for (measure, basis) in measures().flat_map(|measure| Basis::ALL.map(|basis| (measure, basis))) {
+            let column = Column::of(measure, basis);
+            for amounts in [model, tool, Amounts::REQUEST, Amounts { is_retry: false, ..model }] {
+                let columns = Columns::of(&amounts);
+                let found = if columns.concerns(column) { columns.amount(column, measure) } else { 0 };
+                assert_eq!(found, amounts.of(measure, basis), "{measure:?} {:?}", amounts.subject);
+            }
+        }
+    }
 
     #[test]
     fn a_subject_is_counted_by_what_it_is() {

@@ -94,16 +94,43 @@ impl Call {
     /// Becomes another call. What it kept stays, for the next ask overwrites it: equal texts need no new
     /// memory.
     pub(super) fn renew(&mut self, point: Point, now: u64, proposed: Option<u64>) {
-        *self = Self {
-            failed: emptied(&mut self.failed),
-            loops: emptied(&mut self.loops),
-            forms: emptied(&mut self.forms),
-            grants: emptied(&mut self.grants),
-            looks: emptied(&mut self.looks),
-            changes: emptied(&mut self.changes),
-            kept: mem::take(&mut self.kept),
-            ..Self::new(point, now, proposed)
-        };
+        // Field by field, and all by name, so that none that comes later is forgotten: a whole one would be
+        // written twice.
+        let Self {
+            point: own_point,
+            begun,
+            waiting,
+            proposed: own_proposed,
+            in_flight,
+            steps,
+            tries: Tries { latest, earlier },
+            failed,
+            has_next,
+            cascade,
+            climbed,
+            loops,
+            forms,
+            exact,
+            grants,
+            requested,
+            input_tokens,
+            max_output,
+            looks,
+            changes,
+            has_changed,
+            kept: _,
+        } = self;
+        (*own_point, *begun, *own_proposed) = (point, now, proposed);
+        (*waiting, *latest, *cascade, *climbed, *exact) = (None, None, None, None, None);
+        (*requested, *input_tokens, *max_output) = (None, None, None);
+        (*in_flight, *has_next, *has_changed, *steps) = (false, false, false, [false; Basis::ALL.len()]);
+        earlier.clear();
+        failed.clear();
+        loops.clear();
+        forms.clear();
+        grants.clear();
+        looks.clear();
+        changes.clear();
     }
 
     /// What it is known by and the loops that it closes, to be written anew.
@@ -124,13 +151,6 @@ impl Call {
             _ => 1,
         }
     }
-}
-
-/// The same list with nothing in it.
-fn emptied<T>(list: &mut Vec<T>) -> Vec<T> {
-    let mut list = mem::take(list);
-    list.clear();
-    list
 }
 
 /// How many attempts one logical call has made on each model or tool.

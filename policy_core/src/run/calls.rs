@@ -1,7 +1,5 @@
 //! The logical calls of a run that are not over.
 
-use std::collections::VecDeque;
-
 use super::call::{Call, Point};
 
 /// As many calls that are over are kept for those to come, which then need no new memory.
@@ -12,22 +10,30 @@ const SPARE: usize = 2;
 pub(crate) struct Calls {
     #[expect(clippy::vec_box, reason = "a call is large, and moves between the two lists")]
     spare: Vec<Box<Call>>,
-    open: VecDeque<(u64, Box<Call>)>,
+    open: Vec<(u64, Box<Call>)>,
 }
 
 impl Calls {
+    #[inline]
     fn place(&self, id: u64) -> Option<usize> {
         // Most often it is the latest.
-        match self.open.back() {
+        match self.open.last() {
             Some((last, _)) if *last == id => self.open.len().checked_sub(1),
-            _ => self.open.binary_search_by_key(&id, |(id, _)| *id).ok(),
+            _ => self.search(id),
         }
     }
 
+    #[cold]
+    fn search(&self, id: u64) -> Option<usize> {
+        self.open.binary_search_by_key(&id, |(id, _)| *id).ok()
+    }
+
+    #[inline]
     pub(crate) fn get(&self, id: u64) -> Option<&Call> {
         self.open.get(self.place(id)?).map(|(_, call)| &**call)
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut Call> {
         let place = self.place(id)?;
         self.open.get_mut(place).map(|(_, call)| &mut **call)
@@ -46,14 +52,14 @@ impl Calls {
             }
             None => Box::new(Call::new(point, now, proposed)),
         };
-        self.open.push_back((id, call));
+        self.open.push((id, call));
     }
 
     /// A call goes on that was written; false if its id is none that could come now.
     pub(super) fn go_on(&mut self, id: u64, call: Call) -> bool {
-        let is_next = self.open.back().is_none_or(|(last, _)| *last < id);
+        let is_next = self.open.last().is_none_or(|(last, _)| *last < id);
         if is_next {
-            self.open.push_back((id, Box::new(call)));
+            self.open.push((id, Box::new(call)));
         }
         is_next
     }
@@ -61,7 +67,7 @@ impl Calls {
     /// A call is over; what is left of it is for [`Calls::spare`].
     pub(super) fn end(&mut self, id: u64) -> Option<Box<Call>> {
         let place = self.place(id)?;
-        self.open.remove(place).map(|(_, call)| call)
+        Some(self.open.remove(place).1)
     }
 
     /// Keeps the memory of a call that is over.

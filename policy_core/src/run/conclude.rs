@@ -45,7 +45,7 @@ impl Run {
     ) {
         decision.call = Some(id);
         match ruling {
-            Ruling::Votes(finding) => self.conclude((program, books), id, finding, decision),
+            Ruling::Votes(finding) => self.conclude((program, books), id, *finding, decision),
             Ruling::BuiltIn(reason) => {
                 decision.refuse(reason);
                 self.calls.remove(id);

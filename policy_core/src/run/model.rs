@@ -190,8 +190,11 @@ impl Asked<'_> {
         if candidates.models.is_empty() {
             return Ruling::BuiltIn(BuiltIn::NoCandidate);
         }
-        let (ruling, found) = self.choose(&view, candidates);
-        if let Ruling::Clear(clearance) = &ruling {
+        let mut found = Found::default();
+        let ruling = self.choose(&view, candidates, &mut found);
+        if let Ruling::Clear(clearance) = &ruling
+            && self.program().index.observes
+        {
             self.observe_choice(&view, candidates, clearance.subject);
         }
         decision.passed = found.passed;
@@ -202,24 +205,24 @@ impl Asked<'_> {
     }
 
     /// The first candidate that may run, if need be by wrapping up; else what is in the way.
-    fn choose(&self, view: &View<'_>, candidates: &Candidates) -> (Ruling, Found) {
+    fn choose(&self, view: &View<'_>, candidates: &Candidates, found: &mut Found) -> Ruling {
         let question = self.question;
-        let mut found = Found::default();
-        if let Some(ruling) = self.try_all(candidates, &[], &mut found) {
-            return (ruling, found);
+        if let Some(ruling) = self.try_all(candidates, &[], found) {
+            return ruling;
         }
         if let Some(waits) = question.wait(&mut found.obstacles) {
-            return (waits, found);
+            return waits;
         }
         let lifted = question.run.accounts.liftable(&found.obstacles, &question.asking(&[]));
         if !lifted.is_empty() {
             let mut last = Found::default();
             let ruling = self.try_all(candidates, &lifted, &mut last);
             if let Some(ruling) = ruling.or_else(|| question.wait(&mut last.obstacles)) {
-                return (ruling, last);
+                *found = last;
+                return ruling;
             }
         }
-        (self.none_taken(view, &mut found), found)
+        self.none_taken(view, found)
     }
 
     /// The candidates in order; the first that brings a ruling decides.
@@ -290,6 +293,11 @@ impl Asked<'_> {
         let rates = model.price.as_ref().map(|price| price.worst(self.input));
         let cap = model.cap(self.input, self.most);
         let least = model.least_output.min(cap);
+        // Most calls fit as they are asked for.
+        let whole = self.amounts(candidate, rates, cap);
+        if accounts.fits(&whole, &asking) {
+            return Ok((cap, whole));
+        }
         let most = accounts.most_output(rates, self.input, cap, &asking);
         let output = most.filter(|output| *output >= least);
         let amounts = self.amounts(candidate, rates, output.unwrap_or(least));

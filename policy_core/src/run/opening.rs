@@ -1,6 +1,7 @@
 //! Which accounts a run draws on: found when it begins, by its limits, its parent and whom it is for.
 
 use super::accounts::{Accounts, Entry, Level};
+use super::amounts::Column;
 use crate::books::{AccountId, Books, Failure, Terms, WindowKind};
 use crate::event::{Now, Scopes};
 use crate::program::{Basis, Bound, Limit, Measure, Program, Scope};
@@ -88,6 +89,7 @@ impl Accounts {
         self.entries.push(Entry {
             limit: Some(index),
             measure: bound.measure,
+            column: Column::of(bound.measure, limit.basis_of(bound.measure)),
             basis: limit.basis_of(bound.measure),
             level,
             withheld: bound.withheld,
@@ -112,6 +114,7 @@ impl Accounts {
             self.entries.push(Entry {
                 limit: None,
                 measure,
+                column: Column::of(measure, Basis::Attempted),
                 basis: Basis::Attempted,
                 level: Level::Own,
                 withheld: 0,

@@ -26,7 +26,7 @@ pub(crate) struct Question<'a> {
     pub(crate) id: u64,
     pub(crate) call: &'a Call,
     pub(crate) sent: Sent<'a>,
-    pub(crate) error: Option<ErrorFacts<'a>>,
+    pub(crate) error: Option<&'a ErrorFacts<'a>>,
     /// The tool; `None` for a model.
     pub(crate) tool: Option<&'a Tool>,
     /// The tool's canonical arguments, if an answer about them is for every equal call.
@@ -43,7 +43,7 @@ pub(crate) struct Question<'a> {
 #[derive(Debug)]
 pub(crate) enum Ruling {
     /// Statements object.
-    Votes(Finding),
+    Votes(Box<Finding>),
     /// The engine itself objects.
     BuiltIn(BuiltIn),
     /// The engine asks for patience: only holds or leases are in the way. These are what to ask the store
@@ -325,7 +325,8 @@ impl<'a> Question<'a> {
         let text = self.text(view, first);
         let reused = if first.outcome == Outcome::Reuse { self.known() } else { None };
         let binding = Some(self.binding_of(first));
-        Some(Ruling::Votes(Finding { votes, values, ways, text, reused, again: None, binding }))
+        let finding = Finding { votes, values, ways, text, reused, again: None, binding };
+        Some(Ruling::Votes(Box::new(finding)))
     }
 
     /// What a statement's condition reads, or what an order compared.

@@ -5,6 +5,7 @@ use super::accounts::Entry;
 use crate::books::{AccountId, Books, Failure, Standing};
 use crate::decision::{Advice, Decision, Reading};
 use crate::event::Now;
+use crate::price::product;
 use crate::program::{Bound, Limit, Measure, Scope};
 use crate::value::MILLION;
 
@@ -161,43 +162,23 @@ impl Run {
 
     /// Gives each soft threshold that is reached, once.
     pub(crate) fn advise(&mut self, decision: &mut Decision, books: &Books) {
-        if !self.thresholds.contains(&true) {
-            return;
-        }
-        let mut place = 0_usize;
-        let mut reached = Vec::new();
-        for (limit, table) in self.program.tables.limits.numbered() {
-            if place == self.thresholds.len() {
-                break;
-            }
-            for (threshold, soft) in (0..=u32::MAX).zip(&table.thresholds) {
-                let is_open = self.thresholds.get(place).copied().unwrap_or(false);
-                if is_open && self.reaches(limit, table, soft.ppm, books) {
-                    reached.push((place, Advice { limit, threshold }));
+        for (place, &(limit, threshold)) in self.program.index.soft.iter().enumerate() {
+            let is_open = self.thresholds.get(place).copied().unwrap_or(false);
+            if is_open && self.reaches(limit, threshold, books) {
+                if let Some(is_open) = self.thresholds.get_mut(place) {
+                    *is_open = false;
                 }
-                place = place.saturating_add(1);
+                decision.advice.push(Advice { limit, threshold });
             }
-        }
-        for (place, advice) in reached {
-            if let Some(is_open) = self.thresholds.get_mut(place) {
-                *is_open = false;
-            }
-            decision.advice.push(advice);
         }
     }
 
-    /// Whether some bound of the limit is used up to `ppm` parts per million of what is not kept for wrapping
+    /// Whether some bound of the limit is used up to this threshold, a part of what is not kept for wrapping
     /// up.
-    fn reaches(&self, index: u32, limit: &Limit, ppm: u64, books: &Books) -> bool {
-        let is_reached = |used: u64, max: u64| {
-            // Most often both are small enough to be told apart without long numbers.
-            let small = used.checked_mul(MILLION).zip(max.checked_mul(ppm));
-            if let Some((used, part)) = small {
-                return used >= part;
-            }
-            let part = u128::from(ppm).saturating_mul(u128::from(max));
-            u128::from(used).saturating_mul(u128::from(MILLION)) >= part
-        };
+    fn reaches(&self, index: u32, threshold: u32, books: &Books) -> bool {
+        let limit = self.program.tables.limits.at(index);
+        let Some(ppm) = limit.thresholds.get(threshold as usize).map(|soft| soft.ppm) else { return false };
+        let is_reached = |used, max| product(used, MILLION) >= product(max, ppm);
         let is_full = |entry: &Entry| {
             entry.account.is_some_and(|account| {
                 let (max, used) = books.used(account, self.latest);

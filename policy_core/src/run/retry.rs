@@ -123,13 +123,10 @@ impl Run {
         decision: &mut Decision,
     ) {
         let Some(call) = self.calls.get(id) else { return decision.refuse(BuiltIn::ClosedCall) };
+        let &Failure { kind, status, retry_after, billed, .. } = failure;
+        let error = ErrorFacts { kind, status, retry_after, billed };
         let mut question = Question::new((self, books), program, id, call, Sent::Kept(&call.kept));
-        question.error = Some(ErrorFacts {
-            kind: failure.kind,
-            status: failure.status,
-            retry_after: failure.retry_after,
-            billed: failure.billed,
-        });
+        question.error = Some(&error);
         if let Subject::Tool(tool, _) = subject {
             question.tool = Some(program.tables.tools.at(tool));
         }

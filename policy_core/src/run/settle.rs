@@ -200,9 +200,9 @@ impl Run {
         if let Some(call) = self.calls.get_mut(attempt.call) {
             call.in_flight = false;
             // A step that does not count after all is left to the next attempt.
-            let steps = call.steps.iter_mut().zip(attempt.reserved.steps).zip(counts);
+            let steps = call.steps.iter_mut().zip(&attempt.reserved.steps).zip(&counts);
             for ((is_counted, was_reserved), counts) in steps {
-                *is_counted &= !was_reserved || (counts && !is_unsent);
+                *is_counted &= !was_reserved || (*counts && !is_unsent);
             }
         }
         let is_earlier = place < self.earlier;
@@ -217,7 +217,7 @@ impl Run {
         self.fly(0, 1);
         self.end_change(call, subject, !is_unsent);
         if fate == Fate::Settled && program.index.sticks {
-            self.serve(program, place, usage);
+            self.serve(place, usage);
         }
         settlement
     }

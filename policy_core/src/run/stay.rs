@@ -5,17 +5,9 @@ use super::amounts::Subject;
 use super::call::Attempt;
 use super::model::Asked;
 use crate::event::Usage;
-use crate::fingerprint::xxh3_64;
-use crate::health::{Fares, STAY, Stay};
-use crate::program::{Program, Scope};
+use crate::health::{Fares, Served, Stay};
 
 impl Run {
-    /// What names the session, if the run has one.
-    fn session(&self, program: &Program) -> Option<u64> {
-        let session = self.ids.of_scope(Scope::Session)?;
-        Some(xxh3_64(session.as_bytes(), xxh3_64(program.meaning(), 0)))
-    }
-
     /// What served the session, or the run if it has none, if that still matters, and what time it is for it.
     fn stay<'a>(&'a self, session: Option<u64>, fares: &'a Fares) -> (u64, Option<&'a Stay>) {
         let now = if session.is_some() { self.latest.mono } else { self.age.now() };
@@ -27,23 +19,17 @@ impl Run {
     }
 
     /// An attempt has served: the next calls may stay with its model.
-    pub(super) fn serve(&mut self, program: &Program, place: usize, usage: Usage) {
+    pub(super) fn serve(&mut self, place: usize, usage: Usage) {
         let (Usage::Exact { input, .. } | Usage::AtLeast { input, .. }) = usage else { return };
         let Some(&Attempt { call, ref reserved, .. }) = self.attempts.get(place) else { return };
         let (Subject::Model(model), Some(call)) = (reserved.subject, self.calls.get(call)) else { return };
-        let session = self.session(program);
-        let health = self.health.clone();
-        let mut fares = health.fares();
-        let (now, before) = self.stay(session, &fares);
-        let until = now.saturating_add(STAY);
-        // What an earlier call gave up is tried again when its time is over, however busy the session is.
-        let mut left = before.map(|stay| stay.left.clone()).unwrap_or_default();
-        left.extend(call.failed.iter().map(|failed| (*failed, until)));
-        left.retain(|given_up, until| now <= *until && *given_up != model && Some(*given_up) != call.climbed);
-        let stay = Stay { model, input, left, until };
-        match session {
-            Some(session) => fares.stays.serve(session, stay),
-            None => self.stay = Some(stay),
+        let served = Served { model, input, failed: &call.failed, climbed: call.climbed };
+        match self.ids.session() {
+            Some(session) => self.health.fares().stays.serve(session, self.latest.mono, &served),
+            None => {
+                let now = self.age.now();
+                self.stay.get_or_insert_with(|| Stay::new(now)).serve(now, &served);
+            }
         }
     }
 }
@@ -53,10 +39,10 @@ impl Asked<'_> {
     /// `is_chosen`: the route chose that one, not the host.
     pub(super) fn stay(&self, models: &mut [u32], is_chosen: bool) -> bool {
         let question = self.question;
-        if !self.program().index.sticks {
+        if !self.program().index.sticks || models.len() < 2 {
             return false;
         }
-        let session = question.run.session(self.program());
+        let session = question.run.ids.session();
         let fares = question.run.health.fares();
         let (now, stay) = question.run.stay(session, &fares);
         let (Some(stay), Some(&first)) = (stay, models.first()) else { return false };

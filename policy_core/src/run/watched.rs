@@ -74,7 +74,7 @@ impl Question<'_> {
     /// An attempt begins, unless a circuit bars it: circuits let it pass, and the shares of retries count it.
     fn admit(&self, subject: Subject) -> Option<Vec<Ticket>> {
         let (program, now) = (self.program, self.run.latest.mono);
-        if !program.watches() {
+        if !program.index.counts_health {
             return Some(Vec::new());
         }
         let (meaning, mut fares) = (program.meaning(), self.run.health.fares());

@@ -9,18 +9,22 @@ pub(crate) struct Windows {
     all: Vec<Window>,
     /// How many there are in a row; none in a run whose accounts have one window each.
     width: usize,
+    /// The number of the latest row.
+    latest: u32,
 }
 
 /// The row of an attempt that begins: the latest one, until it takes from another window.
 #[derive(Debug)]
 pub(crate) struct Row<'a> {
     windows: &'a mut Windows,
+    /// Where it begins.
+    from: usize,
     is_new: bool,
 }
 
 impl Windows {
     pub(super) const fn new(width: usize) -> Self {
-        Self { all: Vec::new(), width }
+        Self { all: Vec::new(), width, latest: 0 }
     }
 
     /// A row by its number.
@@ -34,7 +38,8 @@ impl Windows {
         if self.all.is_empty() {
             self.all.resize(self.width, Window::default());
         }
-        Row { windows: self, is_new: false }
+        let from = self.all.len().saturating_sub(self.width);
+        Row { windows: self, from, is_new: false }
     }
 
     /// A row that was written; none if it is not one of this run's.
@@ -52,35 +57,30 @@ impl Row<'_> {
     /// The attempt takes from this window of the account at this place.
     #[inline]
     pub(super) fn take(&mut self, place: usize, window: Window) {
-        let width = self.windows.width;
-        if place >= width {
-            return;
-        }
-        let of = |windows: &Windows| windows.all.len().checked_sub(width)?.checked_add(place);
-        let known = of(self.windows).and_then(|place| self.windows.all.get(place));
-        if known != Some(&window) {
+        let known = self.windows.all.get(self.from.saturating_add(place));
+        if known.is_some_and(|known| *known != window) {
             self.differ(place, window);
         }
     }
 
     #[cold]
     fn differ(&mut self, place: usize, window: Window) {
-        let Windows { all, width } = &mut *self.windows;
+        let Windows { all, latest, .. } = &mut *self.windows;
         if !self.is_new {
             // What this attempt does not take from stays as it was: nobody asks for it.
-            all.extend_from_within(all.len().saturating_sub(*width)..);
-            self.is_new = true;
+            let end = all.len();
+            all.extend_from_within(self.from..);
+            (self.from, self.is_new) = (end, true);
+            *latest = latest.saturating_add(1);
         }
-        let latest = all.len().saturating_sub(*width).saturating_add(place);
-        if let Some(known) = all.get_mut(latest) {
+        if let Some(known) = all.get_mut(self.from.saturating_add(place)) {
             *known = window;
         }
     }
 
     /// Its number.
-    pub(super) fn number(self) -> u32 {
-        let rows = self.windows.all.len().checked_div(self.windows.width).unwrap_or(0);
-        u32::try_from(rows.saturating_sub(1)).unwrap_or(u32::MAX)
+    pub(super) const fn number(self) -> u32 {
+        self.windows.latest
     }
 }
 

@@ -62,8 +62,12 @@ pub(crate) struct Index {
     pub(crate) lowering: Box<[usize]>,
     /// Whether it can matter which model served last.
     pub(crate) sticks: bool,
-    /// How many thresholds all limits have together.
-    pub(crate) thresholds: usize,
+    /// Whether a breaker, or a share of retries, goes by how calls end.
+    pub(crate) counts_health: bool,
+    /// Whether some statement is only observed.
+    pub(crate) observes: bool,
+    /// The thresholds of all limits: each as its limit and its place there.
+    pub(crate) soft: Box<[(u32, u32)]>,
     /// Whether a statement hands known results back.
     pub(crate) reuses: bool,
 }
@@ -107,8 +111,11 @@ impl Index {
             kept_facts: kept_facts(tables),
             ids: ids(tables),
             sticks: sticks(tables),
+            counts_health: !tables.breakers.all().is_empty()
+                || tables.retries.all().iter().any(|retry| retry.share.is_some()),
+            observes: tables.statements.all().iter().any(|statement| statement.is_observed),
             lowering: lowering(tables),
-            thresholds: tables.limits.all().iter().map(|limit| limit.thresholds.len()).sum(),
+            soft: soft(tables),
             reuses: reuses(tables),
         }
     }
@@ -171,14 +178,14 @@ impl Selected {
 
     /// Those that take calls of this model.
     pub(crate) fn of_model(&self, model: u32) -> impl Iterator<Item = u32> {
-        [self.on_any_model(), self.on_model(model)].into_iter().flatten().copied()
+        self.on_any_model().iter().chain(self.on_model(model)).copied()
     }
 
     /// Those that take calls of this tool.
     pub(crate) fn of_tool(&self, tool: u32, class: ToolClass) -> impl Iterator<Item = u32> {
         let named = self.tools.get(tool as usize).map_or(&[][..], Vec::as_slice);
         let class = self.classes.get(class as usize).map_or(&[][..], Vec::as_slice);
-        [&self.any_tool, class, named].into_iter().flatten().copied()
+        self.any_tool.iter().chain(class).chain(named).copied()
     }
 }
 
@@ -302,6 +309,13 @@ fn lowering(tables: &Tables) -> Box<[usize]> {
     let thresholds = tables.limits.all().iter().flat_map(|limit| limit.thresholds.iter());
     let lowering = thresholds.enumerate().filter(|(_, each)| each.kind == ThresholdKind::PreferLower);
     lowering.map(|(place, _)| place).collect()
+}
+
+fn soft(tables: &Tables) -> Box<[(u32, u32)]> {
+    let of = |(limit, table): (u32, &Limit)| {
+        (0..=u32::MAX).zip(&table.thresholds).map(move |(place, _)| (limit, place)).collect::<Vec<_>>()
+    };
+    tables.limits.numbered().flat_map(of).collect()
 }
 
 fn key_facts(tables: &Tables) -> Box<[u32]> {
