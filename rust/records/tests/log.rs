@@ -138,12 +138,12 @@ fn a_file_that_takes_nothing_for_long_leaves_a_gap_that_the_log_tells_of() {
     let path = place("gap").join("log");
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     let log = Arc::new(Log::new(&path, Audit::BestEffort));
-    log.line("first", None);
+    let long = "x".repeat(1 << 20); // more than a pipe takes
+    log.line(&long, None);
     let first = Arc::clone(&log);
-    let writer = thread::spawn(move || first.attend()); // it waits for a reader
-    while log.wants_attention() {
-        thread::yield_now();
-    }
+    let writer = thread::spawn(move || first.attend());
+    // Whoever opens the other end of the pipe writes, and is stuck there until somebody reads.
+    let mut pipe = File::open(&path).unwrap();
     let mut said = Vec::new();
     let mut put_in = 0;
     while said.is_empty() {
@@ -153,7 +153,7 @@ fn a_file_that_takes_nothing_for_long_leaves_a_gap_that_the_log_tells_of() {
     assert!(said[0].contains("records are missing"), "{said:?}");
     let reader = thread::spawn(move || {
         let mut all = String::new();
-        File::open(&path).unwrap().read_to_string(&mut all).unwrap();
+        pipe.read_to_string(&mut all).unwrap();
         all
     });
     writer.join().unwrap();
