@@ -1,4 +1,5 @@
-//! A run that nothing has happened to yet: what calls see that are decided as the first of a new run.
+//! Runs that nothing has happened to: what calls see that are decided as the first of a new run, and what
+//! takes the place of a broken one.
 
 use std::sync::Arc;
 
@@ -8,6 +9,17 @@ use crate::event::{Now, Scopes};
 use crate::program::Program;
 
 impl Run {
+    /// A run that is over and denies everything, in the place of this one, of which nothing is sure but how
+    /// many decisions it gave.
+    #[must_use]
+    pub fn ended(&self, now: Now, books: &mut Books) -> Self {
+        let program = Arc::clone(self.program());
+        let mut run = Self::new(program, 0, now, &Scopes::default(), None, books);
+        run.decisions = self.decisions;
+        run.end(now, books);
+        run
+    }
+
     /// A new run as its first call sees it.
     pub(crate) fn fresh(
         program: &Arc<Program>,

@@ -29,11 +29,11 @@ impl<R> Guarded<R> {
 
     /// Runs `event`, also on what took a broken run's place.
     ///
-    /// If `event` panics, what it may have left half-changed is replaced by what `ended` gives: a run
-    /// that denies everything.
+    /// If `event` panics, what it may have left half-changed is replaced by what `ended` gives of
+    /// it: a run that denies everything.
     pub(crate) fn ask<T>(
         &self,
-        ended: impl FnOnce() -> R,
+        ended: impl FnOnce(&mut R) -> R,
         event: impl FnOnce(&mut R) -> T,
     ) -> Result<T, Broken> {
         Self::attempt(&mut self.lock(), ended, event)
@@ -42,7 +42,7 @@ impl<R> Guarded<R> {
     /// Runs `event`, unless the run is broken: what is left of it knows nothing to tell or to be told.
     pub(crate) fn tell<T>(
         &self,
-        ended: impl FnOnce() -> R,
+        ended: impl FnOnce(&mut R) -> R,
         event: impl FnOnce(&mut R) -> T,
     ) -> Result<T, Broken> {
         let mut state = self.lock();
@@ -56,11 +56,11 @@ impl<R> Guarded<R> {
 
     fn attempt<T>(
         state: &mut State<R>,
-        ended: impl FnOnce() -> R,
+        ended: impl FnOnce(&mut R) -> R,
         event: impl FnOnce(&mut R) -> T,
     ) -> Result<T, Broken> {
         catch_unwind(AssertUnwindSafe(|| event(&mut state.run))).map_err(|_| {
-            state.run = ended();
+            state.run = ended(&mut state.run);
             state.broken = true;
             Broken
         })
@@ -78,13 +78,16 @@ mod tests {
     #[test]
     fn a_panic_ends_the_run_and_leaves_the_lock_usable() {
         let guarded = Guarded::new(vec![1]);
-        assert_eq!(guarded.ask(Vec::new, |run| run.len()), Ok(1));
-        let failed: Result<(), Broken> = guarded.tell(Vec::new, |run| {
-            run.push(2);
-            panic!("a bug of the engine");
-        });
+        assert_eq!(guarded.ask(|_| Vec::new(), |run| run.len()), Ok(1));
+        let failed: Result<(), Broken> = guarded.tell(
+            |_| Vec::new(),
+            |run| {
+                run.push(2);
+                panic!("a bug of the engine");
+            },
+        );
         assert_eq!(failed, Err(Broken));
-        assert_eq!(guarded.tell(Vec::new, |run| run.len()), Err(Broken), "nothing more is told");
-        assert_eq!(guarded.ask(Vec::new, |run| run.len()), Ok(0), "asking meets the replacement");
+        assert_eq!(guarded.tell(|_| Vec::new(), |run| run.len()), Err(Broken), "nothing more is told");
+        assert_eq!(guarded.ask(|_| Vec::new(), |run| run.len()), Ok(0), "asking meets the replacement");
     }
 }

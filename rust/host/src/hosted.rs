@@ -145,7 +145,7 @@ impl Hosted {
     /// # Errors
     /// [`Refused`], as the event says or since it is no business of this process.
     pub fn ask<T>(&self, event: impl FnOnce(&mut Live) -> Result<T, EngineError>) -> Result<T, Refused> {
-        self.run.ask(|| Live::ended(&self.program), |live| own(live, event)).unwrap_or_else(broken)
+        self.run.ask(Live::ended, |live| own(live, event)).unwrap_or_else(broken)
     }
 
     /// An event that needs what the run knows.
@@ -153,7 +153,7 @@ impl Hosted {
     /// # Errors
     /// [`Refused`], as for `ask`, and for a broken run.
     pub fn tell<T>(&self, event: impl FnOnce(&mut Live) -> Result<T, EngineError>) -> Result<T, Refused> {
-        self.run.tell(|| Live::ended(&self.program), |live| own(live, event)).unwrap_or_else(broken)
+        self.run.tell(Live::ended, |live| own(live, event)).unwrap_or_else(broken)
     }
 
     /// An admission: what the call would use has to have its place in a journal, if there is one.
@@ -171,7 +171,7 @@ impl Hosted {
             live.ready().map_err(Refused::Unready)?;
             own(live, |live| live.admit(now, subject, |run, books| Ok(decided.insert(event(run, books)?))))
         };
-        self.run.ask(|| Live::ended(&self.program), admit).unwrap_or_else(broken)?;
+        self.run.ask(Live::ended, admit).unwrap_or_else(broken)?;
         decided.ok_or(Refused::Broken)
     }
 }

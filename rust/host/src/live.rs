@@ -8,9 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use checkrein_records::{Charged, Ended, Subject, Writer, forks};
 use checkrein_stores::{Ledger, StoreError};
 use policy_core::books::Books;
-use policy_core::{
-    Decision, EngineError, Failure, Now, Outcome, Program, Reply, Returned, Run, Scopes, Settlement, Usage,
-};
+use policy_core::{Decision, EngineError, Failure, Now, Outcome, Reply, Returned, Run, Settlement, Usage};
 
 use crate::recorder::Recorder;
 
@@ -48,13 +46,14 @@ impl Live {
         Self { run, books, store, records: None, latest: now }
     }
 
-    /// A run that denies everything, with books of its own: what takes the place of one that is broken.
-    pub(crate) fn ended(program: &Arc<Program>) -> Self {
+    /// A run that denies everything, with books of its own: what takes the place of this one, which is
+    /// broken. Its decisions are recorded and counted as those before.
+    pub(crate) fn ended(&mut self) -> Self {
         let mut books = Books::local();
         let now = Now::default();
-        let mut run = Run::new(Arc::clone(program), 0, now, &Scopes::default(), None, &mut books);
-        run.end(now, &mut books);
-        Self { run, books: Arc::new(Mutex::new(books)), store: None, records: None, latest: now }
+        let run = self.run.ended(now, &mut books);
+        let records = self.records.take().map(|writer| writer.of(&run));
+        Self { run, books: Arc::new(Mutex::new(books)), store: None, records, latest: now }
     }
 
     pub(crate) fn books(&self) -> Shared {

@@ -60,6 +60,12 @@ impl Writer {
         }
     }
 
+    /// Goes on with another run in the place of the one so far.
+    #[must_use]
+    pub fn of(self, run: &Run) -> Self {
+        Self { stands: Stands::of(run), before_at: None, after_at: None, ..self }
+    }
+
     /// The log that the records go to.
     #[must_use]
     pub fn log(&self) -> &Arc<Log> {
