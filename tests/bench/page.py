@@ -112,7 +112,7 @@ def engines(rows: list[Row]) -> Table:
         if mine:
             times = (f"{row['ns'] / 1000:,.2f}" for row in mine)
             lacks = {"checkrein": "-", "engine": "the log"}.get(name, STATELESS)
-            lines.append((f"{label} {mine[0]['version']}", *times, lacks))
+            lines.append((f"{label} {mine[0]['version']}".strip(), *times, lacks))
     heads = (f"p50 us with {many + 4:,} rules" for many in sizes)
     return "Beside other engines, in Rust", ("what", *heads, "what it does not do"), lines
 
