@@ -12,6 +12,8 @@ mod flaw;
 mod leased;
 mod link;
 mod local;
+#[cfg(test)]
+mod local_tests;
 mod own;
 mod places;
 mod protocol;

@@ -18,8 +18,7 @@ impl Books {
     /// hold it find the account gone.
     pub(crate) fn take_out(&mut self, id: AccountId, kept: &[(i64, u64)], now: Now, writer: &mut Writer) {
         let Some(Account { authority: Authority::Local(local), .. }) = self.get_mut(id) else { return };
-        local.spend_all_but(kept, now);
-        local.write(now, writer);
+        local.leave(kept, now, writer);
         self.remove(id.place);
     }
 
@@ -57,6 +56,12 @@ impl Cell {
 }
 
 impl Local {
+    /// What is held beyond `kept` is spent; then it is written.
+    pub(super) fn leave(&mut self, kept: &[(i64, u64)], now: Now, writer: &mut Writer) {
+        self.spend_all_but(kept, now);
+        self.write(now, writer);
+    }
+
     fn spend_all_but(&mut self, kept: &[(i64, u64)], now: Now) {
         self.roll(now);
         let sum = |of: &dyn Fn(i64) -> bool| {
@@ -95,7 +100,7 @@ impl Local {
     }
 
     /// What was written of an account with the same terms.
-    fn read(&mut self, reader: &mut Reader<'_>, now: Now, later: u64) -> Option<()> {
+    pub(super) fn read(&mut self, reader: &mut Reader<'_>, now: Now, later: u64) -> Option<()> {
         let read = self.read_cells(reader, now, later);
         self.weigh();
         read
