@@ -13,7 +13,7 @@ use common::drive::{Player, SCOPES, busy, play, steps};
 use common::{
     COST, Enforced, LimitSpec, Policy, Run, SESSION, TOKENS, artifact, books, limit_on, payload, seal,
 };
-use policy_core::{Health, Measure, Program, Reading, Scopes, Usage};
+use policy_core::{Health, Measure, Program, Reading, Scopes, Stands, Usage};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -34,8 +34,40 @@ fn reading(run: &Run, kind: Measure) -> Reading {
     run.limits().into_iter().find(|reading| reading.measure == kind).unwrap()
 }
 
+/// What a record shows of the limits, read anew.
+fn stands(run: &Run) -> Vec<[u64; 4]> {
+    let shown = |reading: Reading| [reading.max, reading.spent, reading.held, reading.leased];
+    run.limits().into_iter().map(shown).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// A look that is spared would have shown the same, whichever run of the books did what.
+    #[test]
+    fn records_see_the_limits_as_they_stand(
+        steps in steps(120),
+        who in proptest::collection::vec((0_usize..3, any::<bool>()), 120),
+    ) {
+        let shared = books();
+        let parent = lenient().run_in(&shared, &SCOPES);
+        let mut runs = [parent.child(0), parent, lenient().run_in(&shared, &SCOPES)];
+        let mut sights = [0, 1, 2].map(|run: usize| Stands::of(&runs[run].inner));
+        let mut player = Player::default();
+        for (step, (who, is_looked_at)) in steps.into_iter().zip(who) {
+            let (run, sight) = (&mut runs[who], &mut sights[who]);
+            let expected = stands(run);
+            sight.look_before(&run.inner, &shared.borrow());
+            prop_assert_eq!(sight.before(), &expected[..]);
+            player.play(run, step);
+            // An event that is refused shows nothing.
+            if is_looked_at {
+                sight.look_after(&run.inner, &shared.borrow());
+                prop_assert_eq!(sight.after(), &stands(run)[..]);
+                prop_assert_eq!(sight.before(), &expected[..]);
+            }
+        }
+    }
 
     /// Nothing is admitted beyond a limit: used may exceed it only by what settled attempts used beyond
     /// their hold.
