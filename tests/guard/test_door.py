@@ -10,7 +10,9 @@ import pytest
 
 import checkrein
 from checkrein import _core
+from checkrein.guard.clock import SystemClock
 from checkrein.guard.usage import Usage
+from checkrein.record import read_log
 
 USED = Usage("exact", 10, 5)
 
@@ -89,3 +91,41 @@ def test_a_run_that_holds_itself_is_freed(make_guard):
     del run, clock
     gc.collect()
     assert gone() is None
+
+
+def test_what_was_due_when_a_clock_failed_is_done_at_the_next_call(make_guard):
+    class Failing(checkrein.VirtualClock):
+        fails = False
+
+        def now(self):
+            if self.fails:
+                raise OSError("no clock")
+            return super().now()
+
+    clock = Failing()
+    run = make_guard(clock=clock).run()
+    for dropped in [run.decide(tool="search", args={"query": query}) for query in ("x", "y")]:
+        run.dropped(dropped, Usage("unsent"), begun=True)
+    clock.fails = True
+    with pytest.raises(OSError, match="no clock"):
+        run.decide(tool="search", args={"query": "z"})
+    clock.fails = False
+    run.decide(tool="search", args={"query": "z"})
+    assert run._core.in_flight == 2, "the one that nothing was tried for is settled"
+
+
+def test_a_clock_that_a_test_put_in_the_place_of_the_machines_is_read(make_guard, monkeypatch, tmp_path):
+    monkeypatch.setattr(SystemClock, "now", staticmethod(lambda: 7))
+    monkeypatch.setattr(SystemClock, "wall", staticmethod(lambda: 1_700_000_000_000_000_000))
+    log = tmp_path / "decisions.jsonl"
+    guard = make_guard(clock=None, log=log)
+    guard.run().decide(tool="search", args={"query": "x"})
+    guard.close()
+    assert list(read_log(log))[-1]["time"].startswith("2023-11-14T22:13:20")
+
+
+def test_facts_of_a_run_that_are_replaced_hold_for_its_next_call(guard):
+    run = guard.run(facts={"data.class": "public"})
+    run.facts = {"data.class": "pii"}
+    decision = run.decide(model="large", input_tokens=9, max_tokens=9)
+    assert (decision.outcome, decision.by) == ("deny", "private")

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from checkrein.guard.guard import Guard
 
 
+OWN = (SystemClock.now, SystemClock.wall)
+"""The clocks that the compiled part reads by itself. Others in their place are a host's."""
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_core.forked)
 
@@ -55,7 +58,7 @@ class Door(_core.Door):
         self.parent_id = parent.id if parent else None
         self._above: Door | None = parent.first if parent else None
         self.names = {word: name for word, name in (names or {}).items() if name is not None}
-        self.facts = dict(facts or {})
+        self._lasting = dict(facts or {})
         self.approver = approver or guard.approver
         self.clock = guard.clock
         self._now, self._wall = self.clock.now, self.clock.wall
@@ -83,14 +86,25 @@ class Door(_core.Door):
                 guard.program, seed=seed, parent=parent._core if parent else None,  # noqa: SLF001  (its kind)
                 **common,
             )  # fmt: skip
-        is_own = self._now is SystemClock.now and self._wall is SystemClock.wall
-        clock = None if is_own else (self._now, self._wall)
-        self._open(self._core, clock, self.facts, self._above, guard.sink is not None)
+        clocks = (self._now, self._wall)
+        host = None if clocks == OWN else clocks
+        self._open(self._core, host, self._lasting, self._above, guard.sink is not None)
 
     @property
     def first(self) -> Door:
         """The run that began it and is no child. (Not kept: it has to go at once when nobody has it.)"""
         return self._above or self
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What holds for all calls."""
+        return self._lasting
+
+    @facts.setter
+    def facts(self, facts: Mapping[str, Any]) -> None:
+        facts = dict(facts)
+        self._lasting.clear()  # the compiled part has this dict
+        self._lasting.update(facts)
 
     @property
     def keys(self) -> Mapping[str, str]:
@@ -241,9 +255,13 @@ class Door(_core.Door):
         if self._is_forked() or self.first.suspended:
             raise self._elsewhere()
         self._due = False  # before the rest, since another thread may put off more meanwhile
-        if self._dropped:
-            self._settle_dropped()
-        self._touch()
+        try:
+            if self._dropped:
+                self._settle_dropped()
+            self._touch()
+        except BaseException:
+            self._due = True  # what is left is for the next event
+            raise
 
     def _compared(self, results: Iterable[Any] | None, context: Any) -> tuple[Any, Any]:
         """The tool results of a conversation and the messages of a prompt, as the engine compares them."""
