@@ -190,6 +190,11 @@ impl Local {
     /// The bound, and what is spent and held of it.
     #[inline]
     pub(super) fn used(&self, now: Now) -> (u64, u64) {
+        // Of what is in debt, nothing is free, and more is used than the bound.
+        if now.wall < self.until && self.free > 0 {
+            let max = self.max.saturating_add(self.cell.extra);
+            return (max, max.saturating_sub(self.free));
+        }
         let (max, spent, held) = self.figures(now);
         (max, spent.saturating_add(held))
     }

@@ -20,8 +20,8 @@ use std::fmt;
 
 pub use condition::Const;
 pub(crate) use condition::{Comparison, Condition, Op, Predicate, Quantifier};
-pub(crate) use index::Index;
 pub use index::{Found, Plain, Range, Sought};
+pub(crate) use index::{Index, Soft};
 pub use limits::{Basis, Bound, Limit, Measure, Scope, Threshold, ThresholdKind};
 pub(crate) use statements::{Arm, Loop, Order, Require, Retry, Route, Rule, Verdict};
 pub use statements::{AskFor, Selector, Statement, StatementKind};

@@ -45,7 +45,7 @@ impl Entry {
 
     /// Whether it is held until the attempt ends, instead of spent at once.
     pub(super) const fn is_held(&self) -> bool {
-        self.measure.is_amount() || !matches!(self.basis, Basis::Attempted)
+        self.column.is_amount() || !matches!(self.basis, Basis::Attempted)
     }
 
     /// What this attempt asks of it; nothing of what has no bound: a meter, or a limit that is observed.
@@ -278,7 +278,7 @@ impl Accounts {
             let amount = amounts.amount(entry.column, entry.measure);
             // A model may use what was not asked for: of every amount it takes something.
             if let Some(account) = entry.account
-                && (amount > 0 || entry.measure.is_amount())
+                && (amount > 0 || entry.column.is_amount())
             {
                 let taken = if entry.is_held() {
                     books.take(account, amount, now)
@@ -315,7 +315,7 @@ impl Accounts {
                 if used > amount {
                     books.charge(account, window, used.saturating_sub(amount), now);
                 }
-            } else if entry.measure.is_amount() {
+            } else if entry.column.is_amount() {
                 let used = end.charge.map_or(0, |charge| charge.of(entry.measure));
                 books.settle(account, window, amount, used, now);
             } else if amount > 0 && entry.is_held() {

@@ -93,6 +93,12 @@ impl Column {
         };
         Self { place, kinds }
     }
+
+    /// Whether it is of a measure of which only the end of an attempt tells how much it is.
+    #[inline]
+    pub(crate) const fn is_amount(self) -> bool {
+        matches!(self.place, 1..=4)
+    }
 }
 
 /// The amounts of an attempt side by side: an account's is found without telling measures apart.
@@ -129,9 +135,9 @@ impl Columns {
     /// The amount of a column that it concerns, which is that of this measure.
     #[inline]
     pub(crate) fn amount(&self, column: Column, measure: Measure) -> u64 {
-        match measure {
-            Measure::CallsOf(selector) => u64::from(takes(selector, self.subject)),
-            _ => self.amounts.get(usize::from(column.place) % MOST).copied().unwrap_or(0),
+        match (column.place, measure) {
+            (0, Measure::CallsOf(selector)) => u64::from(takes(selector, self.subject)),
+            (place, _) => self.amounts.get(usize::from(place) % MOST).copied().unwrap_or(0),
         }
     }
 }

@@ -51,10 +51,12 @@ impl Question<'_> {
     /// Notes what a success of this call is about, for each order that it comes first in.
     pub(crate) fn note_looks(&self, tool: u32, looks: &mut Vec<Option<Values>>) {
         let (index, tables) = (&self.program.index, &self.program.tables);
-        let view = self.view(self.call.next_attempt(tool), None);
         let orders = index.looks.of_tool(tool, tables.tools.at(tool).class);
         looks.clear();
-        looks.extend(orders.map(|order| matched(tables.orders.at(order), &view)));
+        for order in orders {
+            let view = self.view(self.call.next_attempt(tool), None);
+            looks.push(matched(tables.orders.at(order), &view));
+        }
     }
 
     /// What an order compared.

@@ -6,7 +6,7 @@ use crate::books::{AccountId, Books, Failure, Standing};
 use crate::decision::{Advice, Decision, Reading};
 use crate::event::Now;
 use crate::price::product;
-use crate::program::{Bound, Limit, Measure, Scope};
+use crate::program::{Bound, Limit, Measure, Scope, Soft};
 use crate::value::MILLION;
 
 /// The store is asked again about limits that facts are read of when its last word is so old.
@@ -162,9 +162,10 @@ impl Run {
 
     /// Gives each soft threshold that is reached, once.
     pub(crate) fn advise(&mut self, decision: &mut Decision, books: &Books) {
-        for (place, &(limit, threshold)) in self.program.index.soft.iter().enumerate() {
+        for (place, soft) in self.program.index.soft.iter().enumerate() {
             let is_open = self.thresholds.get(place).copied().unwrap_or(false);
-            if is_open && self.reaches(limit, threshold, books) {
+            if is_open && self.reaches(soft, books) {
+                let Soft { limit, threshold, .. } = *soft;
                 if let Some(is_open) = self.thresholds.get_mut(place) {
                     *is_open = false;
                 }
@@ -173,12 +174,9 @@ impl Run {
         }
     }
 
-    /// Whether some bound of the limit is used up to this threshold, a part of what is not kept for wrapping
-    /// up.
-    fn reaches(&self, index: u32, threshold: u32, books: &Books) -> bool {
-        let limit = self.program.tables.limits.at(index);
-        let Some(ppm) = limit.thresholds.get(threshold as usize).map(|soft| soft.ppm) else { return false };
-        let is_reached = |used, max| product(used, MILLION) >= product(max, ppm);
+    /// Whether some bound of the threshold's limit is used up to its part of what is not kept to wrap up.
+    fn reaches(&self, soft: &Soft, books: &Books) -> bool {
+        let is_reached = |used, max| product(used, MILLION) >= product(max, soft.ppm);
         let is_full = |entry: &Entry| {
             entry.account.is_some_and(|account| {
                 let (max, used) = books.used(account, self.latest);
@@ -186,8 +184,11 @@ impl Run {
             })
         };
         let is_over = |measure, max| self.time(measure).is_some_and(|elapsed| is_reached(elapsed, max));
-        self.accounts.of_limit(index).any(is_full)
-            || limit.bounds.iter().any(|bound| is_over(bound.measure, bound.max))
+        let is_late = || {
+            let bounds = &self.program.tables.limits.at(soft.limit).bounds;
+            bounds.iter().any(|bound| is_over(bound.measure, bound.max))
+        };
+        self.accounts.of_limit(soft.limit).any(is_full) || (soft.bounds_time && is_late())
     }
 }
 

@@ -8,6 +8,7 @@ mod found;
 mod mark;
 mod plant;
 mod seen;
+mod soft;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use self::forest::Forest;
 pub(crate) use self::found::found;
 pub use self::found::{Found, Plain, Range, Sought};
 use self::plant::{Planted, Planter};
+pub(crate) use self::soft::Soft;
 use crate::facts::BuiltInFact;
 use crate::program::limits::{Limit, Measure, Scope, ThresholdKind};
 use crate::program::statements::{Loop, Selector, Verdict};
@@ -66,8 +68,8 @@ pub(crate) struct Index {
     pub(crate) counts_health: bool,
     /// Whether some statement is only observed.
     pub(crate) observes: bool,
-    /// The thresholds of all limits: each as its limit and its place there.
-    pub(crate) soft: Box<[(u32, u32)]>,
+    /// The thresholds of all limits.
+    pub(crate) soft: Box<[Soft]>,
     /// Whether a statement hands known results back.
     pub(crate) reuses: bool,
 }
@@ -115,7 +117,7 @@ impl Index {
                 || tables.retries.all().iter().any(|retry| retry.share.is_some()),
             observes: tables.statements.all().iter().any(|statement| statement.is_observed),
             lowering: lowering(tables),
-            soft: soft(tables),
+            soft: soft::of(tables),
             reuses: reuses(tables),
         }
     }
@@ -309,13 +311,6 @@ fn lowering(tables: &Tables) -> Box<[usize]> {
     let thresholds = tables.limits.all().iter().flat_map(|limit| limit.thresholds.iter());
     let lowering = thresholds.enumerate().filter(|(_, each)| each.kind == ThresholdKind::PreferLower);
     lowering.map(|(place, _)| place).collect()
-}
-
-fn soft(tables: &Tables) -> Box<[(u32, u32)]> {
-    let of = |(limit, table): (u32, &Limit)| {
-        (0..=u32::MAX).zip(&table.thresholds).map(move |(place, _)| (limit, place)).collect::<Vec<_>>()
-    };
-    tables.limits.numbered().flat_map(of).collect()
 }
 
 fn key_facts(tables: &Tables) -> Box<[u32]> {
