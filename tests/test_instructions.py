@@ -28,4 +28,6 @@ def test_five_percent_more_or_less_is_said():
 
 def test_every_kind_of_call_has_a_figure():
     module = script()
-    assert sorted(json.loads(module.FIGURES.read_text())) == sorted(module.KINDS)
+    parts = [f"{kind} {part}" for kind in module.KINDS for part in module.PARTS]
+    expected = [*parts, *(f"{part}, logged" for part in parts)]
+    assert sorted(json.loads(module.FIGURES.read_text())) == sorted(expected)
