@@ -343,6 +343,22 @@ fn several_threads_and_connections_grant_no_more_than_there_is() {
 }
 
 #[test]
+fn several_that_begin_at_once_make_one_ledger() {
+    for round in 0..150 {
+        let folder = Folder::new(&format!("begin-{round}"));
+        let (url, ready) = (folder.url("ledger.db"), std::sync::Barrier::new(4));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    ready.wait();
+                    drop(open(&url));
+                });
+            }
+        });
+    }
+}
+
+#[test]
 fn a_file_with_two_names_is_refused() {
     let folder = Folder::new("names");
     drop(open(&folder.url("ledger.db")));

@@ -76,7 +76,7 @@ impl File {
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let connection = file.told(Connection::open_with_flags(&file.path, flags))?;
         let connection = file.connection.insert(connection);
-        if was_made && is_new(connection).map_err(|e| e.at(&file.path))? {
+        if was_made && begins(connection).map_err(|e| e.at(&file.path))? {
             return Err(mark::lost(&file.path));
         }
         start(connection, make).map_err(|e| e.at(&file.path))?;
@@ -269,7 +269,7 @@ fn start(connection: &mut Connection, make: bool) -> Result<(), Refusal> {
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "mmap_size", 0)?;
-    if is_new(connection)? {
+    if begins(connection)? {
         if !make {
             let text = "the file is empty; is the path right?".to_owned();
             return Err(Refusal::Other(ErrorKind::NoLedger, text));
@@ -287,7 +287,15 @@ fn start(connection: &mut Connection, make: bool) -> Result<(), Refusal> {
     look(connection)
 }
 
-/// Is the file empty? Whatever else it is must be a ledger of this version.
+/// Is the file empty? It is looked at as of one moment: another process may be filling it.
+fn begins(connection: &Connection) -> Result<bool, Refusal> {
+    let reading = connection.unchecked_transaction()?;
+    let is_empty = is_new(&reading)?;
+    reading.finish()?;
+    Ok(is_empty)
+}
+
+/// The same, inside of a transaction. Whatever else it is must be a ledger of this version.
 fn is_new(connection: &Connection) -> Result<bool, Refusal> {
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
