@@ -71,7 +71,7 @@ def test_the_page_is_made_of_what_was_measured_and_of_nothing_else(tmp_path: Pat
         {"field": "cel", "many": 0, "version": "9.9", "wrong": "a is b"},
         {"field": "zen", "many": 0, "version": "2", "p50": 123.45, "p99": 234.5},
         {"takes": "load and verify 1,000 rules", "ms": 0.75},
-        {"load": 4.0, "cores": 2},
+        {"load": 4.0, "cores": 2}, {"pace": 9.04}, {"pace": 14.66},
         {"speed": True, "timer": {"p50": 20, "p99": 31}},
         *({"speed": True, "times": "Tool", "log": log, "decision": {"p50": p50, "p99": 2_345},
            "settlement": {"p50": 130, "p99": 290}, "pair": {"p50": 1_805, "p99": 3_000}}
@@ -91,7 +91,8 @@ def test_the_page_is_made_of_what_was_measured_and_of_nothing_else(tmp_path: Pat
     for said in (
         "7.25 (9.5)", "123.45", "answers wrongly: a is b", "| 1 ms | 0.75 ms | met |", "abc1234",
         "7.25 us; its engine alone 0.50 us | **missed** |", "**From Python**: of the 7.25 us",
-        "The machine was busy", "| 200 ns | 1,212 ns, 1,805 with its settlement; without the log 200 |",
+        "The machine was busy", "took 9.0 to 14.7 ms, in 2 looks",
+        "| 200 ns | 1,212 ns, 1,805 with its settlement; without the log 200 |",
         "of the 2,000 instructions of a decision and its settlement, 30% are of `a.rs` and 20% are of `b.rs`",
         "| a token through the door for C | 10 ns | 9.0 ns | met |", "| a token counted | 9.0 |",
         "| many calls at once, columns of numbers | 50 M/s | 58 M/s | met |",

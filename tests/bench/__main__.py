@@ -41,17 +41,18 @@ def decide_rows(took: dict[str, Timed]) -> list[Row]:
 
 def measured() -> list[Row]:
     """The rows of everything."""
+    rows = [gauges.pace()]
     program = checkrein.load(HERE / "policy.rein", log=None, store="memory:").program
     equal = sum(same_answers(program, fingerprint) for fingerprint in (by_json, by_pairs))
     with tempfile.TemporaryDirectory() as folder:
         took = time_all(Path(folder), ROUNDS)
     show(took, equal)
-    rows = decide_rows(took)
+    rows += [*decide_rows(took), gauges.pace()]
     sizes = bench_field.SIZES if ROUNDS > FEW else bench_field.SIZES[:3]
     rows += bench_field.rows(max(2, ROUNDS // 3), sizes)
-    rows += bench_wrappers.rows(max(2, ROUNDS // 3))
+    rows += [*bench_wrappers.rows(max(2, ROUNDS // 3)), gauges.pace()]
     rows += bench_rust.rows(ROUNDS)
-    return rows + gauges.rows()
+    return [*rows, *gauges.rows(), gauges.pace()]
 
 
 def main() -> None:

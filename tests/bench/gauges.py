@@ -31,7 +31,19 @@ CALLS = 2_000
 LENGTHS = (1_000, 10_000, 100_000)
 LIVE = (1, 10_000, 100_000)
 TOKENS = 1_000_000
+STEPS = 400_000
 SPEED = ["cargo", "run", "--quiet", "--release", "-p", "checkrein-speed", "--"]
+
+
+def pace() -> Row:
+    """Milliseconds that the same loop takes now, the least of some: how fast the machine happens to be."""
+    took = []
+    for _ in range(ROUNDS):
+        begun, count = time.perf_counter(), 0
+        while count < STEPS:
+            count += 1
+        took.append(time.perf_counter() - begun)
+    return {"pace": min(took) * 1000}
 
 
 def program_of(path: Path = HERE / "policy.rein") -> Any:

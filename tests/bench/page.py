@@ -274,10 +274,14 @@ NOTES = {
 }
 
 
+PACE = """ A loop of Python that does the same work each time took {least:.1f} to {most:.1f} ms, in {count}
+    looks between the parts: a machine that others share is slower at times, and its load does not show it."""
+
+
 def write(path: Path, rows: list[Row], *, commit: str, date: str, loads: list[float]) -> None:
     """The page, from the rows of one run."""
     machine = MACHINE.format(**machine_of(commit, date, loads))
-    text = ["# Benchmarks", *paragraph(HEAD), *paragraph(HOW), *paragraph(machine)]
+    text = ["# Benchmarks", *paragraph(HEAD), *paragraph(HOW), *paragraph(machine + pace(rows))]
     for title, headings, lines in tables(rows):
         text += ["", f"## {title}", ""]
         text += [f"![{title}]({path.stem}/{PLOTS[title]})", ""] if title in PLOTS else []
@@ -287,6 +291,12 @@ def write(path: Path, rows: list[Row], *, commit: str, date: str, loads: list[fl
         if title == "Targets":
             text += [line for reason in reasons(rows) for line in paragraph(reason)]
     path.write_text("\n".join([*text, ""]), encoding="utf-8")
+
+
+def pace(rows: list[Row]) -> str:
+    """How fast the machine was from part to part, which its load does not tell."""
+    took = [row["pace"] for row in rows if "pace" in row]
+    return PACE.format(count=len(took), least=min(took), most=max(took)) if took else ""
 
 
 def drawn(rows: list[Row]) -> dict[str, tuple[str, str, list[Row]]]:
