@@ -21,7 +21,7 @@ part() {
 }
 
 part "format of the Rust code" cargo fmt --all --check
-part "format of the Rust code that the benchmark has" cargo fmt --check --manifest-path tests/bench/rust/Cargo.toml
+part "format of the benchmark's Rust code" cargo fmt --check --manifest-path tests/bench/rust/Cargo.toml
 part "lint of the Python code" ruff check --quiet .
 part "types of the Python code" mypy
 part "lint of the Rust code" cargo clippy --quiet --workspace --all-targets $REDIS -- -D warnings

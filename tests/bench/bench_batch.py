@@ -75,7 +75,7 @@ def rows(rounds: int = ROUNDS) -> list[Row]:
         ("and one of float64", refunds(**{"risk.score": score})),
         ("and one of texts", refunds(**{"risk.score": score, "customer.tier": tier})),
         ("a requirement and a route: one column of int64", models(**{"customer.tier": "plus"})),
-        ("and one of texts", models(**{"customer.tier": tier})),
+        ("the same, of texts", models(**{"customer.tier": tier})),
         (HAND, expressions),
     ]
     seconds: dict[str, list[float]] = {name: [] for name, _ in contenders}

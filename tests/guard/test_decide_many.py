@@ -196,6 +196,29 @@ def test_random_models_and_routes_are_chosen_as_one_by_one():
     assert compared > 2000, "few of these policies compile"
 
 
+@pytest.mark.parametrize("arms", [3, 40], ids=["few arms", "more than are told apart by a number"])
+def test_rows_of_other_routes_do_not_get_each_other_s_model(arms):
+    models = "".join(f'model "m{arm}" is "edge/m{arm}" {{ place edge window 32k tokens output 2k tokens '
+                     "price free }\n" for arm in range(arms))  # fmt: skip
+    route = "\n".join(
+        f'  to "m{arm}" when ticket.age == {arm} s or ticket.more == {arm}' for arm in range(arms)
+    )
+    facts = "fact ticket.age duration default 0 s\nfact ticket.more count default 0\n"
+    source = f'language 1\npolicy "many"\n{models}{facts}route "r" {{\n{route}\n}}\nloop off\n'
+    program = _core.Program.load(compile_source(source.encode(), "many.rein"))
+    chance, rows = Random("arms"), 1000
+    ages = [chance.randint(0, arms) for _ in range(rows)]
+    more = [chance.choice([-1, chance.randint(0, arms)]) for _ in range(rows)]
+    columns = {"ticket.age": np.array(ages), "ticket.more": np.array(more)}
+    guard = checkrein.Guard(program, clock=checkrein.VirtualClock(0, NOW))
+    decisions = guard.decide_many(input_tokens=5, facts=columns)
+    names = [decisions.models[place] if place >= 0 else None for place in decisions.model]
+    calls = {"model": None, "input_tokens": 5, "max_output": None}
+    alone = [asked_one_by_one(program, calls, each) for each in rows_of(columns, rows)]
+    assert [(*row, name) for row, name in zip(decisions, names, strict=True)] == alone
+    assert len(set(names)) > arms  # each of them, and none
+
+
 def test_every_row_of_a_long_batch_is_decided_on_every_number_of_threads(guard):
     amounts = np.arange(100_003) % 20_000
     tiers = np.array(["free", "plus"])[(np.arange(100_003) // 3) % 2]
@@ -269,6 +292,16 @@ def test_times_and_records_of_numpy_are_none_of_python_s(guard):
 def test_texts_are_compared_letter_by_letter(guard):
     tiers = np.array(["free", "plus", "", "né", "\U0001f600", "free "])
     compare(guard, "refund", {"amount": 20_000, "tags": []}, {"customer.tier": tiers, "data.pii": False}, 6)
+
+
+def test_many_texts_are_told_apart(guard):
+    chance = Random("texts")
+    known = ["free", "plus", *("".join(chance.choices("fre\x00plus", k=5)).strip("\x00") for _ in range(300))]
+    tiers = np.array(chance.choices(known, k=1200))
+    told = compare(
+        guard, "refund", {"amount": 20_000, "tags": []}, {"customer.tier": tiers, "data.pii": False}, 1200
+    )
+    assert len(set(told)) > 1
 
 
 def test_an_undeclared_tool_is_denied_in_every_row(guard):

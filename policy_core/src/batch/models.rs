@@ -71,13 +71,27 @@ pub(super) struct Choice {
     own: Vec<Own>,
     /// The truths of requirements, then of arms.
     truths: Vec<Lane<u8>>,
-    /// Of the row before: these truths with what was drawn, and what came of them.
-    signs: Vec<u8>,
-    drawn: Option<u32>,
+    /// The same of each row in one number, which is of no other truths if they are [`FEW`].
+    signs: Lane<u64>,
+    /// What came of rows before, by their signs: many rows are alike.
+    kinds: [Alike; KINDS],
+}
+
+/// As many kinds of rows as are kept, and the bits of a number that tell them apart.
+const KINDS: usize = 16;
+const KIND_BITS: u32 = KINDS.ilog2();
+
+/// As many truths, of two bits each, as a number holds.
+const FEW: usize = 32;
+
+/// Rows with the same truths, for which the same model was drawn.
+#[derive(Debug, Default)]
+struct Alike {
+    of: Option<(u64, Option<u32>)>,
+    truths: Vec<u8>,
+    /// The candidates that no requirement rules out, in their order; who denies if none of them can serve.
     candidates: Vec<u32>,
-    barring: Option<u32>,
-    latest: Vec<u8>,
-    is_known: bool,
+    denier: u32,
 }
 
 impl Plan {
@@ -218,7 +232,7 @@ impl Models {
             }
             truths.rows_mut(rows).copy_from_slice(hand.truth(rows));
         }
-        choice.is_known = false;
+        choice.sign(rows);
         for (row, is_open) in open.rows(rows).iter().enumerate() {
             if *is_open {
                 self.choose_one(piece, row, choice, answers);
@@ -227,7 +241,18 @@ impl Models {
     }
 
     fn choose_one(&self, piece: &Piece<'_>, row: usize, choice: &mut Choice, answers: &mut Answers<'_>) {
-        self.list(piece, row, choice);
+        let Choice { own, truths, signs, kinds } = choice;
+        let of = Some((signs.at(row), self.canary.as_ref().and_then(|canary| canary.draw(piece, row))));
+        // Fibonacci hashing: the high bits depend on all others.
+        let place = signs.at(row).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - KIND_BITS);
+        let Some(alike) = kinds.get_mut(place as usize) else { return };
+        let present = || truths.iter().map(|truths| truths.at(row));
+        if alike.of != of || (truths.len() > FEW && !present().eq(alike.truths.iter().copied())) {
+            alike.of = of;
+            alike.truths.clear();
+            alike.truths.extend(present());
+            self.list(alike);
+        }
         let input = self.input.or_else(|| Some(piece.input.get(row)?.unsigned_abs())).unwrap_or(u64::MAX);
         let set = |answers: &mut Answers<'_>, outcome, by, undecided, model| {
             put(answers.outcome, row, outcome);
@@ -235,15 +260,12 @@ impl Models {
             put(answers.undecided, row, undecided);
             put(answers.model, row, model);
         };
-        for &model in &choice.candidates {
+        for &model in &alike.candidates {
             let fits = self.fits.get(model as usize).copied().flatten().is_some_and(|most| input <= most);
-            let is_barred = |(require, truths): (&Require, &Lane<u8>)| {
-                truths.at(row) == YES && !require.meets.get(model as usize).copied().unwrap_or(false)
-            };
-            if !fits || self.requires.iter().zip(&choice.truths).any(is_barred) {
+            if !fits {
                 continue;
             }
-            if let Some(own) = choice.own.get(model as usize)
+            if let Some(own) = own.get(model as usize)
                 && self.own.get(model as usize).is_some_and(|entries| !entries.is_empty())
                 && own.by.at(row) >= 0
             {
@@ -251,12 +273,7 @@ impl Models {
             }
             return set(answers, Outcome::Allow, -1, false, i32::try_from(model).unwrap_or(-1));
         }
-        let by = match (choice.candidates.is_empty(), choice.barring) {
-            (true, _) => self.built_in(BuiltIn::NoCandidate),
-            (false, Some(statement)) => statement,
-            (false, None) => self.built_in(BuiltIn::NoUsableModel),
-        };
-        set(answers, Outcome::Deny, i32::try_from(by).unwrap_or(i32::MAX), false, -1);
+        set(answers, Outcome::Deny, i32::try_from(alike.denier).unwrap_or(i32::MAX), false, -1);
     }
 
     /// The place of a reason of the engine's own, behind the statements.
@@ -265,20 +282,12 @@ impl Models {
         self.statements.saturating_add(u32::try_from(place).unwrap_or(0))
     }
 
-    /// The candidates of a row in their order, and the first requirement that rules one of them out. Rows
-    /// side by side are often alike.
-    fn list(&self, piece: &Piece<'_>, row: usize, choice: &mut Choice) {
-        choice.signs.clear();
-        choice.signs.extend(choice.truths.iter().map(|truths| truths.at(row)));
-        let drawn = self.canary.as_ref().and_then(|canary| canary.draw(piece, row));
-        if choice.is_known && choice.drawn == drawn && choice.signs == choice.latest {
-            return;
-        }
-        (choice.is_known, choice.drawn) = (true, drawn);
-        choice.latest.clone_from(&choice.signs);
-        let Choice { candidates, signs, .. } = choice;
+    /// What such rows have in common.
+    fn list(&self, alike: &mut Alike) {
+        let Alike { of, truths, candidates, denier } = alike;
+        let drawn = of.and_then(|(_, drawn)| drawn);
         candidates.clear();
-        for (arm, truth) in self.arms.iter().zip(signs.iter().skip(self.requires.len())) {
+        for (arm, truth) in self.arms.iter().zip(truths.iter().skip(self.requires.len())) {
             if *truth == YES {
                 add(candidates, arm.model);
                 arm.then.into_iter().for_each(|then| add(candidates, then));
@@ -298,11 +307,31 @@ impl Models {
                 add(candidates, *to);
             }
         }
-        let bars = |(require, truth): (&Require, &u8)| {
-            let misses = |model: &u32| !require.meets.get(*model as usize).copied().unwrap_or(false);
-            (*truth == YES && candidates.iter().any(misses)).then_some(require.statement)
+        let is_empty = candidates.is_empty();
+        let holding = self.requires.iter().zip(truths.iter()).filter(|(_, truth)| **truth == YES);
+        let meets = |require: &Require, model: u32| require.meets.get(model as usize) == Some(&true);
+        let bars = |(require, _): &(&Require, &u8)| !candidates.iter().all(|model| meets(require, *model));
+        let barring = holding.clone().filter(bars).map(|(require, _)| require.statement).min();
+        candidates.retain(|model| holding.clone().all(|(require, _)| meets(require, *model)));
+        *denier = match barring {
+            _ if is_empty => self.built_in(BuiltIn::NoCandidate),
+            Some(statement) => statement,
+            None => self.built_in(BuiltIn::NoUsableModel),
         };
-        choice.barring = self.requires.iter().zip(signs.iter()).filter_map(bars).min();
+    }
+}
+
+impl Choice {
+    /// Puts the truths of each row side by side, and forgets the rows before.
+    fn sign(&mut self, rows: usize) {
+        let Self { truths, signs, kinds, .. } = self;
+        kinds.iter_mut().for_each(|alike| alike.of = None);
+        signs.fill(0, rows);
+        for truths in truths {
+            for (sign, truth) in signs.rows_mut(rows).iter_mut().zip(truths.rows(rows)) {
+                *sign = sign.rotate_left(2) ^ u64::from(*truth);
+            }
+        }
     }
 }
 

@@ -57,26 +57,64 @@ impl Listed {
 
 /// The texts of numpy's letters, `width` for each row and zeros behind them: what they are, and which row has
 /// which. Letters that are none make no text.
-#[expect(clippy::disallowed_types, reason = "only looked up")]
 pub(super) fn texts(letters: &[u32], width: usize) -> (Vec<Option<String>>, Vec<u32>) {
-    let mut known: HashMap<&[u32], u32, Seeded> = HashMap::with_hasher(Seeded::new());
-    let (mut found, mut places) = (Vec::new(), Vec::new());
-    let mut latest: (&[u32], u32) = (&[], u32::MAX);
-    for row in letters.chunks_exact(width.max(1)) {
-        if latest.1 == u32::MAX || row != latest.0 {
-            let place = *known.entry(row).or_insert_with(|| {
-                let place = u32::try_from(found.len()).unwrap_or(u32::MAX);
-                let end =
-                    row.iter().rposition(|letter| *letter != 0).map_or(0, |last| last.saturating_add(1));
-                let letters = row.iter().take(end).map(|letter| char::from_u32(*letter));
-                found.push(letters.collect::<Option<String>>());
-                place
-            });
-            latest = (row, place);
-        }
-        places.push(latest.1);
+    let mut texts = Texts::new();
+    let rows = letters.chunks_exact(width.max(1));
+    let places = rows.map(|row| texts.place(row)).collect();
+    (texts.found, places)
+}
+
+/// As many texts as are found again at one look.
+const NEAR: usize = 64;
+
+/// Texts that were met.
+#[derive(Debug)]
+#[expect(clippy::disallowed_types, reason = "only looked up")]
+struct Texts<'a> {
+    found: Vec<Option<String>>,
+    known: HashMap<&'a [u32], u32, Seeded>,
+    /// The latest of those that have the same sum of letters: most columns hold few texts.
+    near: [(&'a [u32], u32); NEAR],
+}
+
+impl<'a> Texts<'a> {
+    #[expect(clippy::disallowed_types, reason = "only looked up")]
+    fn new() -> Self {
+        let known = HashMap::with_hasher(Seeded::new());
+        Self { found: Vec::new(), known, near: [(&[], 0); NEAR] }
     }
-    (found, places)
+
+    /// Which of them a row has.
+    fn place(&mut self, row: &'a [u32]) -> u32 {
+        let sum = row.iter().fold(0_u32, |sum, letter| sum.rotate_left(5) ^ letter);
+        // The high bits take part too: the last letters of short texts are zeros, which only move the others.
+        let sum = sum.wrapping_mul(0x9E37_79B9) >> 26;
+        match self.near.get_mut(sum as usize) {
+            Some((known, place)) if *known == row => *place,
+            Some(near) => {
+                *near = (row, place_of(row, &mut self.known, &mut self.found));
+                near.1
+            }
+            None => place_of(row, &mut self.known, &mut self.found),
+        }
+    }
+}
+
+/// The same by a whole look.
+#[expect(clippy::disallowed_types, reason = "only looked up")]
+#[cold]
+fn place_of<'a>(
+    row: &'a [u32],
+    known: &mut HashMap<&'a [u32], u32, Seeded>,
+    found: &mut Vec<Option<String>>,
+) -> u32 {
+    *known.entry(row).or_insert_with(|| {
+        let place = u32::try_from(found.len()).unwrap_or(u32::MAX);
+        let end = row.iter().rposition(|letter| *letter != 0).map_or(0, |last| last.saturating_add(1));
+        let letters = row.iter().take(end).map(|letter| char::from_u32(*letter));
+        found.push(letters.collect::<Option<String>>());
+        place
+    })
 }
 
 /// A hash for short texts, seeded so that nobody can choose texts that meet in it.
