@@ -9,7 +9,7 @@ use std::sync::Arc;
 use policy_core::Program;
 
 use crate::batch::Batch;
-use crate::line::{self, Row};
+use crate::line::{Lines, Row};
 use crate::page::Page;
 
 /// As many bytes as are collected before they are written.
@@ -30,6 +30,7 @@ pub(crate) struct Output {
     /// The last line is a part of one.
     is_torn: bool,
     pages: Vec<Page>,
+    lines: Lines,
     chunk: Vec<u8>,
     /// Where each line of the chunk ends, how many records are done with it, and which program it tells of.
     ends: Vec<(usize, usize, Option<[u8; 32]>)>,
@@ -43,6 +44,7 @@ impl Output {
             told: Vec::new(),
             is_torn: false,
             pages: Vec::new(),
+            lines: Lines::default(),
             chunk: Vec::with_capacity(2 * CHUNK),
             ends: Vec::new(),
         }
@@ -87,7 +89,7 @@ impl Output {
                     self.ends.push((self.chunk.len(), from.saturating_add(place), Some(digest)));
                 }
             }
-            line::write(&mut self.chunk, &row, page);
+            self.lines.write(&mut self.chunk, &row, page);
             let next = from.saturating_add(place).saturating_add(1);
             self.ends.push((self.chunk.len(), next, None));
             if singly || self.chunk.len() >= CHUNK || records.peek().is_none() {

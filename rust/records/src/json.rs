@@ -6,8 +6,15 @@ pub(crate) struct Json<'a>(pub(crate) &'a mut Vec<u8>);
 
 impl Json<'_> {
     /// Bytes that are JSON already.
+    #[inline]
     pub(crate) fn raw(&mut self, json: &str) {
-        self.0.extend_from_slice(json.as_bytes());
+        self.bytes(json.as_bytes());
+    }
+
+    /// The same, as bytes.
+    #[inline]
+    pub(crate) fn bytes(&mut self, json: &[u8]) {
+        self.0.extend_from_slice(json);
     }
 
     /// A text in quotes.
@@ -69,33 +76,53 @@ impl Json<'_> {
         self.raw(digits);
     }
 
+    /// A day and the time of it, to its second: `2026-03-29T00:30:00`.
+    fn second(&mut self, seconds: u64) {
+        let (year, month, day) = date(seconds / 86_400);
+        let of_day = seconds % 86_400;
+        let parts = [
+            (year, 4, "-"),
+            (month, 2, "-"),
+            (day, 2, "T"),
+            (of_day / 3_600, 2, ":"),
+            (of_day / 60 % 60, 2, ":"),
+            (of_day % 60, 2, ""),
+        ];
+        for (number, width, end) in parts {
+            self.padded(number, width);
+            self.raw(end);
+        }
+    }
+}
+
+/// Writes instants, and remembers the second of the latest.
+#[derive(Debug, Default)]
+pub(crate) struct Instant {
+    second: Option<u64>,
+    text: Vec<u8>,
+}
+
+impl Instant {
     /// An instant in nanoseconds since the Unix epoch: `"2026-03-29T00:30:00.000000+00:00"`.
     ///
     /// A clock that went wrong, and shows more than fits, is written as it is.
-    pub(crate) fn time(&mut self, wall: u64) {
-        self.0.push(b'"');
+    pub(crate) fn write(&mut self, json: &mut Json<'_>, wall: u64) {
         if wall == u64::MAX {
-            self.number(wall);
-            self.raw(" ns");
-        } else {
-            let (seconds, micros) = (wall / 1_000_000_000, wall / 1_000 % 1_000_000);
-            let (year, month, day) = date(seconds / 86_400);
-            let of_day = seconds % 86_400;
-            let parts = [
-                (year, 4, "-"),
-                (month, 2, "-"),
-                (day, 2, "T"),
-                (of_day / 3_600, 2, ":"),
-                (of_day / 60 % 60, 2, ":"),
-                (of_day % 60, 2, "."),
-                (micros, 6, "+00:00"),
-            ];
-            for (number, width, end) in parts {
-                self.padded(number, width);
-                self.raw(end);
-            }
+            json.raw("\"");
+            json.number(wall);
+            return json.raw(" ns\"");
         }
-        self.0.push(b'"');
+        let second = wall / 1_000_000_000;
+        if self.second != Some(second) {
+            self.second = Some(second);
+            self.text.clear();
+            Json(&mut self.text).second(second);
+        }
+        json.raw("\"");
+        json.bytes(&self.text);
+        json.raw(".");
+        json.padded(wall / 1_000 % 1_000_000, 6);
+        json.raw("+00:00\"");
     }
 }
 
@@ -115,7 +142,7 @@ const fn date(day: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::Json;
+    use super::{Instant, Json};
 
     fn written(write: impl FnOnce(&mut Json<'_>)) -> String {
         let mut bytes = Vec::new();
@@ -148,9 +175,10 @@ mod tests {
             (4_107_542_400 * 1_000_000_000, "2100-03-01T00:00:00.000000"),
             (u64::MAX - 1, "2554-07-21T23:34:33.709551"),
         ];
-        for (wall, shown) in cases {
-            assert_eq!(written(|to| to.time(wall)), format!("\"{shown}+00:00\""));
+        let mut instant = Instant::default();
+        for (wall, shown) in cases.into_iter().chain(cases) {
+            assert_eq!(written(|to| instant.write(to, wall)), format!("\"{shown}+00:00\""));
         }
-        assert_eq!(written(|to| to.time(u64::MAX)), "\"18446744073709551615 ns\"");
+        assert_eq!(written(|to| instant.write(to, u64::MAX)), "\"18446744073709551615 ns\"");
     }
 }

@@ -21,6 +21,7 @@ mod log;
 mod members;
 mod page;
 mod plain;
+mod readings;
 mod render;
 mod told;
 mod writer;

@@ -12,10 +12,18 @@ use crate::members::{List, counted, named};
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) program: Arc<Program>,
-    /// Of each limit: whether it is one of runs, and how the JSON of each bound begins.
-    pub(crate) limits: Vec<(bool, Vec<String>)>,
+    pub(crate) bounds: Vec<Bound>,
     /// How a record ends.
     pub(crate) end: String,
+}
+
+/// A bound of a limit.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    /// How its JSON begins, behind that of the bound before it.
+    pub(crate) begin: String,
+    /// The place of its limit's scope among those of a head; none of a limit of runs.
+    pub(crate) scope: Option<usize>,
 }
 
 fn hex(digest: &[u8]) -> String {
@@ -24,19 +32,23 @@ fn hex(digest: &[u8]) -> String {
 
 impl Page {
     pub(crate) fn of(program: &Arc<Program>) -> Self {
-        let limits = program.limits().iter().map(|limit| {
+        let (mut bounds, mut scopes) = (Vec::new(), 0..);
+        for limit in program.limits() {
+            let scope = if limit.scope == Scope::Run { None } else { scopes.next() };
             let statement = program.statements().get(limit.statement as usize);
             let name = statement.map_or("", |statement| &*statement.name);
-            let begin = |measure| quoted(&format!("{name}.{}", program.measure_text(measure))) + ":[";
-            let bounds = limit.bounds.iter().map(|bound| begin(bound.measure));
-            (limit.scope == Scope::Run, bounds.collect())
-        });
+            for bound in &limit.bounds {
+                let comma = if bounds.is_empty() { "" } else { "," };
+                let name = quoted(&format!("{name}.{}", program.measure_text(bound.measure)));
+                bounds.push(Bound { begin: format!("{comma}{name}:["), scope });
+            }
+        }
         let prices = match program.prices() {
             "" => String::new(),
             prices => format!(",\"prices\":{}", quoted(prices)),
         };
-        let (limits, digest) = (limits.collect(), hex(program.digest()));
-        Self { program: Arc::clone(program), limits, end: format!("{prices},\"digest\":\"{digest}\"}}\n") }
+        let digest = hex(program.digest());
+        Self { program: Arc::clone(program), bounds, end: format!("{prices},\"digest\":\"{digest}\"}}\n") }
     }
 
     /// The line that says what the program is, so that its decisions can be explained without its source.
