@@ -1,9 +1,8 @@
-//! What the engine answers: one decision for each event that asks for one, and settlements.
+//! What the engine answers: one decision for each event that asks for one.
 //!
 //! Names are indexes into the program's tables ([`crate::Program`]); a plain allow allocates nothing.
 
-use crate::program::{AskFor, Measure, Program};
-use crate::store::Refusal;
+use crate::program::{AskFor, Program};
 use crate::value::Value;
 
 /// Which event a decision answers.
@@ -264,13 +263,14 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Undecided yet: a denial of nobody, so that a path that forgot to decide would deny.
-    pub(crate) const fn new(number: u64, event: Event, call: Option<u64>) -> Self {
+    /// Room for one, lent to the engine: a denial of nobody.
+    #[must_use]
+    pub const fn new() -> Self {
         Self {
-            number,
-            event,
+            number: 0,
+            event: Event::ModelCall,
             outcome: Outcome::Deny,
-            call,
+            call: None,
             attempt: None,
             attempt_number: None,
             model: None,
@@ -301,6 +301,58 @@ impl Decision {
         }
     }
 
+    /// Becomes another one, undecided yet: a denial of nobody, so that a path that forgot to decide would
+    /// deny. The room of its lists stays.
+    pub(crate) fn renew(&mut self, latest: u64, at: Event, of: Option<u64>) {
+        // Field by field, and all by name, so that none that comes later is forgotten.
+        let Self {
+            number,
+            event,
+            outcome,
+            call,
+            attempt,
+            attempt_number,
+            model,
+            output_cap,
+            timeout_ns,
+            wait_ns,
+            may_be_sooner,
+            state,
+            text,
+            template,
+            reused,
+            by,
+            undecided,
+            latched,
+            rejected,
+            wrap_up,
+            stayed,
+            asked,
+            answered,
+            reserved_tokens,
+            reserved_cost,
+            votes,
+            would,
+            advice,
+            values,
+            skipped,
+            passed,
+        } = self;
+        (*number, *event, *call, *outcome, *by) = (latest, at, of, Outcome::Deny, By::Nobody);
+        (*attempt, *attempt_number, *model, *output_cap) = (None, None, None, None);
+        (*timeout_ns, *wait_ns, *state, *text, *template) = (None, None, None, None, None);
+        (*reused, *asked, *answered) = (None, None, None);
+        (*may_be_sooner, *undecided, *latched) = (false, false, false);
+        (*rejected, *wrap_up, *stayed) = (false, false, false);
+        (*reserved_tokens, *reserved_cost) = (0, 0);
+        votes.clear();
+        would.clear();
+        advice.clear();
+        values.clear();
+        skipped.clear();
+        passed.clear();
+    }
+
     /// An outcome of the engine's own.
     pub(crate) const fn built_in(&mut self, outcome: Outcome, reason: BuiltIn) {
         self.outcome = outcome;
@@ -329,56 +381,8 @@ impl Decision {
     }
 }
 
-/// What an attempt was charged in the end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Settlement {
-    /// Tokens that were sent, as reported; 0 if nothing was reported.
-    pub input_tokens: u64,
-    /// Tokens that came back, as reported, at least those counted where a lower bound was reported.
-    pub output_tokens: u64,
-    /// Of the tokens that were sent, those read from the provider's cache, as reported.
-    pub cache_read_tokens: u64,
-    /// Of the tokens that were sent, those written to it, as reported.
-    pub cache_write_tokens: u64,
-    /// Of the tokens that came back, reasoning, as reported.
-    pub reasoning_tokens: u64,
-    /// Tokens charged.
-    pub tokens: u64,
-    /// Nano-units of the currency charged.
-    pub cost: u64,
-    /// Tokens that were held.
-    pub reserved_tokens: u64,
-    /// Nano-units of the currency that were held.
-    pub reserved_cost: u64,
-}
-
-/// Where one bound of one limit stands. `spent + held + free + leased = max`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reading {
-    /// The limit, an index into [`crate::Program::limits`].
-    pub limit: u32,
-    /// What is bounded.
-    pub measure: Measure,
-    /// The bound, with what people have added to it.
-    pub max: u64,
-    /// Spent so far in this window; for time, what has elapsed as of the last event.
-    pub spent: u64,
-    /// Held by attempts in flight.
-    pub held: u64,
-    /// What is left; negative in debt.
-    pub free: i64,
-    /// Leased to other processes.
-    pub leased: u64,
-    /// The part of that whose holders have been silent for so long that they may be gone.
-    pub silent: u64,
-    /// Why the store refuses the account, if it does; then nothing can be taken.
-    pub refused: Option<Refusal>,
-    /// The calendar's window: its number, its first instant and the first one after it, in nanoseconds.
-    pub window: Option<(i64, u64, u64)>,
-    /// The limit lets calls through when its store does not answer.
-    pub soft: bool,
-    /// The run has no id for the limit's scope: nothing is known.
-    pub missing: bool,
-    /// How old the store's last word is, in nanoseconds; 0 without a store.
-    pub age_ns: u64,
+impl Default for Decision {
+    fn default() -> Self {
+        Self::new()
+    }
 }

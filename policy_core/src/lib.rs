@@ -30,6 +30,7 @@ mod order;
 mod price;
 mod program;
 mod run;
+mod settlement;
 pub mod store;
 mod typed;
 mod value;
@@ -37,7 +38,7 @@ mod vm;
 
 pub use amount::amount;
 pub use clock::Shown;
-pub use decision::{Advice, Asked, BuiltIn, By, Decision, Event, Outcome, Reading, Settlement, Vote, Why};
+pub use decision::{Advice, Asked, BuiltIn, By, Decision, Event, Outcome, Vote, Why};
 pub use error::{EngineError, LoadError, LoadErrorKind};
 pub use event::{ErrorKind, Failure, ModelCall, Now, Returned, Scopes, ToolCall, Usage};
 pub use facts::BuiltInFact;
@@ -50,4 +51,5 @@ pub use program::{
     StatementKind, Template, Threshold, ThresholdKind, TimeZone, Tool, ToolClass,
 };
 pub use run::{Meter, OpenRequest, Reply, Run, Stand, Stands};
+pub use settlement::{Reading, Settlement};
 pub use value::{Dimension, MAX_NUMBER, MAX_QUANTITY, MILLION, Slot, Truth, Value};

@@ -10,7 +10,7 @@
 mod common;
 
 use common::*;
-use policy_core::{Measure, ModelCall, Outcome, Slot, Usage};
+use policy_core::{Decision, Measure, ModelCall, Now, Outcome, Slot, Usage};
 
 const EXACT: Usage = Usage::exact(100, 50);
 
@@ -36,6 +36,20 @@ fn a_plain_allow_reserves_the_worst_case() {
     let settled = run.settle(1, 1, EXACT).unwrap();
     assert_eq!((settled.tokens, settled.cost, settled.reserved_cost), (150, 150, 200));
     assert_eq!(run.in_flight(), 0);
+}
+
+#[test]
+fn nothing_of_what_was_in_a_lent_place_is_left() {
+    let policy = vocabulary().with("l", limit(vec![(STEPS, 2)], Else::Stop("over")));
+    let (mut fresh, mut used) = (policy.run(), policy.run());
+    let event = ModelCall { model: Some("large"), input_tokens: 100, ..ModelCall::default() };
+    for now in 0..4 {
+        let mut decision = Decision::new();
+        let at = Now { mono: now, wall: now };
+        fresh.inner.model_call(at, &event, &mut fresh.books.borrow_mut(), &mut decision).unwrap();
+        // The desk lends a place that has been used.
+        assert_eq!(used.model_call(now, &event).unwrap(), decision);
+    }
 }
 
 #[test]

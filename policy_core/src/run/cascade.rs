@@ -4,7 +4,7 @@ use super::Run;
 use super::model::Asked;
 use super::question::{Question, Ruling, vote_of};
 use crate::books::Books;
-use crate::decision::{By, Decision, Event, Outcome, Vote};
+use crate::decision::{By, Decision, Outcome, Vote};
 use crate::event::Returned;
 use crate::facts::Sent;
 use crate::program::Program;
@@ -72,7 +72,7 @@ impl Run {
             let (input, results) = (call.input_tokens?, Some(&[][..]));
             let messages = Some(&[][..]);
             let asked = Asked { question: &question, input, most: call.max_output, results, messages };
-            let mut rehearsal = Decision::new(0, Event::ModelCall, Some(id));
+            let mut rehearsal = Decision::new();
             match asked.rule(&mut candidates, &mut rehearsal) {
                 Ruling::Clear(clearance) if clearance.subject == then => Some(Climb {
                     undecided: truth == Truth::Unknown,

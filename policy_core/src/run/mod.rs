@@ -263,9 +263,9 @@ impl Run {
         if self.suspended.is_some() { Err(EngineError::Suspended) } else { Ok(()) }
     }
 
-    fn begin_decision(&mut self, event: Event, call: Option<u64>) -> Decision {
+    fn begin_decision(&mut self, event: Event, call: Option<u64>, decision: &mut Decision) {
         self.decisions = self.decisions.saturating_add(1);
-        Decision::new(self.decisions, event, call)
+        decision.renew(self.decisions, event, call);
     }
 
     /// The time of a measure so far, in nanoseconds; none of what is not time.

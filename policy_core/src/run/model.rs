@@ -23,7 +23,8 @@ impl Run {
     /// A model call is proposed, or asked again.
     ///
     /// `event.facts` has one slot for each of [`Program::facts`], in that order. The host fills those whose
-    /// source is [`from_host`](crate::Source::from_host); the others are not read.
+    /// source is [`from_host`](crate::Source::from_host); the others are not read. What is decided is written
+    /// into `decision`, whatever was in it.
     ///
     /// # Errors
     /// [`EngineError::BadValue`] if a number or the facts cannot be right; then nothing has happened.
@@ -32,23 +33,24 @@ impl Run {
         now: Now,
         event: &ModelCall<'_>,
         books: &mut Books,
-    ) -> Result<Decision, EngineError> {
+        decision: &mut Decision,
+    ) -> Result<(), EngineError> {
         let program = Arc::clone(&self.program);
         check_facts(&program, event.facts)?;
         check_tokens(event.input_tokens)?;
         check_tokens(event.max_output.unwrap_or(0))?;
         event.messages.unwrap_or_default().iter().try_for_each(|(_, tokens)| check_tokens(*tokens))?;
         self.begin_event(now);
-        let mut decision = self.begin_decision(Event::ModelCall, event.call);
-        if self.is_over(&mut decision) {
-            return Ok(decision);
+        self.begin_decision(Event::ModelCall, event.call, decision);
+        if self.is_over(decision) {
+            return Ok(());
         }
-        self.advise(&mut decision, books);
+        self.advise(decision, books);
         self.look_around(books);
-        if let Some(id) = self.open_model_call(&program, event, &mut decision) {
-            self.admit_model_call((&program, books), id, event, &mut decision);
+        if let Some(id) = self.open_model_call(&program, event, decision) {
+            self.admit_model_call((&program, books), id, event, decision);
         }
-        Ok(decision)
+        Ok(())
     }
 
     /// Finds or opens the logical call and remembers what was asked. Refuses what is not open or declared.

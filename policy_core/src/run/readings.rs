@@ -3,10 +3,11 @@
 use super::Run;
 use super::accounts::Entry;
 use crate::books::{AccountId, Books, Failure, Standing};
-use crate::decision::{Advice, Decision, Reading};
+use crate::decision::{Advice, Decision};
 use crate::event::Now;
 use crate::price::product;
 use crate::program::{Bound, Limit, Measure, Scope, Soft};
+use crate::settlement::Reading;
 use crate::value::MILLION;
 
 /// The store is asked again about limits that facts are read of when its last word is so old.

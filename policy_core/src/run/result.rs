@@ -65,7 +65,8 @@ impl Run {
         let fate = if is_good { Fate::Settled } else { Fate::FellShort };
         self.close_attempt((&program, books), place, returned.usage, fate);
         let event = if matches!(subject, Subject::Model(_)) { Event::ModelResult } else { Event::ToolResult };
-        let mut decision = self.begin_decision(event, Some(call));
+        let mut decision = Decision::new();
+        self.begin_decision(event, Some(call), &mut decision);
         decision.attempt_number = Some(number);
         if let Subject::Model(model) = subject {
             decision.model = Some(model);

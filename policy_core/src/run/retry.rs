@@ -69,7 +69,8 @@ impl Run {
         let fate = self.fate(failure, call, subject);
         self.close_attempt((&program, books), place, failure.usage, fate);
         let event = if matches!(subject, Subject::Model(_)) { Event::ModelError } else { Event::ToolError };
-        let mut decision = self.begin_decision(event, Some(call));
+        let mut decision = Decision::new();
+        self.begin_decision(event, Some(call), &mut decision);
         decision.attempt_number = Some(number);
         if let Subject::Model(model) = subject {
             decision.model = Some(model);

@@ -9,11 +9,11 @@ use super::meter::NO_TOKENS;
 use super::result::SHORT;
 use super::{Run, check_tokens, watched};
 use crate::books::Books;
-use crate::decision::Settlement;
 use crate::error::EngineError;
 use crate::event::{ErrorKind, Now, Usage};
 use crate::price::Tokens;
 use crate::program::Program;
+use crate::settlement::Settlement;
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -101,7 +101,8 @@ impl Run {
             return None;
         }
         let event = if known.reserved.is_tool() { Event::ToolCall } else { Event::ModelCall };
-        let mut decision = Decision::new(self.decisions, event, Some(known.call));
+        let mut decision = Decision::new();
+        decision.renew(self.decisions, event, Some(known.call));
         decision.outcome = Outcome::Allow;
         self.show(attempt, known, &mut decision);
         Some(decision)

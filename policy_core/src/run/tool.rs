@@ -21,7 +21,7 @@ impl Run {
     ///
     /// `event.facts` has one slot for each of [`Program::facts`], in that order. The host fills those whose
     /// source is [`from_host`](crate::Source::from_host) and those of the tool's [`args`](crate::Tool::args);
-    /// the others must be missing.
+    /// the others must be missing. What is decided is written into `decision`, whatever was in it.
     ///
     /// # Errors
     /// [`EngineError::BadValue`] if the facts or the forms are not as many as the program's; then nothing has
@@ -31,7 +31,8 @@ impl Run {
         now: Now,
         event: &ToolCall<'_>,
         books: &mut Books,
-    ) -> Result<Decision, EngineError> {
+        decision: &mut Decision,
+    ) -> Result<(), EngineError> {
         let program = Arc::clone(&self.program);
         check_facts(&program, event.facts)?;
         if event.forms.len() != program.ignored_args().len() {
@@ -40,13 +41,13 @@ impl Run {
             ));
         }
         self.begin_event(now);
-        let mut decision = self.begin_decision(Event::ToolCall, event.call);
-        if self.is_over(&mut decision) {
-            return Ok(decision);
+        self.begin_decision(Event::ToolCall, event.call, decision);
+        if self.is_over(decision) {
+            return Ok(());
         }
-        self.advise(&mut decision, books);
+        self.advise(decision, books);
         self.look_around(books);
-        if let Some((id, tool)) = self.open_tool_call(&program, event, &mut decision) {
+        if let Some((id, tool)) = self.open_tool_call(&program, event, decision) {
             let mut looks = self.calls.get_mut(id).map(|call| mem::take(&mut call.looks)).unwrap_or_default();
             let ruled = self.calls.get(id).map(|call| {
                 let mut question = Question::new((self, books), &program, id, call, Sent::Now(event.facts));
@@ -62,10 +63,10 @@ impl Run {
                 if let Some(call) = self.calls.get_mut(id) {
                     call.looks = looks;
                 }
-                self.apply((&program, books), id, ruling, &bindings, &mut decision);
+                self.apply((&program, books), id, ruling, &bindings, decision);
             }
         }
-        Ok(decision)
+        Ok(())
     }
 
     /// Finds or opens the logical call. Refuses what is not open, not the same, or not declared.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use policy_core::books::Books;
 use policy_core::{
-    Decision, EngineError, Failure, Health, ModelCall, Now, Program, Reading, Reply, Returned, Scopes,
-    Settlement, State, ToolCall, Usage,
+    Advice, AskFor, Asked, By, Decision, EngineError, Event, Failure, Health, ModelCall, Now, Outcome,
+    Program, Reading, Reply, Returned, Scopes, Settlement, State, ToolCall, Usage, Value, Vote, Why,
 };
 
 /// Books that runs may share.
@@ -16,6 +16,54 @@ pub type Desk = Rc<RefCell<Books>>;
 /// Books of this process alone.
 pub fn books() -> Desk {
     Rc::new(RefCell::new(Books::local()))
+}
+
+/// A place that is lent to the engine, full of what an earlier decision has left.
+pub fn stale() -> Decision {
+    let vote = Vote {
+        statement: 9,
+        outcome: Outcome::Stop,
+        state: Some(9),
+        queue: Some(9),
+        template: Some(9),
+        wants: AskFor::Text,
+        undecided: true,
+        rejected: true,
+        request: Some(9),
+    };
+    Decision {
+        number: 99,
+        event: Event::ToolError,
+        outcome: Outcome::Stop,
+        call: Some(99),
+        attempt: Some(99),
+        attempt_number: Some(99),
+        model: Some(99),
+        output_cap: Some(99),
+        timeout_ns: Some(99),
+        wait_ns: Some(99),
+        may_be_sooner: true,
+        state: Some(99),
+        text: Some("stale".into()),
+        template: Some(99),
+        reused: Some(99),
+        by: By::Statement(99),
+        undecided: true,
+        latched: true,
+        rejected: true,
+        wrap_up: true,
+        stayed: true,
+        asked: Some(Asked { request: 99, queue: 9, wants: AskFor::Text, expires_at: 99 }),
+        answered: Some(99),
+        reserved_tokens: 99,
+        reserved_cost: 99,
+        votes: vec![vote],
+        would: vec![vote],
+        advice: vec![Advice { limit: 9, threshold: 9 }],
+        values: vec![(9, Value::Int(9))],
+        skipped: vec![9],
+        passed: vec![(9, Why::Window)],
+    }
 }
 
 /// A run, its books, and how far the wall clock is ahead of the other one.
@@ -112,12 +160,16 @@ impl Run {
     }
 
     pub fn model_call(&mut self, now: u64, event: &ModelCall<'_>) -> Result<Decision, EngineError> {
-        let decision = self.inner.model_call(self.at(now), event, &mut self.books.borrow_mut());
+        let mut decision = stale();
+        let decided = self.inner.model_call(self.at(now), event, &mut self.books.borrow_mut(), &mut decision);
+        let decision = decided.map(|()| decision);
         self.told(decision)
     }
 
     pub fn tool_call(&mut self, now: u64, event: &ToolCall<'_>) -> Result<Decision, EngineError> {
-        let decision = self.inner.tool_call(self.at(now), event, &mut self.books.borrow_mut());
+        let mut decision = stale();
+        let decided = self.inner.tool_call(self.at(now), event, &mut self.books.borrow_mut(), &mut decision);
+        let decision = decided.map(|()| decision);
         self.told(decision)
     }
 

@@ -1,7 +1,8 @@
 //! The events that ask: a tool call, a model call, a result, an error.
 
+use checkrein_host::Refused;
 use checkrein_records::{Ended, Subject};
-use policy_core::{ErrorKind, Failure, ModelCall, Returned, Slot, ToolCall};
+use policy_core::{Decision, ErrorKind, Failure, ModelCall, Returned, Slot, ToolCall};
 
 use crate::edge::{In, Out, Span, Value, place, there};
 use crate::ends::{used, zeroed};
@@ -22,7 +23,7 @@ pub(crate) struct Values {
 fn decided(
     run: types::Run,
     out: Out<'_, types::Decision>,
-    decide: impl FnOnce(&mut Begun) -> Result<policy_core::Decision, Fault>,
+    decide: impl FnOnce(&mut Begun) -> Result<Decision, Fault>,
 ) -> i32 {
     answer(|| {
         let out = place(out)?;
@@ -33,6 +34,13 @@ fn decided(
             Ok(())
         })
     })
+}
+
+/// What an admission writes into the place that it is lent.
+fn admitted(admit: impl FnOnce(&mut Decision) -> Result<(), Refused>) -> Result<Decision, Fault> {
+    let mut decision = Decision::new();
+    admit(&mut decision)?;
+    Ok(decision)
 }
 
 /// The logical call asked again; 0 is a new one.
@@ -64,7 +72,11 @@ pub(crate) extern "C" fn tool_call(
                     facts,
                 };
                 let subject = Subject::Call("tool", Some(tool));
-                Ok(hosted.admit(now, subject, |run, books| run.tool_call(now, &event, books))?)
+                admitted(|decision| {
+                    hosted.admit(now, subject, decision, |run, books, decision| {
+                        run.tool_call(now, &event, books, decision)
+                    })
+                })
             })
         })
     })
@@ -93,7 +105,11 @@ pub(crate) extern "C" fn model_call(
                 messages: None,
             };
             let subject = Subject::Call("model", model);
-            Ok(hosted.admit(now, subject, |run, books| run.model_call(now, &event, books))?)
+            admitted(|decision| {
+                hosted.admit(now, subject, decision, |run, books, decision| {
+                    run.model_call(now, &event, books, decision)
+                })
+            })
         })
     })
 }

@@ -156,7 +156,9 @@ impl Hosted {
         self.run.tell(Live::ended, |live| own(live, event)).unwrap_or_else(broken)
     }
 
-    /// An admission: what the call would use has to have its place in a journal, if there is one.
+    /// An admission: what the call would use has to have its place in a journal, if there is one. It is
+    /// decided in the place that the caller lends: a decision is large, and each layer that took it would
+    /// copy it.
     ///
     /// # Errors
     /// [`Refused`], as for `ask`, and for a journal that is full.
@@ -164,15 +166,14 @@ impl Hosted {
         &self,
         now: Now,
         subject: Subject<'_>,
-        event: impl FnOnce(&mut Run, &mut Books) -> Result<Decision, EngineError>,
-    ) -> Result<Decision, Refused> {
-        let mut decided = None;
+        decision: &mut Decision,
+        event: impl FnOnce(&mut Run, &mut Books, &mut Decision) -> Result<(), EngineError>,
+    ) -> Result<(), Refused> {
         let admit = |live: &mut Live| {
             live.ready().map_err(Refused::Unready)?;
-            own(live, |live| live.admit(now, subject, |run, books| Ok(decided.insert(event(run, books)?))))
+            own(live, |live| live.admit(now, subject, decision, event))
         };
-        self.run.ask(Live::ended, admit).unwrap_or_else(broken)?;
-        decided.ok_or(Refused::Broken)
+        self.run.ask(Live::ended, admit).unwrap_or_else(broken)
     }
 }
 

@@ -112,16 +112,16 @@ impl Live {
         })
     }
 
-    /// One admission, of what the records name `subject`. The decision stays where the event puts it: it is
-    /// large, and each layer that took it would copy it.
-    pub fn admit<'a>(
+    /// One admission, of what the records name `subject`, decided in the place that the caller lends.
+    pub fn admit(
         &mut self,
         now: Now,
         subject: Subject<'_>,
-        event: impl FnOnce(&mut Run, &mut Books) -> Result<&'a Decision, EngineError>,
+        decision: &mut Decision,
+        event: impl FnOnce(&mut Run, &mut Books, &mut Decision) -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
         self.latest = now;
-        let decision = self.decided(event)?;
+        self.decided(|run, books| event(run, books, decision))?;
         if let Some(writer) = &mut self.records {
             writer.decision(now.wall, subject, None, decision);
         }

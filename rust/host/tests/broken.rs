@@ -22,9 +22,11 @@ use common::Policy;
 
 fn ask(hosted: &Hosted) -> Result<Decision, Refused> {
     let call = ModelCall { model: Some("small"), ..ModelCall::default() };
-    hosted.admit(Now::default(), Subject::Call("model", call.model), |run, books| {
-        run.model_call(Now::default(), &call, books)
-    })
+    let (now, mut decision) = (Now::default(), Decision::new());
+    hosted.admit(now, Subject::Call("model", call.model), &mut decision, |run, books, decision| {
+        run.model_call(now, &call, books, decision)
+    })?;
+    Ok(decision)
 }
 
 #[test]

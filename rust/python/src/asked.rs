@@ -51,7 +51,9 @@ impl Run {
             messages: messages.as_deref(),
         };
         let called = self.called("model", model, name.as_deref())?;
-        self.admit(py, asked.now, called.subject(), |run, books| run.model_call(asked.now, &event, books))
+        self.admit(py, asked.now, called.subject(), |run, books, decision| {
+            run.model_call(asked.now, &event, books, decision)
+        })
     }
 
     /// Decides about a tool call.
@@ -79,8 +81,8 @@ impl Run {
             facts: &slots,
         };
         let called = self.called("tool", Some(tool), Some(&name))?;
-        self.admit(args.py(), asked.now, called.subject(), |run, books| {
-            run.tool_call(asked.now, &event, books)
+        self.admit(args.py(), asked.now, called.subject(), |run, books, decision| {
+            run.tool_call(asked.now, &event, books, decision)
         })
     }
 }

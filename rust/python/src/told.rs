@@ -35,10 +35,16 @@ impl Run {
         py: Python<'_>,
         now: Now,
         subject: Subject<'_>,
-        event: impl FnOnce(&mut policy_core::Run, &mut Books) -> Result<policy_core::Decision, EngineError>,
+        event: impl FnOnce(
+            &mut policy_core::Run,
+            &mut Books,
+            &mut policy_core::Decision,
+        ) -> Result<(), EngineError>,
     ) -> PyResult<Decision> {
         self.ready(py)?;
-        let decision = self.core.admit(now, subject, event).map_err(|error| refused(py, &error))?;
+        let mut decision = policy_core::Decision::new();
+        let decided = self.core.admit(now, subject, &mut decision, event);
+        decided.map_err(|error| refused(py, &error))?;
         self.attend(py)?;
         Ok(Decision::new(py, decision, &self.loaded))
     }

@@ -49,20 +49,20 @@ impl Door {
         &mut self,
         now: Now,
         subject: Subject<'_>,
-        event: impl FnOnce(&mut Run, &mut Books) -> Result<Decision, EngineError>,
+        event: impl FnOnce(&mut Run, &mut Books, &mut Decision) -> Result<(), EngineError>,
         read: impl FnOnce(&Decision) -> T,
     ) -> T {
+        let mut decision = Decision::new();
         match self {
             Self::Engine(run, books) => {
-                let decision = event(run, &mut books.lock().expect("no panic"));
-                read(decision.as_ref().expect("a decision"))
+                event(run, &mut books.lock().expect("no panic"), &mut decision).expect("a decision");
             }
             Self::Host(hosted, log) => {
-                let decision = hosted.admit(now, subject, event);
+                hosted.admit(now, subject, &mut decision, event).expect("a decision");
                 attend(log);
-                read(decision.as_ref().expect("a decision"))
             }
         }
+        read(&decision)
     }
 
     /// The settlement of an attempt that a decision has opened.

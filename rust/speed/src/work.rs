@@ -132,7 +132,9 @@ impl Work {
             ..ModelCall::default()
         };
         let subject = Subject::Call("model", Some("large"));
-        let event = |run: &mut Run, books: &mut Books| run.model_call(now, &call, books);
+        let event = |run: &mut Run, books: &mut Books, decision: &mut Decision| {
+            run.model_call(now, &call, books, decision)
+        };
         let usage = Usage::exact(800, 120);
         self.door.decide(now, subject, event, |decision| opened(now, black_box(decision), usage))
     }
@@ -147,7 +149,9 @@ impl Work {
         let (args, facts) = (&*self.args, &*self.facts);
         let call = ToolCall { call: None, tool, args, forms: &[], is_exact: true, is_unsafe: false, facts };
         let subject = Subject::Call("tool", Some(tool));
-        let event = |run: &mut Run, books: &mut Books| run.tool_call(now, &call, books);
+        let event = |run: &mut Run, books: &mut Books, decision: &mut Decision| {
+            run.tool_call(now, &call, books, decision)
+        };
         let usage = Usage::exact(0, 0);
         self.door.decide(now, subject, event, |decision| opened(now, black_box(decision), usage))
     }

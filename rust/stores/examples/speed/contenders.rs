@@ -8,7 +8,7 @@ use std::time::Duration;
 use checkrein_stores::{Ledger, MemoryStore, Record, Store as _, UsageKind};
 use policy_core::books::{AccountId, Books, Failure, Room, Terms, Window, WindowKind};
 use policy_core::store::AccountKey;
-use policy_core::{ModelCall, Now, Program, Run, Scopes, Slot, Usage};
+use policy_core::{Decision, ModelCall, Now, Program, Run, Scopes, Slot, Usage};
 
 use crate::{Folder, LONG, now};
 
@@ -236,8 +236,10 @@ impl Engine {
             facts: &self.facts,
             ..ModelCall::default()
         };
-        let decided = self.run.model_call(now, &call, &mut books.lock().expect("no panic"));
-        let decided = black_box(decided.expect("a decision"));
+        let mut decided = Decision::new();
+        let asked = self.run.model_call(now, &call, &mut books.lock().expect("no panic"), &mut decided);
+        asked.expect("a decision");
+        let decided = black_box(decided);
         let Some(attempt) = decided.attempt else {
             return Err(if decided.wait_ns.is_some() { Room::Leased } else { Room::Full });
         };
