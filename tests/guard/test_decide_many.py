@@ -360,6 +360,12 @@ def test_columns_have_one_length_and_one_dimension(guard):
         guard.decide_many(tool="refund", args={"amount": 3})
 
 
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "2", True])
+def test_cores_are_counted(guard, threads):
+    with pytest.raises(EngineError, match="pass on how many cores"):
+        guard.decide_many(tool="look", facts={"data.pii": np.array([True])}, threads=threads)
+
+
 def test_no_row_is_no_mistake(guard):
     for empty in (np.zeros(0), np.array([], "U3"), np.array([], object), np.zeros(0, bool)):
         assert len(guard.decide_many(tool="look", facts={"data.pii": empty})) == 0

@@ -94,6 +94,11 @@ def decide_many(
             "numpy array",
             "bad_value",
         )
+    if threads is not None and (type(threads) is not int or threads < 1):
+        raise EngineError(
+            f"`threads` is {threads!r}; pass on how many cores to decide, or leave it out for all",
+            "bad_value",
+        )
     ids = [None if whose[word] is None else text_of(f"the id of `{word}`", whose[word]) for word in WORDS]
     outcome, by = numpy.empty(columns.rows, numpy.uint8), numpy.empty(columns.rows, numpy.int32)
     undecided = numpy.empty(columns.rows, numpy.bool_)
