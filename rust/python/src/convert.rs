@@ -59,7 +59,7 @@ impl Shape {
             // Text that has no UTF-8 (lone surrogates) equals nothing that a policy can write.
             Dimension::Text => text(value).map(Slot::Text),
             Dimension::Flag => value.cast::<PyBool>().ok().map(|flag| Slot::Flag(flag.is_true())),
-            _ => self.number(value).filter(|number| self.dimension.admits(*number)).map(Slot::Int),
+            _ => return self.amount(self.number(value)),
         };
         read.unwrap_or(Slot::Ill)
     }
@@ -81,19 +81,37 @@ impl Shape {
         }
     }
 
-    fn number(self, value: &Bound<'_, PyAny>) -> Option<i64> {
-        // Exact types first: they are nearly every value, and the test costs a pointer comparison.
-        if let Ok(number) = value.cast_exact::<PyInt>() {
-            number.extract::<i64>().ok()?.checked_mul(self.factor)
-        } else if let Ok(number) = value.cast_exact::<PyFloat>() {
-            exact(number.value(), self.scale)
-        } else {
-            self.other_number(value)
-        }
+    /// Whether its values are texts.
+    #[inline]
+    pub(crate) const fn is_text(self) -> bool {
+        matches!(self.dimension, Dimension::Text)
     }
 
-    /// Subclasses, and what is no number to Python or to JSON.
-    fn other_number(self, value: &Bound<'_, PyAny>) -> Option<i64> {
+    /// The slot of a flag.
+    #[inline]
+    pub(crate) const fn flag(self, flag: bool) -> Slot<'static> {
+        if matches!(self.dimension, Dimension::Flag) { Slot::Flag(flag) } else { Slot::Ill }
+    }
+
+    /// The slot of an integer.
+    #[inline]
+    pub(crate) fn int(self, number: i64) -> Slot<'static> {
+        self.amount(number.checked_mul(self.factor))
+    }
+
+    /// The slot of a float.
+    #[inline]
+    pub(crate) fn float(self, number: f64) -> Slot<'static> {
+        self.amount(exact(number, self.scale))
+    }
+
+    #[inline]
+    fn amount(self, number: Option<i64>) -> Slot<'static> {
+        number.filter(|number| self.dimension.admits(*number)).map_or(Slot::Ill, Slot::Int)
+    }
+
+    /// Numbers, but for what is none to Python or to JSON.
+    fn number(self, value: &Bound<'_, PyAny>) -> Option<i64> {
         if value.is_instance_of::<PyBool>() {
             None
         } else if value.is_instance_of::<PyInt>() {

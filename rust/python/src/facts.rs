@@ -1,6 +1,6 @@
 //! Facts and arguments of one event: looked up by the names the program declares, never by the dict's.
 
-use policy_core::{Arg, BuiltInFact, MoneyUnit, Program, Source};
+use policy_core::{Arg, BuiltInFact, MoneyUnit, Program, Slot, Source};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
@@ -9,6 +9,7 @@ use crate::errors;
 use crate::keys::Keys;
 use crate::names::nearest;
 use crate::sent::{Column, Sent, Slots};
+use crate::walk::seen;
 
 /// The first words of the fact names that belong to the engine.
 const RESERVED: [&str; 10] =
@@ -22,6 +23,9 @@ const OF_RESULT: &str = "result.confidence";
 
 /// As many declared names as an error message lists.
 const LISTED: usize = 20;
+
+/// Where what a host sends goes to: the slots, and what has still to be read.
+pub(crate) type Read<'r, 's, 'a, 'py> = (&'r mut Sent<'a, 'py>, &'r mut [Slot<'s>]);
 
 /// Where a program's facts are found in what the host sends. Made once, when the program is loaded.
 #[derive(Debug)]
@@ -103,9 +107,9 @@ impl Columns {
         py: Python<'py>,
         program: &Program,
         facts: Option<&Bound<'py, PyDict>>,
-        sent: &mut Sent<'a, 'py>,
+        into: Read<'_, '_, 'a, 'py>,
     ) -> PyResult<()> {
-        self.read(py, program, (facts, false), sent)
+        self.read(py, program, (facts, false), into)
     }
 
     /// The facts that come with a result: those of calls, what only a result has, and the fields of what a
@@ -119,11 +123,11 @@ impl Columns {
         program: &Program,
         facts: Option<&Bound<'py, PyDict>>,
         given: Option<(&str, &Bound<'py, PyDict>)>,
-        sent: &mut Sent<'a, 'py>,
+        (sent, slots): Read<'_, '_, 'a, 'py>,
     ) -> PyResult<()> {
-        self.read(py, program, (facts, true), sent)?;
+        self.read(py, program, (facts, true), (sent, slots))?;
         if let Some((tool, fields)) = given {
-            look_up(py, of_tool(&self.results, program, tool), fields, sent)?;
+            look_up(py, of_tool(&self.results, program, tool), fields, (sent, slots))?;
         }
         Ok(())
     }
@@ -133,7 +137,7 @@ impl Columns {
         py: Python<'py>,
         program: &Program,
         (facts, is_result): (Option<&Bound<'py, PyDict>>, bool),
-        sent: &mut Sent<'a, 'py>,
+        (sent, slots): Read<'_, '_, 'a, 'py>,
     ) -> PyResult<()> {
         let Some(facts) = facts.filter(|facts| !facts.is_empty()) else {
             return Ok(());
@@ -147,12 +151,12 @@ impl Columns {
                 Use::Ignored => None,
             };
             if let Some(column) = column {
-                sent.add(column, value);
+                sent.add(column, value, slots);
             }
             true
         });
         // A key that is no plain text may still equal one, and one that is unknown has to be named.
-        if is_read { Ok(()) } else { self.look_up_all(py, program, (facts, is_result), sent) }
+        if is_read { Ok(()) } else { self.look_up_all(py, program, (facts, is_result), (sent, slots)) }
     }
 
     /// What a key is for, if it is known.
@@ -167,13 +171,13 @@ impl Columns {
         py: Python<'py>,
         program: &Program,
         (facts, is_result): (&Bound<'py, PyDict>, bool),
-        sent: &mut Sent<'a, 'py>,
+        (sent, slots): Read<'_, '_, 'a, 'py>,
     ) -> PyResult<()> {
         *sent = Sent::new();
-        look_up(py, &self.host, facts, sent)?;
-        let mut found = sent.count();
+        slots.fill(Slot::Missing);
+        let mut found = look_up(py, &self.host, facts, (sent, slots))?;
         if is_result {
-            look_up(py, self.of_result.as_slice(), facts, sent)?;
+            look_up(py, self.of_result.as_slice(), facts, (sent, slots))?;
             found = found.saturating_add(usize::from(facts.contains(OF_RESULT)?));
         }
         for (name, _) in self.uses.iter().filter(|(_, known)| matches!(known, Use::Ignored)) {
@@ -190,10 +194,11 @@ impl Columns {
         tool: &str,
         args: &Bound<'py, PyDict>,
         facts: Option<&Bound<'py, PyDict>>,
-        sent: &mut Sent<'a, 'py>,
+        (sent, slots): Read<'_, '_, 'a, 'py>,
     ) -> PyResult<()> {
-        self.facts(args.py(), program, facts, sent)?;
-        look_up(args.py(), of_tool(&self.tools, program, tool), args, sent)
+        self.facts(args.py(), program, facts, (sent, slots))?;
+        look_up(args.py(), of_tool(&self.tools, program, tool), args, (sent, slots))?;
+        Ok(())
     }
 
     fn check(
@@ -223,18 +228,21 @@ fn of_tool<'a>(columns: &'a [Vec<Column>], program: &Program, tool: &str) -> &'a
     index.ok().and_then(|index| columns.get(index)).map_or(&[], Vec::as_slice)
 }
 
+/// Takes what a dict has of these; gives how many of them it has.
 fn look_up<'a, 'py>(
     py: Python<'py>,
     columns: &'a [Column],
     dict: &Bound<'py, PyDict>,
-    sent: &mut Sent<'a, 'py>,
-) -> PyResult<()> {
+    (sent, slots): Read<'_, '_, 'a, 'py>,
+) -> PyResult<usize> {
+    let mut found = 0_usize;
     for column in columns {
         if let Some(value) = dict.get_item(column.key.bind(py))? {
-            sent.add(column, value);
+            sent.add(column, seen(value.as_borrowed()), slots);
+            found = found.saturating_add(1);
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 fn comes_from_host(source: Source) -> bool {

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use crate::walk::walk;
+use crate::walk::{Seen, glance};
 
 /// As many places as one key may be in.
 const PROBES: usize = 4;
@@ -16,12 +16,17 @@ const PROBES: usize = 4;
 /// At most so many places: other keys are looked up by their text.
 const MOST: usize = 4096;
 
-/// What text keys are for, by their address. An object that it knows is kept, so that no other gets that.
+/// What text keys are for.
 #[derive(Debug)]
 pub(crate) struct Keys<T> {
-    /// As many as a power of two. Never waited for: who finds it locked goes by the texts.
-    seats: Mutex<Box<[Seat<T>]>>,
+    /// Never waited for: who finds them taken goes by the texts.
+    seats: Mutex<Seats<T>>,
 }
+
+/// What text keys are for, by their address. An object that it knows is kept, so that no other gets that. As
+/// many seats as a power of two, or none at all.
+#[derive(Debug)]
+pub(crate) struct Seats<T>(Box<[Seat<T>]>);
 
 type Seat<T> = Option<(Py<PyString>, T)>;
 
@@ -29,7 +34,7 @@ impl<T: Copy> Keys<T> {
     /// A table for so many keys.
     pub(crate) fn of(keys: usize) -> Self {
         let seats = keys.saturating_mul(PROBES).next_power_of_two().min(MOST);
-        Self { seats: Mutex::new((0..seats).map(|_| None).collect()) }
+        Self { seats: Mutex::new(Seats((0..seats).map(|_| None).collect())) }
     }
 
     /// Passes on each value of `dict` with what its key is for, which `find` tells by the text.
@@ -39,61 +44,53 @@ impl<T: Copy> Keys<T> {
         &self,
         dict: &Bound<'py, PyDict>,
         find: impl Fn(&str) -> Option<T>,
-        mut take: impl FnMut(T, Bound<'py, PyAny>) -> bool,
+        take: impl FnMut(T, Seen<'py>) -> bool,
     ) -> bool {
-        let mut seats = self.seats.try_lock().ok();
-        walk(dict, |key, value| {
-            let Ok(key) = key.cast_exact::<PyString>() else { return false };
-            let known = match &mut seats {
-                Some(seats) => known(seats, key, &find),
-                None => key.to_str().ok().and_then(&find),
-            };
-            known.is_some_and(|known| take(known, value))
-        })
+        let mut none = Seats(Box::default());
+        let mut seats = self.seats.try_lock();
+        let seats = seats.as_deref_mut().unwrap_or(&mut none);
+        glance(dict, seats, |seats, key| seats.learn(&key, &find), take)
     }
 }
 
-/// What `key` is for; the table knows it from now on.
-#[inline]
-fn known<T: Copy>(
-    seats: &mut [Seat<T>],
-    key: &Bound<'_, PyString>,
-    find: impl Fn(&str) -> Option<T>,
-) -> Option<T> {
-    // Nearly every key is in the first place that it may be in.
-    match seats.get(place(key, 0, seats.len())) {
-        Some(Some((seated, known))) if seated.as_ptr() == key.as_ptr() => Some(*known),
-        _ => seated(seats, key, find),
-    }
-}
-
-/// The same of a key that is elsewhere, or not there yet.
-#[cold]
-fn seated<T: Copy>(
-    seats: &mut [Seat<T>],
-    key: &Bound<'_, PyString>,
-    find: impl Fn(&str) -> Option<T>,
-) -> Option<T> {
-    let mut free = None;
-    for probe in 0..PROBES {
-        let place = place(key, probe, seats.len());
-        match seats.get(place) {
-            Some(Some((seated, known))) if seated.as_ptr() == key.as_ptr() => return Some(*known),
-            Some(None) => free = free.or(Some(place)),
-            _ => {}
+impl<T: Copy> Seats<T> {
+    /// What the key at an address is for, if it sits there. Compares numbers, and runs nothing else.
+    #[inline]
+    pub(crate) fn at(&self, address: usize) -> Option<T> {
+        // Nearly every key is in the first place that it may be in.
+        match self.0.get(self.place(address, 0)) {
+            Some(Some((seated, known))) if seated.as_ptr().addr() == address => Some(*known),
+            _ => None,
         }
     }
-    let found = find(key.to_str().ok()?)?;
-    // If there is no free place, the newest guest has the first.
-    if let Some(seat) = seats.get_mut(free.unwrap_or_else(|| place(key, 0, seats.len()))) {
-        *seat = Some((key.clone().unbind(), found));
-    }
-    Some(found)
-}
 
-/// Where `key` may sit among so many places, a power of two. Objects lie on multiples of 16.
-fn place(key: &Bound<'_, PyString>, probe: usize, seats: usize) -> usize {
-    let address = key.as_ptr().addr() >> 4;
-    let spread = address ^ (address >> 8) ^ (address >> 16);
-    spread.wrapping_add(probe) & seats.saturating_sub(1)
+    /// The same of a key that is elsewhere, or not there yet; it is known from now on.
+    #[cold]
+    fn learn(&mut self, key: &Bound<'_, PyAny>, find: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let key = key.cast_exact::<PyString>().ok()?;
+        let (address, mut free) = (key.as_ptr().addr(), None);
+        for probe in 0..PROBES {
+            let place = self.place(address, probe);
+            match self.0.get(place) {
+                Some(Some((seated, known))) if seated.as_ptr().addr() == address => return Some(*known),
+                Some(None) => free = free.or(Some(place)),
+                _ => {}
+            }
+        }
+        let found = find(key.to_str().ok()?)?;
+        // If there is no free place, the newest guest has the first.
+        let place = free.unwrap_or_else(|| self.place(address, 0));
+        if let Some(seat) = self.0.get_mut(place) {
+            *seat = Some((key.clone().unbind(), found));
+        }
+        Some(found)
+    }
+
+    /// Where a key may sit. Objects lie on multiples of 16.
+    #[inline]
+    fn place(&self, address: usize, probe: usize) -> usize {
+        let address = address >> 4;
+        let spread = address ^ (address >> 8) ^ (address >> 16);
+        spread.wrapping_add(probe) & self.0.len().saturating_sub(1)
+    }
 }

@@ -196,9 +196,8 @@ impl Program {
         args: &Bound<'_, PyDict>,
         facts: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<usize> {
-        let mut sent = Sent::new();
-        self.columns.call(&self.core, &tool.to_string_lossy(), args, facts, &mut sent)?;
-        let mut slots = self.columns.slots();
+        let (mut sent, mut slots) = (Sent::new(), self.columns.slots());
+        self.columns.call(&self.core, &tool.to_string_lossy(), args, facts, (&mut sent, &mut slots))?;
         sent.fill(&mut slots);
         Ok(slots.iter().filter(|slot| !matches!(slot, Slot::Missing | Slot::Ill)).count())
     }

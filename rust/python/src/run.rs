@@ -204,9 +204,14 @@ impl Run {
             }
             None => None,
         };
-        let mut sent = Sent::new();
-        self.columns.of_result(py, &self.program, facts, tool.as_deref().zip(fields), &mut sent)?;
-        let mut slots = self.columns.slots();
+        let (mut sent, mut slots) = (Sent::new(), self.columns.slots());
+        self.columns.of_result(
+            py,
+            &self.program,
+            facts,
+            tool.as_deref().zip(fields),
+            (&mut sent, &mut slots),
+        )?;
         sent.fill(&mut slots);
         let returned = Returned {
             attempt: attempt.0.attempt,

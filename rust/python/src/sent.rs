@@ -1,15 +1,19 @@
 //! The values that a host sent for one event, as slots of the program's facts.
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 use policy_core::{Slot, Value};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::convert::Shape;
+use crate::walk::Seen;
 
-/// As many values and slots as stand on the stack; more have their place on the heap.
+/// As many slots as stand on the stack; more have their place on the heap.
 const FEW: usize = 24;
+
+/// As many texts as are kept without memory of their own.
+const FEW_TEXTS: usize = 12;
 
 /// One fact that the host may send.
 #[derive(Debug)]
@@ -23,20 +27,14 @@ pub(crate) struct Column {
     pub(crate) most: u32,
 }
 
-/// What a host sent for one fact.
-#[derive(Debug)]
-struct Content<'a, 'py> {
-    column: &'a Column,
-    value: Bound<'py, PyAny>,
-}
-
-/// The values that the host sent for an event. It keeps alive what the slots borrow.
+/// What a host sent for an event and has still to be read. It keeps alive what the slots borrow.
 #[derive(Debug)]
 pub(crate) struct Sent<'a, 'py> {
-    few: [Option<Content<'a, 'py>>; FEW],
-    more: Vec<Content<'a, 'py>>,
+    texts: [Option<(usize, Bound<'py, PyString>)>; FEW_TEXTS],
+    /// As many of them as there are.
     count: usize,
-    has_lists: bool,
+    /// What only its own code may tell the value of, and what there was no place for.
+    others: Vec<(&'a Column, Bound<'py, PyAny>)>,
     /// What the lists among them held when they were read.
     lists: Vec<(usize, Value)>,
 }
@@ -45,53 +43,63 @@ impl<'a, 'py> Sent<'a, 'py> {
     /// Nothing yet.
     #[inline]
     pub(crate) fn new() -> Self {
-        let few = [const { None }; FEW];
-        Self { few, more: Vec::new(), count: 0, has_lists: false, lists: Vec::new() }
+        Self { texts: [const { None }; FEW_TEXTS], count: 0, others: Vec::new(), lists: Vec::new() }
     }
 
-    #[inline]
-    pub(crate) fn add(&mut self, column: &'a Column, value: Bound<'py, PyAny>) {
-        let content = Content { column, value };
-        self.has_lists |= column.most > 0;
-        match self.few.get_mut(self.count) {
-            Some(place) => *place = Some(content),
-            None => self.more.push(content),
+    /// Takes the value of one fact: into its slot, or to be read there by [`Sent::fill`].
+    #[inline(always)]
+    pub(crate) fn add(&mut self, column: &'a Column, value: Seen<'py>, slots: &mut [Slot<'_>]) {
+        let slot = match value {
+            Seen::Text(text) => return self.keep(column, text),
+            Seen::Other(value) => return self.others.push((column, value)),
+            Seen::Nothing => Slot::Missing,
+            _ if column.most > 0 => Slot::Ill,
+            Seen::Flag(flag) => column.shape.flag(flag),
+            Seen::Int(number) => column.shape.int(number),
+            Seen::Float(number) => column.shape.float(number),
+        };
+        set(slots, column.fact, slot);
+    }
+
+    #[inline(always)]
+    fn keep(&mut self, column: &'a Column, text: Bound<'py, PyString>) {
+        let is_text = column.most == 0 && column.shape.is_text();
+        match self.texts.get_mut(self.count).filter(|_| is_text) {
+            Some(place) => *place = Some((column.fact, text)),
+            None => return self.others.push((column, text.into_any())),
         }
         self.count = self.count.saturating_add(1);
     }
 
-    /// How many values there are.
-    pub(crate) const fn count(&self) -> usize {
-        self.count
-    }
-
-    fn contents(&self) -> impl Iterator<Item = &Content<'a, 'py>> {
-        self.few.iter().map_while(Option::as_ref).chain(&self.more)
-    }
-
-    /// Fills in the slots of what was sent. Reading a value may run host code, so no lock may be held.
+    /// Fills in the slots of what was not read yet. That may run host code, so no lock may be held.
     #[inline]
-    pub(crate) fn fill<'s>(&'s mut self, slots: &mut Slots<'s>) {
-        if self.has_lists {
-            let lists = self.contents().filter(|content| content.column.most > 0);
-            let read = |Content { column, value }: &Content<'_, '_>| {
-                (column.fact, column.shape.list(value, column.most))
-            };
-            self.lists = lists.map(read).collect();
+    pub(crate) fn fill<'s>(&'s mut self, slots: &mut [Slot<'s>]) {
+        if !self.others.is_empty() {
+            self.read_lists();
         }
-        let slots = if slots.many.is_empty() { &mut slots.few[..] } else { &mut slots.many[..] };
-        let mut set = |fact: usize, slot| {
-            if let Some(place) = slots.get_mut(fact) {
-                *place = slot;
-            }
-        };
-        for Content { column, value } in self.contents() {
-            if column.most == 0 {
-                set(column.fact, column.shape.slot(value));
-            }
+        for (fact, text) in self.texts.iter().map_while(Option::as_ref) {
+            // Text that has no UTF-8 (lone surrogates) equals nothing that a policy can write.
+            set(slots, *fact, text.to_str().map_or(Slot::Ill, Slot::Text));
+        }
+        if !self.others.is_empty() {
+            self.fill_others(slots);
+        }
+    }
+
+    #[cold]
+    fn read_lists(&mut self) {
+        let lists = self.others.iter().filter(|(column, _)| column.most > 0);
+        self.lists =
+            lists.map(|(column, value)| (column.fact, column.shape.list(value, column.most))).collect();
+    }
+
+    #[cold]
+    fn fill_others<'s>(&'s self, slots: &mut [Slot<'s>]) {
+        for (column, value) in self.others.iter().filter(|(column, _)| column.most == 0) {
+            set(slots, column.fact, column.shape.slot(value));
         }
         for (fact, list) in &self.lists {
-            set(*fact, list.as_slot());
+            set(slots, *fact, list.as_slot());
         }
     }
 }
@@ -104,7 +112,7 @@ pub(crate) struct Slots<'a> {
     width: usize,
 }
 
-impl Slots<'_> {
+impl<'a> Slots<'a> {
     /// Nothing yet, for a program with so many facts.
     #[inline]
     pub(crate) fn new(width: usize) -> Self {
@@ -113,10 +121,23 @@ impl Slots<'_> {
     }
 }
 
+#[inline(always)]
+fn set<'a>(slots: &mut [Slot<'a>], fact: usize, slot: Slot<'a>) {
+    if let Some(place) = slots.get_mut(fact) {
+        *place = slot;
+    }
+}
+
 impl<'a> Deref for Slots<'a> {
     type Target = [Slot<'a>];
 
     fn deref(&self) -> &[Slot<'a>] {
-        if self.many.is_empty() { self.few.get(..self.width).unwrap_or(&self.few) } else { &self.many }
+        if self.many.is_empty() { self.few.get(..self.width).unwrap_or_default() } else { &self.many }
+    }
+}
+
+impl DerefMut for Slots<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        if self.many.is_empty() { self.few.get_mut(..self.width).unwrap_or_default() } else { &mut self.many }
     }
 }

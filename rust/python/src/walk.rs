@@ -7,7 +7,9 @@ use std::ptr;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::critical_section::with_critical_section;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
+
+use crate::keys::Seats;
 
 /// Passes on each key with its value until one is not taken; whether all were.
 ///
@@ -33,4 +35,70 @@ pub(crate) fn walk<'py>(
         }
         true
     })
+}
+
+/// A value, read as far as no code of the host's can run: what is of Python's own types itself.
+#[derive(Debug)]
+pub(crate) enum Seen<'py> {
+    Nothing,
+    Flag(bool),
+    Int(i64),
+    Float(f64),
+    Text(Bound<'py, PyString>),
+    /// Of another type, or a larger number.
+    Other(Bound<'py, PyAny>),
+}
+
+/// The same with what each key is for, by its address among the seats; `learn` tells of one that has none.
+///
+/// Keys are not kept meanwhile, nor are the values of which nothing is needed once they are read.
+#[inline]
+pub(crate) fn glance<'py, T: Copy>(
+    dict: &Bound<'py, PyDict>,
+    seats: &mut Seats<T>,
+    mut learn: impl FnMut(&mut Seats<T>, Bound<'py, PyAny>) -> Option<T>,
+    mut take: impl FnMut(T, Seen<'py>) -> bool,
+) -> bool {
+    with_critical_section(dict, || {
+        let (mut place, mut key, mut value) = (0, ptr::null_mut(), ptr::null_mut());
+        // SAFETY: as above.
+        while unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut place, &raw mut key, &raw mut value) } != 0 {
+            // SAFETY: the dict keeps the value, and nothing was run since it gave it. `seen` runs nothing that
+            // could change the dict, and what it gives is kept by us.
+            let value = unsafe { seen(Borrowed::from_ptr(dict.py(), value)) };
+            let known = seats.at(key.addr()).or_else(|| {
+                // SAFETY: the dict still keeps the key, since `seen` and `at` have run no code of anybody's.
+                learn(seats, unsafe { Bound::from_borrowed_ptr(dict.py(), key) })
+            });
+            if !known.is_some_and(|known| take(known, value)) {
+                return false;
+            }
+        }
+        true
+    })
+}
+
+/// What a value is. Nothing is allocated here, and no exception made: either may collect garbage, whose end
+/// may be code of the host's.
+#[inline(always)]
+pub(crate) fn seen<'py>(value: Borrowed<'_, 'py, PyAny>) -> Seen<'py> {
+    if let Ok(text) = value.cast_exact::<PyString>() {
+        return Seen::Text(text.to_owned());
+    }
+    if let Ok(number) = value.cast_exact::<PyFloat>() {
+        return Seen::Float(number.value());
+    }
+    if value.cast_exact::<PyInt>().is_ok() {
+        let mut beyond = 0;
+        // SAFETY: it is an `int`, so that its value is read and no method of it asked for; the place is ours.
+        let number = unsafe { ffi::PyLong_AsLongLongAndOverflow(value.as_ptr(), &raw mut beyond) };
+        if beyond == 0 {
+            return Seen::Int(number);
+        }
+    } else if let Ok(flag) = value.cast_exact::<PyBool>() {
+        return Seen::Flag(flag.is_true());
+    } else if value.is_none() {
+        return Seen::Nothing;
+    }
+    Seen::Other(value.to_owned())
 }

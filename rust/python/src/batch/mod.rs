@@ -111,7 +111,8 @@ impl<'py> Host<'py> {
         facts: &Bound<'py, PyDict>,
         whose: &[Option<Bound<'py, PyString>>; 4],
     ) -> PyResult<Self> {
-        program.columns.facts(py, &program.core, Some(facts), &mut Sent::new())?;
+        let (mut sent, mut slots) = (Sent::new(), program.columns.slots());
+        program.columns.facts(py, &program.core, Some(facts), (&mut sent, &mut slots))?;
         let ids = Ids::read(&program.core, "", whose.each_ref().map(Option::as_ref), None)?;
         Ok(Self { ids, columns: columns(&program.core, tool, args, facts)? })
     }
