@@ -257,6 +257,7 @@ def test_the_engine_depends_on_two_hashes_only():
 UNSAFE = {
     "rust/c/src/edge.rs": "follows the pointers that C hands over",
     "rust/c/src/lib.rs": "exports the one symbol of a library",
+    "rust/python/src/entry.rs": "takes the arguments of `decide` as the interpreter hands them over",
     "rust/python/src/walk.rs": "walks a dict as the interpreter does",
     "rust/speed/src/counting.rs": "counts allocations",
     "rust/stores/examples/speed/main.rs": "counts allocations",

@@ -81,7 +81,7 @@ impl Door {
         text_signature = "($self, *, tool=None, args=None, model=None, input_tokens=0, max_tokens=None, \
             step=None, confidence=None, facts=None, call=None, results=None, context=None)"
     )]
-    fn decide<'py>(
+    pub(crate) fn decide<'py>(
         slf: &Bound<'py, Self>,
         tool: Option<&Bound<'py, PyString>>,
         args: Option<&Bound<'py, PyAny>>,

@@ -1,18 +1,20 @@
 //! `Decision` and `Settlement`: what the engine answered. Fields become Python objects when they are read.
 
-use checkrein_records as records;
-use policy_core::{By, Outcome, Program, Statement, Why};
+use checkrein_records::{self as records, Plain};
+use policy_core::{Asked, By, Outcome, Program, Statement, Why};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::program::Program as Loaded;
 
-/// One decision, with the program whose names it refers to.
+/// One decision, with the program whose names it refers to. It is small: an object is made of each.
 #[pyclass(frozen, module = "checkrein._core")]
 #[derive(Debug)]
 pub(crate) struct Decision {
-    core: policy_core::Decision,
+    plain: Plain,
+    /// All of it, if it has more than that.
+    whole: Option<Box<policy_core::Decision>>,
     /// Kept by Python: counting who has it takes no atomic operation.
     program: Py<Loaded>,
 }
@@ -23,38 +25,51 @@ fn row<T>(table: &[T], index: u32) -> Option<&T> {
 }
 
 impl Decision {
+    #[inline]
     pub(crate) fn new(py: Python<'_>, core: policy_core::Decision, program: &Py<Loaded>) -> Self {
-        Self { core, program: program.clone_ref(py) }
+        let (plain, is_all) = Plain::of(&core);
+        let whole = if is_all { None } else { Some(Box::new(core)) };
+        Self { plain, whole, program: program.clone_ref(py) }
     }
 
     fn program(&self) -> &Program {
         &self.program.get().core
     }
 
+    /// What it has besides its figures.
+    fn more(&self) -> Option<&policy_core::Decision> {
+        self.whole.as_deref()
+    }
+
+    fn asked(&self) -> Option<Asked> {
+        self.more()?.asked
+    }
+
     /// The attempt that it opened, and its number.
     pub(crate) const fn opened(&self) -> (Option<u64>, u64) {
-        (self.core.attempt, self.core.number)
+        (self.plain.attempt, self.plain.number)
     }
 
     /// It lets the call run and says nothing else.
     pub(crate) fn lets_run(&self) -> bool {
-        self.core.outcome == Outcome::Allow && self.core.advice.is_empty() && !self.core.wrap_up
+        let advises = self.more().is_some_and(|whole| !whole.advice.is_empty());
+        self.plain.outcome == Outcome::Allow && !advises && !self.plain.wrap_up
     }
 
     /// It is about a tool, or about no model that there is.
     pub(crate) const fn has_no_model(&self) -> bool {
-        self.core.model.is_none()
+        self.plain.model.is_none()
     }
 
     fn statement(&self) -> Option<&Statement> {
-        match self.core.by {
+        match self.more()?.by {
             By::Statement(index) => row(self.program().statements(), index),
             By::Nobody | By::BuiltIn(_) => None,
         }
     }
 
     fn ended_in(&self) -> Option<&policy_core::State> {
-        row(self.program().states(), self.core.state?)
+        row(self.program().states(), self.more()?.state?)
     }
 }
 
@@ -62,18 +77,18 @@ impl Decision {
 impl Decision {
     #[getter]
     fn number(&self) -> u64 {
-        self.core.number
+        self.plain.number
     }
 
     #[getter]
     fn event(&self) -> &'static str {
-        self.core.event.name()
+        self.plain.event.name()
     }
 
     // Asked of every decision, so the word is one that is there already.
     #[getter]
     fn outcome<'py>(&self, py: Python<'py>) -> &'py Bound<'py, PyString> {
-        match self.core.outcome {
+        match self.plain.outcome {
             Outcome::Allow => intern!(py, "allow"),
             Outcome::Reuse => intern!(py, "reuse"),
             Outcome::Answer => intern!(py, "answer"),
@@ -92,42 +107,42 @@ impl Decision {
 
     #[getter]
     fn call(&self) -> Option<u64> {
-        self.core.call
+        self.plain.call
     }
 
     #[getter]
     fn attempt(&self) -> Option<u64> {
-        self.core.attempt
+        self.plain.attempt
     }
 
     #[getter]
     fn attempt_number(&self) -> Option<u64> {
-        self.core.attempt_number
+        self.plain.attempt_number
     }
 
     #[getter]
     fn model(&self) -> Option<&str> {
-        row(self.program().models(), self.core.model?).map(|model| &*model.name)
+        row(self.program().models(), self.plain.model?).map(|model| &*model.name)
     }
 
     #[getter]
     fn output_cap(&self) -> Option<u64> {
-        self.core.output_cap
+        self.plain.output_cap
     }
 
     #[getter]
     fn timeout_ns(&self) -> Option<u64> {
-        self.core.timeout_ns
+        self.plain.timeout_ns
     }
 
     #[getter]
     fn wait_ns(&self) -> Option<u64> {
-        self.core.wait_ns
+        self.more()?.wait_ns
     }
 
     #[getter]
     fn may_be_sooner(&self) -> bool {
-        self.core.may_be_sooner
+        self.more().is_some_and(|whole| whole.may_be_sooner)
     }
 
     #[getter]
@@ -147,7 +162,7 @@ impl Decision {
 
     #[getter]
     fn by(&self) -> Option<&str> {
-        match self.core.by {
+        match self.more()?.by {
             By::BuiltIn(reason) => Some(reason.name()),
             By::Nobody | By::Statement(_) => self.statement().map(|statement| &*statement.name),
         }
@@ -155,7 +170,7 @@ impl Decision {
 
     #[getter]
     fn kind(&self) -> Option<&'static str> {
-        match self.core.by {
+        match self.more()?.by {
             By::BuiltIn(_) => Some("built-in"),
             By::Nobody | By::Statement(_) => self.statement().map(|statement| statement.kind.name()),
         }
@@ -178,83 +193,83 @@ impl Decision {
 
     #[getter]
     fn reason(&self) -> Option<&str> {
-        self.core.reason(self.program())
+        self.more()?.reason(self.program())
     }
 
     #[getter]
     fn text(&self) -> Option<&str> {
-        self.core.text.as_deref()
+        self.more()?.text.as_deref()
     }
 
     #[getter]
     fn template(&self) -> Option<String> {
-        let template = row(self.program().templates(), self.core.template?)?;
+        let template = row(self.program().templates(), self.more()?.template?)?;
         Some(template.source(self.program()))
     }
 
     #[getter]
     fn reused(&self) -> Option<u64> {
-        self.core.reused
+        self.more()?.reused
     }
 
     #[getter]
     fn undecided(&self) -> bool {
-        self.core.undecided
+        self.more().is_some_and(|whole| whole.undecided)
     }
 
     #[getter]
     fn latched(&self) -> bool {
-        self.core.latched
+        self.more().is_some_and(|whole| whole.latched)
     }
 
     #[getter]
     fn wrap_up(&self) -> bool {
-        self.core.wrap_up
+        self.plain.wrap_up
     }
 
     #[getter]
     fn stayed(&self) -> bool {
-        self.core.stayed
+        self.plain.stayed
     }
 
     #[getter]
     fn request(&self) -> Option<u64> {
-        self.core.asked.map(|asked| asked.request)
+        self.asked().map(|asked| asked.request)
     }
 
     #[getter]
     fn queue(&self) -> Option<&str> {
-        row(self.program().queues(), self.core.asked?.queue).map(|queue| &*queue.name)
+        row(self.program().queues(), self.asked()?.queue).map(|queue| &*queue.name)
     }
 
     #[getter]
     fn wants(&self) -> Option<&'static str> {
-        self.core.asked.map(|asked| asked.wants.name())
+        self.asked().map(|asked| asked.wants.name())
     }
 
     #[getter]
     fn answered(&self) -> Option<u64> {
-        self.core.answered
+        self.more()?.answered
     }
 
     #[getter]
     fn expires_at(&self) -> Option<u64> {
-        self.core.asked.map(|asked| asked.expires_at)
+        self.asked().map(|asked| asked.expires_at)
     }
 
     #[getter]
     fn reserved_tokens(&self) -> u64 {
-        self.core.reserved_tokens
+        self.plain.reserved_tokens
     }
 
     #[getter]
     fn reserved_cost(&self) -> u64 {
-        self.core.reserved_cost
+        self.plain.reserved_cost
     }
 
     #[getter]
     fn votes(&self) -> Vec<(&'static str, &str, &'static str, bool)> {
-        let named = self.core.votes.iter().filter_map(|vote| {
+        let named = self.more().map_or(&[][..], |whole| &whole.votes).iter().filter_map(|vote| {
             let statement = row(self.program().statements(), vote.statement)?;
             Some((statement.kind.name(), &*statement.name, vote.outcome.name(), vote.undecided))
         });
@@ -263,7 +278,7 @@ impl Decision {
 
     #[getter]
     fn would(&self) -> Vec<(&'static str, &'static str, &str, Option<&str>, bool)> {
-        let named = self.core.would.iter().filter_map(|vote| {
+        let named = self.more().map_or(&[][..], |whole| &whole.would).iter().filter_map(|vote| {
             let statement = row(self.program().statements(), vote.statement)?;
             let (outcome, reason) = (vote.outcome.name(), statement.reason.as_deref());
             Some((outcome, statement.kind.name(), &*statement.name, reason, vote.undecided))
@@ -273,7 +288,7 @@ impl Decision {
 
     #[getter]
     fn advice(&self) -> Vec<(&'static str, &str, &str)> {
-        let told = self.core.advice.iter().filter_map(|advice| {
+        let told = self.more().map_or(&[][..], |whole| &whole.advice).iter().filter_map(|advice| {
             let limit = row(self.program().limits(), advice.limit)?;
             let threshold = row(&limit.thresholds, advice.threshold)?;
             let name = &row(self.program().statements(), limit.statement)?.name;
@@ -284,7 +299,7 @@ impl Decision {
 
     #[getter]
     fn values(&self) -> Vec<(&str, String)> {
-        let shown = self.core.values.iter().filter_map(|(index, value)| {
+        let shown = self.more().map_or(&[][..], |whole| &whole.values).iter().filter_map(|(index, value)| {
             let fact = row(self.program().facts(), *index)?;
             Some((&*fact.name, records::value(self.program(), fact.dimension, value)))
         });
@@ -293,13 +308,17 @@ impl Decision {
 
     #[getter]
     fn skipped(&self) -> Vec<&str> {
-        let models = self.core.skipped.iter().filter_map(|index| row(self.program().models(), *index));
+        let models = self
+            .more()
+            .map_or(&[][..], |whole| &whole.skipped)
+            .iter()
+            .filter_map(|index| row(self.program().models(), *index));
         models.map(|model| &*model.name).collect()
     }
 
     #[getter]
     fn passed(&self) -> Vec<(&str, &'static str, &str)> {
-        let named = self.core.passed.iter().filter_map(|(model, why)| {
+        let named = self.more().map_or(&[][..], |whole| &whole.passed).iter().filter_map(|(model, why)| {
             let model = &*row(self.program().models(), *model)?.name;
             let Why::Statement(index) = why else { return Some((model, "window", "")) };
             let statement = row(self.program().statements(), *index)?;
@@ -310,7 +329,7 @@ impl Decision {
 
     fn __repr__(&self) -> String {
         let by = self.by().map(|by| format!(" by `{by}`")).unwrap_or_default();
-        format!("<Decision {}: {} {}{by}>", self.core.number, self.event(), self.core.outcome.name())
+        format!("<Decision {}: {} {}{by}>", self.plain.number, self.event(), self.plain.outcome.name())
     }
 }
 

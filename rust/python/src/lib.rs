@@ -14,6 +14,7 @@ mod canonical;
 mod convert;
 mod decision;
 mod door;
+mod entry;
 mod errors;
 mod facts;
 mod hashes;
@@ -71,6 +72,7 @@ mod _core {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::entry::install(module.py())?;
         module.add("_C_API", crate::door::capsule(module.py())?)
     }
 }

@@ -63,8 +63,8 @@ pub(crate) fn glance<'py, T: Copy>(
         let (mut place, mut key, mut value) = (0, ptr::null_mut(), ptr::null_mut());
         // SAFETY: as above.
         while unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut place, &raw mut key, &raw mut value) } != 0 {
-            // SAFETY: the dict keeps the value, and nothing was run since it gave it. `seen` runs nothing that
-            // could change the dict, and what it gives is kept by us.
+            // SAFETY: the dict keeps the value, and nothing was run since it gave it. `seen` runs nothing
+            // that could change the dict, and what it gives is kept by us.
             let value = unsafe { seen(Borrowed::from_ptr(dict.py(), value)) };
             let known = seats.at(key.addr()).or_else(|| {
                 // SAFETY: the dict still keeps the key, since `seen` and `at` have run no code of anybody's.

@@ -128,7 +128,8 @@ impl Batch {
     /// Keeps a decision.
     #[inline]
     pub(crate) fn decision(&mut self, decision: &Decision) -> Kept {
-        Plain::of(decision).map_or_else(|| self.whole(decision), Kept::Plain)
+        let (plain, is_all) = Plain::of(decision);
+        if is_all { Kept::Plain(plain) } else { self.whole(decision) }
     }
 
     #[inline(never)]

@@ -29,5 +29,6 @@ mod writer;
 pub use batch::Charged;
 pub use forks::{forked, forks};
 pub use log::{Audit, Log, Trouble};
+pub use plain::Plain;
 pub use render::value;
 pub use writer::{Ended, Subject, Writer};

@@ -1,72 +1,88 @@
-//! The decisions that most records are about: nobody objected, and there is nothing to tell but numbers.
+//! What every decision has. Of a plain allow, where nobody objected and nothing is told, that is all.
 
 use policy_core::{By, Decision, Event, Outcome};
 
-/// A plain allow, as a record shows it.
+/// The figures of a decision.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Plain {
-    number: u64,
-    event: Event,
-    wrap_up: bool,
-    stayed: bool,
-    model: Option<u32>,
-    call: Option<u64>,
-    attempt: Option<u64>,
-    attempt_number: Option<u64>,
-    output_cap: Option<u64>,
-    timeout_ns: Option<u64>,
-    tokens: u64,
-    cost: u64,
+pub struct Plain {
+    /// Its number in the run.
+    pub number: u64,
+    /// The event it answers.
+    pub event: Event,
+    /// What the host has to do.
+    pub outcome: Outcome,
+    /// The attempt is among the last.
+    pub wrap_up: bool,
+    /// The model is the one that served before.
+    pub stayed: bool,
+    /// The model, an index into the program's.
+    pub model: Option<u32>,
+    /// The logical call.
+    pub call: Option<u64>,
+    /// The attempt that it opened.
+    pub attempt: Option<u64>,
+    /// Which attempt of the call it is.
+    pub attempt_number: Option<u64>,
+    /// The most tokens that may come back.
+    pub output_cap: Option<u64>,
+    /// How long the attempt may take.
+    pub timeout_ns: Option<u64>,
+    /// Tokens held.
+    pub reserved_tokens: u64,
+    /// Nano-units held.
+    pub reserved_cost: u64,
 }
 
 impl Plain {
-    /// A decision, if it is plain.
+    /// The figures of a decision, and whether it has nothing else.
     #[inline]
-    pub(crate) fn of(decision: &Decision) -> Option<Self> {
+    #[must_use]
+    pub fn of(decision: &Decision) -> (Self, bool) {
         // Every field by its name: a new one is decided about here.
         let Decision {
             number,
             event,
-            outcome: Outcome::Allow,
+            outcome,
             call,
             attempt,
             attempt_number,
             model,
             output_cap,
             timeout_ns,
-            wait_ns: None,
-            may_be_sooner: false,
-            state: None,
-            text: None,
-            template: None,
-            reused: None,
-            by: By::Nobody,
-            undecided: false,
-            latched: false,
-            rejected: false,
+            wait_ns,
+            may_be_sooner,
+            state,
+            ref text,
+            template,
+            reused,
+            by,
+            undecided,
+            latched,
+            rejected,
             wrap_up,
             stayed,
-            asked: None,
-            answered: None,
-            reserved_tokens: tokens,
-            reserved_cost: cost,
+            asked,
+            answered,
+            reserved_tokens,
+            reserved_cost,
             ref votes,
             ref would,
             ref advice,
             ref values,
             ref skipped,
             ref passed,
-        } = *decision
-        else {
-            return None;
-        };
-        let has_more = !votes.is_empty() || !would.is_empty() || !advice.is_empty();
-        if has_more || !values.is_empty() || !skipped.is_empty() || !passed.is_empty() {
-            return None;
-        }
-        Some(Self {
+        } = *decision;
+        let is_plain = outcome == Outcome::Allow && by == By::Nobody;
+        let has_lists = !votes.is_empty() || !would.is_empty() || !advice.is_empty();
+        let has_names = !values.is_empty() || !skipped.is_empty() || !passed.is_empty();
+        let has_ids = state.is_some() || template.is_some() || asked.is_some() || answered.is_some();
+        let has_more = wait_ns.is_some() || text.is_some() || reused.is_some();
+        let has_marks = may_be_sooner || undecided || latched || rejected;
+        let is_all = is_plain && !(has_lists || has_names || has_ids || has_more || has_marks);
+        let figures = Self {
             number,
             event,
+            outcome,
             wrap_up,
             stayed,
             model,
@@ -75,17 +91,18 @@ impl Plain {
             attempt_number,
             output_cap,
             timeout_ns,
-            tokens,
-            cost,
-        })
+            reserved_tokens,
+            reserved_cost,
+        };
+        (figures, is_all)
     }
 
-    /// The decision that it was.
+    /// The decision that it was, if that is all.
     pub(crate) const fn whole(&self) -> Decision {
         Decision {
             number: self.number,
             event: self.event,
-            outcome: Outcome::Allow,
+            outcome: self.outcome,
             call: self.call,
             attempt: self.attempt,
             attempt_number: self.attempt_number,
@@ -106,8 +123,8 @@ impl Plain {
             stayed: self.stayed,
             asked: None,
             answered: None,
-            reserved_tokens: self.tokens,
-            reserved_cost: self.cost,
+            reserved_tokens: self.reserved_tokens,
+            reserved_cost: self.reserved_cost,
             votes: Vec::new(),
             would: Vec::new(),
             advice: Vec::new(),
