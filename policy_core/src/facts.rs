@@ -3,7 +3,7 @@
 use crate::books::Books;
 use crate::clock::Shown;
 use crate::event::ErrorKind;
-use crate::program::{Condition, Fact, Index, Measure, Model, Presence, Program, Scope, Source, Tool};
+use crate::program::{Condition, Fact, Measure, Model, Presence, Program, Scope, Source, Tool};
 use crate::run::{Run, Tightest};
 use crate::typed::{Form, chosen, is_among, typed};
 use crate::value::{Dimension, Slot, Value};
@@ -239,6 +239,13 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Whether what was sent tells at a glance that a condition is false.
+    #[inline]
+    pub(crate) fn is_ruled_out(&self, condition: u32) -> bool {
+        let Sent::Now(slots) = self.sent else { return false };
+        self.program.index.screens.get(condition as usize).is_some_and(|screen| screen.rules_out(slots))
+    }
+
     /// The elements of a list that a fact holds, each of the right sort, or ill-typed.
     pub(crate) fn elements(&self, index: u32, values: &'a [Value]) -> impl Iterator<Item = Slot<'a>> {
         let fact = self.program.tables.facts.at(index);
@@ -355,17 +362,6 @@ impl<'a> View<'a> {
 
     fn of_error(&self, fact: BuiltInFact, read: impl Fn(&ErrorFacts<'a>) -> Slot<'a>) -> Slot<'a> {
         self.error.map_or(Slot::Missing, |error| typed(read(error), fact.dimension()))
-    }
-}
-
-/// Keeps the values for the errors of a call: those that some retry reads.
-pub(crate) fn keep(index: &Index, slots: &[Slot<'_>], kept: &mut Vec<Value>) {
-    kept.resize(index.kept_facts.len(), Value::Missing);
-    for (fact, value) in index.kept_facts.iter().zip(kept) {
-        let sent = slots.get(*fact as usize).copied().unwrap_or_default();
-        if value.as_slot() != sent {
-            *value = sent.into();
-        }
     }
 }
 

@@ -32,6 +32,7 @@ mod program;
 mod run;
 mod settlement;
 pub mod store;
+mod text;
 mod typed;
 mod value;
 mod vm;

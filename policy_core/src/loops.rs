@@ -2,6 +2,7 @@
 //! ring remembers the latest of what it is about, and no more.
 
 use std::collections::VecDeque;
+use std::iter;
 
 use crate::code::{Reader, Writer};
 use crate::event::ErrorKind;
@@ -32,46 +33,70 @@ fn recent<T>(
     u64::try_from(found).unwrap_or(u64::MAX)
 }
 
-/// The latest logical tool calls, denied ones included, re-asks not. The newest is last.
+/// The latest logical tool calls, denied ones included, re-asks not. A place in it is a number that comes
+/// round again after all of them: the newest call takes that of the oldest.
 #[derive(Debug, Default)]
 pub(crate) struct Ring {
     /// In which step each was asked.
-    steps: VecDeque<u64>,
+    steps: Vec<u64>,
     /// For each form of arguments that the program compares.
     forms: Vec<Form>,
+    /// The place of the next call.
+    next: u8,
 }
 
-/// So many groups of calls are counted.
+/// So many groups of calls are told apart.
 const GROUPS: usize = 512;
 
 /// The calls of a ring in one form of arguments.
 #[derive(Clone, Debug, Default)]
 struct Form {
     /// What each is known by.
-    calls: VecDeque<u64>,
-    /// How many there are of each group: whoever looks for many of one finds most often that there are not so
-    /// many of its group. Nothing until there is a call.
-    groups: Box<[u16]>,
+    calls: Vec<u64>,
+    /// For each: where the latest of its group was, when it came.
+    before: Vec<Option<u8>>,
+    /// Where the latest of each group is, or was, if it has gone since. Nothing until there is a call.
+    latest: Box<[Option<u8>]>,
+    /// The newest was made before.
+    is_repeated: bool,
 }
 
 impl Form {
-    fn push(&mut self, call: u64) {
-        if self.groups.is_empty() {
-            self.groups = vec![0; GROUPS].into_boxed_slice();
+    fn push(&mut self, place: u8, call: u64) {
+        if self.latest.is_empty() {
+            self.latest = vec![None; GROUPS].into_boxed_slice();
         }
-        let oldest = if self.calls.len() == LONGEST { self.calls.front().copied() } else { None };
-        if let Some(count) = oldest.and_then(|oldest| self.groups.get_mut(group(oldest))) {
-            *count = count.saturating_sub(1);
-        }
-        if let Some(count) = self.groups.get_mut(group(call)) {
-            *count = count.saturating_add(1);
-        }
-        push(&mut self.calls, call);
+        let latest = self.latest.get_mut(group(call)).and_then(|latest| latest.replace(place));
+        put(&mut self.calls, place, call);
+        put(&mut self.before, place, latest);
+        self.is_repeated = latest.is_some() && self.earlier(place).next().is_some();
     }
 
-    /// How many of the group of this call there are.
-    fn at_most(&self, call: u64) -> u64 {
-        self.groups.get(group(call)).copied().map_or(0, u64::from)
+    fn at(&self, place: u8) -> Option<u64> {
+        self.calls.get(usize::from(place)).copied()
+    }
+
+    /// How far back the call at this place, the newest, was made before, the latest time first. Nearly always
+    /// there is nothing of its group, and so nothing to look at.
+    fn earlier(&self, newest: u8) -> impl Iterator<Item = u8> {
+        let mut back = 0;
+        let of_group = iter::from_fn(move || {
+            let before = *self.before.get(usize::from(newest.wrapping_sub(back)))?;
+            // A call that is no older has taken the place of the one that was meant, and with that one all of
+            // the group before it have gone.
+            let further = Some(newest.wrapping_sub(before?)).filter(|further| *further > back)?;
+            back = further;
+            Some(further)
+        });
+        of_group.filter(move |back| self.at(newest.wrapping_sub(*back)) == self.at(newest))
+    }
+}
+
+/// Writes to a place of a ring that has had its first round, or has all places before this one.
+fn put<T>(ring: &mut Vec<T>, place: u8, item: T) {
+    match ring.get_mut(usize::from(place)) {
+        Some(known) => *known = item,
+        None => ring.push(item),
     }
 }
 
@@ -84,22 +109,34 @@ fn group(call: u64) -> usize {
 impl Ring {
     /// A ring for so many forms of arguments.
     pub(crate) fn new(forms: usize) -> Self {
-        Self { steps: VecDeque::new(), forms: vec![Form::default(); forms] }
+        Self { steps: Vec::new(), forms: vec![Form::default(); forms], next: 0 }
     }
 
     /// Remembers a call, by its fingerprint in each form, that was asked when `step` logical model calls had
     /// begun.
     pub(crate) fn push(&mut self, fingerprints: &[u64], step: u64) {
-        push(&mut self.steps, step);
+        put(&mut self.steps, self.next, step);
         for (form, fingerprint) in self.forms.iter_mut().zip(fingerprints) {
-            form.push(*fingerprint);
+            form.push(self.next, *fingerprint);
         }
+        self.next = self.next.wrapping_add(1);
+    }
+
+    const fn newest(&self) -> u8 {
+        self.next.wrapping_sub(1)
+    }
+
+    fn step(&self, back: u8) -> u64 {
+        self.steps.get(usize::from(self.newest().wrapping_sub(back))).copied().unwrap_or(0)
     }
 
     pub(crate) fn write(&self, writer: &mut Writer) {
-        writer.number(self.steps.len() as u64);
-        for (place, step) in self.steps.iter().enumerate() {
-            writer.number(*step);
+        let length = self.steps.len();
+        writer.number(length as u64);
+        // The oldest first.
+        let oldest = if length == LONGEST { usize::from(self.next) } else { 0 };
+        for place in (oldest..length).chain(0..oldest) {
+            writer.number(self.steps.get(place).copied().unwrap_or(0));
             let known = self.forms.iter().filter_map(|form| form.calls.get(place));
             known.for_each(|fingerprint| writer.number(*fingerprint));
         }
@@ -127,44 +164,42 @@ impl Ring {
             || statement.cycle.is_some_and(|(period, times)| self.cycle(form, period, times))
     }
 
+    /// Whether the newest call is one of so many equal ones in the latest steps.
     fn same_call(&self, form: usize, count: u64, steps: u64) -> bool {
-        let Some((known, newest)) = self.forms.get(form).and_then(|known| Some((known, known.calls.back()?)))
-        else {
+        let Some(known) = self.forms.get(form).filter(|known| known.is_repeated || count == 1) else {
             return false;
         };
-        if known.at_most(*newest) < count {
-            return false;
+        let (latest, mut missing) = (self.step(0), count.saturating_sub(1));
+        for back in known.earlier(self.newest()) {
+            // Steps never decrease, so all before this one are as long ago.
+            if missing == 0 || self.step(back).saturating_add(steps) <= latest {
+                break;
+            }
+            missing = missing.saturating_sub(1);
         }
-        let latest = self.steps.back().copied().unwrap_or(0);
-        // Steps never decrease, so the recent calls are those from here on.
-        let first = self.steps.partition_point(|step| step.saturating_add(steps) <= latest);
-        // In two slices, which the machine compares several of at once.
-        let (front, back) = known.calls.as_slices();
-        let (early, late) = (front.get(first..), first.saturating_sub(front.len()));
-        let same = |calls: &[u64]| calls.iter().filter(|call| *call == newest).count();
-        let found =
-            same(early.unwrap_or_default()).saturating_add(same(back.get(late..).unwrap_or_default()));
-        u64::try_from(found).unwrap_or(u64::MAX) >= count
+        missing == 0
     }
 
+    /// Whether the latest calls are the same few, so many times. The newest is one of each round, so that a
+    /// round is as long as that is back.
     fn cycle(&self, form: usize, longest: u64, times: u64) -> bool {
+        let Some(known) = self.forms.get(form).filter(|known| known.is_repeated || times == 1) else {
+            return false;
+        };
         let length = u64::try_from(self.steps.len()).unwrap_or(u64::MAX);
         let longest = longest.min(length.checked_div(times).unwrap_or(0));
-        // The newest call is one of each round.
-        let newest = self.forms.get(form).and_then(|known| Some(known.at_most(*known.calls.back()?)));
-        if newest.is_none_or(|calls| calls < times) {
-            return false;
+        if times == 1 {
+            return longest > 0;
         }
-        (1..=longest).any(|period| self.has_period(form, period, period.saturating_mul(times)))
+        let mut periods = known.earlier(self.newest()).take_while(|period| u64::from(*period) <= longest);
+        periods.any(|period| self.has_period(known, period, times))
     }
 
-    /// Whether each of the last `span` entries is the one `period` before it, as far as that is in the span.
-    fn has_period(&self, form: usize, period: u64, span: u64) -> bool {
-        let (Ok(period), Ok(span)) = (usize::try_from(period), usize::try_from(span)) else { return false };
-        let Some(known) = self.forms.get(form).map(|form| &form.calls) else { return false };
-        let end = known.len();
-        let at = |back: usize| end.checked_sub(back).and_then(|place| known.get(place));
-        (1..=span.saturating_sub(period)).all(|back| at(back) == at(back.saturating_add(period)))
+    /// Whether each of so many latest rounds is the one before it.
+    fn has_period(&self, known: &Form, period: u8, times: u64) -> bool {
+        let rounds = u8::try_from(times.saturating_sub(1)).unwrap_or(u8::MAX);
+        let at = |back: u8| known.at(self.newest().wrapping_sub(back));
+        (0..period.saturating_mul(rounds)).all(|back| at(back) == at(back.saturating_add(period)))
     }
 }
 
@@ -217,6 +252,8 @@ impl Mistakes {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn ring(calls: &[(u64, u64)]) -> Ring {
@@ -256,15 +293,63 @@ mod tests {
         assert_eq!((calls.steps.len(), calls.forms[0].calls.len()), (LONGEST, LONGEST));
         assert!(calls.same_call(0, 256, 1));
         assert!(!calls.same_call(0, 257, 1));
-        // Of another group: the oldest of the others has gone.
         calls.push(&[2], 0);
         assert!(!calls.same_call(0, 2, 1));
-        assert_eq!((calls.forms[0].at_most(1), calls.forms[0].at_most(2)), (255, 1));
         calls.push(&[1], 0);
         assert!(calls.same_call(0, 255, 1) && !calls.same_call(0, 256, 1));
-        (0..LONGEST as u64).for_each(|call| calls.push(&[call], 0));
-        assert_eq!(calls.forms[0].groups.iter().filter(|count| **count == 1).count(), LONGEST);
-        assert_eq!(calls.forms[0].groups.iter().max(), Some(&1));
+    }
+
+    /// All calls in one list, looked through from end to end.
+    fn plain(calls: &[(u64, u64)], (count, steps): (u64, u64), (longest, times): (u64, u64)) -> (bool, bool) {
+        let calls = &calls[calls.len().saturating_sub(LONGEST)..];
+        let (call, step) = calls[calls.len() - 1];
+        let same = calls.iter().filter(|known| known.0 == call && known.1 + steps > step).count();
+        let has_period = |period: usize| {
+            let latest = calls.len().checked_sub(period * times as usize).map(|from| &calls[from..]);
+            latest
+                .is_some_and(|latest| (period..latest.len()).all(|at| latest[at].0 == latest[at - period].0))
+        };
+        (same as u64 >= count, (1..=longest as usize).any(has_period))
+    }
+
+    fn round() -> impl Strategy<Value = Vec<u64>> {
+        prop::collection::vec(0..5_u64, 1..6)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+        /// What is found by groups is what a look at every call finds, also among those of one group, and
+        /// after the ring was written and read.
+        #[test]
+        fn groups_hide_nothing(
+            pieces in prop::collection::vec((round(), 1..40_usize, 0..3_u64), 1..12),
+            same in (1..300_u64, 1..40_u64),
+            cycle in (1..140_u64, 1..6_u64),
+            group in prop::sample::select(vec![1, GROUPS as u64]),
+        ) {
+            let (mut ring, mut calls, mut step) = (Ring::new(1), Vec::new(), 1);
+            for (round, times, steps) in pieces {
+                for (at, call) in round.repeat(times).into_iter().enumerate() {
+                    step += u64::from(at % 4 == 0) * steps;
+                    calls.push((call * group, step));
+                    ring.push(&[call * group], step);
+                    let found = |ring: &Ring| {
+                        (ring.same_call(0, same.0, same.1), ring.cycle(0, cycle.0, cycle.1))
+                    };
+                    let expected = plain(&calls, same, cycle);
+                    prop_assert_eq!(found(&ring), expected, "{:?}", &calls);
+                    if calls.len() % 50 == 0 {
+                        let mut writer = Writer::default();
+                        ring.write(&mut writer);
+                        let bytes = writer.sealed(0);
+                        let mut reader = Reader::sealed(&bytes, 0).unwrap_or_else(|| unreachable!());
+                        let read = Ring::read(&mut reader, 1, step).unwrap_or_else(|| unreachable!());
+                        prop_assert_eq!(found(&read), expected);
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -54,15 +54,20 @@ impl Dimension {
         !matches!(self, Self::Text | Self::Flag)
     }
 
+    /// The least and the greatest number of this dimension; none is between those of what is no number.
+    pub(crate) const fn range(self) -> (i64, i64) {
+        match self {
+            Self::Count | Self::Money => (-MAX_NUMBER, MAX_NUMBER),
+            Self::Tokens | Self::Duration => (0, MAX_NUMBER),
+            Self::Percent => (0, 1_000_000),
+            Self::Text | Self::Flag => (0, -1),
+        }
+    }
+
     /// Whether `number` is a value of this dimension.
     #[must_use]
     pub const fn admits(self, number: i64) -> bool {
-        let least = match self {
-            Self::Count | Self::Money => -MAX_NUMBER,
-            Self::Tokens | Self::Duration | Self::Percent => 0,
-            Self::Text | Self::Flag => return false,
-        };
-        let most = if matches!(self, Self::Percent) { 1_000_000 } else { MAX_NUMBER };
+        let (least, most) = self.range();
         least <= number && number <= most
     }
 }

@@ -36,6 +36,7 @@ impl Stack {
 }
 
 /// The truth of a condition.
+#[inline(never)]
 pub(crate) fn evaluate(condition: &Condition, view: &View<'_>) -> Truth {
     match &*condition.ops {
         // Most conditions ask one thing, and need no stack.
@@ -87,7 +88,8 @@ fn evaluate_all(ops: &[Op], view: &View<'_>) -> Truth {
     stack.pop()
 }
 
-fn ask(predicate: &Predicate, slot: Slot<'_>) -> Truth {
+/// The truth of one question.
+pub(crate) fn ask(predicate: &Predicate, slot: Slot<'_>) -> Truth {
     match predicate {
         Predicate::Compare { comparison, value } => compare(slot, *comparison, value),
         Predicate::Member { values } => member(slot, values),

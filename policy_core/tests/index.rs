@@ -16,7 +16,9 @@ use policy_core::{Decision, ModelCall, Program, Slot, ToolCall};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-const TEXTS: [Name; 6] = ["", "a", "ab", "abc", "b", "c"];
+const TEXTS: [Name; 8] = ["", "a", "ab", "abc", "abcdefgh", "abcdefghij", "b", "c"];
+/// No choice of `f.other`.
+const STRANGE: [Name; 3] = ["\0", "abcdefghik", "d"];
 const FACTS: [Name; 5] = ["f.flag", "f.money", "f.number", "f.other", "f.text"];
 
 fn asks() -> impl Strategy<Value = Op> {
@@ -65,7 +67,13 @@ fn rule() -> impl Strategy<Value = (Select, Option<Vec<Op>>, bool)> {
 
 fn policy(rules: Vec<(Select, Option<Vec<Op>>, bool)>) -> Policy {
     let facts = [("f.flag", 1), ("f.money", 3), ("f.number", 2), ("f.other", 0), ("f.text", 0)];
-    let facts = facts.map(|(name, dimension)| common::FactSpec { presence: 1, ..fact(name, dimension) });
+    let facts = facts.map(|(name, dimension)| match name {
+        "f.number" => {
+            common::FactSpec { presence: 2, default: Some(Lit::Number(2, 5)), ..fact(name, dimension) }
+        }
+        "f.other" => common::FactSpec { presence: 1, choices: TEXTS.into(), ..fact(name, dimension) },
+        _ => common::FactSpec { presence: 1, ..fact(name, dimension) },
+    });
     let mut policy = Policy { facts: facts.into(), ..vocabulary() };
     // Only what is read stands in an artifact.
     let read: Vec<Name> = rules.iter().flat_map(|(_, when, _)| when).flatten().filter_map(read).collect();
@@ -86,8 +94,14 @@ fn read(op: &Op) -> Option<Name> {
 }
 
 fn sent() -> impl Strategy<Value = Vec<Slot<'static>>> {
-    let text = || select(&TEXTS[..]).prop_map(Slot::Text).boxed();
-    let number = || (-4..13_i64).prop_map(Slot::Int).boxed();
+    let text = || {
+        let texts = prop_oneof![5 => select(&TEXTS[..]), 1 => select(&STRANGE[..])];
+        texts.prop_map(Slot::Text).boxed()
+    };
+    let number = || {
+        let numbers = prop_oneof![9 => -4..13_i64, 1 => select(vec![i64::MIN, i64::MAX])];
+        numbers.prop_map(Slot::Int).boxed()
+    };
     let values = [any::<bool>().prop_map(Slot::Flag).boxed(), number(), number(), text(), text()];
     let slot = |value| prop_oneof![8 => value, 1 => Just(Slot::Missing), 1 => Just(Slot::Ill)].boxed();
     values.map(slot).into_iter().collect::<Vec<_>>()

@@ -176,6 +176,11 @@ impl Program {
         self.tables.is_observed(statement)
     }
 
+    pub(crate) fn has_breakers(&self) -> bool {
+        !self.tables.breakers.all().is_empty()
+    }
+
+    /// Whether a statement is a breaker.
     pub(crate) fn is_breaker(&self, statement: u32) -> bool {
         let statement = self.statements().get(statement as usize);
         statement.is_some_and(|statement| statement.kind == StatementKind::Breaker)

@@ -9,6 +9,7 @@ use crate::program::limits::Limit;
 use crate::program::statements::{Loop, Order, Require, Retry, Route, Rule, Statement, TruthOf};
 use crate::program::watch::Breaker;
 use crate::program::{Condition, Const, Template};
+use crate::text::compare;
 use crate::value::Dimension;
 
 /// A list whose indexes were verified when the program was loaded.
@@ -317,6 +318,6 @@ impl Tables {
 
 /// The index of `name` in a table that ascends by the bytes of its names.
 fn find<T>(items: &[T], name_of: impl Fn(&T) -> &str, name: &str) -> Option<u32> {
-    let found = items.binary_search_by(|item| name_of(item).as_bytes().cmp(name.as_bytes()));
+    let found = items.binary_search_by(|item| compare(name_of(item), name));
     found.ok().and_then(|index| u32::try_from(index).ok())
 }

@@ -9,8 +9,8 @@ use crate::event::Usage;
 use crate::fingerprint::Binding;
 use crate::health::Ticket;
 use crate::order::Values;
-use crate::program::Basis;
-use crate::value::Value;
+use crate::program::{Basis, Index};
+use crate::value::{Slot, Value};
 
 /// Which decision point a logical call belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +136,25 @@ impl Call {
     /// What it is known by and the loops that it closes, to be written anew.
     pub(super) fn take_notes(&mut self) -> (Vec<u64>, Vec<u32>) {
         (mem::take(&mut self.forms), mem::take(&mut self.loops))
+    }
+
+    /// Keeps the values of its latest ask for its errors: those that some retry reads.
+    #[inline]
+    pub(super) fn keep(&mut self, index: &Index, slots: &[Slot<'_>]) {
+        if !index.kept_facts.is_empty() {
+            self.keep_all(index, slots);
+        }
+    }
+
+    #[inline(never)]
+    fn keep_all(&mut self, index: &Index, slots: &[Slot<'_>]) {
+        self.kept.resize(index.kept_facts.len(), Value::Missing);
+        for (fact, value) in index.kept_facts.iter().zip(&mut self.kept) {
+            let sent = slots.get(*fact as usize).copied().unwrap_or_default();
+            if value.as_slot() != sent {
+                *value = sent.into();
+            }
+        }
     }
 
     /// The number of the next attempt on this model or tool.

@@ -43,16 +43,28 @@ impl Calls {
         self.open.iter().map(|(id, call)| (*id, &**call))
     }
 
-    /// A call begins, with the highest id so far.
-    pub(crate) fn begin(&mut self, id: u64, point: Point, now: u64, proposed: Option<u64>) {
-        let call = match self.spare.pop() {
+    /// A call that begins. Whoever has it gives it back to [`Calls::keep`] or to [`Calls::spare`].
+    #[inline]
+    pub(crate) fn begin(&mut self, point: Point, now: u64, proposed: Option<u64>) -> Box<Call> {
+        match self.spare.pop() {
             Some(mut call) => {
                 call.renew(point, now, proposed);
                 call
             }
             None => Box::new(Call::new(point, now, proposed)),
-        };
-        self.open.push((id, call));
+        }
+    }
+
+    /// A call stays open, or is open again.
+    #[inline]
+    pub(crate) fn keep(&mut self, id: u64, call: Box<Call>) {
+        match self.open.last() {
+            Some((last, _)) if *last > id => {
+                let place = self.open.partition_point(|(known, _)| *known < id);
+                self.open.insert(place, (id, call));
+            }
+            _ => self.open.push((id, call)),
+        }
     }
 
     /// A call goes on that was written; false if its id is none that could come now.
@@ -64,13 +76,19 @@ impl Calls {
         is_next
     }
 
-    /// A call is over; what is left of it is for [`Calls::spare`].
-    pub(super) fn end(&mut self, id: u64) -> Option<Box<Call>> {
+    /// Gives a call to whoever decides about it. It comes back to [`Calls::keep`], or is over and goes to
+    /// [`Calls::spare`].
+    #[inline]
+    pub(super) fn lend(&mut self, id: u64) -> Option<Box<Call>> {
         let place = self.place(id)?;
+        if place.saturating_add(1) == self.open.len() {
+            return self.open.pop().map(|(_, call)| call);
+        }
         Some(self.open.remove(place).1)
     }
 
     /// Keeps the memory of a call that is over.
+    #[inline]
     pub(super) fn spare(&mut self, call: Box<Call>) {
         if self.spare.len() < SPARE {
             self.spare.push(call);
@@ -79,7 +97,7 @@ impl Calls {
 
     /// A call is over, and nothing more is asked of it.
     pub(crate) fn remove(&mut self, id: u64) {
-        if let Some(call) = self.end(id) {
+        if let Some(call) = self.lend(id) {
             self.spare(call);
         }
     }
@@ -101,8 +119,9 @@ mod tests {
     #[test]
     fn calls_end_in_any_order() {
         let mut calls = Calls::default();
-        for id in [2, 3, 5, 8] {
-            calls.begin(id, Point::Model, id * 10, None);
+        for id in [2, 8, 3, 5] {
+            let call = calls.begin(Point::Model, id * 10, None);
+            calls.keep(id, call);
         }
         assert_eq!((calls.get(3).map(|call| call.begun), calls.get(4).is_none()), (Some(30), true));
         calls.remove(3);
@@ -117,17 +136,16 @@ mod tests {
     fn nothing_of_a_call_that_is_over_is_left_in_the_next() {
         let mut calls = Calls::default();
         let fresh = format!("{:?}", Call::new(Point::Model, 7, Some(1)));
-        calls.begin(1, Point::Tool { tool: 3, fingerprint: 9 }, 0, None);
-        let call = calls.get_mut(1).unwrap();
+        let mut call = calls.begin(Point::Tool { tool: 3, fingerprint: 9 }, 0, None);
         call.tries.add(3);
         (call.in_flight, call.has_next, call.has_changed, call.steps) = (true, true, true, [true; 3]);
         (call.waiting, call.cascade, call.climbed, call.requested) = (Some(1), Some(1), Some(1), Some(1));
         (call.input_tokens, call.max_output) = (Some(1), Some(1));
         (call.failed, call.loops, call.forms) = (vec![1], vec![1], vec![1]);
         (call.looks, call.changes) = (vec![None], vec![1]);
+        calls.keep(1, call);
         calls.remove(1);
-        calls.begin(2, Point::Model, 7, Some(1));
-        assert_eq!(format!("{:?}", calls.get(2).unwrap()), fresh);
+        assert_eq!(format!("{:?}", calls.begin(Point::Model, 7, Some(1))), fresh);
     }
 
     #[test]

@@ -73,20 +73,8 @@ impl Asked<'_> {
         skipped.clear();
         let route = self.program().tables.route.as_ref();
         let canary = route.and_then(|route| self.draw(route, view, skipped));
-        for (place, arm) in (0..=u32::MAX).zip(route.iter().flat_map(|route| &route.arms)) {
-            match self.question.truth(arm.when, view) {
-                Truth::False => {}
-                Truth::Unknown => skipped.push(arm.model),
-                Truth::True => {
-                    let is_new = candidates.add(arm.model);
-                    if let Some((then, _)) = arm.then {
-                        if is_new {
-                            candidates.cascades.push((arm.model, place));
-                        }
-                        candidates.add(then);
-                    }
-                }
-            }
+        if let Some(route) = route {
+            self.follow(route, view, candidates, skipped);
         }
         let Candidates { models, cascades, .. } = candidates;
         let is_chosen = canary.is_some() || !models.is_empty();
@@ -98,21 +86,46 @@ impl Asked<'_> {
             models.insert(0, canary);
             cascades.retain(|(model, _)| *model != canary);
         }
+        let fallbacks = route.map_or(&[][..], |route| &route.fallbacks);
         let mut visited = 0_usize;
         while let Some(&model) = models.get(visited) {
             visited = visited.saturating_add(1);
-            for &(from, to) in route.iter().flat_map(|route| &route.fallbacks) {
+            for &(from, to) in fallbacks {
                 if from == model && !models.contains(&to) {
                     models.push(to);
                 }
             }
         }
-        models.retain(|model| !self.question.call.failed.contains(model));
+        let failed = &self.question.call.failed;
+        if !failed.is_empty() {
+            models.retain(|model| !failed.contains(model));
+        }
         if self.question.run.prefers_lower() {
             models.sort_by_key(|model| self.program().tables.models.at(*model).tier);
             return false;
         }
         self.stay(models, is_chosen)
+    }
+
+    /// The models of the arms that hold.
+    fn follow(&self, route: &Route, view: &View<'_>, candidates: &mut Candidates, skipped: &mut Vec<u32>) {
+        for (place, arm) in route.arms.iter().enumerate() {
+            match self.question.truth(arm.when, view) {
+                Truth::False => {}
+                Truth::Unknown => skipped.push(arm.model),
+                Truth::True => {
+                    let is_new = candidates.add(arm.model);
+                    if let Some((then, _)) = arm.then {
+                        if is_new {
+                            candidates
+                                .cascades
+                                .extend(u32::try_from(place).ok().map(|place| (arm.model, place)));
+                        }
+                        candidates.add(then);
+                    }
+                }
+            }
+        }
     }
 
     /// The canary's model; if the fact cannot be told, none, and those that might have been are named.
@@ -140,6 +153,9 @@ impl Asked<'_> {
         }
         if found.passed.len() > known {
             return false;
+        }
+        if !self.program().has_breakers() {
+            return true;
         }
         let tripped = self.question.tripped(Subject::Model(candidate));
         for statement in &tripped.statements {

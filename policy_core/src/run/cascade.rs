@@ -2,7 +2,7 @@
 
 use super::Run;
 use super::model::Asked;
-use super::question::{Question, Ruling, vote_of};
+use super::question::{Clearance, Question, Ruling, vote_of};
 use crate::books::Books;
 use crate::decision::{By, Decision, Outcome, Vote};
 use crate::event::Returned;
@@ -73,8 +73,9 @@ impl Run {
             let messages = Some(&[][..]);
             let asked = Asked { question: &question, input, most: call.max_output, results, messages };
             let mut rehearsal = Decision::new();
-            match asked.rule(&mut candidates, &mut rehearsal) {
-                Ruling::Clear(clearance) if clearance.subject == then => Some(Climb {
+            let mut clearance = Clearance::new();
+            match asked.rule(&mut candidates, &mut clearance, &mut rehearsal) {
+                Ruling::Clear if clearance.subject == then => Some(Climb {
                     undecided: truth == Truth::Unknown,
                     values: view.values(program.tables.conditions.at(when)),
                 }),

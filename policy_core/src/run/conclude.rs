@@ -1,28 +1,30 @@
 //! What a ruling does to the run: attempts open, calls close, requests are made, stops latch.
 
+use std::mem;
+
 use super::Run;
 use super::amounts::{Amounts, Subject};
-use super::call::{Attempt, Latch, Point};
+use super::call::{Attempt, Call, Latch, Point};
 use super::escalate::{Granting, Standing};
 use super::meter::Produced;
 use super::patience::{HOLDS_WAIT, LEASE_WAIT};
 use super::question::{Clearance, Finding, Ruling};
 use super::windows::Windows;
-use crate::books::Books;
+use crate::books::{AccountId, Books};
 use crate::decision::{Asked, BuiltIn, By, Decision, Outcome, Vote};
 use crate::fingerprint::Binding;
 use crate::program::Program;
 
 impl Run {
-    /// Checks that a call asked again is open and `is_same`; refuses it otherwise, and leaves it as it is.
+    /// Lends a call asked again, if it is open and `is_same`; else refuses it, and leaves it as it is.
     pub(crate) fn reopen(
-        &self,
+        &mut self,
         id: u64,
         decision: &mut Decision,
         is_same: impl Fn(Point) -> bool,
-    ) -> Option<()> {
+    ) -> Option<Box<Call>> {
         match self.calls.get(id) {
-            Some(call) if !call.in_flight && is_same(call.point) => Some(()),
+            Some(call) if !call.in_flight && is_same(call.point) => self.calls.lend(id),
             Some(call) if !call.in_flight => {
                 decision.refuse(BuiltIn::ChangedCall);
                 None
@@ -34,32 +36,29 @@ impl Run {
         }
     }
 
-    /// Does what was ruled on an open call.
+    /// Does what was ruled on an open call, which it is given.
     pub(crate) fn apply(
         &mut self,
         (program, books): (&Program, &mut Books),
-        id: u64,
+        (id, mut call): (u64, Box<Call>),
         ruling: Ruling,
-        bindings: &[Binding],
+        clearance: &mut Clearance,
         decision: &mut Decision,
     ) {
-        decision.call = Some(id);
         match ruling {
-            Ruling::Votes(finding) => self.conclude((program, books), id, *finding, decision),
+            Ruling::Clear => self.allow(books, (id, call), clearance, decision),
+            Ruling::Votes(finding) => self.conclude((program, books), (id, call), *finding, decision),
             Ruling::BuiltIn(reason) => {
                 decision.refuse(reason);
-                self.calls.remove(id);
+                self.calls.spare(call);
             }
             Ruling::Wait(reason, needs) => {
-                let now = self.age.now();
-                if let Some(call) = self.calls.get_mut(id) {
-                    call.waiting.get_or_insert(now);
-                }
+                call.waiting.get_or_insert(self.age.now());
+                self.calls.keep(id, call);
                 decision.built_in(Outcome::Wait, reason);
                 decision.wait_ns = Some(if reason == BuiltIn::Lease { LEASE_WAIT } else { HOLDS_WAIT });
                 needs.into_iter().for_each(|(account, amount)| books.need(account, amount));
             }
-            Ruling::Clear(clearance) => self.allow(books, id, clearance, bindings, decision),
         }
     }
 
@@ -67,11 +66,11 @@ impl Run {
     pub(crate) fn conclude(
         &mut self,
         (program, books): (&Program, &mut Books),
-        id: u64,
+        (id, mut call): (u64, Box<Call>),
         finding: Finding,
         decision: &mut Decision,
     ) {
-        let Some(first) = finding.votes.first().copied() else { return };
+        let Some(first) = finding.votes.first().copied() else { return self.calls.keep(id, call) };
         decision.outcome = first.outcome;
         decision.state = first.state;
         decision.template = first.template;
@@ -92,25 +91,22 @@ impl Run {
             self.requests.use_up(first.statement, binding);
         }
         match first.outcome {
-            Outcome::Allow | Outcome::Wait => {}
+            Outcome::Allow | Outcome::Wait => self.calls.keep(id, call),
             Outcome::Escalate => {
                 decision.asked = self.ask((program, books), id, first, binding, &finding.ways);
-                if let Some(call) = self.calls.get_mut(id) {
-                    call.waiting = None;
-                }
+                call.waiting = None;
+                self.calls.keep(id, call);
                 // Nothing runs while a person thinks, so that time is not the agent's.
                 self.lineage.pause();
             }
             Outcome::Answer => {
-                self.go_on(id);
-                self.calls.remove(id);
+                self.go_on(&mut call);
+                self.calls.spare(call);
             }
-            Outcome::Reuse | Outcome::Deny | Outcome::Fail => {
-                self.calls.remove(id);
-            }
+            Outcome::Reuse | Outcome::Deny | Outcome::Fail => self.calls.spare(call),
             Outcome::Stop => {
                 self.latch = Some(Latch { state: first.state, statement: first.statement });
-                self.calls.remove(id);
+                self.calls.spare(call);
             }
         }
     }
@@ -151,70 +147,70 @@ impl Run {
     fn allow(
         &mut self,
         books: &mut Books,
-        id: u64,
-        clearance: Clearance,
-        bindings: &[Binding],
+        (id, mut call): (u64, Box<Call>),
+        clearance: &mut Clearance,
         decision: &mut Decision,
     ) {
-        self.go_on(id);
-        let (now, begun, amounts) = (self.latest, self.age.now(), clearance.amounts);
-        let Some(call) = self.calls.get_mut(id) else { return };
-        for &binding in bindings {
-            self.requests.consume(binding, self.age.now(), &mut call.grants);
+        let Clearance { subject, cap, amounts, has_next, cascade, ref wrap_ups, .. } = *clearance;
+        self.go_on(&mut call);
+        let (now, begun) = (self.latest, self.age.now());
+        for &binding in &clearance.bindings {
+            self.requests.consume(binding, begun, &mut call.grants);
         }
         if !call.tries.is_begun() {
             call.begun = begun;
         }
-        let number = call.tries.add(clearance.subject);
+        let number = call.tries.add(subject);
         call.in_flight = true;
         call.waiting = None;
-        call.has_next = clearance.has_next;
-        call.cascade = clearance.cascade;
+        call.has_next = has_next;
+        call.cascade = cascade;
         if call.point == Point::Model {
             call.steps = [true; 3];
         }
         self.fly(1, 0);
-        self.begin_change(id, amounts.subject);
+        self.begin_change(&mut call, amounts.subject);
         let mut row = self.windows.begin();
         self.accounts.take(&amounts, books, now, &mut row);
         let windows = row.number();
-        let wrap_up = |account| {
+        let wrap_up = |&account: &AccountId| {
             let window = books.take(account, 1, now);
             books.settle(account, window, 1, 1, now);
             (account, window)
         };
-        let wrap_ups = clearance.wrap_ups.into_iter().map(wrap_up).collect();
         self.attempts.push(Attempt {
             call: id,
             number,
             reserved: amounts,
             windows,
-            wrap_ups,
-            tickets: clearance.tickets,
+            wrap_ups: wrap_ups.iter().map(wrap_up).collect(),
+            tickets: mem::take(&mut clearance.tickets),
             began: now.wall,
-            cap: clearance.cap,
+            cap,
             produced: Produced::default(),
             settled: None,
         });
-
         decision.outcome = Outcome::Allow;
-        if let (Some(attempt), Ok(number)) = (self.attempts.last(), u64::try_from(self.attempts.len())) {
-            self.show(number, attempt, decision);
+        if let Some(attempt) = self.attempts.last() {
+            self.show(self.attempts.len() as u64, attempt, &call, decision);
         }
+        self.calls.keep(id, call);
     }
 
-    /// A model call passes: if loops were found at it, a person has said so, and they look on from here.
-    fn go_on(&mut self, id: u64) {
-        let is_found = self.calls.get(id).is_some_and(|call| self.is_found(call));
-        let Some(call) = self.calls.get_mut(id).filter(|call| call.point == Point::Model) else { return };
+    /// A call passes: if loops were found at a model's, a person has said so, and they look on from here.
+    fn go_on(&mut self, call: &mut Call) {
+        if call.loops.is_empty() || call.point != Point::Model {
+            return;
+        }
+        let is_found = self.is_found(call);
         call.loops.clear();
         if is_found {
             self.progress.go_on(self.present_step());
         }
     }
 
-    /// What an open attempt may do.
-    pub(crate) fn show(&self, id: u64, attempt: &Attempt, decision: &mut Decision) {
+    /// What an open attempt of a call may do.
+    pub(crate) fn show(&self, id: u64, attempt: &Attempt, call: &Call, decision: &mut Decision) {
         let amounts = &attempt.reserved;
         decision.attempt = Some(id);
         decision.attempt_number = Some(attempt.number);
@@ -230,7 +226,7 @@ impl Run {
             Subject::Tool(tool, _) => self.program.tables.tools.at(tool).timeout_ns,
             Subject::Person => None,
         };
-        let own = self.calls.get(attempt.call).and_then(|call| self.call_time_left(call, amounts.subject));
+        let own = self.call_time_left(call, amounts.subject);
         decision.timeout_ns = least(least(timeout, own), self.time_left());
     }
 }

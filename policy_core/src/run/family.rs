@@ -46,8 +46,11 @@ impl Memory {
     pub(super) fn note(&mut self, program: &Program, fingerprints: &[u64], found: &mut Vec<u32>) {
         self.ring.push(fingerprints, self.steps);
         let (loops, tables) = (&program.index.loops, &program.tables.loops);
-        let closed = |index: &u32| self.ring.repeats(tables.at(*index), loops.form(*index));
-        found.extend(loops.of_calls.iter().copied().filter(closed));
+        for &index in &loops.of_calls {
+            if self.ring.repeats(tables.at(index), loops.form(index)) {
+                found.push(index);
+            }
+        }
     }
 
     /// A call, known by this fingerprint in each form, had this result, which may be progress in this step.

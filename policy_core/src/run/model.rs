@@ -14,7 +14,7 @@ use crate::books::{AccountId, Books};
 use crate::decision::{BuiltIn, Decision, Event, Outcome, Why};
 use crate::error::EngineError;
 use crate::event::{ModelCall, Now};
-use crate::facts::{Sent, View, keep};
+use crate::facts::{Sent, View};
 use crate::health::Barred;
 use crate::price::{Rates, Tokens};
 use crate::program::{Model, Program};
@@ -47,8 +47,8 @@ impl Run {
         }
         self.advise(decision, books);
         self.look_around(books);
-        if let Some(id) = self.open_model_call(&program, event, decision) {
-            self.admit_model_call((&program, books), id, event, decision);
+        if let Some((id, call)) = self.open_model_call(&program, event, decision) {
+            self.admit_model_call((&program, books), (id, call), event, decision);
         }
         Ok(())
     }
@@ -59,43 +59,38 @@ impl Run {
         program: &Program,
         event: &ModelCall<'_>,
         decision: &mut Decision,
-    ) -> Option<u64> {
+    ) -> Option<(u64, Box<Call>)> {
         let requested = event.model.map(|name| program.tables.model_index(name));
-        let id = match event.call {
-            Some(id) => {
-                self.reopen(id, decision, |point| point == Point::Model)?;
-                id
-            }
+        let (id, mut call) = match event.call {
+            Some(id) => (id, self.reopen(id, decision, |point| point == Point::Model)?),
             None => {
                 let id = self.next_call();
+                decision.call = Some(id);
                 self.steps = self.steps.saturating_add(1);
                 self.family.memory().step();
-                self.progress.step(&self.steps_under_way(program));
+                if program.index.loops.progressing() > 0 {
+                    self.progress.step(&self.steps_under_way());
+                }
                 self.step_clock = Some(self.clock);
-                self.calls.begin(id, Point::Model, self.age.now(), None);
-                self.find_idle_loops(program, id);
-                id
+                let mut call = self.calls.begin(Point::Model, self.age.now(), None);
+                self.find_idle_loops(program, &mut call);
+                (id, call)
             }
         };
-        decision.call = Some(id);
         if requested == Some(None) {
-            self.calls.remove(id);
+            self.calls.spare(call);
             decision.refuse(BuiltIn::UndeclaredModel);
             return None;
         }
-        let call = self.calls.get_mut(id)?;
         call.requested = requested.flatten();
         call.input_tokens = Some(event.input_tokens);
         call.max_output = event.max_output;
-        keep(&program.index, event.facts, &mut call.kept);
-        Some(id)
+        call.keep(&program.index, event.facts);
+        Some((id, call))
     }
 
     /// The steps whose tool calls were let pass, or wait on their own, and are not over.
-    fn steps_under_way(&self, program: &Program) -> BTreeSet<u64> {
-        if program.index.loops.progressing() == 0 {
-            return BTreeSet::new();
-        }
+    fn steps_under_way(&self) -> BTreeSet<u64> {
         let is_under_way = |call: &&Call| {
             matches!(call.point, Point::Tool { .. }) && (call.tries.is_begun() || call.waiting.is_some())
         };
@@ -108,42 +103,40 @@ impl Run {
     }
 
     /// Notes the loops that have seen enough steps without anything new.
-    fn find_idle_loops(&mut self, program: &Program, id: u64) {
+    fn find_idle_loops(&self, program: &Program, call: &mut Call) {
         let loops = &program.index.loops;
-        let is_found = |index: &u32| {
-            let idle = self.progress.idle(loops.form(*index));
-            program.tables.loops.at(*index).no_progress.is_some_and(|steps| idle >= steps)
-        };
-        if let Some(call) = self.calls.get_mut(id) {
-            call.loops.extend(loops.of_models.iter().copied().filter(is_found));
+        for &index in &loops.of_models {
+            let idle = self.progress.idle(loops.form(index));
+            if program.tables.loops.at(index).no_progress.is_some_and(|steps| idle >= steps) {
+                call.loops.push(index);
+            }
         }
     }
 
     fn admit_model_call(
         &mut self,
         (program, books): (&Program, &mut Books),
-        id: u64,
+        (id, call): (u64, Box<Call>),
         event: &ModelCall<'_>,
         decision: &mut Decision,
     ) {
         let mut candidates = self.candidates.take().unwrap_or_default();
-        let ruled = self.calls.get(id).map(|call| {
-            let question = Question::new((self, books), program, id, call, Sent::Now(event.facts));
-            let asked = Asked {
-                question: &question,
-                input: event.input_tokens,
-                most: event.max_output,
-                results: event.results,
-                messages: event.messages,
-            };
-            let ruling = question.rule_admitted(|| asked.rule(&mut candidates, decision));
-            (ruling, question.bindings(), question.observed())
-        });
+        let mut clearance = Clearance::new();
+        let question = Question::new((self, books), program, id, &call, Sent::Now(event.facts));
+        let asked = Asked {
+            question: &question,
+            input: event.input_tokens,
+            most: event.max_output,
+            results: event.results,
+            messages: event.messages,
+        };
+        let ruling = question
+            .rule_admitted(&mut clearance, |clearance| asked.rule(&mut candidates, clearance, decision));
+        clearance.bindings = question.bindings();
+        decision.would = question.observed();
         self.candidates = Some(candidates);
-        let Some((ruling, bindings, would)) = ruled else { return };
-        decision.would = would;
-        let is_first = self.calls.get(id).is_some_and(|call| !call.tries.is_begun());
-        self.apply((program, books), id, ruling, &bindings, decision);
+        let is_first = !call.tries.is_begun();
+        self.apply((program, books), (id, call), ruling, &mut clearance, decision);
         if is_first && decision.outcome == Outcome::Allow && program.compares_context() {
             self.family.memory().context.send(event.messages.unwrap_or_default());
         }
@@ -175,11 +168,16 @@ impl Asked<'_> {
         self.question.program
     }
 
-    pub(super) fn rule(&self, candidates: &mut Candidates, decision: &mut Decision) -> Ruling {
+    pub(super) fn rule(
+        &self,
+        candidates: &mut Candidates,
+        clearance: &mut Clearance,
+        decision: &mut Decision,
+    ) -> Ruling {
         let question = self.question;
         let view = question.view(question.call.next_attempt_anywhere(), None);
         let mut votes = Vec::new();
-        question.vote_rules(self.program().index.rules.on_any_model().iter().copied(), &view, &mut votes);
+        question.vote_rules(self.program().index.rules.on_any_model(), &view, &mut votes);
         question.vote_time(&mut votes);
         question.vote_within(&mut votes);
         question.vote_truth(self.results, &mut votes);
@@ -193,23 +191,26 @@ impl Asked<'_> {
             return Ruling::BuiltIn(BuiltIn::NoCandidate);
         }
         let mut found = Found::default();
-        let ruling = self.choose(&view, candidates, &mut found);
-        if let Ruling::Clear(clearance) = &ruling
-            && self.program().index.observes
-        {
+        let ruling = self.choose(&view, candidates, &mut found, clearance);
+        let is_clear = matches!(ruling, Ruling::Clear);
+        if is_clear && self.program().index.observes {
             self.observe_choice(&view, candidates, clearance.subject);
         }
         decision.passed = found.passed;
-        let first = candidates.models.first().copied();
-        decision.stayed =
-            stays && matches!(&ruling, Ruling::Clear(clearance) if Some(clearance.subject) == first);
+        decision.stayed = stays && is_clear && candidates.models.first() == Some(&clearance.subject);
         ruling
     }
 
     /// The first candidate that may run, if need be by wrapping up; else what is in the way.
-    fn choose(&self, view: &View<'_>, candidates: &Candidates, found: &mut Found) -> Ruling {
+    fn choose(
+        &self,
+        view: &View<'_>,
+        candidates: &Candidates,
+        found: &mut Found,
+        clearance: &mut Clearance,
+    ) -> Ruling {
         let question = self.question;
-        if let Some(ruling) = self.try_all(candidates, &[], found) {
+        if let Some(ruling) = self.try_all(candidates, &[], found, clearance) {
             return ruling;
         }
         if let Some(waits) = question.wait(&mut found.obstacles) {
@@ -218,7 +219,7 @@ impl Asked<'_> {
         let lifted = question.run.accounts.liftable(&found.obstacles, &question.asking(&[]));
         if !lifted.is_empty() {
             let mut last = Found::default();
-            let ruling = self.try_all(candidates, &lifted, &mut last);
+            let ruling = self.try_all(candidates, &lifted, &mut last, clearance);
             if let Some(ruling) = ruling.or_else(|| question.wait(&mut last.obstacles)) {
                 *found = last;
                 return ruling;
@@ -228,17 +229,21 @@ impl Asked<'_> {
     }
 
     /// The candidates in order; the first that brings a ruling decides.
-    fn try_all(&self, candidates: &Candidates, lifted: &[AccountId], found: &mut Found) -> Option<Ruling> {
+    fn try_all(
+        &self,
+        candidates: &Candidates,
+        lifted: &[AccountId],
+        found: &mut Found,
+        clearance: &mut Clearance,
+    ) -> Option<Ruling> {
         let mut rest = &*candidates.models;
         while let [candidate, later @ ..] = rest {
             rest = later;
             if self.is_usable(*candidate, candidates, found)
-                && let Some(mut ruling) = self.consider(*candidate, lifted, found)
+                && let Some(ruling) = self.consider(*candidate, lifted, found, clearance)
             {
-                if let Ruling::Clear(clearance) = &mut ruling {
-                    clearance.has_next = !rest.is_empty();
-                    clearance.cascade = candidates.cascade(*candidate);
-                }
+                clearance.has_next = !rest.is_empty();
+                clearance.cascade = candidates.cascade(*candidate);
                 return Some(ruling);
             }
         }
@@ -246,33 +251,33 @@ impl Asked<'_> {
     }
 
     /// A ruling, if this candidate brings one; otherwise it adds to what was found.
-    fn consider(&self, candidate: u32, lifted: &[AccountId], found: &mut Found) -> Option<Ruling> {
+    fn consider(
+        &self,
+        candidate: u32,
+        lifted: &[AccountId],
+        found: &mut Found,
+        clearance: &mut Clearance,
+    ) -> Option<Ruling> {
         let question = self.question;
         let rules = self.program().index.rules.on_model(candidate);
         if !rules.is_empty() {
             let view = question.view(question.call.next_attempt(candidate), Some(candidate));
             let mut votes = Vec::new();
-            question.vote_rules(rules.iter().copied(), &view, &mut votes);
+            question.vote_rules(rules, &view, &mut votes);
             if let Some(ruling) = question.rule(&view, votes, Vec::new()) {
                 return Some(ruling);
             }
         }
-        match self.fit(candidate, self.program().tables.models.at(candidate), lifted) {
-            Ok((cap, amounts)) => {
-                let wrap_ups = lifted.to_vec();
-                let (has_next, cascade) = (false, None);
-                Some(Ruling::Clear(Clearance {
-                    subject: candidate,
-                    cap,
-                    amounts,
-                    has_next,
-                    cascade,
-                    wrap_ups,
-                    tickets: Vec::new(),
-                }))
+        let model = self.program().tables.models.at(candidate);
+        match self.fit(candidate, model, lifted, &mut clearance.amounts) {
+            Some(cap) => {
+                clearance.subject = candidate;
+                clearance.cap = cap;
+                clearance.wrap_ups = lifted.to_vec();
+                Some(Ruling::Clear)
             }
-            Err(amounts) => {
-                self.obstruct(candidate, &amounts, lifted, found);
+            None => {
+                self.obstruct(candidate, &clearance.amounts, lifted, found);
                 None
             }
         }
@@ -288,25 +293,22 @@ impl Asked<'_> {
         found.obstacles.add(own);
     }
 
-    /// The largest output that fits every limit and what it reserves, or what did not fit: that, where only
-    /// the store or holds are in its way, else even the least.
-    fn fit(&self, candidate: u32, model: &Model, lifted: &[AccountId]) -> Result<(u64, Amounts), Amounts> {
+    /// The largest output that fits every limit, and what it reserves; or nothing, and what did not fit:
+    /// that, where only the store or holds are in its way, else even the least.
+    fn fit(&self, candidate: u32, model: &Model, lifted: &[AccountId], amounts: &mut Amounts) -> Option<u64> {
         let (accounts, asking) = (&self.question.run.accounts, self.question.asking(lifted));
         let rates = model.price.as_ref().map(|price| price.worst(self.input));
         let cap = model.cap(self.input, self.most);
-        let least = model.least_output.min(cap);
         // Most calls fit as they are asked for.
-        let whole = self.amounts(candidate, rates, cap);
-        if accounts.fits(&whole, &asking) {
-            return Ok((cap, whole));
+        *amounts = self.amounts(candidate, rates, cap);
+        if accounts.fits(amounts, &asking) {
+            return Some(cap);
         }
+        let least = model.least_output.min(cap);
         let most = accounts.most_output(rates, self.input, cap, &asking);
         let output = most.filter(|output| *output >= least);
-        let amounts = self.amounts(candidate, rates, output.unwrap_or(least));
-        match output {
-            Some(output) if accounts.fits(&amounts, &asking) => Ok((output, amounts)),
-            _ => Err(amounts),
-        }
+        *amounts = self.amounts(candidate, rates, output.unwrap_or(least));
+        output.filter(|_| accounts.fits(amounts, &asking))
     }
 
     /// What a call of this model asks for at least.

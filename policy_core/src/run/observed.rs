@@ -54,18 +54,29 @@ impl Question<'_> {
 
     /// As for votes: an answer whose text cannot be told denies. Those that came since the last time are of
     /// this view.
+    #[inline]
     pub(super) fn fill_observed(&self, view: &View<'_>) {
+        if self.program.index.observes {
+            self.fill_would(view);
+        }
+    }
+
+    #[cold]
+    fn fill_would(&self, view: &View<'_>) {
         let (said, known) = &mut *self.would.borrow_mut();
         self.fill(view, said.get_mut(*known..).unwrap_or_default());
         *known = said.len();
     }
 
     /// All that was gathered: of each statement the most restrictive say, in the order of votes.
+    #[inline]
     pub(crate) fn observed(&self) -> Vec<Vote> {
+        if self.program.index.observes { self.take_would() } else { Vec::new() }
+    }
+
+    #[cold]
+    fn take_would(&self) -> Vec<Vote> {
         let (mut said, _) = self.would.take();
-        if said.is_empty() {
-            return said;
-        }
         sort(&mut said);
         let mut once: Vec<Vote> = Vec::with_capacity(said.len());
         for vote in said {

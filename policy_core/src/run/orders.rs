@@ -20,13 +20,13 @@ impl Question<'_> {
         view: &View<'_>,
         votes: &mut Vec<Vote>,
     ) {
-        for index in self.program.index.orders.of_tool(tool, class) {
+        self.program.index.orders.of_tool(tool, class).for_each(|index| {
             let order = self.program.tables.orders.at(index);
             let is_kept = self.keeps((index, order), tool, view);
             if is_kept != Truth::True {
                 self.vote(order.statement, order.verdict, is_kept == Truth::Unknown, votes);
             }
-        }
+        });
     }
 
     /// Whether a call keeps an order. What it is about may be unknown.
@@ -53,10 +53,10 @@ impl Question<'_> {
         let (index, tables) = (&self.program.index, &self.program.tables);
         let orders = index.looks.of_tool(tool, tables.tools.at(tool).class);
         looks.clear();
-        for order in orders {
+        orders.for_each(|order| {
             let view = self.view(self.call.next_attempt(tool), None);
             looks.push(matched(tables.orders.at(order), &view));
-        }
+        });
     }
 
     /// What an order compared.
@@ -86,17 +86,15 @@ fn matched(order: &Order, view: &View<'_>) -> Option<Values> {
 
 impl Run {
     /// An attempt at this call begins.
-    pub(super) fn begin_change(&mut self, id: u64, subject: Subject) {
+    pub(super) fn begin_change(&mut self, call: &mut Call, subject: Subject) {
         let Subject::Tool(tool, class) = subject else { return };
         if !self.program.index.has_changes {
             return;
         }
         let mut memory = self.family.memory();
-        if let Some(call) = self.calls.get_mut(id) {
-            call.changes.clear();
-            call.changes.extend(memory.changes.made());
-            call.has_changed = false;
-        }
+        call.changes.clear();
+        call.changes.extend(memory.changes.made());
+        call.has_changed = false;
         memory.changes.begin(self.program.index.changes.of_tool(tool, class));
     }
 

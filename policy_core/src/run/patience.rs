@@ -14,7 +14,13 @@ const MOST_WAIT: u64 = 60_000_000_000;
 
 impl Question<'_> {
     /// Patience until the store has said how the limits stand that conditions read.
+    #[inline]
     pub(crate) fn wait_for_word(&self) -> Option<Ruling> {
+        if self.program.index.shared.is_empty() { None } else { self.wait_to_hear() }
+    }
+
+    #[cold]
+    fn wait_to_hear(&self) -> Option<Ruling> {
         let needs = self.run.unheard(self.books);
         let mut obstacles = Obstacles { lease: !needs.is_empty(), needs, ..Obstacles::default() };
         self.wait(&mut obstacles)

@@ -49,8 +49,8 @@ pub(crate) enum Ruling {
     /// The engine asks for patience: only holds or leases are in the way. These are what to ask the store
     /// for.
     Wait(BuiltIn, Vec<(AccountId, u64)>),
-    /// It may run.
-    Clear(Clearance),
+    /// It may run, as the clearance says.
+    Clear,
 }
 
 impl Ruling {
@@ -79,7 +79,8 @@ pub(crate) struct Finding {
     pub(crate) binding: Option<Binding>,
 }
 
-/// What a call may run on, and what it reserves.
+/// What a call may run on, and what it reserves: filled in on the way to [`Ruling::Clear`], and of no meaning
+/// with another ruling.
 #[derive(Debug)]
 pub(crate) struct Clearance {
     pub(crate) subject: u32,
@@ -92,6 +93,23 @@ pub(crate) struct Clearance {
     pub(crate) wrap_ups: Vec<AccountId>,
     /// The circuits that it passed.
     pub(crate) tickets: Vec<Ticket>,
+    /// What approvals of it are bound to, if there are any.
+    pub(crate) bindings: Vec<Binding>,
+}
+
+impl Clearance {
+    pub(crate) const fn new() -> Self {
+        Self {
+            subject: 0,
+            cap: 0,
+            amounts: Amounts::REQUEST,
+            has_next: false,
+            cascade: None,
+            wrap_ups: Vec::new(),
+            tickets: Vec::new(),
+            bindings: Vec::new(),
+        }
+    }
 }
 
 impl<'a> Question<'a> {
@@ -144,15 +162,25 @@ impl<'a> Question<'a> {
     }
 
     /// The truth of a condition; none is always true.
+    #[inline]
     pub(crate) fn truth(&self, when: Option<u32>, view: &View<'_>) -> Truth {
-        when.map_or(Truth::True, |when| evaluate(self.program.tables.conditions.at(when), view))
+        match when {
+            None => Truth::True,
+            Some(when) if view.is_ruled_out(when) => Truth::False,
+            Some(when) => evaluate(self.program.tables.conditions.at(when), view),
+        }
     }
 
     /// The votes of limits whose time is over.
+    #[inline]
     pub(crate) fn vote_time(&self, votes: &mut Vec<Vote>) {
-        if self.run.fits_time(0) && !self.program.index.observes_time {
-            return;
+        if !self.run.fits_time(0) || self.program.index.observes_time {
+            self.vote_elapsed(votes);
         }
+    }
+
+    #[cold]
+    fn vote_elapsed(&self, votes: &mut Vec<Vote>) {
         for (index, limit) in self.program.tables.limits.numbered() {
             let is_over = |measure, max| self.run.longest_time(measure).is_some_and(|elapsed| elapsed >= max);
             if limit.bounds.iter().any(|bound| is_over(bound.measure, bound.max)) {
@@ -283,11 +311,14 @@ impl<'a> Question<'a> {
 
     /// What follows from votes; nothing if nobody voted. `ways` are the entries of accounts that votes are
     /// about.
-    pub(crate) fn rule(&self, view: &View<'_>, mut votes: Vec<Vote>, ways: Vec<u32>) -> Option<Ruling> {
+    #[inline]
+    pub(crate) fn rule(&self, view: &View<'_>, votes: Vec<Vote>, ways: Vec<u32>) -> Option<Ruling> {
         self.fill_observed(view);
-        if votes.is_empty() {
-            return None;
-        }
+        if votes.is_empty() { None } else { self.rule_by(view, votes, ways) }
+    }
+
+    #[inline(never)]
+    fn rule_by(&self, view: &View<'_>, mut votes: Vec<Vote>, ways: Vec<u32>) -> Option<Ruling> {
         self.fill(view, &mut votes);
         sort(&mut votes);
         let first = *votes.first()?;

@@ -134,7 +134,15 @@ impl Run {
     }
 
     /// Asks the store about limits that facts are read of, where its last word is old. Calls go on meanwhile.
+    #[inline]
     pub(super) fn look_around(&self, books: &mut Books) {
+        if !self.program.index.shared.is_empty() {
+            self.ask_anew(books);
+        }
+    }
+
+    #[cold]
+    fn ask_anew(&self, books: &mut Books) {
         let now = self.latest;
         for &(scope, measure) in &self.program.index.shared {
             for account in self.shared(scope, measure).flatten() {

@@ -165,7 +165,7 @@ impl Run {
         (attempt, subject): (u64, Subject),
         fingerprint: Option<u64>,
     ) {
-        let Some(over) = self.calls.end(call) else { return };
+        let Some(over) = self.calls.lend(call) else { return };
         if let Subject::Tool(tool, class) = subject {
             self.succeed(program, &over, tool, class);
             if !over.forms.is_empty() {

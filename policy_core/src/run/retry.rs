@@ -76,7 +76,8 @@ impl Run {
             decision.model = Some(model);
         }
         if failure.kind.is_final() {
-            self.pass_on(call, &mut decision);
+            decision.built_in(Outcome::Allow, BuiltIn::NotRetried);
+            self.calls.remove(call);
         } else if self.is_over(&mut decision) {
             self.calls.remove(call);
         } else {
@@ -86,11 +87,14 @@ impl Run {
     }
 
     /// What is left of the tightest `within` that a call has on this model or tool.
+    #[inline]
     pub(super) fn call_time_left(&self, call: &Call, subject: Subject) -> Option<u64> {
+        if self.program.tables.retries.all().is_empty() { None } else { self.tightest_within(call, subject) }
+    }
+
+    #[inline(never)]
+    fn tightest_within(&self, call: &Call, subject: Subject) -> Option<u64> {
         let (tables, all) = (&self.program.tables, &self.program.index.retries);
-        if tables.retries.all().is_empty() {
-            return None;
-        }
         let within = |index: u32| {
             let retry = tables.retries.at(index);
             retry.within_ns.filter(|_| !self.program.is_observed(retry.statement))
@@ -110,11 +114,6 @@ impl Run {
         if is_own && failure.kind == ErrorKind::Timeout { Fate::CutShort } else { Fate::Failed(failure.kind) }
     }
 
-    fn pass_on(&mut self, call: u64, decision: &mut Decision) {
-        decision.built_in(Outcome::Allow, BuiltIn::NotRetried);
-        self.calls.remove(call);
-    }
-
     pub(super) fn decide_error(
         &mut self,
         (program, books): (&Program, &mut Books),
@@ -123,10 +122,10 @@ impl Run {
         failure: &Failure<'_>,
         decision: &mut Decision,
     ) {
-        let Some(call) = self.calls.get(id) else { return decision.refuse(BuiltIn::ClosedCall) };
+        let Some(call) = self.calls.lend(id) else { return decision.refuse(BuiltIn::ClosedCall) };
         let &Failure { kind, status, retry_after, billed, .. } = failure;
         let error = ErrorFacts { kind, status, retry_after, billed };
-        let mut question = Question::new((self, books), program, id, call, Sent::Kept(&call.kept));
+        let mut question = Question::new((self, books), program, id, &call, Sent::Kept(&call.kept));
         question.error = Some(&error);
         if let Subject::Tool(tool, _) = subject {
             question.tool = Some(program.tables.tools.at(tool));
@@ -146,12 +145,15 @@ impl Run {
         }
         decision.would = question.observed();
         question.count_observed(&decision.would);
-        let model = self.fallback_from(call, subject, &advised, failure.kind);
+        let model = self.fallback_from(&call, subject, &advised, failure.kind);
         match (model, advised.finding) {
-            (Some(model), finding) => self.fall_back(program, id, model, finding, decision),
-            (None, None) => self.pass_on(id, decision),
+            (Some(model), finding) => self.fall_back(program, (id, call), model, finding, decision),
+            (None, None) => {
+                decision.built_in(Outcome::Allow, BuiltIn::NotRetried);
+                self.calls.spare(call);
+            }
             (None, Some(finding)) => {
-                self.conclude((program, books), id, finding, decision);
+                self.conclude((program, books), (id, call), finding, decision);
                 if let (Outcome::Wait, Some((wait, statement))) = (decision.outcome, advised.wait) {
                     decision.wait_ns = Some(wait);
                     decision.by = By::Statement(statement);
@@ -182,14 +184,13 @@ impl Run {
     fn fall_back(
         &mut self,
         program: &Program,
-        id: u64,
+        (id, mut call): (u64, Box<Call>),
         model: u32,
         finding: Option<Finding>,
         decision: &mut Decision,
     ) {
-        if let Some(call) = self.calls.get_mut(id) {
-            call.failed.push(model);
-        }
+        call.failed.push(model);
+        self.calls.keep(id, call);
         decision.outcome = Outcome::Wait;
         decision.wait_ns = Some(0);
         decision.votes = finding.map(|finding| finding.votes).unwrap_or_default();
@@ -222,9 +223,16 @@ impl Question<'_> {
     }
 
     /// The votes of the retries whose time is over when a call is asked once more.
+    #[inline]
     pub(super) fn vote_within(&self, votes: &mut Vec<Vote>) {
+        if let Some((tried, _)) = self.call.tries.latest {
+            self.vote_late(tried, votes);
+        }
+    }
+
+    #[cold]
+    fn vote_late(&self, tried: u32, votes: &mut Vec<Vote>) {
         let (tables, all) = (&self.program.tables, &self.program.index.retries);
-        let Some((tried, _)) = self.call.tries.latest else { return };
         let look = |index: u32| {
             let retry = tables.retries.at(index);
             if retry.within_ns.is_some() && !self.is_within(retry, 0) {

@@ -9,24 +9,20 @@ use crate::value::Truth;
 impl Question<'_> {
     /// The votes of the rules in the trees of these roots. One that cannot be decided votes too: an error
     /// never loosens.
-    pub(crate) fn vote_rules(
-        &self,
-        roots: impl Iterator<Item = u32>,
-        view: &View<'_>,
-        votes: &mut Vec<Vote>,
-    ) {
-        for root in roots {
+    pub(crate) fn vote_rules(&self, roots: &[u32], view: &View<'_>, votes: &mut Vec<Vote>) {
+        for &root in roots {
             self.program.index.forest.walk(root, &|fact| view.slot(fact), &mut |index| {
                 self.vote_rule(index, view, votes);
             });
         }
     }
 
+    #[inline]
     fn vote_rule(&self, index: u32, view: &View<'_>, votes: &mut Vec<Vote>) {
         let rule = self.program.tables.rules.at(index);
         let truth = self.truth(rule.when, view);
-        let has_nothing = rule.verdict == Verdict::Reuse && self.known().is_none();
-        if truth != Truth::False && !has_nothing {
+        let gives = || rule.verdict != Verdict::Reuse || self.known().is_some();
+        if truth != Truth::False && gives() {
             self.vote(rule.statement, rule.verdict, truth == Truth::Unknown, votes);
         }
     }

@@ -104,7 +104,7 @@ impl Run {
         let mut decision = Decision::new();
         decision.renew(self.decisions, event, Some(known.call));
         decision.outcome = Outcome::Allow;
-        self.show(attempt, known, &mut decision);
+        self.show(attempt, known, self.calls.get(known.call)?, &mut decision);
         Some(decision)
     }
 

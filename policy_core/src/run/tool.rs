@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::amounts::{Amounts, Subject};
 use super::call::{Call, Point};
 use super::question::{Clearance, Question, Ruling, vote_of};
-use super::watched::{Tripped, vote_tripped};
+use super::watched::vote_tripped;
 use super::{Run, check_facts};
 use crate::books::Books;
 use crate::decision::{BuiltIn, Decision, Event, Outcome};
 use crate::error::EngineError;
 use crate::event::{Now, ToolCall};
-use crate::facts::{Sent, View, keep};
+use crate::facts::{Sent, View};
 use crate::fingerprint::{Binding, fingerprint};
 use crate::program::{Program, ToolClass};
 
@@ -47,24 +47,20 @@ impl Run {
         }
         self.advise(decision, books);
         self.look_around(books);
-        if let Some((id, tool)) = self.open_tool_call(&program, event, decision) {
-            let mut looks = self.calls.get_mut(id).map(|call| mem::take(&mut call.looks)).unwrap_or_default();
-            let ruled = self.calls.get(id).map(|call| {
-                let mut question = Question::new((self, books), &program, id, call, Sent::Now(event.facts));
-                question.tool = Some(program.tables.tools.at(tool));
-                question.args = event.is_exact.then_some(event.args);
-                question.is_unsafe = event.is_unsafe;
-                let ruling = question.rule_admitted(|| question.rule_tool(tool));
-                question.note_looks(tool, &mut looks);
-                (ruling, question.bindings(), question.observed())
-            });
-            if let Some((ruling, bindings, would)) = ruled {
-                decision.would = would;
-                if let Some(call) = self.calls.get_mut(id) {
-                    call.looks = looks;
-                }
-                self.apply((&program, books), id, ruling, &bindings, decision);
-            }
+        if let Some((id, tool, mut call)) = self.open_tool_call(&program, event, decision) {
+            let mut looks = mem::take(&mut call.looks);
+            let mut clearance = Clearance::new();
+            let mut question = Question::new((self, books), &program, id, &call, Sent::Now(event.facts));
+            question.tool = Some(program.tables.tools.at(tool));
+            question.args = event.is_exact.then_some(event.args);
+            question.is_unsafe = event.is_unsafe;
+            let ruling =
+                question.rule_admitted(&mut clearance, |clearance| question.rule_tool(tool, clearance));
+            question.note_looks(tool, &mut looks);
+            clearance.bindings = question.bindings();
+            decision.would = question.observed();
+            call.looks = looks;
+            self.apply((&program, books), (id, call), ruling, &mut clearance, decision);
         }
         Ok(())
     }
@@ -75,15 +71,12 @@ impl Run {
         program: &Program,
         event: &ToolCall<'_>,
         decision: &mut Decision,
-    ) -> Option<(u64, u32)> {
+    ) -> Option<(u64, u32, Box<Call>)> {
         let tool = program.tables.tool_index(event.tool);
         let fingerprint = fingerprint(event.tool, event.args);
         let point = tool.map(|tool| Point::Tool { tool, fingerprint });
-        let id = match event.call {
-            Some(id) => {
-                self.reopen(id, decision, |known| Some(known) == point)?;
-                id
-            }
+        let (id, mut call) = match event.call {
+            Some(id) => (id, self.reopen(id, decision, |known| Some(known) == point)?),
             None => {
                 let id = self.next_call();
                 decision.call = Some(id);
@@ -92,22 +85,19 @@ impl Run {
                     decision.refuse(BuiltIn::UndeclaredTool);
                     return None;
                 };
-                self.calls.begin(id, point, self.age.now(), self.step_clock);
-                let mut noted = self.calls.get_mut(id).map(Call::take_notes).unwrap_or_default();
+                let mut call = self.calls.begin(point, self.age.now(), self.step_clock);
+                let mut noted = call.take_notes();
                 noted.0.push(fingerprint);
                 self.note_call(program, event, tool, &mut noted);
-                if let Some(call) = self.calls.get_mut(id) {
-                    (call.forms, call.loops) = noted;
-                }
-                id
+                (call.forms, call.loops) = noted;
+                (id, call)
             }
         };
-        let call = self.calls.get_mut(id)?;
-        keep(&program.index, event.facts, &mut call.kept);
+        call.keep(&program.index, event.facts);
         if program.reuses() && event.is_exact {
             call.exact.get_or_insert_with(|| Binding::of_tool(event.tool, event.args));
         }
-        Some((id, tool?))
+        Some((id, tool?, call))
     }
 
     /// Remembers a new call, known by its fingerprint in the form of all arguments. Notes the loops that it
@@ -137,33 +127,43 @@ impl Run {
 }
 
 impl Question<'_> {
-    fn rule_tool(&self, tool: u32) -> Ruling {
+    fn rule_tool(&self, tool: u32, clearance: &mut Clearance) -> Ruling {
         let view = self.view(self.call.next_attempt(tool), None);
         let tables = &self.program.tables;
         let mut votes = Vec::new();
         let (index, class) = (&self.program.index, tables.tools.at(tool).class);
-        self.vote_rules(index.rules.of_tool(tool, class), &view, &mut votes);
+        self.vote_rules(index.of_tools.get(tool as usize).map_or(&[], |roots| &**roots), &view, &mut votes);
         self.vote_orders((tool, class), &view, &mut votes);
         self.vote_loops(&mut votes);
         self.vote_time(&mut votes);
         self.vote_within(&mut votes);
-        let mut tripped = Tripped::default();
+        let mut again = None;
         // A known result needs no call, so it matters to nobody whether one would pass.
-        if votes.iter().map(|vote| vote.outcome).max() != Some(Outcome::Reuse) {
-            tripped = self.tripped(Subject::Tool(tool, class));
+        if self.program.has_breakers() && votes.iter().map(|vote| vote.outcome).max() != Some(Outcome::Reuse)
+        {
+            let tripped = self.tripped(Subject::Tool(tool, class));
             vote_tripped(&tripped.statements, &mut votes);
+            again = tripped.again;
         }
-        let ruling = self.rule(&view, votes, Vec::new()).map(|ruling| ruling.again(tripped.again));
-        ruling.unwrap_or_else(|| self.charge_tool(tool, class, &view))
+        match self.rule(&view, votes, Vec::new()) {
+            Some(ruling) => ruling.again(again),
+            None => self.charge_tool((tool, class), &view, clearance),
+        }
     }
 
     /// A tool call is one call; every bound of every limit has to hold with it.
-    fn charge_tool(&self, tool: u32, class: ToolClass, view: &View<'_>) -> Ruling {
+    fn charge_tool(
+        &self,
+        (tool, class): (u32, ToolClass),
+        view: &View<'_>,
+        clearance: &mut Clearance,
+    ) -> Ruling {
         let subject = Subject::Tool(tool, class);
-        let amounts = Amounts { subject, is_retry: self.call.tries.is_begun(), ..Amounts::REQUEST };
-        let asking = self.asking(&[]);
-        if !self.run.accounts.fits(&amounts, &asking) {
-            let mut obstacles = self.run.accounts.obstacles(&amounts, &asking);
+        clearance.subject = tool;
+        clearance.amounts = Amounts { subject, is_retry: self.call.tries.is_begun(), ..Amounts::REQUEST };
+        let (amounts, asking) = (&clearance.amounts, self.asking(&[]));
+        if !self.run.accounts.fits(amounts, &asking) {
+            let mut obstacles = self.run.accounts.obstacles(amounts, &asking);
             if let Some(waits) = self.wait(&mut obstacles) {
                 return waits;
             }
@@ -173,18 +173,12 @@ impl Question<'_> {
                 return ruling;
             }
         }
-        self.observe_limits(view, &amounts, |_| false);
-        for statement in self.observed_bars(subject) {
-            self.cast(vote_of(statement, Outcome::Deny), &mut Vec::new());
+        if self.program.index.observes {
+            self.observe_limits(view, amounts, |_| false);
+            for statement in self.observed_bars(subject) {
+                self.cast(vote_of(statement, Outcome::Deny), &mut Vec::new());
+            }
         }
-        Ruling::Clear(Clearance {
-            subject: tool,
-            cap: 0,
-            amounts,
-            has_next: false,
-            cascade: None,
-            wrap_ups: Vec::new(),
-            tickets: Vec::new(),
-        })
+        Ruling::Clear
     }
 }

@@ -3,7 +3,7 @@
 use super::Run;
 use super::amounts::Subject;
 use super::call::Attempt;
-use super::question::{Question, Ruling, vote_of};
+use super::question::{Clearance, Question, Ruling, vote_of};
 use super::settle::Fate;
 use crate::decision::{Outcome, Vote};
 use crate::event::{ErrorKind, Usage};
@@ -56,27 +56,31 @@ impl Question<'_> {
 
     /// What `rule` says, with the call let through by the circuits that it passes. Between the two another
     /// run may have opened one or taken its last place: then the question is another one.
-    pub(crate) fn rule_admitted(&self, mut rule: impl FnMut() -> Ruling) -> Ruling {
+    pub(crate) fn rule_admitted(
+        &self,
+        clearance: &mut Clearance,
+        mut rule: impl FnMut(&mut Clearance) -> Ruling,
+    ) -> Ruling {
         if let Some(waits) = self.wait_for_word() {
             return waits;
         }
         loop {
-            self.observe_anew();
-            let mut ruling = rule();
-            let Ruling::Clear(clearance) = &mut ruling else { return ruling };
+            let ruling = rule(clearance);
+            let is_clear = matches!(ruling, Ruling::Clear);
+            if !is_clear || !self.program.index.counts_health {
+                return ruling;
+            }
             if let Some(tickets) = self.admit(clearance.amounts.subject) {
                 clearance.tickets = tickets;
                 return ruling;
             }
+            self.observe_anew();
         }
     }
 
     /// An attempt begins, unless a circuit bars it: circuits let it pass, and the shares of retries count it.
     fn admit(&self, subject: Subject) -> Option<Vec<Ticket>> {
         let (program, now) = (self.program, self.run.latest.mono);
-        if !program.index.counts_health {
-            return Some(Vec::new());
-        }
         let (meaning, mut fares) = (program.meaning(), self.run.health.fares());
         let terms = |place: Place| &program.tables.breakers.at(place.0).terms;
         let mut places = Vec::new();

@@ -44,25 +44,23 @@ impl Door {
         Self::Host(hosted, log)
     }
 
-    /// One decision, about what the log calls `subject`, as `read` sees it.
-    pub(crate) fn decide<T>(
+    /// One decision, about what the log calls `subject`, in the place that is lent for it.
+    pub(crate) fn decide(
         &mut self,
         now: Now,
         subject: Subject<'_>,
+        decision: &mut Decision,
         event: impl FnOnce(&mut Run, &mut Books, &mut Decision) -> Result<(), EngineError>,
-        read: impl FnOnce(&Decision) -> T,
-    ) -> T {
-        let mut decision = Decision::new();
+    ) {
         match self {
             Self::Engine(run, books) => {
-                event(run, &mut books.lock().expect("no panic"), &mut decision).expect("a decision");
+                event(run, &mut books.lock().expect("no panic"), decision).expect("a decision");
             }
             Self::Host(hosted, log) => {
-                hosted.admit(now, subject, &mut decision, event).expect("a decision");
+                hosted.admit(now, subject, decision, event).expect("a decision");
                 attend(log);
             }
         }
-        read(&decision)
     }
 
     /// The settlement of an attempt that a decision has opened.

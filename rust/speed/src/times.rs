@@ -48,6 +48,7 @@ impl Contender<'_> {
             if call.is_multiple_of(BLOCK) {
                 work.empty();
             }
+            work.propose();
             let begun = Instant::now();
             let opened = work.decide(self.kind);
             let decided = Instant::now();

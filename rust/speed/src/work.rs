@@ -43,6 +43,8 @@ pub(crate) struct Work {
     facts: Vec<Slot<'static>>,
     args: Vec<u8>,
     number: u64,
+    /// Where each is decided, as a host keeps a place for it.
+    decision: Decision,
 }
 
 /// What a decision has opened, and what is said of it when it is settled.
@@ -81,11 +83,12 @@ impl Work {
         };
         let facts = program.facts().iter().map(|fact| of(&fact.name)).collect();
         let args = br#"{"amount":5000,"order_id":"o00000000"}"#.to_vec();
-        Self { door, facts, args, number: 0 }
+        Self { door, facts, args, number: 0, decision: Decision::new() }
     }
 
     /// What has to come before the other calls.
     pub(crate) fn looked(mut self) -> Self {
+        self.propose();
         let opened = self.tool("search_kb");
         self.settle(opened);
         self
@@ -93,14 +96,25 @@ impl Work {
 
     /// Makes a call of this kind and settles it.
     pub(crate) fn call(&mut self, kind: Kind) {
+        self.propose();
         let opened = self.decide(kind);
         self.settle(opened);
     }
 
-    /// The decision of a call of this kind.
+    /// The agent has another call in mind. Its arguments are others each time: the same call again would be a
+    /// loop.
+    pub(crate) fn propose(&mut self) {
+        self.number += 1;
+        let mut number = self.number;
+        for digit in self.args.iter_mut().rev().skip(2).take(8) {
+            *digit = b"0123456789"[(number % 10) as usize];
+            number /= 10;
+        }
+    }
+
+    /// The decision about it, as a call of this kind.
     #[inline(never)]
     pub(crate) fn decide(&mut self, kind: Kind) -> Opened {
-        self.number += 1;
         let is_tool = kind == Kind::Tool || (kind == Kind::Both && self.number.is_multiple_of(2));
         if is_tool { self.tool("refund") } else { self.model() }
     }
@@ -135,25 +149,20 @@ impl Work {
         let event = |run: &mut Run, books: &mut Books, decision: &mut Decision| {
             run.model_call(now, &call, books, decision)
         };
-        let usage = Usage::exact(800, 120);
-        self.door.decide(now, subject, event, |decision| opened(now, black_box(decision), usage))
+        self.door.decide(now, subject, &mut self.decision, event);
+        opened(now, black_box(&self.decision), Usage::exact(800, 120))
     }
 
     fn tool(&mut self, tool: &str) -> Opened {
-        let (now, mut number) = (at(self.number), self.number);
-        // Other arguments each time: the same call again would be a loop.
-        for digit in self.args.iter_mut().rev().skip(2).take(8) {
-            *digit = b"0123456789"[(number % 10) as usize];
-            number /= 10;
-        }
+        let now = at(self.number);
         let (args, facts) = (&*self.args, &*self.facts);
         let call = ToolCall { call: None, tool, args, forms: &[], is_exact: true, is_unsafe: false, facts };
         let subject = Subject::Call("tool", Some(tool));
         let event = |run: &mut Run, books: &mut Books, decision: &mut Decision| {
             run.tool_call(now, &call, books, decision)
         };
-        let usage = Usage::exact(0, 0);
-        self.door.decide(now, subject, event, |decision| opened(now, black_box(decision), usage))
+        self.door.decide(now, subject, &mut self.decision, event);
+        opened(now, black_box(&self.decision), Usage::exact(0, 0))
     }
 }
 

@@ -17,6 +17,10 @@ pub(super) struct Stretch {
 }
 
 impl Stretch {
+    const fn is_empty(self) -> bool {
+        self.from == self.to
+    }
+
     fn of<T>(self, items: &[T]) -> &[T] {
         items.get(self.from as usize..self.to as usize).unwrap_or_default()
     }
@@ -62,11 +66,20 @@ impl Forest {
     }
 
     /// Gives the rules under a node that may concern a call with these facts; no allocation.
+    #[inline]
     pub(crate) fn walk<'a>(&self, node: u32, slot: &impl Fn(u32) -> Slot<'a>, visit: &mut impl FnMut(u32)) {
         let Some(node) = self.nodes.get(node as usize) else { return };
         for &rule in node.rules.of(&self.rules) {
             visit(rule);
         }
+        if !(node.shared.is_empty() && node.splits.is_empty()) {
+            self.walk_on(node, slot, visit);
+        }
+    }
+
+    /// What stands in several branches, and the branches.
+    #[inline(never)]
+    fn walk_on<'a>(&self, node: &Node, slot: &impl Fn(u32) -> Slot<'a>, visit: &mut impl FnMut(u32)) {
         for shared in node.shared.of(&self.shared) {
             // Of the branches that lead to a rule the first one counts.
             if shared.marks.iter().position(|mark| mark.admits(slot(mark.fact))) == Some(shared.own) {

@@ -7,6 +7,7 @@ mod forest;
 mod found;
 mod mark;
 mod plant;
+mod screen;
 mod seen;
 mod soft;
 mod split;
@@ -20,6 +21,7 @@ use self::forest::Forest;
 pub(crate) use self::found::found;
 pub use self::found::{Found, Plain, Range, Sought};
 use self::plant::{Planted, Planter};
+use self::screen::Screen;
 pub(crate) use self::soft::Soft;
 use crate::facts::BuiltInFact;
 use crate::program::limits::{Limit, Measure, Scope, ThresholdKind};
@@ -30,8 +32,9 @@ use crate::program::watch::Watched;
 /// What concerns which calls. Lists hold indexes of their tables.
 #[derive(Debug)]
 pub(crate) struct Index {
-    /// The roots of the rules' trees in the forest.
+    /// The roots of the rules' trees in the forest; those that concern calls of each tool, together.
     pub(crate) rules: Selected,
+    pub(crate) of_tools: Box<[Box<[u32]>]>,
     pub(crate) forest: Forest,
     pub(crate) retries: Selected,
     pub(crate) breakers: Watched,
@@ -42,6 +45,8 @@ pub(crate) struct Index {
     pub(crate) changes: Selected,
     pub(crate) has_changes: bool,
     pub(crate) loops: Repetitions,
+    /// For each condition: what tells at a glance that it is false.
+    pub(crate) screens: Box<[Screen]>,
     /// For each statement: its condition.
     pub(crate) condition_of: Box<[Option<u32>]>,
     /// The tightest bounds of active time and of wall time.
@@ -79,7 +84,8 @@ impl Index {
         Self::built(tables, true)
     }
 
-    /// The same with all rules of a selector in one list, so that tests can hold the trees against it.
+    /// The same with all rules of a selector in one list and no screens, so that tests can hold both against
+    /// it.
     pub(crate) fn scanning(tables: &Tables) -> Self {
         Self::built(tables, false)
     }
@@ -92,8 +98,11 @@ impl Index {
         let changes = tables.orders.numbered().flat_map(|(index, order)| {
             order.again_after.iter().map(move |tool| (index, Selector::Tool(*tool)))
         });
+        let tools = tables.tools.numbered();
+        let of_tools = tools.map(|(index, tool)| rules.of_tool(index, tool.class).collect()).collect();
         Self {
             rules,
+            of_tools,
             forest,
             retries: Selected::new(tables, retries),
             breakers: Watched::new(tables),
@@ -102,6 +111,7 @@ impl Index {
             changes: Selected::of(tables, changes),
             has_changes: orders().any(|order| !order.again_after.is_empty()),
             loops: Repetitions::new(tables),
+            screens: screens(tables, is_parted),
             condition_of: conditions(tables),
             active_time: tightest(tables, Measure::ActiveTime),
             wall_time: tightest(tables, Measure::WallTime),
@@ -209,6 +219,12 @@ fn plant_rules(
         list.push(planter.plant());
     }
     rules
+}
+
+/// What tells of each condition that it is false; of a program that only scans nothing does.
+fn screens(tables: &Tables, is_parted: bool) -> Box<[Screen]> {
+    let conditions = if is_parted { tables.conditions.all() } else { &[] };
+    conditions.iter().map(|condition| Screen::of(condition, tables)).collect()
 }
 
 /// The loops, by where they are found, and the forms of arguments that they compare.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::mark::{Mark, Piece, Values};
 use crate::fingerprint::xxh3_64;
+use crate::text::head;
 use crate::value::Slot;
 
 /// Branches of one fact, numbered in the order of their marks.
@@ -247,7 +248,7 @@ impl Beginnings {
                 }
                 shorter = known.shorter;
             }
-            texts.push(Beginning { head: head(text.as_bytes()), text, branch, shorter });
+            texts.push(Beginning { head: head(&text), text, branch, shorter });
             last = Some(place);
         }
         Self { texts: texts.into_boxed_slice() }
@@ -257,7 +258,7 @@ impl Beginnings {
         if self.texts.is_empty() {
             return;
         }
-        let first = head(text.as_bytes());
+        let first = head(text);
         // All that lies between a beginning of a text and the text begins with it, so that the last one
         // before leads to every other.
         let after = self.texts.partition_point(|known| (known.head, &*known.text) <= (first, text));
@@ -269,12 +270,4 @@ impl Beginnings {
             next = known.shorter.and_then(|place| self.texts.get(place as usize));
         }
     }
-}
-
-/// The first eight bytes; of a shorter text, zeros after it. Ascends as texts do, but that a text and the
-/// same with zeros behind it have equal ones.
-fn head(bytes: &[u8]) -> u64 {
-    let mut first = [0; 8];
-    first.iter_mut().zip(bytes).for_each(|(slot, byte)| *slot = *byte);
-    u64::from_be_bytes(first)
 }

@@ -1,0 +1,155 @@
+//! What tells at a glance, at most calls, that a condition is false: the first question that it asks, where
+//! that decides and is about a value of the host's.
+//!
+//! It may leave a condition open that is false, and never says of another one that it is.
+
+use std::sync::Arc;
+
+use super::mark::{Mark, Piece, Values};
+use crate::program::tables::{Fact, Presence, Source, Tables};
+use crate::program::{Condition, Op, Predicate};
+use crate::text::{head, same};
+use crate::value::{Dimension, Slot, Truth};
+use crate::vm::ask;
+
+/// More texts than that are not looked at one by one.
+const FEW: usize = 8;
+
+/// The values of one fact that a condition is false of.
+#[derive(Debug, Default)]
+pub(crate) struct Screen {
+    fact: u32,
+    /// The value that stands in for a missing one is among them.
+    has_missing: bool,
+    flag: Option<bool>,
+    numbers: Numbers,
+    texts: Texts,
+}
+
+/// The numbers of a dimension but those of a range; from and to, both included.
+#[derive(Debug)]
+struct Numbers {
+    dimension: (i64, i64),
+    range: (i64, i64),
+}
+
+#[derive(Debug, Default)]
+enum Texts {
+    #[default]
+    Nothing,
+    /// Of the fact's choices, these.
+    Among(Box<[Arc<str>]>),
+    /// Those whose heads are none of these, in those of their bits.
+    Unlike(Box<[(u64, u64)]>),
+}
+
+impl Screen {
+    /// That of a condition.
+    pub(super) fn of(condition: &Condition, tables: &Tables) -> Self {
+        let Some((index, predicate)) = opening(&condition.ops) else { return Self::default() };
+        let fact = tables.facts.at(index);
+        let is_sent = fact.source.from_host() || fact.source == Source::Arg;
+        if !is_sent || fact.most > 0 {
+            return Self::default();
+        }
+        let mut screen = Self { fact: index, ..Self::default() };
+        match fact.dimension {
+            Dimension::Flag => {
+                let is_false = |flag: &bool| ask(predicate, Slot::Flag(*flag)) == Truth::False;
+                screen.flag = [true, false].into_iter().find(is_false);
+            }
+            Dimension::Text => screen.texts = Texts::of(predicate, fact),
+            dimension => screen.numbers = Numbers::of(predicate, dimension),
+        }
+        if let Presence::Default(value) = &fact.presence {
+            screen.has_missing = screen.has(value.as_slot());
+        }
+        screen
+    }
+
+    /// Whether the condition is false, whatever else is sent.
+    #[inline]
+    pub(crate) fn rules_out(&self, sent: &[Slot<'_>]) -> bool {
+        sent.get(self.fact as usize).is_some_and(|slot| self.has(*slot))
+    }
+
+    #[inline]
+    fn has(&self, slot: Slot<'_>) -> bool {
+        match slot {
+            Slot::Int(number) => self.numbers.has(number),
+            Slot::Flag(flag) => self.flag == Some(flag),
+            Slot::Missing => self.has_missing,
+            Slot::Text(text) => self.texts.has(text),
+            Slot::Ill | Slot::List(_) => false,
+        }
+    }
+}
+
+impl Default for Numbers {
+    /// None: nothing is between the ends of the dimension.
+    fn default() -> Self {
+        Self { dimension: (0, -1), range: (0, -1) }
+    }
+}
+
+impl Numbers {
+    fn of(predicate: &Predicate, dimension: Dimension) -> Self {
+        let Some(Values::Numbers(pieces)) = values(predicate) else { return Self::default() };
+        let range = pieces.first().zip(pieces.last()).map(|(first, last)| (first.0, last.1));
+        range.map_or_else(Self::default, |range| Self { dimension: dimension.range(), range })
+    }
+
+    #[inline]
+    const fn has(&self, number: i64) -> bool {
+        let Self { dimension: (least, most), range: (from, to) } = *self;
+        least <= number && number <= most && !(from <= number && number <= to)
+    }
+}
+
+impl Texts {
+    fn of(predicate: &Predicate, fact: &Fact) -> Self {
+        match values(predicate) {
+            // What an argument may be, each tool says for itself.
+            _ if fact.source == Source::Arg || fact.choices.len() > FEW => Self::Nothing,
+            _ if !fact.choices.is_empty() => {
+                let is_false = |text: &&Arc<str>| ask(predicate, Slot::Text(text)) == Truth::False;
+                Self::Among(fact.choices.iter().filter(is_false).cloned().collect())
+            }
+            Some(Values::Texts(pieces)) if pieces.len() <= FEW => {
+                // Of a beginning that is shorter than a head, what comes after it may be anything.
+                let missing = |piece: &Piece| 8_usize.saturating_sub(piece.text.len()).saturating_mul(8);
+                let open = |piece: &Piece| if piece.is_prefix { missing(piece) } else { 0 };
+                let bits = |open: usize| u32::try_from(open).map_or(0, |open| u64::MAX.unbounded_shl(open));
+                Self::Unlike(pieces.iter().map(|piece| (head(&piece.text), bits(open(piece)))).collect())
+            }
+            _ => Self::Nothing,
+        }
+    }
+
+    #[inline(never)]
+    fn has(&self, text: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Among(texts) => texts.iter().any(|known| same(known, text)),
+            Self::Unlike(heads) => {
+                let own = head(text);
+                heads.iter().all(|(known, bits)| own & bits != *known)
+            }
+        }
+    }
+}
+
+/// The values of which a question is true.
+fn values(predicate: &Predicate) -> Option<Values> {
+    Mark::of_value(0, predicate, false).map(|mark| mark.values)
+}
+
+/// The question that makes a condition false if its answer is no: all there is, or the first of those that
+/// all have to hold.
+fn opening(ops: &[Op]) -> Option<(u32, &Predicate)> {
+    let (Op::Ask { fact, predicate }, mut rest) = ops.split_first()? else { return None };
+    while let Some((Op::JumpIfFalse { skip }, further)) = rest.split_first() {
+        rest = further.get(*skip as usize..)?;
+    }
+    rest.is_empty().then_some((*fact, predicate))
+}
