@@ -46,16 +46,27 @@ fn are_plain(bytes: [u8; 8]) -> bool {
     (below(eight, 0x20) | equal(b'"') | equal(b'\\')) & ONES.wrapping_mul(0x80) == 0
 }
 
-/// A text between its quotes.
-pub fn write_escaped(out: &mut Vec<u8>, text: &str) {
-    let bytes = text.as_bytes();
+/// Whether a text is of ASCII alone and written as it is.
+#[must_use]
+pub fn is_written_as_it_is(text: &str) -> bool {
+    text.is_ascii() && has_nothing_special(text.as_bytes())
+}
+
+#[inline]
+fn has_nothing_special(bytes: &[u8]) -> bool {
     let (eights, rest) = bytes.as_chunks::<8>();
     let is_rest_plain = match bytes.last_chunk::<8>() {
+        Some(_) if rest.is_empty() => true,
         Some(last) => are_plain(*last),
         None => rest.iter().all(|byte| is_plain(*byte)),
     };
-    if is_rest_plain && eights.iter().all(|eight| are_plain(*eight)) {
-        out.extend_from_slice(bytes);
+    is_rest_plain && eights.iter().all(|eight| are_plain(*eight))
+}
+
+/// A text between its quotes.
+pub fn write_escaped(out: &mut Vec<u8>, text: &str) {
+    if has_nothing_special(text.as_bytes()) {
+        out.extend_from_slice(text.as_bytes());
     } else {
         write_special(out, text);
     }

@@ -11,17 +11,15 @@ use std::cmp::Ordering;
 use std::mem;
 use std::sync::Arc;
 
-use checkrein_host::json::{write_escaped, write_float, write_integer as write_small};
+use checkrein_host::json::{is_written_as_it_is, write_escaped, write_float, write_integer as write_small};
 use policy_core::MAX_QUANTITY;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{
-    PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType,
-};
+use pyo3::types::{PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType};
 
 use crate::errors;
-use crate::walk::walk;
+use crate::walk::{Seen, seen, walk};
 
 /// An object of so many members at most is written without memory of its own.
 const FEW: usize = 8;
@@ -66,7 +64,7 @@ impl Canonical {
 /// integer too long for the interpreter to print; whatever a host object's own `str()` raises.
 pub(crate) fn canonical(value: &Bound<'_, PyAny>) -> PyResult<Canonical> {
     let mut out = Canonical::new(SPARE.take());
-    write(&mut out, value, 0)?;
+    write(&mut out, &seen(value.as_borrowed()), 0)?;
     Ok(out)
 }
 
@@ -96,45 +94,54 @@ pub(crate) fn forms(args: &Bound<'_, PyDict>, ignored: &[Box<[Arc<str>]>]) -> Py
     ignored.iter().map(|names| form(names)).collect()
 }
 
-fn write(written: &mut Canonical, value: &Bound<'_, PyAny>, level: usize) -> PyResult<()> {
+fn write(written: &mut Canonical, value: &Seen<'_>, level: usize) -> PyResult<()> {
     let out = &mut written.text;
     if level > MOST_LEVELS || out.len() > MOST_BYTES {
-        let message = if level > MOST_LEVELS {
-            format!("an argument is nested more than {MOST_LEVELS} levels deep; pass a flatter value")
-        } else {
-            format!("the arguments are longer than {} MiB as JSON; pass a smaller value", MOST_BYTES >> 20)
-        };
-        return Err(errors::engine_error(value.py(), "bad_value", message));
+        return Err(too_much(level));
     }
+    match value {
+        Seen::Text(text) => write_text(out, &Text::of(text)?),
+        Seen::Int(number) => {
+            write_small(out, *number);
+            written.is_unsafe |= number.unsigned_abs() > MAX_QUANTITY;
+        }
+        Seen::Float(number) => write_float(out, *number),
+        Seen::Flag(flag) => out.extend_from_slice(if *flag { b"true" } else { b"false" }),
+        Seen::Nothing => out.extend_from_slice(b"null"),
+        Seen::Other(value) => return write_other(written, value, level),
+    }
+    Ok(())
+}
+
+#[cold]
+fn too_much(level: usize) -> PyErr {
+    let message = if level > MOST_LEVELS {
+        format!("an argument is nested more than {MOST_LEVELS} levels deep; pass a flatter value")
+    } else {
+        format!("the arguments are longer than {} MiB as JSON; pass a smaller value", MOST_BYTES >> 20)
+    };
+    Python::attach(|py| errors::engine_error(py, "bad_value", message))
+}
+
+/// Lists and objects, large numbers, and what the host makes of all these, tuples and sets.
+fn write_other(written: &mut Canonical, value: &Bound<'_, PyAny>, level: usize) -> PyResult<()> {
     // Exact types first: they are nearly every value, and the test costs a pointer comparison.
-    if let Ok(text) = value.cast_exact::<PyString>() {
-        write_text(out, &Text::of(text)?);
-        Ok(())
-    } else if let Ok(object) = value.cast_exact::<PyDict>() {
+    if let Ok(object) = value.cast_exact::<PyDict>() {
         write_object(written, object, level)
     } else if let Ok(number) = value.cast_exact::<PyInt>() {
         write_integer(written, number)
-    } else if value.is_none() {
-        out.extend_from_slice(b"null");
-        Ok(())
-    } else if let Ok(flag) = value.cast_exact::<PyBool>() {
-        out.extend_from_slice(if flag.is_true() { b"true" } else { b"false" });
-        Ok(())
-    } else if let Ok(number) = value.cast_exact::<PyFloat>() {
-        write_float(out, number.value());
-        Ok(())
     } else if let Ok(items) = value.cast_exact::<PyList>() {
         write_array(written, items.iter(), level)
     } else if let Some(text) = worded(value)? {
-        write_text(out, &Text::of(&text)?);
+        write_text(&mut written.text, &Text::of(&text)?);
         Ok(())
     } else {
-        write_other(written, value, level)
+        write_made(written, value, level)
     }
 }
 
 /// Subclasses of the JSON types, tuples and sets; anything else leaves only its type.
-fn write_other(written: &mut Canonical, value: &Bound<'_, PyAny>, level: usize) -> PyResult<()> {
+fn write_made(written: &mut Canonical, value: &Bound<'_, PyAny>, level: usize) -> PyResult<()> {
     if let Ok(number) = value.cast::<PyInt>() {
         write_integer(written, number)
     } else if let Ok(number) = value.cast::<PyFloat>() {
@@ -198,7 +205,7 @@ fn write_array<'py>(
         if index > 0 {
             out.text.push(b',');
         }
-        write(out, &item, level.saturating_add(1))?;
+        write(out, &seen(item.as_borrowed()), level.saturating_add(1))?;
     }
     out.text.push(b']');
     Ok(())
@@ -210,7 +217,7 @@ fn write_set(out: &mut Canonical, set: &Bound<'_, PyAny>, level: usize) -> PyRes
     // The items are taken first: writing one may run host code, which may change the set.
     for item in set.try_iter()?.collect::<PyResult<Vec<_>>>()? {
         let mut inner = Canonical::new(Vec::new());
-        write(&mut inner, &item, level.saturating_add(1))?;
+        write(&mut inner, &seen(item.as_borrowed()), level.saturating_add(1))?;
         out.is_exact &= inner.is_exact;
         out.is_unsafe |= inner.is_unsafe;
         texts.push(inner.into_text());
@@ -249,11 +256,8 @@ fn write_object(out: &mut Canonical, object: &Bound<'_, PyDict>, level: usize) -
     }
     out.text.push(b'{');
     for (index, (name, value)) in sorted.iter().enumerate() {
-        if index > 0 {
-            out.text.push(b',');
-        }
-        out.text.push(b'"');
-        write_escaped(&mut out.text, name);
+        out.text.extend_from_slice(if index > 0 { &b",\""[..] } else { b"\"" });
+        out.text.extend_from_slice(name.as_bytes());
         out.text.extend_from_slice(b"\":");
         if let Some(value) = value {
             write(out, value, level.saturating_add(1))?;
@@ -263,9 +267,9 @@ fn write_object(out: &mut Canonical, object: &Bound<'_, PyDict>, level: usize) -
     Ok(())
 }
 
-/// A name of ASCII alone: such names are in the same order as bytes and as UTF-16.
+/// A name of ASCII alone with nothing to escape: such names are in the same order as bytes and as UTF-16.
 fn plain_name<'a>(key: &'a Bound<'_, PyAny>) -> Option<&'a str> {
-    key.cast_exact::<PyString>().ok()?.to_str().ok().filter(|name| name.is_ascii())
+    key.cast_exact::<PyString>().ok()?.to_str().ok().filter(|name| is_written_as_it_is(name))
 }
 
 /// An object of any size, with keys of any kind.
@@ -306,7 +310,7 @@ fn member_name<'a>(object: &mut Canonical, key: &'a Bound<'_, PyAny>, level: usi
         return Ok(Text::of(&text)?.into_owned());
     }
     let mut name = Canonical::new(Vec::new());
-    write(&mut name, key, level.saturating_add(1))?;
+    write(&mut name, &seen(key.as_borrowed()), level.saturating_add(1))?;
     object.is_exact &= name.is_exact;
     object.is_unsafe |= name.is_unsafe;
     Ok(Text::Utf8(String::from_utf8_lossy(&name.text).into_owned().into()))

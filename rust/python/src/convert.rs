@@ -13,6 +13,7 @@ use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
 
 use crate::decision::Decision;
 use crate::errors;
+use crate::walk::whole;
 
 /// How the host writes values of one fact.
 #[derive(Clone, Copy, Debug)]
@@ -144,6 +145,15 @@ fn is_decimal(value: &Bound<'_, PyAny>) -> bool {
         .is_ok_and(|class| value.is_instance(class).unwrap_or(false))
 }
 
+/// A number that is not negative. A flag is an integer to Python, but where a number is meant a mistake.
+#[inline]
+fn positive(value: Borrowed<'_, '_, PyAny>) -> Option<u64> {
+    match whole(value) {
+        Some(number) => u64::try_from(number).ok(),
+        None => value.extract::<u64>().ok().filter(|_| !value.is_instance_of::<PyBool>()),
+    }
+}
+
 /// A number of the host's: an instant, an id or an amount, named so that a wrong one can be told apart.
 macro_rules! numbers {
     ($($name:ident: $what:literal, $most:expr, $written:literal;)*) => {$(
@@ -155,9 +165,8 @@ macro_rules! numbers {
             type Error = PyErr;
 
             fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-                match value.extract::<u64>() {
-                    // A flag is an integer to Python, but where a number is meant it is a mistake.
-                    Ok(number) if number <= $most && !value.is_instance_of::<PyBool>() => Ok(Self(number)),
+                match positive(value) {
+                    Some(number) if number <= $most => Ok(Self(number)),
                     _ => Err(no_such_number(&value, $what, $written)),
                 }
             }

@@ -8,8 +8,9 @@ use pyo3::types::PyString;
 
 use crate::program::Program as Loaded;
 
-/// One decision, with the program whose names it refers to. It is small: an object is made of each.
-#[pyclass(frozen, module = "checkrein._core")]
+/// One decision, with the program whose names it refers to. It is small, and its memory is used again, since
+/// an object is made of each.
+#[pyclass(frozen, freelist = 16, module = "checkrein._core")]
 #[derive(Debug)]
 pub(crate) struct Decision {
     plain: Plain,
@@ -334,7 +335,7 @@ impl Decision {
 }
 
 /// What an attempt was charged in the end.
-#[pyclass(frozen, module = "checkrein._core")]
+#[pyclass(frozen, freelist = 16, module = "checkrein._core")]
 #[derive(Debug)]
 pub(crate) struct Settlement(pub(crate) policy_core::Settlement);
 

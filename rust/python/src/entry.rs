@@ -20,7 +20,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::asking::Door;
 use crate::convert::{Id, Tokens};
-use crate::walk::{Seen, seen};
+use crate::walk::whole;
 
 /// The keywords of `decide`, those of nearly every call first.
 const KEYWORDS: [&str; 11] = [
@@ -183,10 +183,7 @@ impl<'a, 'py> Call<'a, 'py> {
 }
 
 fn number(value: Given<'_, '_>) -> Option<u64> {
-    match seen(value) {
-        Seen::Int(number) => u64::try_from(number).ok(),
-        _ => None,
-    }
+    u64::try_from(whole(value)?).ok()
 }
 
 fn tokens(value: Given<'_, '_>) -> Option<u64> {

@@ -11,32 +11,6 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 
 use crate::keys::Seats;
 
-/// Passes on each key with its value until one is not taken; whether all were.
-///
-/// What `take` does may change the dict: then some members come twice, or not at all.
-#[inline]
-pub(crate) fn walk<'py>(
-    dict: &Bound<'py, PyDict>,
-    mut take: impl FnMut(Bound<'py, PyAny>, Bound<'py, PyAny>) -> bool,
-) -> bool {
-    with_critical_section(dict, || {
-        let (mut place, mut key, mut value) = (0, ptr::null_mut(), ptr::null_mut());
-        // SAFETY: `dict` is a dict, the interpreter is attached (`'py` says so), and the three places are
-        // ours. The function looks at the dict as it is now, so one that was changed is no matter.
-        while unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut place, &raw mut key, &raw mut value) } != 0 {
-            // SAFETY: both are objects that the dict keeps, and nothing was run since it gave them. From here
-            // on they are kept by us, whatever `take` does to the dict.
-            let (key, value) = unsafe {
-                (Bound::from_borrowed_ptr(dict.py(), key), Bound::from_borrowed_ptr(dict.py(), value))
-            };
-            if !take(key, value) {
-                return false;
-            }
-        }
-        true
-    })
-}
-
 /// A value, read as far as no code of the host's can run: what is of Python's own types itself.
 #[derive(Debug)]
 pub(crate) enum Seen<'py> {
@@ -47,6 +21,32 @@ pub(crate) enum Seen<'py> {
     Text(Bound<'py, PyString>),
     /// Of another type, or a larger number.
     Other(Bound<'py, PyAny>),
+}
+
+/// Passes on each key with its value until one is not taken; whether all were.
+///
+/// What `take` does may change the dict: then some members come twice, or not at all.
+#[inline]
+pub(crate) fn walk<'py>(
+    dict: &Bound<'py, PyDict>,
+    mut take: impl FnMut(Bound<'py, PyAny>, Seen<'py>) -> bool,
+) -> bool {
+    with_critical_section(dict, || {
+        let (mut place, mut key, mut value) = (0, ptr::null_mut(), ptr::null_mut());
+        // SAFETY: `dict` is a dict, the interpreter is attached (`'py` says so), and the three places are
+        // ours. The function looks at the dict as it is now, so one that was changed is no matter.
+        while unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut place, &raw mut key, &raw mut value) } != 0 {
+            // SAFETY: both are objects that the dict keeps, and nothing was run since it gave them: `seen`
+            // runs nothing that could change it. From here on what is needed of them is kept by us.
+            let (key, value) = unsafe {
+                (Bound::from_borrowed_ptr(dict.py(), key), seen(Borrowed::from_ptr(dict.py(), value)))
+            };
+            if !take(key, value) {
+                return false;
+            }
+        }
+        true
+    })
 }
 
 /// The same with what each key is for, by its address among the seats; `learn` tells of one that has none.
@@ -88,17 +88,23 @@ pub(crate) fn seen<'py>(value: Borrowed<'_, 'py, PyAny>) -> Seen<'py> {
     if let Ok(number) = value.cast_exact::<PyFloat>() {
         return Seen::Float(number.value());
     }
-    if value.cast_exact::<PyInt>().is_ok() {
-        let mut beyond = 0;
-        // SAFETY: it is an `int`, so that its value is read and no method of it asked for; the place is ours.
-        let number = unsafe { ffi::PyLong_AsLongLongAndOverflow(value.as_ptr(), &raw mut beyond) };
-        if beyond == 0 {
-            return Seen::Int(number);
-        }
-    } else if let Ok(flag) = value.cast_exact::<PyBool>() {
+    if let Some(number) = whole(value) {
+        return Seen::Int(number);
+    }
+    if let Ok(flag) = value.cast_exact::<PyBool>() {
         return Seen::Flag(flag.is_true());
     } else if value.is_none() {
         return Seen::Nothing;
     }
     Seen::Other(value.to_owned())
+}
+
+/// The number of an `int` itself, if it is no larger than ours.
+#[inline(always)]
+pub(crate) fn whole(value: Borrowed<'_, '_, PyAny>) -> Option<i64> {
+    let number = value.cast_exact::<PyInt>().ok()?;
+    let mut beyond = 0;
+    // SAFETY: it is an `int`, so that its value is read and no method of it asked for; the place is ours.
+    let number = unsafe { ffi::PyLong_AsLongLongAndOverflow(number.as_ptr(), &raw mut beyond) };
+    (beyond == 0).then_some(number)
 }
