@@ -164,6 +164,13 @@ pub(crate) enum Sent<'a> {
     After { slots: &'a [Slot<'a>], kept: &'a [Value] },
 }
 
+impl<'a> Sent<'a> {
+    /// What was sent with this event, if nothing else counts.
+    pub(crate) const fn now(self) -> &'a [Slot<'a>] {
+        if let Self::Now(slots) = self { slots } else { &[] }
+    }
+}
+
 /// What the engine knows of the call at hand.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallFacts<'a> {
@@ -237,13 +244,6 @@ impl<'a> View<'a> {
             (Slot::Text(_), _) => chosen(slot, fact.dimension, self.form(index, fact).choices),
             _ => typed(slot, fact.dimension),
         }
-    }
-
-    /// Whether what was sent tells at a glance that a condition is false.
-    #[inline]
-    pub(crate) fn is_ruled_out(&self, condition: u32) -> bool {
-        let Sent::Now(slots) = self.sent else { return false };
-        self.program.index.screens.get(condition as usize).is_some_and(|screen| screen.rules_out(slots))
     }
 
     /// The elements of a list that a fact holds, each of the right sort, or ill-typed.

@@ -29,6 +29,8 @@ struct Known {
     clocks: BTreeMap<Values, (u64, u64)>,
     /// The values by their latest success.
     latest: BTreeMap<u64, Values>,
+    /// The first event clock of [`SAME`], which most orders look for and no other.
+    same: Option<u64>,
 }
 
 impl Known {
@@ -38,12 +40,21 @@ impl Known {
             first
         });
         self.clocks.insert(values, (first, clock));
+        if values == SAME {
+            self.same = Some(first);
+        }
         self.latest.insert(clock, values);
         if self.latest.len() > MOST
             && let Some((_, oldest)) = self.latest.pop_first()
         {
             self.clocks.remove(&oldest);
+            self.same = self.same.filter(|_| oldest != SAME);
         }
+    }
+
+    /// Those of an order after so many changes.
+    fn after(&self, changes: u64) -> Option<&Self> {
+        (self.changes == changes).then_some(self)
     }
 
     fn write(&self, writer: &mut Writer) {
@@ -65,7 +76,8 @@ impl Known {
         let is_past = rows.iter().all(|(_, (first, latest))| first <= latest && *latest <= clock);
         let is_sorted = rows.is_sorted_by(|(_, one), (_, other)| one.1 < other.1);
         let is_sound = rows.len() <= MOST && clocks.len() == rows.len() && is_past && is_sorted;
-        is_sound.then_some(Self { changes, clocks, latest })
+        let same = clocks.get(&SAME).map(|(first, _)| *first);
+        is_sound.then_some(Self { changes, clocks, latest, same })
     }
 }
 
@@ -86,9 +98,16 @@ impl Successes {
     /// Whether there was a success with these values, after so many changes, before `proposed`: the clock of
     /// the latest model call that came before the act; ever, if there was none.
     pub(crate) fn precede(&self, order: u32, changes: u64, values: &Values, proposed: Option<u64>) -> bool {
-        let known = self.0.get(order as usize).filter(|known| known.changes == changes);
+        let known = self.0.get(order as usize).and_then(|known| known.after(changes));
         let first = known.and_then(|known| known.clocks.get(values));
-        first.is_some_and(|(first, _)| proposed.is_none_or(|proposed| *first < proposed))
+        first.is_some_and(|(first, _)| is_before(*first, proposed))
+    }
+
+    /// The same with [`SAME`], of an order that matches nothing.
+    #[inline]
+    pub(crate) fn precede_any(&self, order: u32, changes: u64, proposed: Option<u64>) -> bool {
+        let known = self.0.get(order as usize).and_then(|known| known.after(changes));
+        known.and_then(|known| known.same).is_some_and(|first| is_before(first, proposed))
     }
 
     pub(crate) fn write(&self, writer: &mut Writer) {
@@ -100,6 +119,10 @@ impl Successes {
         let known = (0..orders).map(|_| Known::read(reader, clock)).collect::<Option<Vec<_>>>()?;
         Some(Self(known.into_boxed_slice()))
     }
+}
+
+fn is_before(first: u64, proposed: Option<u64>) -> bool {
+    proposed.is_none_or(|proposed| first < proposed)
 }
 
 /// For each order: the calls of the tools that it comes again after, in the whole family.
@@ -185,17 +208,24 @@ mod tests {
         values
     }
 
+    /// Whether there was any success, by its values and without them.
+    fn any(successes: &Successes, order: u32, changes: u64, proposed: Option<u64>) -> bool {
+        let any = successes.precede_any(order, changes, proposed);
+        assert_eq!(successes.precede(order, changes, &SAME, proposed), any);
+        any
+    }
+
     #[test]
     fn a_success_counts_from_the_next_model_call_on() {
         let mut successes = Successes::new(2);
-        assert!(!successes.precede(0, 0, &SAME, None));
+        assert!(!any(&successes, 0, 0, None));
         successes.record(1, 0, SAME, 1);
-        assert!(!successes.precede(0, 0, &SAME, None));
+        assert!(!any(&successes, 0, 0, None));
         successes.record(0, 0, SAME, 5);
         successes.record(0, 0, SAME, 9);
-        assert!(successes.precede(0, 0, &SAME, None));
-        assert!(!successes.precede(0, 0, &SAME, Some(5)));
-        assert!(successes.precede(0, 0, &SAME, Some(6)));
+        assert!(any(&successes, 0, 0, None));
+        assert!(!any(&successes, 0, 0, Some(5)));
+        assert!(any(&successes, 0, 0, Some(6)));
     }
 
     #[test]
@@ -218,6 +248,19 @@ mod tests {
         successes.record(0, 0, values(most), most + 1);
         assert!(successes.precede(0, 0, &values(0), Some(1)), "the first time still counts");
         assert!(!successes.precede(0, 0, &values(1), None) && successes.precede(0, 0, &values(2), None));
+    }
+
+    #[test]
+    fn what_is_about_nothing_in_particular_is_forgotten_too() {
+        let mut successes = Successes::new(1);
+        (0..MOST as u64).for_each(|number| successes.record(0, 0, values(number), number));
+        assert!(values(0) == SAME && any(&successes, 0, 0, None) && !any(&successes, 0, 1, None));
+        successes.record(0, 0, values(MOST as u64), MOST as u64);
+        assert!(!any(&successes, 0, 0, None));
+        successes.record(0, 0, SAME, 9999);
+        assert!(any(&successes, 0, 0, None) && !any(&successes, 0, 0, Some(9999)));
+        successes.record(0, 1, values(7), 10_000);
+        assert!(!any(&successes, 0, 0, None) && !any(&successes, 0, 1, None));
     }
 
     #[test]

@@ -33,10 +33,34 @@ pub(crate) fn compare(one: &str, other: &str) -> Ordering {
     })
 }
 
-/// Whether two texts are equal.
-#[inline]
-pub(crate) fn same(one: &str, other: &str) -> bool {
-    one.len() == other.len() && head(one) == head(other) && (one.len() <= 8 || one == other)
+/// The heads of texts, in the ascending order of these.
+#[derive(Debug)]
+pub(crate) struct Heads(Box<[u64]>);
+
+impl Heads {
+    pub(crate) fn new<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
+        Self(texts.map(head).collect())
+    }
+
+    /// The place of the item with this text.
+    #[inline]
+    pub(crate) fn find<T>(&self, items: &[T], text_of: impl Fn(&T) -> &str, text: &str) -> Option<u32> {
+        let own = head(text);
+        let first = self.0.partition_point(|head| *head < own);
+        if *self.0.get(first)? != own {
+            return None;
+        }
+        let place = if self.0.get(first.saturating_add(1)) == Some(&own) {
+            let of_text = |item: &T| compare(text_of(item), text);
+            first.saturating_add(items.get(first..)?.binary_search_by(of_text).ok()?)
+        } else {
+            let found = text_of(items.get(first)?);
+            // Short texts with equal heads are equal if they are as long.
+            let is_equal = found.len() == text.len() && (text.len() <= 8 || found == text);
+            is_equal.then_some(first)?
+        };
+        u32::try_from(place).ok()
+    }
 }
 
 #[cfg(test)]
@@ -53,8 +77,18 @@ mod tests {
         ) {
             let [one, other] = [0, 1].map(|place| format!("{common}{}", texts[place]));
             prop_assert_eq!(compare(&one, &other), one.as_bytes().cmp(other.as_bytes()));
-            prop_assert_eq!(same(&one, &other), one == other);
             prop_assert!(head(&one) <= head(&other) || one > other);
+        }
+
+        #[test]
+        fn a_text_is_found_at_its_place(
+            texts in prop::collection::btree_set("(abcdefgh)?[ab\0]{0,3}", 0..12),
+            text in "(abcdefgh)?[ab\0]{0,3}",
+        ) {
+            let texts: Vec<String> = texts.into_iter().collect();
+            let heads = Heads::new(texts.iter().map(String::as_str));
+            let found = heads.find(&texts, String::as_str, &text).map(|place| place as usize);
+            prop_assert_eq!(found, texts.iter().position(|known| *known == text));
         }
     }
 }

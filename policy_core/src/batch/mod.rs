@@ -149,7 +149,7 @@ impl Batch {
         values: &[Values<'_>],
     ) -> Result<Option<Self>, EngineError> {
         has_all(program, values)?;
-        let Some(index) = program.tables.tool_index(tool) else { return Ok(None) };
+        let Some(index) = program.tool_index(tool) else { return Ok(None) };
         let plan = Plan::of_tool(program, (now, scopes), index, values)?;
         Ok(Some(Self { plan }))
     }
@@ -169,7 +169,7 @@ impl Batch {
         if calls.input.unwrap_or(0).max(calls.max_output.unwrap_or(0)) > MAX_QUANTITY {
             return Err(NO_TOKENS);
         }
-        let requested = calls.model.map(|name| program.tables.model_index(name));
+        let requested = calls.model.map(|name| program.model_index(name));
         if requested == Some(None) {
             return Ok(None);
         }

@@ -132,7 +132,7 @@ impl Program {
     /// The tool of that name, if the policy declares it.
     #[must_use]
     pub fn tool(&self, name: &str) -> Option<&Tool> {
-        self.tables.tool_index(name).map(|index| self.tables.tools.at(index))
+        self.tool_index(name).map(|index| self.tables.tools.at(index))
     }
 
     /// The failure states, ascending by name.
@@ -176,8 +176,21 @@ impl Program {
         self.tables.is_observed(statement)
     }
 
+    /// Whether there are breakers.
     pub(crate) fn has_breakers(&self) -> bool {
         !self.tables.breakers.all().is_empty()
+    }
+
+    /// The index of a model, if one has this name.
+    #[inline]
+    pub(crate) fn model_index(&self, name: &str) -> Option<u32> {
+        self.index.models.find(self.tables.models.all(), |model| &model.name, name)
+    }
+
+    /// The index of a tool, if one has this name.
+    #[inline]
+    pub(crate) fn tool_index(&self, name: &str) -> Option<u32> {
+        self.index.tools.find(self.tables.tools.all(), |tool| &tool.name, name)
     }
 
     /// Whether a statement is a breaker.

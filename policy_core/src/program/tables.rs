@@ -9,7 +9,6 @@ use crate::program::limits::Limit;
 use crate::program::statements::{Loop, Order, Require, Retry, Route, Rule, Statement, TruthOf};
 use crate::program::watch::Breaker;
 use crate::program::{Condition, Const, Template};
-use crate::text::compare;
 use crate::value::Dimension;
 
 /// A list whose indexes were verified when the program was loaded.
@@ -306,18 +305,4 @@ impl Tables {
     pub(crate) fn is_observed(&self, statement: u32) -> bool {
         self.statements.all().get(statement as usize).is_some_and(|statement| statement.is_observed)
     }
-
-    pub(crate) fn model_index(&self, name: &str) -> Option<u32> {
-        find(self.models.all(), |model| &model.name, name)
-    }
-
-    pub(crate) fn tool_index(&self, name: &str) -> Option<u32> {
-        find(self.tools.all(), |tool| &tool.name, name)
-    }
-}
-
-/// The index of `name` in a table that ascends by the bytes of its names.
-fn find<T>(items: &[T], name_of: impl Fn(&T) -> &str, name: &str) -> Option<u32> {
-    let found = items.binary_search_by(|item| compare(name_of(item), name));
-    found.ok().and_then(|index| u32::try_from(index).ok())
 }

@@ -1,7 +1,5 @@
 //! Logical calls and their attempts, as a run remembers them.
 
-use std::mem;
-
 use super::amounts::Amounts;
 use super::meter::Produced;
 use crate::books::{AccountId, Window};
@@ -131,11 +129,6 @@ impl Call {
         grants.clear();
         looks.clear();
         changes.clear();
-    }
-
-    /// What it is known by and the loops that it closes, to be written anew.
-    pub(super) fn take_notes(&mut self) -> (Vec<u64>, Vec<u32>) {
-        (mem::take(&mut self.forms), mem::take(&mut self.loops))
     }
 
     /// Keeps the values of its latest ask for its errors: those that some retry reads.

@@ -54,12 +54,16 @@ impl Asked<'_> {
         votes: &mut Vec<Vote>,
     ) {
         candidates.required.clear();
-        for (index, require) in self.program().tables.requires.numbered() {
+        let (screens, sent) = (&self.program().index.require_screens, view.sent.now());
+        for (place, require) in self.program().tables.requires.all().iter().enumerate() {
+            if screens.get(place).is_some_and(|screen| screen.rules_out(sent)) {
+                continue;
+            }
             match self.question.truth(require.when, view) {
                 Truth::False => {}
                 Truth::Unknown => self.question.vote(require.statement, Verdict::Deny, true, votes),
                 Truth::True if self.program().is_observed(require.statement) => {}
-                Truth::True => candidates.required.push(index),
+                Truth::True => candidates.required.extend(u32::try_from(place)),
             }
         }
     }
@@ -109,7 +113,11 @@ impl Asked<'_> {
 
     /// The models of the arms that hold.
     fn follow(&self, route: &Route, view: &View<'_>, candidates: &mut Candidates, skipped: &mut Vec<u32>) {
+        let (screens, sent) = (&self.program().index.arm_screens, view.sent.now());
         for (place, arm) in route.arms.iter().enumerate() {
+            if screens.get(place).is_some_and(|screen| screen.rules_out(sent)) {
+                continue;
+            }
             match self.question.truth(arm.when, view) {
                 Truth::False => {}
                 Truth::Unknown => skipped.push(arm.model),

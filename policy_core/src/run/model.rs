@@ -60,7 +60,7 @@ impl Run {
         event: &ModelCall<'_>,
         decision: &mut Decision,
     ) -> Option<(u64, Box<Call>)> {
-        let requested = event.model.map(|name| program.tables.model_index(name));
+        let requested = event.model.map(|name| program.model_index(name));
         let (id, mut call) = match event.call {
             Some(id) => (id, self.reopen(id, decision, |point| point == Point::Model)?),
             None => {

@@ -31,7 +31,10 @@ impl Question<'_> {
 
     /// Whether a call keeps an order. What it is about may be unknown.
     fn keeps(&self, (index, order): (u32, &Order), tool: u32, view: &View<'_>) -> Truth {
-        let Some(values) = matched(order, view) else { return Truth::Unknown };
+        let values = if order.matching.is_empty() { None } else { matched(order, view) };
+        if values.is_none() && !order.matching.is_empty() {
+            return Truth::Unknown;
+        }
         let changes = if order.again_after.is_empty() {
             Some(0)
         } else {
@@ -44,12 +47,16 @@ impl Question<'_> {
             let then = self.call.changes.get(index as usize).copied().unwrap_or(0);
             then.saturating_add(own) == changes
         };
-        let precede = || self.run.successes.precede(index, changes, &values, self.call.proposed);
+        let (successes, proposed) = (&self.run.successes, self.call.proposed);
+        let precede = || match &values {
+            Some(values) => successes.precede(index, changes, values, proposed),
+            None => successes.precede_any(index, changes, proposed),
+        };
         Truth::from(is_retried || precede())
     }
 
-    /// Notes what a success of this call is about, for each order that it comes first in.
-    pub(crate) fn note_looks(&self, tool: u32, looks: &mut Vec<Option<Values>>) {
+    /// What a success of this call is about, for each order that it comes first in; in room that was used.
+    pub(crate) fn looks(&self, tool: u32, mut looks: Vec<Option<Values>>) -> Vec<Option<Values>> {
         let (index, tables) = (&self.program.index, &self.program.tables);
         let orders = index.looks.of_tool(tool, tables.tools.at(tool).class);
         looks.clear();
@@ -57,6 +64,7 @@ impl Question<'_> {
             let view = self.view(self.call.next_attempt(tool), None);
             looks.push(matched(tables.orders.at(order), &view));
         });
+        looks
     }
 
     /// What an order compared.

@@ -164,11 +164,7 @@ impl<'a> Question<'a> {
     /// The truth of a condition; none is always true.
     #[inline]
     pub(crate) fn truth(&self, when: Option<u32>, view: &View<'_>) -> Truth {
-        match when {
-            None => Truth::True,
-            Some(when) if view.is_ruled_out(when) => Truth::False,
-            Some(when) => evaluate(self.program.tables.conditions.at(when), view),
-        }
+        when.map_or(Truth::True, |when| evaluate(self.program.tables.conditions.at(when), view))
     }
 
     /// The votes of limits whose time is over.

@@ -9,15 +9,17 @@ use crate::value::Truth;
 impl Question<'_> {
     /// The votes of the rules in the trees of these roots. One that cannot be decided votes too: an error
     /// never loosens.
+    #[inline(never)]
     pub(crate) fn vote_rules(&self, roots: &[u32], view: &View<'_>, votes: &mut Vec<Vote>) {
+        let sent = view.sent.now();
         for &root in roots {
-            self.program.index.forest.walk(root, &|fact| view.slot(fact), &mut |index| {
+            self.program.index.forest.walk(root, (sent, &|fact| view.slot(fact)), &mut |index| {
                 self.vote_rule(index, view, votes);
             });
         }
     }
 
-    #[inline]
+    #[inline(never)]
     fn vote_rule(&self, index: u32, view: &View<'_>, votes: &mut Vec<Vote>) {
         let rule = self.program.tables.rules.at(index);
         let truth = self.truth(rule.when, view);

@@ -13,7 +13,7 @@ use crate::decision::{BuiltIn, Decision, Event, Outcome};
 use crate::error::EngineError;
 use crate::event::{Now, ToolCall};
 use crate::facts::{Sent, View};
-use crate::fingerprint::{Binding, fingerprint};
+use crate::fingerprint::{Binding, fingerprint as of_form};
 use crate::program::{Program, ToolClass};
 
 impl Run {
@@ -48,7 +48,8 @@ impl Run {
         self.advise(decision, books);
         self.look_around(books);
         if let Some((id, tool, mut call)) = self.open_tool_call(&program, event, decision) {
-            let mut looks = mem::take(&mut call.looks);
+            let has_looks = program.index.of_tools.at(tool).has_looks;
+            let room = if has_looks { mem::take(&mut call.looks) } else { Vec::new() };
             let mut clearance = Clearance::new();
             let mut question = Question::new((self, books), &program, id, &call, Sent::Now(event.facts));
             question.tool = Some(program.tables.tools.at(tool));
@@ -56,10 +57,12 @@ impl Run {
             question.is_unsafe = event.is_unsafe;
             let ruling =
                 question.rule_admitted(&mut clearance, |clearance| question.rule_tool(tool, clearance));
-            question.note_looks(tool, &mut looks);
+            let looks = has_looks.then(|| question.looks(tool, room));
             clearance.bindings = question.bindings();
             decision.would = question.observed();
-            call.looks = looks;
+            if let Some(looks) = looks {
+                call.looks = looks;
+            }
             self.apply((&program, books), (id, call), ruling, &mut clearance, decision);
         }
         Ok(())
@@ -72,8 +75,8 @@ impl Run {
         event: &ToolCall<'_>,
         decision: &mut Decision,
     ) -> Option<(u64, u32, Box<Call>)> {
-        let tool = program.tables.tool_index(event.tool);
-        let fingerprint = fingerprint(event.tool, event.args);
+        let tool = program.tool_index(event.tool);
+        let fingerprint = of_form(event.tool, event.args);
         let point = tool.map(|tool| Point::Tool { tool, fingerprint });
         let (id, mut call) = match event.call {
             Some(id) => (id, self.reopen(id, decision, |known| Some(known) == point)?),
@@ -81,15 +84,13 @@ impl Run {
                 let id = self.next_call();
                 decision.call = Some(id);
                 let Some(point) = point else {
-                    self.note_call(program, event, None, &mut (vec![fingerprint], Vec::new()));
+                    self.note_call((program, event, None), fingerprint, (&mut Vec::new(), &mut Vec::new()));
                     decision.refuse(BuiltIn::UndeclaredTool);
                     return None;
                 };
                 let mut call = self.calls.begin(point, self.age.now(), self.step_clock);
-                let mut noted = call.take_notes();
-                noted.0.push(fingerprint);
-                self.note_call(program, event, tool, &mut noted);
-                (call.forms, call.loops) = noted;
+                let Call { forms, loops, .. } = &mut *call;
+                self.note_call((program, event, tool), fingerprint, (forms, loops));
                 (id, call)
             }
         };
@@ -105,20 +106,24 @@ impl Run {
     /// none of any loop, but may bring something new.
     fn note_call(
         &mut self,
-        program: &Program,
-        event: &ToolCall<'_>,
-        tool: Option<u32>,
-        (forms, closed): &mut (Vec<u64>, Vec<u32>),
+        (program, event, tool): (&Program, &ToolCall<'_>, Option<u32>),
+        fingerprint: u64,
+        (forms, closed): (&mut Vec<u64>, &mut Vec<u32>),
     ) {
         let loops = &program.index.loops;
         let may_repeat = tool.is_some_and(|tool| program.tables.tools.at(tool).may_repeat);
         let (is_compared, brings) = (!may_repeat && !loops.of_calls.is_empty(), loops.progressing() > 0);
-        if (is_compared || brings) && !may_repeat {
+        if brings && !may_repeat {
             self.progress.ask(self.present_step());
         }
-        forms.extend(event.forms.iter().map(|args| fingerprint(event.tool, args)));
+        if brings || !event.forms.is_empty() {
+            forms.push(fingerprint);
+            forms.extend(event.forms.iter().map(|args| of_form(event.tool, args)));
+        }
         if is_compared {
-            self.family.memory().note(program, forms, closed);
+            let own = [fingerprint];
+            let known = if forms.is_empty() { &own[..] } else { &*forms };
+            self.family.memory().note(program, known, closed);
         }
         if !brings {
             forms.clear();
@@ -132,8 +137,11 @@ impl Question<'_> {
         let tables = &self.program.tables;
         let mut votes = Vec::new();
         let (index, class) = (&self.program.index, tables.tools.at(tool).class);
-        self.vote_rules(index.of_tools.get(tool as usize).map_or(&[], |roots| &**roots), &view, &mut votes);
-        self.vote_orders((tool, class), &view, &mut votes);
+        let of_tool = index.of_tools.at(tool);
+        self.vote_rules(&of_tool.rules, &view, &mut votes);
+        if of_tool.has_orders {
+            self.vote_orders((tool, class), &view, &mut votes);
+        }
         self.vote_loops(&mut votes);
         self.vote_time(&mut votes);
         self.vote_within(&mut votes);

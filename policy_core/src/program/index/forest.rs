@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::mark::Mark;
 use super::plant::length;
+use super::screen::Screen;
 use super::split::Split;
 use crate::value::Slot;
 
@@ -49,6 +50,8 @@ pub(super) struct Shared {
 pub(crate) struct Forest {
     pub(super) nodes: Vec<Node>,
     pub(super) rules: Vec<u32>,
+    /// What tells at a glance of each of these that it does not apply, if anything does.
+    pub(super) screens: Vec<Screen>,
     pub(super) shared: Vec<Shared>,
     pub(super) splits: Vec<Split>,
 }
@@ -65,21 +68,34 @@ impl Forest {
         self.nodes.get_mut(node as usize).map(change);
     }
 
-    /// Gives the rules under a node that may concern a call with these facts; no allocation.
-    #[inline]
-    pub(crate) fn walk<'a>(&self, node: u32, slot: &impl Fn(u32) -> Slot<'a>, visit: &mut impl FnMut(u32)) {
+    /// Gives the rules under a node that may concern a call with these facts, of which the host has sent
+    /// some; no allocation.
+    #[inline(always)]
+    pub(crate) fn walk<'a>(
+        &self,
+        node: u32,
+        (sent, slot): (&[Slot<'_>], &impl Fn(u32) -> Slot<'a>),
+        visit: &mut impl FnMut(u32),
+    ) {
         let Some(node) = self.nodes.get(node as usize) else { return };
-        for &rule in node.rules.of(&self.rules) {
-            visit(rule);
+        for (rule, screen) in node.rules.of(&self.rules).iter().zip(node.rules.of(&self.screens)) {
+            if !screen.rules_out(sent) {
+                visit(*rule);
+            }
         }
         if !(node.shared.is_empty() && node.splits.is_empty()) {
-            self.walk_on(node, slot, visit);
+            self.walk_on(node, (sent, slot), visit);
         }
     }
 
     /// What stands in several branches, and the branches.
     #[inline(never)]
-    fn walk_on<'a>(&self, node: &Node, slot: &impl Fn(u32) -> Slot<'a>, visit: &mut impl FnMut(u32)) {
+    fn walk_on<'a>(
+        &self,
+        node: &Node,
+        (sent, slot): (&[Slot<'_>], &impl Fn(u32) -> Slot<'a>),
+        visit: &mut impl FnMut(u32),
+    ) {
         for shared in node.shared.of(&self.shared) {
             // Of the branches that lead to a rule the first one counts.
             if shared.marks.iter().position(|mark| mark.admits(slot(mark.fact))) == Some(shared.own) {
@@ -88,7 +104,7 @@ impl Forest {
         }
         for split in node.splits.of(&self.splits) {
             split.find(slot(split.fact), &mut |branch| {
-                self.walk(split.first.saturating_add(branch), slot, visit);
+                self.walk(split.first.saturating_add(branch), (sent, slot), visit);
             });
         }
     }

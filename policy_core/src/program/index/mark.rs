@@ -39,7 +39,7 @@ pub(crate) struct Piece {
 }
 
 impl Piece {
-    fn admits(&self, text: &str) -> bool {
+    pub(super) fn admits(&self, text: &str) -> bool {
         if self.is_prefix { text.starts_with(&*self.text) } else { *text == *self.text }
     }
 }

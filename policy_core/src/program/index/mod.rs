@@ -7,6 +7,7 @@ mod forest;
 mod found;
 mod mark;
 mod plant;
+mod repetitions;
 mod screen;
 mod seen;
 mod soft;
@@ -14,27 +15,31 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
 use self::clauses::Clause;
 use self::forest::Forest;
 pub(crate) use self::found::found;
 pub use self::found::{Found, Plain, Range, Sought};
 use self::plant::{Planted, Planter};
-use self::screen::Screen;
+use self::repetitions::Repetitions;
+pub(crate) use self::screen::Screen;
 pub(crate) use self::soft::Soft;
 use crate::facts::BuiltInFact;
 use crate::program::limits::{Limit, Measure, Scope, ThresholdKind};
-use crate::program::statements::{Loop, Selector, Verdict};
-use crate::program::tables::{Source, Tables, ToolClass};
+use crate::program::statements::{Selector, Verdict};
+use crate::program::tables::{Source, Table, Tables, Tool, ToolClass};
 use crate::program::watch::Watched;
+use crate::text::Heads;
 
 /// What concerns which calls. Lists hold indexes of their tables.
 #[derive(Debug)]
 pub(crate) struct Index {
-    /// The roots of the rules' trees in the forest; those that concern calls of each tool, together.
+    /// The names of models and of tools.
+    pub(crate) models: Heads,
+    pub(crate) tools: Heads,
+    /// The roots of the rules' trees in the forest.
     pub(crate) rules: Selected,
-    pub(crate) of_tools: Box<[Box<[u32]>]>,
+    /// For each tool.
+    pub(crate) of_tools: Table<OfTool>,
     pub(crate) forest: Forest,
     pub(crate) retries: Selected,
     pub(crate) breakers: Watched,
@@ -45,8 +50,9 @@ pub(crate) struct Index {
     pub(crate) changes: Selected,
     pub(crate) has_changes: bool,
     pub(crate) loops: Repetitions,
-    /// For each condition: what tells at a glance that it is false.
-    pub(crate) screens: Box<[Screen]>,
+    /// What tells at a glance that a requirement does not apply, or an arm; where there are no screens, none.
+    pub(crate) require_screens: Box<[Screen]>,
+    pub(crate) arm_screens: Box<[Screen]>,
     /// For each statement: its condition.
     pub(crate) condition_of: Box<[Option<u32>]>,
     /// The tightest bounds of active time and of wall time.
@@ -98,20 +104,32 @@ impl Index {
         let changes = tables.orders.numbered().flat_map(|(index, order)| {
             order.again_after.iter().map(move |tool| (index, Selector::Tool(*tool)))
         });
-        let tools = tables.tools.numbered();
-        let of_tools = tools.map(|(index, tool)| rules.of_tool(index, tool.class).collect()).collect();
+        let orders = Selected::new(tables, orders().map(|order| order.after));
+        let looks = Selected::new(tables, tables.orders.all().iter().map(|order| order.before));
+        let of_tool = |(index, tool): (u32, &Tool)| OfTool {
+            rules: rules.of_tool(index, tool.class).collect(),
+            has_orders: orders.of_tool(index, tool.class).next().is_some(),
+            has_looks: looks.of_tool(index, tool.class).next().is_some(),
+        };
+        let requires = tables.requires.all().iter().map(|require| require.when);
+        let arms = tables.route.iter().flat_map(|route| &route.arms).map(|arm| arm.when);
+        let whens = forest.rules.iter().map(|rule| tables.rules.at(*rule).when);
+        forest.screens = screens(tables, is_parted, whens).into_vec();
         Self {
+            models: Heads::new(tables.models.all().iter().map(|model| &*model.name)),
+            tools: Heads::new(tables.tools.all().iter().map(|tool| &*tool.name)),
+            of_tools: Table::new(tables.tools.numbered().map(of_tool).collect()),
             rules,
-            of_tools,
             forest,
             retries: Selected::new(tables, retries),
             breakers: Watched::new(tables),
-            orders: Selected::new(tables, orders().map(|order| order.after)),
-            looks: Selected::new(tables, orders().map(|order| order.before)),
+            orders,
+            looks,
             changes: Selected::of(tables, changes),
-            has_changes: orders().any(|order| !order.again_after.is_empty()),
+            has_changes: tables.orders.all().iter().any(|order| !order.again_after.is_empty()),
             loops: Repetitions::new(tables),
-            screens: screens(tables, is_parted),
+            require_screens: screens(tables, is_parted, requires),
+            arm_screens: screens(tables, is_parted, arms),
             condition_of: conditions(tables),
             active_time: tightest(tables, Measure::ActiveTime),
             wall_time: tightest(tables, Measure::WallTime),
@@ -131,6 +149,14 @@ impl Index {
             reuses: reuses(tables),
         }
     }
+}
+
+/// What concerns the calls of one tool: the roots of the trees of rules, and whether it comes in orders.
+#[derive(Debug)]
+pub(crate) struct OfTool {
+    pub(crate) rules: Box<[u32]>,
+    pub(crate) has_orders: bool,
+    pub(crate) has_looks: bool,
 }
 
 /// Statements of one kind by what their selectors say. Each stands here once, however many calls it concerns:
@@ -221,64 +247,11 @@ fn plant_rules(
     rules
 }
 
-/// What tells of each condition that it is false; of a program that only scans nothing does.
-fn screens(tables: &Tables, is_parted: bool) -> Box<[Screen]> {
-    let conditions = if is_parted { tables.conditions.all() } else { &[] };
-    conditions.iter().map(|condition| Screen::of(condition, tables)).collect()
-}
-
-/// The loops, by where they are found, and the forms of arguments that they compare.
-#[derive(Debug)]
-pub(crate) struct Repetitions {
-    /// The sets of arguments that some loop leaves out, ascending, each once; every other loop compares all.
-    pub(crate) forms: Box<[Box<[Arc<str>]>]>,
-    /// For each loop: the form that it compares, 0 for all arguments, else one more than the place of a set.
-    form_of: Box<[usize]>,
-    /// Those found at a tool call, at a tool's error, and at a model call.
-    pub(crate) of_calls: Box<[u32]>,
-    pub(crate) of_errors: Box<[u32]>,
-    pub(crate) of_models: Box<[u32]>,
-    /// Some loop looks at what steps bring, or at what prompts repeat.
-    progresses: bool,
-    pub(crate) compares_context: bool,
-}
-
-impl Repetitions {
-    fn new(tables: &Tables) -> Self {
-        let loops = tables.loops.all();
-        let forms = sorted(loops.iter().map(|each| each.ignoring.clone()).filter(|each| !each.is_empty()));
-        let form_of = |each: &Loop| match forms.binary_search(&each.ignoring) {
-            Ok(place) => place.saturating_add(1),
-            Err(_) => 0,
-        };
-        let found = |is_found: &dyn Fn(&Loop) -> bool| {
-            tables.loops.numbered().filter(|(_, each)| is_found(each)).map(|(index, _)| index).collect()
-        };
-        Self {
-            form_of: loops.iter().map(form_of).collect(),
-            of_calls: found(&|each| each.same_call.is_some() || each.cycle.is_some()),
-            of_errors: found(&|each| each.same_error.is_some()),
-            of_models: found(&Loop::is_of_models),
-            progresses: loops.iter().any(|each| each.no_progress.is_some()),
-            compares_context: loops.iter().any(|each| each.repeated_context.is_some()),
-            forms,
-        }
-    }
-
-    /// Which form of arguments a loop compares.
-    pub(crate) fn form(&self, index: u32) -> usize {
-        self.form_of.get(index as usize).copied().unwrap_or(0)
-    }
-
-    /// How many forms there are, with that of all arguments.
-    pub(crate) fn count(&self) -> usize {
-        self.forms.len().saturating_add(1)
-    }
-
-    /// The same where it is looked at what steps bring; else there is nothing to remember of that.
-    pub(crate) fn progressing(&self) -> usize {
-        if self.progresses { self.count() } else { 0 }
-    }
+/// What tells of each of these conditions that it is false; of a program that only scans nothing does.
+fn screens(tables: &Tables, is_parted: bool, whens: impl Iterator<Item = Option<u32>>) -> Box<[Screen]> {
+    let screen = |when: Option<u32>| when.map(|when| Screen::of(tables.conditions.at(when), tables));
+    let screens = whens.map(|when| screen(when.filter(|_| is_parted)).unwrap_or_default());
+    screens.collect()
 }
 
 /// The tightest bound of a measure of time; only limits on a run have any.

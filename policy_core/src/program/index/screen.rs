@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
+use super::few::Few;
 use super::mark::{Mark, Piece, Values};
 use crate::program::tables::{Fact, Presence, Source, Tables};
 use crate::program::{Condition, Op, Predicate};
-use crate::text::{head, same};
 use crate::value::{Dimension, Slot, Truth};
 use crate::vm::ask;
 
@@ -39,8 +39,8 @@ enum Texts {
     Nothing,
     /// Of the fact's choices, these.
     Among(Box<[Arc<str>]>),
-    /// Those whose heads are none of these, in those of their bits.
-    Unlike(Box<[(u64, u64)]>),
+    /// All that none of these admits, and most by their lengths: a bit for each that one of them may have.
+    But(u64, Few<Piece>),
 }
 
 impl Screen {
@@ -115,28 +115,41 @@ impl Texts {
                 let is_false = |text: &&Arc<str>| ask(predicate, Slot::Text(text)) == Truth::False;
                 Self::Among(fact.choices.iter().filter(is_false).cloned().collect())
             }
-            Some(Values::Texts(pieces)) if pieces.len() <= FEW => {
-                // Of a beginning that is shorter than a head, what comes after it may be anything.
-                let missing = |piece: &Piece| 8_usize.saturating_sub(piece.text.len()).saturating_mul(8);
-                let open = |piece: &Piece| if piece.is_prefix { missing(piece) } else { 0 };
-                let bits = |open: usize| u32::try_from(open).map_or(0, |open| u64::MAX.unbounded_shl(open));
-                Self::Unlike(pieces.iter().map(|piece| (head(&piece.text), bits(open(piece)))).collect())
-            }
+            Some(Values::Texts(pieces)) if pieces.len() <= FEW => Self::But(lengths(&pieces), pieces),
             _ => Self::Nothing,
         }
     }
 
-    #[inline(never)]
+    #[inline]
     fn has(&self, text: &str) -> bool {
         match self {
             Self::Nothing => false,
-            Self::Among(texts) => texts.iter().any(|known| same(known, text)),
-            Self::Unlike(heads) => {
-                let own = head(text);
-                heads.iter().all(|(known, bits)| own & bits != *known)
-            }
+            Self::But(lengths, _) if lengths & length(text) == 0 => true,
+            _ => self.has_itself(text),
         }
     }
+
+    #[inline(never)]
+    fn has_itself(&self, text: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Among(texts) => texts.iter().any(|known| **known == *text),
+            Self::But(_, pieces) => !pieces.iter().any(|piece| piece.admits(text)),
+        }
+    }
+}
+
+/// The bit of a text's length; of all that are long, one.
+#[inline]
+fn length(text: &str) -> u64 {
+    1_u64.unbounded_shl(u32::try_from(text.len()).unwrap_or(u32::MAX).min(63))
+}
+
+/// Those that these pieces admit.
+fn lengths(pieces: &[Piece]) -> u64 {
+    let least = |piece: &Piece| length(&piece.text);
+    let of = |piece: &Piece| if piece.is_prefix { !least(piece).saturating_sub(1) } else { least(piece) };
+    pieces.iter().fold(0, |lengths, piece| lengths | of(piece))
 }
 
 /// The values of which a question is true.
