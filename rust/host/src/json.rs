@@ -52,15 +52,17 @@ pub fn is_written_as_it_is(text: &str) -> bool {
     text.is_ascii() && has_nothing_special(text.as_bytes())
 }
 
+/// Whether all bytes are plain. A short text is put into eight, some of it twice.
 #[inline]
 fn has_nothing_special(bytes: &[u8]) -> bool {
     let (eights, rest) = bytes.as_chunks::<8>();
-    let is_rest_plain = match bytes.last_chunk::<8>() {
-        Some(_) if rest.is_empty() => true,
-        Some(last) => are_plain(*last),
-        None => rest.iter().all(|byte| is_plain(*byte)),
-    };
-    is_rest_plain && eights.iter().all(|eight| are_plain(*eight))
+    if let Some(last) = bytes.last_chunk::<8>() {
+        return (rest.is_empty() || are_plain(*last)) && eights.iter().all(|eight| are_plain(*eight));
+    }
+    match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (Some([a, b, c, d]), Some([e, f, g, h])) => are_plain([*a, *b, *c, *d, *e, *f, *g, *h]),
+        _ => bytes.iter().all(|byte| is_plain(*byte)),
+    }
 }
 
 /// A text between its quotes.

@@ -27,13 +27,13 @@ pub(crate) type Prompt = (Option<Vec<[Fingerprint; 2]>>, Option<Vec<(Fingerprint
 
 impl Run {
     /// Decides about a model call.
-    pub(crate) fn ask_model(
+    pub(crate) fn ask_model<'py>(
         &self,
-        py: Python<'_>,
-        asked: &Asked<'_, '_>,
-        (model, input_tokens, max_output): Wanted<'_, '_>,
+        py: Python<'py>,
+        asked: &Asked<'_, 'py>,
+        (model, input_tokens, max_output): Wanted<'_, 'py>,
         (results, messages): Prompt,
-    ) -> PyResult<Decision> {
+    ) -> PyResult<Bound<'py, Decision>> {
         let (results, messages) = (results.map(marks), messages.map(weighed));
         // A name without UTF-8 becomes one that no policy declares: the call is denied, not dropped.
         let name = model.map(|name| name.to_string_lossy());
@@ -56,12 +56,12 @@ impl Run {
     }
 
     /// Decides about a tool call.
-    pub(crate) fn ask_tool(
+    pub(crate) fn ask_tool<'py>(
         &self,
-        asked: &Asked<'_, '_>,
-        tool: &Bound<'_, PyString>,
-        args: &Bound<'_, PyDict>,
-    ) -> PyResult<Decision> {
+        asked: &Asked<'_, 'py>,
+        tool: &Bound<'py, PyString>,
+        args: &Bound<'py, PyDict>,
+    ) -> PyResult<Bound<'py, Decision>> {
         let name = tool.to_string_lossy();
         let written = canonical(args)?;
         let Canonical { ref text, is_exact, is_unsafe } = written;

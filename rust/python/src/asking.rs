@@ -297,17 +297,16 @@ impl Door {
     /// The decision, once the Python class has kept what else it says.
     fn heeded<'py>(
         slf: &Bound<'py, Self>,
-        decision: Decision,
+        decision: Bound<'py, Decision>,
         (point, name): (&str, Option<&Bound<'py, PyString>>),
         args: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (py, is_plain) = (slf.py(), decision.lets_run());
-        let decision = Bound::new(py, decision)?.into_any();
-        if !is_plain {
+        if !decision.get().lets_run() {
+            let py = slf.py();
             let args = args.map_or_else(|| PyDict::new(py), Bound::clone);
             slf.call_method1(intern!(py, "_heed"), (&decision, point, name, args))?;
         }
-        Ok(decision)
+        Ok(decision.into_any())
     }
 }
 

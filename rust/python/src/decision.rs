@@ -26,11 +26,16 @@ fn row<T>(table: &[T], index: u32) -> Option<&T> {
 }
 
 impl Decision {
+    /// The object of a decision. It is made in its place at once, since each layer that took it would copy it.
     #[inline]
-    pub(crate) fn new(py: Python<'_>, core: policy_core::Decision, program: &Py<Loaded>) -> Self {
+    pub(crate) fn new<'py>(
+        py: Python<'py>,
+        core: policy_core::Decision,
+        program: &Py<Loaded>,
+    ) -> PyResult<Bound<'py, Self>> {
         let (plain, is_all) = Plain::of(&core);
         let whole = if is_all { None } else { Some(Box::new(core)) };
-        Self { plain, whole, program: program.clone_ref(py) }
+        Bound::new(py, Self { plain, whole, program: program.clone_ref(py) })
     }
 
     fn program(&self) -> &Program {

@@ -111,33 +111,33 @@ impl Run {
     #[pyo3(signature = (
         now, wall, call, model, input_tokens, max_output, facts=None, results=None, messages=None
     ))]
-    fn model_call(
+    fn model_call<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         now: Instant,
         wall: Wall,
         call: Option<Id>,
-        model: Option<&Bound<'_, PyString>>,
+        model: Option<&Bound<'py, PyString>>,
         input_tokens: Tokens,
         max_output: Option<Tokens>,
-        facts: Option<&Bound<'_, PyDict>>,
+        facts: Option<&Bound<'py, PyDict>>,
         results: Option<Vec<[Fingerprint; 2]>>,
         messages: Option<Vec<(Fingerprint, Tokens)>>,
-    ) -> PyResult<Decision> {
+    ) -> PyResult<Bound<'py, Decision>> {
         let asked = Asked { now: at(now, wall), call, facts };
         self.ask_model(py, &asked, (model, input_tokens, max_output), (results, messages))
     }
 
     #[pyo3(signature = (now, wall, call, tool, args, facts=None))]
-    fn tool_call(
+    fn tool_call<'py>(
         &self,
         now: Instant,
         wall: Wall,
         call: Option<Id>,
-        tool: &Bound<'_, PyString>,
-        args: &Bound<'_, PyDict>,
-        facts: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Decision> {
+        tool: &Bound<'py, PyString>,
+        args: &Bound<'py, PyDict>,
+        facts: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, Decision>> {
         self.ask_tool(&Asked { now: at(now, wall), call, facts }, tool, args)
     }
 
@@ -179,9 +179,9 @@ impl Run {
             cache_write=0, reasoning=0, facts=None, fields=None, fingerprint=None, committed=False, \
             subject=None)"
     )]
-    fn result(
+    fn result<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         now: Instant,
         wall: Wall,
         attempt: Ended,
@@ -196,7 +196,7 @@ impl Run {
         fingerprint: Option<Fingerprint>,
         committed: bool,
         subject: Option<&Bound<'_, PyString>>,
-    ) -> PyResult<Decision> {
+    ) -> PyResult<Bound<'py, Decision>> {
         let (now, input, output) = (at(now, wall), input_tokens, output_tokens);
         let tool = match fields {
             Some(_) => {
@@ -223,7 +223,7 @@ impl Run {
         let subject = said(subject);
         let come = |live: &mut Live| live.result(now, attempt.0, &returned, Subject::Said(&subject));
         let decision = self.conclude(py, come)?;
-        Ok(Decision::new(py, decision, &self.loaded))
+        Decision::new(py, decision, &self.loaded)
     }
 
     fn tell_agent(&self, py: Python<'_>, fingerprint: Fingerprint) -> PyResult<()> {
@@ -272,9 +272,9 @@ impl Run {
             retry_after=None, billed=None, own=False, cache_read=0, cache_write=0, reasoning=0, \
             fingerprint=None, subject=None)"
     )]
-    fn error(
+    fn error<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         now: Instant,
         wall: Wall,
         attempt: Ended,
@@ -291,7 +291,7 @@ impl Run {
         reasoning: Tokens,
         fingerprint: Option<Fingerprint>,
         subject: Option<&Bound<'_, PyString>>,
-    ) -> PyResult<Decision> {
+    ) -> PyResult<Bound<'py, Decision>> {
         let (input, output) = (input_tokens, output_tokens);
         let failure = Failure {
             attempt: attempt.0.attempt,
@@ -307,7 +307,7 @@ impl Run {
         let now = at(now, wall);
         let subject = said(subject);
         let decision = self.conclude(py, |live| live.error(now, &failure, Subject::Said(&subject)))?;
-        Ok(Decision::new(py, decision, &self.loaded))
+        Decision::new(py, decision, &self.loaded)
     }
 
     #[expect(clippy::too_many_arguments, reason = "what an answer is")]
@@ -351,9 +351,9 @@ impl Run {
         Ok(PyBytes::new(py, &state).unbind())
     }
 
-    fn held(&self, py: Python<'_>, attempt: Id) -> PyResult<Option<Decision>> {
+    fn held<'py>(&self, py: Python<'py>, attempt: Id) -> PyResult<Option<Bound<'py, Decision>>> {
         let held = self.tell(py, |live| Ok(live.run.held(attempt.0)))?;
-        Ok(held.map(|decision| Decision::new(py, decision, &self.loaded)))
+        held.map(|decision| Decision::new(py, decision, &self.loaded)).transpose()
     }
 
     fn limits<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {

@@ -30,9 +30,9 @@ impl Run {
     }
 
     /// An admission.
-    pub(crate) fn admit(
+    pub(crate) fn admit<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         now: Now,
         subject: Subject<'_>,
         event: impl FnOnce(
@@ -40,13 +40,13 @@ impl Run {
             &mut Books,
             &mut policy_core::Decision,
         ) -> Result<(), EngineError>,
-    ) -> PyResult<Decision> {
+    ) -> PyResult<Bound<'py, Decision>> {
         self.ready(py)?;
         let mut decision = policy_core::Decision::new();
         let decided = self.core.admit(now, subject, &mut decision, event);
         decided.map_err(|error| refused(py, &error))?;
         self.attend(py)?;
-        Ok(Decision::new(py, decision, &self.loaded))
+        Decision::new(py, decision, &self.loaded)
     }
 }
 
