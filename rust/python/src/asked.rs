@@ -37,7 +37,8 @@ impl Run {
         let (results, messages) = (results.map(marks), messages.map(weighed));
         // A name without UTF-8 becomes one that no policy declares: the call is denied, not dropped.
         let name = model.map(|name| name.to_string_lossy());
-        let (mut sent, mut slots) = (Sent::new(), self.columns.slots());
+        let mut sent = Sent::new();
+        let mut slots = self.columns.slots();
         self.columns.facts(py, &self.program, asked.facts, (&mut sent, &mut slots))?;
         sent.fill(&mut slots);
         let event = ModelCall {
@@ -65,7 +66,8 @@ impl Run {
         let name = tool.to_string_lossy();
         let written = canonical(args)?;
         let Canonical { ref text, is_exact, is_unsafe } = written;
-        let (mut sent, mut slots) = (Sent::new(), self.columns.slots());
+        let mut sent = Sent::new();
+        let mut slots = self.columns.slots();
         self.columns.call(&self.program, &name, args, asked.facts, (&mut sent, &mut slots))?;
         sent.fill(&mut slots);
         let forms = forms(args, self.program.ignored_args())?;

@@ -1,5 +1,7 @@
 //! `Decision` and `Settlement`: what the engine answered. Fields become Python objects when they are read.
 
+use std::mem;
+
 use checkrein_records::{self as records, Plain};
 use policy_core::{Asked, By, Outcome, Program, Statement, Why};
 use pyo3::intern;
@@ -26,15 +28,16 @@ fn row<T>(table: &[T], index: u32) -> Option<&T> {
 }
 
 impl Decision {
-    /// The object of a decision. It is made in its place at once, since each layer that took it would copy it.
+    /// The object of a decision, which is left empty if the object has to have all of it. It is made where
+    /// the call was decided, since each layer that took its content would copy it.
     #[inline]
     pub(crate) fn new<'py>(
         py: Python<'py>,
-        core: policy_core::Decision,
+        core: &mut policy_core::Decision,
         program: &Py<Loaded>,
     ) -> PyResult<Bound<'py, Self>> {
-        let (plain, is_all) = Plain::of(&core);
-        let whole = if is_all { None } else { Some(Box::new(core)) };
+        let (plain, is_all) = Plain::of(core);
+        let whole = if is_all { None } else { Some(Box::new(mem::take(core))) };
         Bound::new(py, Self { plain, whole, program: program.clone_ref(py) })
     }
 

@@ -222,8 +222,8 @@ impl Run {
         };
         let subject = said(subject);
         let come = |live: &mut Live| live.result(now, attempt.0, &returned, Subject::Said(&subject));
-        let decision = self.conclude(py, come)?;
-        Decision::new(py, decision, &self.loaded)
+        let mut decision = self.conclude(py, come)?;
+        Decision::new(py, &mut decision, &self.loaded)
     }
 
     fn tell_agent(&self, py: Python<'_>, fingerprint: Fingerprint) -> PyResult<()> {
@@ -306,8 +306,8 @@ impl Run {
         };
         let now = at(now, wall);
         let subject = said(subject);
-        let decision = self.conclude(py, |live| live.error(now, &failure, Subject::Said(&subject)))?;
-        Decision::new(py, decision, &self.loaded)
+        let mut decision = self.conclude(py, |live| live.error(now, &failure, Subject::Said(&subject)))?;
+        Decision::new(py, &mut decision, &self.loaded)
     }
 
     #[expect(clippy::too_many_arguments, reason = "what an answer is")]
@@ -353,7 +353,7 @@ impl Run {
 
     fn held<'py>(&self, py: Python<'py>, attempt: Id) -> PyResult<Option<Bound<'py, Decision>>> {
         let held = self.tell(py, |live| Ok(live.run.held(attempt.0)))?;
-        held.map(|decision| Decision::new(py, decision, &self.loaded)).transpose()
+        held.map(|mut decision| Decision::new(py, &mut decision, &self.loaded)).transpose()
     }
 
     fn limits<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {

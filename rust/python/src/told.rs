@@ -46,7 +46,7 @@ impl Run {
         let decided = self.core.admit(now, subject, &mut decision, event);
         decided.map_err(|error| refused(py, &error))?;
         self.attend(py)?;
-        Decision::new(py, decision, &self.loaded)
+        Decision::new(py, &mut decision, &self.loaded)
     }
 }
 
