@@ -14,7 +14,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use common::*;
-use policy_core::{ErrorKind, Failure, Health, Outcome, Program, Slot, Usage};
+use policy_core::{ErrorKind, Failure, Health, Outcome, Program, Scopes, Slot, Usage};
 
 const THREADS: usize = 8;
 const ROUNDS: usize = 200;
@@ -69,6 +69,39 @@ fn runs_share_a_circuit_and_not_their_books() {
     assert_eq!(ask_tool(&mut alone, 0, None, "look").outcome, Outcome::Allow);
     // A child knows what its parent knows.
     assert_eq!(ask_tool(&mut bob.child(0), 0, None, "look").outcome, Outcome::Deny);
+}
+
+/// A session stays with the model that served it last, whichever of its runs that was.
+#[test]
+fn a_run_knows_what_served_its_session_in_another_run() {
+    let route = Enforced::Route { arms: vec![("large", None)], fallbacks: vec![("large", "small")] };
+    let program = vocabulary().with("t", route).program();
+    let (health, books) = (Health::default(), books());
+    let of = |session| {
+        let scopes = Scopes { session: Some(session), ..Scopes::default() };
+        Run::open(Arc::clone(&program), 7, 0, &scopes, None, &books).watching(&health)
+    };
+    let [mut ann, mut bob, mut other] = ["one", "one", "two"].map(of);
+    let serve = |run: &mut Run, now| {
+        let decision = ask_model(run, now, None);
+        run.settle(now, decision.attempt.unwrap(), Usage::exact(10, 10)).unwrap();
+        (decision.model, decision.stayed)
+    };
+    let (large, small) = (program.models().iter().position(|model| &*model.name == "large"), Some(1));
+    assert_eq!(
+        (large, serve(&mut ann, 0), serve(&mut ann, 1)),
+        (Some(0), (Some(0), false), (Some(0), false))
+    );
+    // Its first choice fails, so the session goes on with the other one: in both runs, not in another session.
+    let asked = ask_model(&mut bob, 2, None);
+    let waits = bob.error(2, &unavailable(asked.attempt.unwrap())).unwrap();
+    let again = ask_model(&mut bob, 3, waits.call);
+    bob.settle(3, again.attempt.unwrap(), Usage::exact(10, 10)).unwrap();
+    assert_eq!((again.model, serve(&mut ann, 4)), (small, (small, true)));
+    assert_eq!((serve(&mut other, 5), serve(&mut bob, 6)), ((Some(0), false), (small, true)));
+    // What was given up is tried again after a while, and then serves as before.
+    let later = 600 * SECOND;
+    assert_eq!((serve(&mut ann, later), serve(&mut bob, later + 1)), ((Some(0), false), (Some(0), false)));
 }
 
 #[test]

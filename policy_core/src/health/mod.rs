@@ -6,6 +6,7 @@ mod share;
 mod sticky;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use breaker::BreakerTerms;
@@ -73,19 +74,41 @@ struct Known {
 /// The health of all that the programs of a process call, for all runs that hold it. It has a lock of its
 /// own, apart from the books: it is held for moments only, and no other lock is taken meanwhile.
 #[derive(Clone, Debug, Default)]
-pub struct Health(Arc<Mutex<Fares>>);
+pub struct Health(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    fares: Mutex<Fares>,
+    /// How often a session was served by another model than before.
+    switches: AtomicU64,
+}
 
 impl Health {
     /// This is a copy of the process that knew it: what is in flight ends elsewhere.
     pub fn forget(&self) {
         // A thread that held it when the process was copied is not here, and what it did is no matter.
-        if let Ok(mut fares) = self.0.try_lock() {
+        if let Ok(mut fares) = self.0.fares.try_lock() {
             fares.forget();
         }
     }
 
     pub(crate) fn fares(&self) -> MutexGuard<'_, Fares> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.fares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often a session was served by another model than before. As long as it is as often, the model that
+    /// served a session is still the last, which nobody needs the lock to know.
+    pub(crate) fn switches(&self) -> u64 {
+        self.0.switches.load(Ordering::Acquire)
+    }
+
+    /// A session was served. Gives how often one was served by another model than before, this time included.
+    pub(crate) fn serve(&self, session: u64, now: u64, served: &Served<'_>) -> u64 {
+        let mut fares = self.fares();
+        let is_other = fares.stays.serve(session, now, served);
+        let switches = self.switches().wrapping_add(is_other.into());
+        self.0.switches.store(switches, Ordering::Release);
+        switches
     }
 }
 

@@ -65,10 +65,12 @@ impl Stays {
         self.sessions.get(&session).filter(|stay| now <= stay.until)
     }
 
-    /// A session was served.
-    pub(crate) fn serve(&mut self, session: u64, now: u64, served: &Served<'_>) {
+    /// A session was served. Whether by another model than before.
+    pub(crate) fn serve(&mut self, session: u64, now: u64, served: &Served<'_>) -> bool {
         if let Some(stay) = self.sessions.get_mut(&session) {
-            return stay.serve(now, served);
+            let is_other = stay.model != served.model;
+            stay.serve(now, served);
+            return is_other;
         }
         let mut stay = Stay::new(now);
         stay.serve(now, served);
@@ -77,6 +79,7 @@ impl Stays {
         if self.sessions.len() > MOST {
             self.forget();
         }
+        true
     }
 
     /// Forgets the session that was served longest ago.

@@ -123,6 +123,8 @@ pub struct Run {
     candidates: Option<Box<Candidates>>,
     /// What served last, if the run has no session.
     stay: Option<Stay>,
+    /// If it has one: how often sessions had changed their models when the run was served last, and by which.
+    served: Option<(u64, u32)>,
 }
 
 impl Run {
@@ -177,6 +179,7 @@ impl Run {
             health: parent.map(|parent| parent.health.clone()).unwrap_or_default(),
             thresholds,
             stay: None,
+            served: None,
             candidates: None,
         }
     }

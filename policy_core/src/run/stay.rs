@@ -18,6 +18,14 @@ impl Run {
         (now, stay)
     }
 
+    /// Whether it is plain that this model served last, or none did: then there is nothing to stay with instead.
+    fn is_served_by(&self, model: u32) -> bool {
+        match self.ids.session() {
+            Some(_) => self.served == Some((self.health.switches(), model)),
+            None => self.stay.as_ref().is_none_or(|stay| stay.model == model),
+        }
+    }
+
     /// An attempt has served: the next calls may stay with its model.
     pub(super) fn serve(&mut self, place: usize, usage: Usage) {
         let (Usage::Exact { input, .. } | Usage::AtLeast { input, .. }) = usage else { return };
@@ -25,7 +33,10 @@ impl Run {
         let (Subject::Model(model), Some(call)) = (reserved.subject, self.calls.get(call)) else { return };
         let served = Served { model, input, failed: &call.failed, climbed: call.climbed };
         match self.ids.session() {
-            Some(session) => self.health.fares().stays.serve(session, self.latest.mono, &served),
+            Some(session) => {
+                let switches = self.health.serve(session, self.latest.mono, &served);
+                self.served = Some((switches, model));
+            }
             None => {
                 let now = self.age.now();
                 self.stay.get_or_insert_with(|| Stay::new(now)).serve(now, &served);
@@ -39,7 +50,8 @@ impl Asked<'_> {
     /// `is_chosen`: the route chose that one, not the host.
     pub(super) fn stay(&self, models: &mut [u32], is_chosen: bool) -> bool {
         let question = self.question;
-        if !self.program().index.sticks || models.len() < 2 {
+        let is_plain = |first: &u32| question.run.is_served_by(*first);
+        if !self.program().index.sticks || models.len() < 2 || models.first().is_some_and(is_plain) {
             return false;
         }
         let session = question.run.ids.session();

@@ -24,6 +24,7 @@ impl Run {
     #[must_use]
     pub fn watching(mut self, health: &Health) -> Self {
         self.health = health.clone();
+        self.served = None;
         self
     }
 }
