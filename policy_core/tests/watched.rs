@@ -92,7 +92,7 @@ fn a_run_knows_what_served_its_session_in_another_run() {
         (large, serve(&mut ann, 0), serve(&mut ann, 1)),
         (Some(0), (Some(0), false), (Some(0), false))
     );
-    // Its first choice fails, so the session goes on with the other one: in both runs, not in another session.
+    // Its first choice fails, so the session goes on with the other one, in both runs; not another session.
     let asked = ask_model(&mut bob, 2, None);
     let waits = bob.error(2, &unavailable(asked.attempt.unwrap())).unwrap();
     let again = ask_model(&mut bob, 3, waits.call);

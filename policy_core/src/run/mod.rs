@@ -74,9 +74,10 @@ use crate::value::{MAX_QUANTITY, Slot};
 /// the latest seen. `books` are the same in every event; other runs may use them too.
 #[derive(Debug)]
 pub struct Run {
-    /// Counted by the run itself: a count that all runs of a program share would be fought for at each event.
-    #[expect(clippy::redundant_allocation, reason = "the outer count is the run's own")]
-    program: Arc<Arc<Program>>,
+    program: Arc<Program>,
+    /// The same, for events to hold beside the run: a count that all runs of a program share would be fought
+    /// for at each of them.
+    held: Option<Arc<Program>>,
     pub(crate) ids: Ids,
     seed: u64,
     /// The latest `now`, which accounts are looked at with.
@@ -149,7 +150,8 @@ impl Run {
         let progress = Progress::new(program.index.loops.progressing());
         let family = parent.map_or_else(|| Family::new(&program), |parent| parent.family.below());
         Self {
-            program: Arc::new(program),
+            held: Some(Arc::clone(&program)),
+            program,
             ids,
             seed,
             latest: now,
@@ -251,6 +253,15 @@ impl Run {
     #[must_use]
     pub fn is_handed_over(&self) -> bool {
         self.latch.is_some_and(|latch| latch.state.is_none())
+    }
+
+    /// An event that changes the run, under its program.
+    #[inline]
+    fn under<T>(&mut self, event: impl FnOnce(&mut Self, &Program) -> T) -> T {
+        let program = self.held.take().unwrap_or_else(|| Arc::clone(&self.program));
+        let done = event(self, &program);
+        self.held = Some(program);
+        done
     }
 
     /// Moves the clocks. An event that the engine answers with an error moves them too.

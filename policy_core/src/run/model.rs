@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::mem;
-use std::sync::Arc;
 
 use super::accounts::Obstacles;
 use super::amounts::{Amounts, Charge, Subject};
@@ -35,8 +34,17 @@ impl Run {
         books: &mut Books,
         decision: &mut Decision,
     ) -> Result<(), EngineError> {
-        let program = Arc::clone(&self.program);
-        check_facts(&program, event.facts)?;
+        self.under(|run, program| run.propose_model((program, books), now, event, decision))
+    }
+
+    fn propose_model(
+        &mut self,
+        (program, books): (&Program, &mut Books),
+        now: Now,
+        event: &ModelCall<'_>,
+        decision: &mut Decision,
+    ) -> Result<(), EngineError> {
+        check_facts(program, event.facts)?;
         check_tokens(event.input_tokens)?;
         check_tokens(event.max_output.unwrap_or(0))?;
         event.messages.unwrap_or_default().iter().try_for_each(|(_, tokens)| check_tokens(*tokens))?;
@@ -47,8 +55,8 @@ impl Run {
         }
         self.advise(decision, books);
         self.look_around(books);
-        if let Some((id, call)) = self.open_model_call(&program, event, decision) {
-            self.admit_model_call((&program, books), (id, call), event, decision);
+        if let Some((id, call)) = self.open_model_call(program, event, decision) {
+            self.admit_model_call((program, books), (id, call), event, decision);
         }
         Ok(())
     }

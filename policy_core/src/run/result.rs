@@ -1,7 +1,5 @@
 //! What came back: the attempt is settled, and the policy says whether its result is taken.
 
-use std::sync::Arc;
-
 use super::amounts::Subject;
 use super::call::{Attempt, Call};
 use super::known::Found;
@@ -44,8 +42,16 @@ impl Run {
         returned: &Returned<'_>,
         books: &mut Books,
     ) -> Result<Decision, EngineError> {
-        let program = Arc::clone(&self.program);
-        check_facts(&program, returned.facts)?;
+        self.under(|run, program| run.take_result((program, books), now, returned))
+    }
+
+    fn take_result(
+        &mut self,
+        (program, books): (&Program, &mut Books),
+        now: Now,
+        returned: &Returned<'_>,
+    ) -> Result<Decision, EngineError> {
+        check_facts(program, returned.facts)?;
         check_usage(returned.usage)?;
         if returned.usage == Usage::Unsent {
             return Err(EngineError::BadValue(
@@ -60,10 +66,10 @@ impl Run {
             return Err(EngineError::AlreadySettled(returned.attempt));
         };
         let subject = reserved.subject;
-        let worth = self.weigh(&program, books, (call, subject, number), returned.facts);
+        let worth = self.weigh(program, books, (call, subject, number), returned.facts);
         let is_good = worth.truth == Truth::True;
         let fate = if is_good { Fate::Settled } else { Fate::FellShort };
-        self.close_attempt((&program, books), place, returned.usage, fate);
+        self.close_attempt((program, books), place, returned.usage, fate);
         let event = if matches!(subject, Subject::Model(_)) { Event::ModelResult } else { Event::ToolResult };
         let mut decision = Decision::new();
         self.begin_decision(event, Some(call), &mut decision);
@@ -73,11 +79,11 @@ impl Run {
         }
         if is_good {
             if let Subject::Model(model) = subject
-                && self.climbs((&program, books), (call, model), returned, &mut decision)
+                && self.climbs((program, books), (call, model), returned, &mut decision)
             {
                 return Ok(decision);
             }
-            self.take(&program, call, (returned.attempt, subject), returned.fingerprint);
+            self.take(program, call, (returned.attempt, subject), returned.fingerprint);
             if let (Subject::Tool(..), Some(fingerprint)) = (subject, returned.fingerprint) {
                 self.tell(fingerprint)?;
             }
@@ -85,7 +91,7 @@ impl Run {
         } else if self.is_over(&mut decision) {
             self.calls.remove(call);
         } else {
-            self.fall_short((&program, books), call, (subject, number), returned, &mut decision);
+            self.fall_short((program, books), call, (subject, number), returned, &mut decision);
             decision.undecided |= decision.by == INCOMPLETE && worth.truth == Truth::Unknown;
             decision.values.splice(..0, worth.values);
         }

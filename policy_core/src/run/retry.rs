@@ -1,7 +1,5 @@
 //! What happens after an error: retry, fall back to another model, give up, or pass the error on.
 
-use std::sync::Arc;
-
 use super::Run;
 use super::amounts::Subject;
 use super::call::{Attempt, Call, Point};
@@ -57,7 +55,15 @@ impl Run {
         books: &mut Books,
     ) -> Result<Decision, EngineError> {
         check_usage(failure.usage)?;
-        let program = Arc::clone(&self.program);
+        self.under(|run, program| run.take_error((program, books), now, failure))
+    }
+
+    fn take_error(
+        &mut self,
+        (program, books): (&Program, &mut Books),
+        now: Now,
+        failure: &Failure<'_>,
+    ) -> Result<Decision, EngineError> {
         self.begin_event(now);
         self.is_here()?;
         let place = self.place(failure.attempt)?;
@@ -67,7 +73,7 @@ impl Run {
         };
         let subject = reserved.subject;
         let fate = self.fate(failure, call, subject);
-        self.close_attempt((&program, books), place, failure.usage, fate);
+        self.close_attempt((program, books), place, failure.usage, fate);
         let event = if matches!(subject, Subject::Model(_)) { Event::ModelError } else { Event::ToolError };
         let mut decision = Decision::new();
         self.begin_decision(event, Some(call), &mut decision);
@@ -81,7 +87,7 @@ impl Run {
         } else if self.is_over(&mut decision) {
             self.calls.remove(call);
         } else {
-            self.decide_error((&program, books), call, (subject, number), failure, &mut decision);
+            self.decide_error((program, books), call, (subject, number), failure, &mut decision);
         }
         Ok(decision)
     }

@@ -1,7 +1,5 @@
 //! The end of an attempt: what it used is charged once, and corrected at most once.
 
-use std::sync::Arc;
-
 use super::accounts::End;
 use super::amounts::{Charge, Subject};
 use super::call::Attempt;
@@ -54,7 +52,16 @@ impl Run {
         books: &mut Books,
     ) -> Result<Settlement, EngineError> {
         check_usage(usage)?;
-        let program = Arc::clone(&self.program);
+        self.under(|run, program| run.take_usage((program, books), now, attempt, usage))
+    }
+
+    fn take_usage(
+        &mut self,
+        (program, books): (&Program, &mut Books),
+        now: Now,
+        attempt: u64,
+        usage: Usage,
+    ) -> Result<Settlement, EngineError> {
         self.begin_event(now);
         self.is_here()?;
         let place = self.place(attempt)?;
@@ -62,14 +69,14 @@ impl Run {
         let (call, subject) = (known.call, known.reserved.subject);
         if let Some(settled) = known.settled {
             let is_same = settled == reported(known, usage);
-            let settlement = || price(&program, known, settled).1;
+            let settlement = || price(program, known, settled).1;
             return is_same.then(settlement).ok_or(EngineError::AlreadySettled(attempt));
         }
-        let settlement = self.close_attempt((&program, books), place, usage, Fate::Settled);
+        let settlement = self.close_attempt((program, books), place, usage, Fate::Settled);
         if usage == Usage::Unsent {
             self.calls.remove(call);
         } else {
-            self.take(&program, call, (attempt, subject), None);
+            self.take(program, call, (attempt, subject), None);
         }
         Ok(settlement)
     }
@@ -93,20 +100,29 @@ impl Run {
                 "a correction is not exact; pass what the provider says was used",
             ));
         }
-        let program = Arc::clone(&self.program);
+        self.under(|run, program| run.correct((program, books), now, attempt, usage))
+    }
+
+    fn correct(
+        &mut self,
+        (program, books): (&Program, &mut Books),
+        now: Now,
+        attempt: u64,
+        usage: Usage,
+    ) -> Result<Settlement, EngineError> {
         self.begin_event(now);
         self.is_here()?;
         let place = self.place(attempt)?;
         let known = self.attempts.get_mut(place).ok_or(EngineError::UnknownAttempt(attempt))?;
         let usage = reported(known, usage);
         let settled = known.settled.ok_or(EngineError::NotSettled(attempt))?;
-        let (right, settlement) = price(&program, known, usage);
+        let (right, settlement) = price(program, known, usage);
         match settled {
             same if same == usage => return Ok(settlement),
             Usage::Unknown | Usage::AtLeast { .. } => {}
             Usage::Exact { .. } | Usage::Unsent => return Err(EngineError::AlreadySettled(attempt)),
         }
-        let (charged, _) = price(&program, known, settled);
+        let (charged, _) = price(program, known, settled);
         known.settled = Some(usage);
         let taken = (self.windows.row(known.windows), place < self.earlier);
         self.accounts.adjust(taken, (&charged, &right), books, self.latest);
@@ -135,7 +151,10 @@ impl Run {
 
     /// The host ends the run: every open attempt is charged its hold, every later call is denied.
     pub fn end(&mut self, now: Now, books: &mut Books) {
-        let program = Arc::clone(&self.program);
+        self.under(|run, program| run.finish((program, books), now));
+    }
+
+    fn finish(&mut self, (program, books): (&Program, &mut Books), now: Now) {
         self.begin_event(now);
         if self.suspended.is_some() {
             return;
@@ -143,7 +162,7 @@ impl Run {
         self.has_ended = true;
         for place in 0..self.attempts.len() {
             if self.attempts.get(place).is_some_and(|attempt| attempt.settled.is_none()) {
-                self.close_attempt((&program, books), place, Usage::Unknown, Fate::Left);
+                self.close_attempt((program, books), place, Usage::Unknown, Fate::Left);
             }
         }
         self.calls.clear();

@@ -18,7 +18,7 @@ impl Run {
         (now, stay)
     }
 
-    /// Whether it is plain that this model served last, or none did: then there is nothing to stay with instead.
+    /// Whether it is plain that this model served last, or none did: then there is nothing else to stay with.
     fn is_served_by(&self, model: u32) -> bool {
         match self.ids.session() {
             Some(_) => self.served == Some((self.health.switches(), model)),

@@ -1,7 +1,6 @@
 //! Admission of tool calls: rules, orders, loops and limits on time vote, then one call is charged.
 
 use std::mem;
-use std::sync::Arc;
 
 use super::amounts::{Amounts, Subject};
 use super::call::{Call, Point};
@@ -33,8 +32,17 @@ impl Run {
         books: &mut Books,
         decision: &mut Decision,
     ) -> Result<(), EngineError> {
-        let program = Arc::clone(&self.program);
-        check_facts(&program, event.facts)?;
+        self.under(|run, program| run.propose_tool((program, books), now, event, decision))
+    }
+
+    fn propose_tool(
+        &mut self,
+        (program, books): (&Program, &mut Books),
+        now: Now,
+        event: &ToolCall<'_>,
+        decision: &mut Decision,
+    ) -> Result<(), EngineError> {
+        check_facts(program, event.facts)?;
         if event.forms.len() != program.ignored_args().len() {
             return Err(EngineError::BadValue(
                 "the forms of the arguments are not as many as the program's; pass one for each",
@@ -47,11 +55,11 @@ impl Run {
         }
         self.advise(decision, books);
         self.look_around(books);
-        if let Some((id, tool, mut call)) = self.open_tool_call(&program, event, decision) {
+        if let Some((id, tool, mut call)) = self.open_tool_call(program, event, decision) {
             let has_looks = program.index.of_tools.at(tool).has_looks;
             let room = if has_looks { mem::take(&mut call.looks) } else { Vec::new() };
             let mut clearance = Clearance::new();
-            let mut question = Question::new((self, books), &program, id, &call, Sent::Now(event.facts));
+            let mut question = Question::new((self, books), program, id, &call, Sent::Now(event.facts));
             question.tool = Some(program.tables.tools.at(tool));
             question.args = event.is_exact.then_some(event.args);
             question.is_unsafe = event.is_unsafe;
@@ -63,7 +71,7 @@ impl Run {
             if let Some(looks) = looks {
                 call.looks = looks;
             }
-            self.apply((&program, books), (id, call), ruling, &mut clearance, decision);
+            self.apply((program, books), (id, call), ruling, &mut clearance, decision);
         }
         Ok(())
     }
