@@ -91,6 +91,6 @@ impl<T: Copy> Seats<T> {
     fn place(&self, address: usize, probe: usize) -> usize {
         let address = address >> 4;
         let spread = address ^ (address >> 8) ^ (address >> 16);
-        spread.wrapping_add(probe) & self.0.len().saturating_sub(1)
+        spread.wrapping_add(probe) & self.0.len().wrapping_sub(1)
     }
 }

@@ -4,10 +4,10 @@
 
 use std::ptr;
 
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
+use pyo3::{PyTypeInfo, ffi};
 
 use crate::keys::Seats;
 
@@ -82,18 +82,19 @@ pub(crate) fn glance<'py, T: Copy>(
 /// may be code of the host's.
 #[inline(always)]
 pub(crate) fn seen<'py>(value: Borrowed<'_, 'py, PyAny>) -> Seen<'py> {
-    if let Ok(text) = value.cast_exact::<PyString>() {
+    if let Some(text) = exact::<PyString>(value) {
         return Seen::Text(text.to_owned());
     }
-    if let Ok(number) = value.cast_exact::<PyFloat>() {
+    if let Some(number) = exact::<PyFloat>(value) {
         return Seen::Float(number.value());
     }
     if let Some(number) = whole(value) {
         return Seen::Int(number);
     }
-    if let Ok(flag) = value.cast_exact::<PyBool>() {
+    if let Some(flag) = exact::<PyBool>(value) {
         return Seen::Flag(flag.is_true());
-    } else if value.is_none() {
+    }
+    if value.is_none() {
         return Seen::Nothing;
     }
     Seen::Other(value.to_owned())
@@ -102,9 +103,15 @@ pub(crate) fn seen<'py>(value: Borrowed<'_, 'py, PyAny>) -> Seen<'py> {
 /// The number of an `int` itself, if it is no larger than ours.
 #[inline(always)]
 pub(crate) fn whole(value: Borrowed<'_, '_, PyAny>) -> Option<i64> {
-    let number = value.cast_exact::<PyInt>().ok()?;
+    let number = exact::<PyInt>(value)?;
     let mut beyond = 0;
     // SAFETY: it is an `int`, so that its value is read and no method of it asked for; the place is ours.
     let number = unsafe { ffi::PyLong_AsLongLongAndOverflow(number.as_ptr(), &raw mut beyond) };
     (beyond == 0).then_some(number)
+}
+
+/// A value of this very type. A cast that fails would make an error first, which counts who has the type.
+#[inline(always)]
+fn exact<'a, 'py, T: PyTypeInfo>(value: Borrowed<'a, 'py, PyAny>) -> Option<Borrowed<'a, 'py, T>> {
+    if value.is_exact_instance_of::<T>() { value.cast_exact().ok() } else { None }
 }
