@@ -152,12 +152,10 @@ impl Twins {
     fn agree(&mut self, now: Now, amounts: &[(u64, u64)]) {
         self.plain.knows_nothing();
         assert_eq!(self.own.standing(now), self.plain.standing(now));
-        assert_eq!(self.own.used(now), self.plain.used(now));
         assert_eq!(self.own.most(now), self.plain.most(now));
-        let (own, figures) = (self.own.standing(now), self.own.open_window(now));
-        if let Some(figures) = figures {
-            assert_eq!(figures, (own.max, own.spent, own.held));
-        }
+        assert_eq!(self.own.figures(now), self.plain.figures(now));
+        let own = self.own.standing(now);
+        assert_eq!(self.own.figures(now), [own.max, own.spent, own.held]);
         let (most, free) = (self.own.most(now), own.max.saturating_sub(own.spent).saturating_sub(own.held));
         assert_eq!(most, free);
         for around in [most, most.saturating_add(1), most.saturating_sub(1)] {

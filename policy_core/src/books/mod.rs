@@ -7,6 +7,7 @@
 mod asking;
 mod buckets;
 pub(crate) mod calendar;
+mod cell;
 mod claims;
 mod flaw;
 mod leased;

@@ -1,7 +1,8 @@
 //! A run's own accounts leave the books when the run is suspended, and enter others when it goes on.
 
 use super::buckets::Buckets;
-use super::local::{Cell, Local, Spans};
+use super::cell::{Cell, Pages, Spans};
+use super::local::Local;
 use super::{Account, AccountId, Authority, Books};
 use crate::code::{Reader, Writer};
 use crate::event::Now;
@@ -63,20 +64,17 @@ impl Local {
     }
 
     fn spend_all_but(&mut self, kept: &[(i64, u64)], now: Now) {
-        self.roll(now);
         let sum = |of: &dyn Fn(i64) -> bool| {
             let own = kept.iter().filter(|(window, _)| of(*window));
             own.fold(0_u64, |sum, (_, amount)| sum.saturating_add(*amount))
         };
-        if let Spans::Rolling(buckets) = &mut self.spans {
-            let lost = self.cell.held.saturating_sub(sum(&|_| true));
-            self.cell.held = self.cell.held.saturating_sub(lost);
-            if lost > 0 {
-                buckets.add(now.mono, lost);
-            }
-            return;
+        if self.is_rolling() {
+            let lost = self.cell().held.saturating_sub(sum(&|_| true));
+            return self.settle(0, lost, lost, now);
         }
-        let windows: Vec<i64> = self.older.iter().chain([&self.cell]).map(|cell| cell.id).collect();
+        self.roll(now);
+        let older = self.more.as_ref().and_then(|more| more.pages()).into_iter().flat_map(|pages| &pages.older);
+        let windows: Vec<i64> = older.map(|cell| cell.id).chain([self.cell().id]).collect();
         for id in windows {
             let kept = sum(&|window| window == id);
             self.change(id, |cell| {
@@ -88,42 +86,41 @@ impl Local {
     }
 
     fn write(&self, now: Now, writer: &mut Writer) {
-        self.cell.write(writer);
-        match &self.spans {
-            Spans::Forever => {}
-            Spans::Calendar(..) => {
-                writer.list(&self.older, |writer, cell| cell.write(writer));
-                writer.signed(self.forgotten);
+        self.cell().write(writer);
+        match self.more.as_ref().map(|more| &more.spans) {
+            None | Some(Spans::Forever) => {}
+            Some(Spans::Calendar(pages)) => {
+                writer.list(&pages.older, |writer, cell| cell.write(writer));
+                writer.signed(pages.forgotten);
             }
-            Spans::Rolling(buckets) => buckets.write(now.mono, writer),
+            Some(Spans::Rolling(buckets)) => buckets.write(now.mono, writer),
         }
     }
 
     /// What was written of an account with the same terms.
     pub(super) fn read(&mut self, reader: &mut Reader<'_>, now: Now, later: u64) -> Option<()> {
-        let read = self.read_cells(reader, now, later);
-        self.weigh();
-        read
-    }
-
-    fn read_cells(&mut self, reader: &mut Reader<'_>, now: Now, later: u64) -> Option<()> {
-        self.cell = Cell::read(reader)?;
-        match &mut self.spans {
-            Spans::Forever => (self.cell.id == 0).then_some(()),
-            Spans::Calendar(period, zone) => {
-                let (_, start, end) = period.numbered(zone, self.cell.id);
-                self.span = (start, end);
-                self.older = reader.list(Cell::read)?;
-                self.forgotten = reader.signed()?;
-                let ids = || self.older.iter().chain([&self.cell]).map(|cell| cell.id);
-                let earlier = std::iter::once(self.forgotten).chain(ids());
-                earlier.zip(ids()).all(|(earlier, later)| earlier < later).then_some(())
-            }
-            Spans::Rolling(buckets) => {
-                buckets.read(reader, now.mono, later)?;
-                (self.cell.id == 0).then_some(())
-            }
+        let cell = Cell::read(reader)?;
+        match self.more.as_mut().map(|more| &mut more.spans) {
+            Some(Spans::Calendar(pages)) => pages.read(cell.id, reader)?,
+            Some(Spans::Rolling(buckets)) if cell.id == 0 => buckets.read(reader, now.mono, later)?,
+            None | Some(Spans::Forever) if cell.id == 0 => {}
+            _ => return None,
         }
+        self.put(cell);
+        Some(())
+    }
+}
+
+impl Pages {
+    /// The window with this number is open.
+    fn read(&mut self, id: i64, reader: &mut Reader<'_>) -> Option<()> {
+        let (_, start, end) = self.period.numbered(&self.zone, id);
+        self.span = (start, end);
+        self.older = reader.list(Cell::read)?;
+        self.forgotten = reader.signed()?;
+        let ids = || self.older.iter().map(|cell| cell.id).chain([id]);
+        let earlier = std::iter::once(self.forgotten).chain(ids());
+        earlier.zip(ids()).all(|(earlier, later)| earlier < later).then_some(())
     }
 }
 

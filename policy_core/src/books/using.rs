@@ -217,7 +217,8 @@ impl Books {
     #[inline]
     pub(crate) fn used(&self, id: AccountId, now: Now) -> (u64, u64) {
         if let Some(Authority::Local(local)) = self.get(id) {
-            return local.used(now);
+            let [max, spent, held] = local.figures(now);
+            return (max, spent.saturating_add(held));
         }
         let standing = self.standing(id, now);
         (standing.max, standing.spent.saturating_add(standing.held))
@@ -240,11 +241,12 @@ impl Books {
         [standing.max, standing.spent, standing.held, standing.leased]
     }
 
-    /// The same of an account that this process decides about alone, if the open window says it all.
+    /// The same of an account that this process decides about alone.
     #[inline]
     pub(crate) fn plain(&self, id: AccountId, now: Now) -> Option<[u64; 4]> {
         let Some(Authority::Local(local)) = self.get(id) else { return None };
-        local.open_window(now).map(|(max, spent, held)| [max, spent, held, 0])
+        let [max, spent, held] = local.figures(now);
+        Some([max, spent, held, 0])
     }
 
     /// While this is the same number, and the instant, all accounts stand as they stood; none of books whose
