@@ -133,6 +133,12 @@ impl Local {
         if now.wall < self.until { [self.max, self.spent, self.held] } else { self.figures_past(now) }
     }
 
+    /// The same, if it is told, and nothing of it is leased.
+    #[inline]
+    pub(super) fn plain(&self, now: Now) -> Option<[u64; 4]> {
+        (now.wall < self.until).then_some([self.max, self.spent, self.held, 0])
+    }
+
     #[cold]
     fn figures_past(&self, now: Now) -> [u64; 3] {
         let cell = self.at(now).0;
@@ -145,7 +151,13 @@ impl Local {
         max.saturating_sub(spent).saturating_sub(held)
     }
 
+    /// Whether so much is free for sure.
     #[inline]
+    pub(super) fn has(&self, amount: u64, now: Now) -> bool {
+        let used = self.spent.saturating_add(self.held);
+        now.wall < self.until && used.saturating_add(amount) <= self.max
+    }
+
     pub(super) fn room(&self, amount: u64, withheld: u64, now: Now) -> Room {
         let [max, spent, held] = self.figures(now);
         let (max, spent) = (max.saturating_sub(withheld), spent.saturating_add(amount));

@@ -27,6 +27,7 @@ mod terms;
 mod using;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 pub(crate) use buckets::Buckets;
 pub use calendar::{Period, Zone};
@@ -58,7 +59,7 @@ struct Account {
 }
 
 /// All accounts that a process knows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[cfg_attr(any(test, feature = "flaws"), derive(Clone))]
 pub struct Books {
     places: Places,
@@ -67,24 +68,38 @@ pub struct Books {
     /// Where the search for accounts that nobody needs goes on.
     sweep: u32,
     /// The first generation: ids of other books are not taken for these books' own.
-    first: u32,
+    first: NonZeroU32,
     /// The line to the store, if there is one.
     link: Option<Box<Link>>,
+}
+
+impl Default for Books {
+    fn default() -> Self {
+        Self::local()
+    }
 }
 
 impl Books {
     /// Books without a store: this process decides about every account alone.
     #[must_use]
     pub fn local() -> Self {
-        Self::default()
+        Self {
+            places: Places::default(),
+            vacant: Vec::new(),
+            names: BTreeMap::new(),
+            sweep: 0,
+            first: NonZeroU32::MIN,
+            link: None,
+        }
     }
 
     /// Books whose shared accounts are leased from a store. `node` names this incarnation of the process;
     /// no other ever has the same.
     #[must_use]
     pub fn leased(node: u128, now: Now) -> Self {
-        let first = u32::try_from(node & u128::from(u32::MAX)).unwrap_or_default();
-        Self { first, link: Some(Box::new(Link::new(node, now))), ..Self::default() }
+        let first = NonZeroU32::new(u32::try_from(node & u128::from(u32::MAX)).unwrap_or_default());
+        let first = first.unwrap_or(NonZeroU32::MIN);
+        Self { first, link: Some(Box::new(Link::new(node, now))), ..Self::local() }
     }
 
     /// Makes these books do one thing wrong.
@@ -140,13 +155,7 @@ impl Books {
 
     fn insert(&mut self, account: Account) -> AccountId {
         let number = self.vacant.pop().unwrap_or_else(|| self.places.add(self.first));
-        let mut id = AccountId { place: number, generation: 0 };
-        if let Some(place) = self.places.get_mut(number) {
-            place.generation = place.generation.wrapping_add(1);
-            place.account = Some(account);
-            id.generation = place.generation;
-        }
-        id
+        self.places.put(number, account)
     }
 
     /// One user less. A run's own account goes with its last user, any other once nothing would be

@@ -1,11 +1,13 @@
 //! Where accounts are, by their numbers, and how often one of them may have changed.
 
-use super::Account;
+use std::num::NonZeroU32;
+
+use super::{Account, AccountId};
 
 /// A place in the table; its generation tells old ids from new ones.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Place {
-    pub(super) generation: u32,
+    pub(super) generation: NonZeroU32,
     pub(super) account: Option<Account>,
 }
 
@@ -32,9 +34,20 @@ impl Places {
     }
 
     /// Adds an empty place: its number.
-    pub(super) fn add(&mut self, generation: u32) -> u32 {
+    pub(super) fn add(&mut self, generation: NonZeroU32) -> u32 {
         self.all.push(Place { generation, account: None });
         u32::try_from(self.all.len()).unwrap_or(u32::MAX).saturating_sub(1)
+    }
+
+    /// Puts an account into an empty place.
+    pub(super) fn put(&mut self, number: u32, account: Account) -> AccountId {
+        let mut generation = NonZeroU32::MIN;
+        if let Some(place) = self.get_mut(number) {
+            place.generation = place.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
+            place.account = Some(account);
+            generation = place.generation;
+        }
+        AccountId { place: number, generation }
     }
 
     pub(super) const fn len(&self) -> usize {

@@ -1,5 +1,6 @@
 //! The words that the engine and the books share: what an account is, how much room it has, how it stands.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::calendar::{Period, Zone};
@@ -50,7 +51,7 @@ pub struct Terms {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AccountId {
     pub(super) place: u32,
-    pub(super) generation: u32,
+    pub(super) generation: NonZeroU32,
 }
 
 /// The window that a hold belongs to, whenever it is settled.

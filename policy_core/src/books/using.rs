@@ -77,13 +77,18 @@ impl Books {
 
     /// Whether there is room for an amount if so much of the bound is withheld. Nothing always fits.
     #[must_use]
-    #[inline]
     pub fn room(&self, id: AccountId, amount: u64, withheld: u64, now: Now) -> Room {
         match self.get(id) {
             Some(Authority::Local(local)) => local.room(amount, withheld, now),
             Some(Authority::Leased(leased)) => self.leased_room(leased, amount, withheld, now),
             None => Room::Full,
         }
+    }
+
+    /// Whether so much is there for sure, whatever is withheld of it; if not, [`Books::room`] tells.
+    #[inline]
+    pub(crate) fn has(&self, id: AccountId, amount: u64, now: Now) -> bool {
+        matches!(self.get(id), Some(Authority::Local(local)) if local.has(amount, now))
     }
 
     #[inline(never)]
@@ -241,12 +246,13 @@ impl Books {
         [standing.max, standing.spent, standing.held, standing.leased]
     }
 
-    /// The same of an account that this process decides about alone.
+    /// The same, where one look at an account that this process decides about alone tells.
     #[inline]
     pub(crate) fn plain(&self, id: AccountId, now: Now) -> Option<[u64; 4]> {
-        let Some(Authority::Local(local)) = self.get(id) else { return None };
-        let [max, spent, held] = local.figures(now);
-        Some([max, spent, held, 0])
+        match self.get(id) {
+            Some(Authority::Local(local)) => local.plain(now),
+            _ => None,
+        }
     }
 
     /// While this is the same number, and the instant, all accounts stand as they stood; none of books whose

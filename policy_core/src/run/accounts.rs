@@ -3,62 +3,15 @@
 //! They are found once, when the run begins. INVARIANT (all or nothing): an attempt takes from all of them or
 //! from none; what it took ends in the window that it was taken in.
 
-use super::amounts::{Amounts, Charge, Column, Columns};
+use std::sync::Arc;
+
+use super::amounts::{Amounts, Charge, Columns};
 use super::conclude::least;
 use super::windows::Row;
 use crate::books::{AccountId, Books, Room, Window};
 use crate::event::Now;
 use crate::price::Rates;
-use crate::program::{Basis, Measure};
-
-/// Whose account it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
-    Own,
-    Ancestor,
-    Wider,
-}
-
-/// One account that every attempt is checked against.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
-    /// The limit, an index; none if only conditions read it.
-    pub(crate) limit: Option<u32>,
-    pub(crate) measure: Measure,
-    pub(super) column: Column,
-    pub(super) basis: Basis,
-    pub(super) level: Level,
-    /// What is kept for wrapping up, and the account that counts how often that may be.
-    pub(crate) withheld: u64,
-    pub(super) wrap_up: Option<AccountId>,
-    /// None if the run has no id for the limit's scope.
-    pub(crate) account: Option<AccountId>,
-    /// The bound of a limit that is only observed: its account counts without one, so that nothing is owed.
-    pub(crate) observed: Option<u64>,
-}
-
-impl Entry {
-    /// Whether it can be in the way of anything.
-    const fn is_enforced(&self) -> bool {
-        self.limit.is_some() && self.observed.is_none()
-    }
-
-    /// Whether it is held until the attempt ends, instead of spent at once.
-    pub(super) const fn is_held(&self) -> bool {
-        self.column.is_amount() || !matches!(self.basis, Basis::Attempted)
-    }
-
-    /// What this attempt asks of it; nothing of what has no bound: a meter, or a limit that is observed.
-    #[inline]
-    fn room(&self, amounts: &Columns, asking: &Asking<'_>) -> Room {
-        let amount = amounts.amount(self.column, self.measure);
-        if amount == 0 || !self.is_enforced() {
-            return Room::Fits;
-        }
-        let room = |account| asking.books.room(account, amount, asking.withheld(self), asking.now);
-        self.account.map_or(Room::Full, room)
-    }
-}
+use crate::program::{Basis, Concerned, Draws, Entry, Level, Measure, Soft};
 
 /// In whose books an attempt is looked at, when, and which limits give up what they keep for wrapping up.
 #[derive(Clone, Copy, Debug)]
@@ -66,15 +19,6 @@ pub(crate) struct Asking<'a> {
     pub(crate) books: &'a Books,
     pub(crate) now: Now,
     pub(crate) lifted: &'a [AccountId],
-}
-
-impl Asking<'_> {
-    fn withheld(&self, entry: &Entry) -> u64 {
-        match entry.wrap_up {
-            Some(wrap_up) if self.lifted.contains(&wrap_up) => 0,
-            _ => entry.withheld,
-        }
-    }
 }
 
 /// What keeps attempts from being made.
@@ -117,31 +61,26 @@ pub(crate) struct End {
 /// All accounts of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
-    /// Ascending by limit, then from the run's own outwards; meters last.
-    pub(super) entries: Vec<Entry>,
+    /// What is the same for all runs of a program.
+    pub(super) draws: Arc<Draws>,
+    /// For each entry: none if the run has no id for the limit's scope.
+    pub(super) all: Box<[Option<AccountId>]>,
     /// Those that count the calls of wrapping up.
-    pub(super) wrap_ups: Vec<AccountId>,
-    /// For each of the index's meters.
-    pub(super) meters: Vec<AccountId>,
-    /// Whether holds may belong to different windows.
-    pub(super) has_windows: bool,
-    /// Whether some limit is only observed.
-    pub(super) observes: bool,
+    pub(super) wrap_ups: Box<[AccountId]>,
 }
 
 impl Accounts {
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter()
-    }
-
-    /// The entries that these amounts concern, with their places.
-    #[inline]
-    fn concerned(&self, amounts: &Columns) -> impl Iterator<Item = (usize, &Entry)> {
-        self.entries.iter().enumerate().filter(move |(_, entry)| amounts.concerns(entry.column))
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Entry, Option<AccountId>)> {
+        self.draws.entries.iter().zip(self.all.iter().copied())
     }
 
     pub(crate) fn entry(&self, place: u32) -> Option<&Entry> {
-        self.entries.get(place as usize)
+        self.draws.entries.get(place as usize)
+    }
+
+    #[inline]
+    pub(crate) fn account(&self, place: u32) -> Option<AccountId> {
+        self.all.get(place as usize).copied().flatten()
     }
 
     /// The limit that an entry is of.
@@ -149,34 +88,63 @@ impl Accounts {
         self.entry(place)?.limit
     }
 
-    /// The entries of a limit that are about the run itself, or about what it shares with others; not those
-    /// of its ancestors.
-    pub(crate) fn of_limit(&self, limit: u32) -> impl Iterator<Item = &Entry> {
-        let first = self.entries.partition_point(|entry| entry.limit.is_some_and(|index| index < limit));
-        let entries = self.entries.iter().skip(first).take_while(move |entry| entry.limit == Some(limit));
-        entries.filter(|entry| entry.level != Level::Ancestor)
-    }
-
-    /// The entry of one bound among them.
-    pub(crate) fn of_bound(&self, limit: u32, measure: Measure) -> Option<&Entry> {
-        self.of_limit(limit).find(|entry| entry.measure == measure)
+    /// The entry of one bound that is about the run itself, or about what it shares with others.
+    pub(crate) fn of_bound(&self, limit: u32, measure: Measure) -> Option<(&Entry, Option<AccountId>)> {
+        let (place, entry) = self.draws.of_limit(limit).find(|(_, entry)| entry.measure == measure)?;
+        Some((entry, self.account(place)))
     }
 
     /// The account that counts all of a measure for conditions, by its place among the index's meters.
     pub(crate) fn meter(&self, place: usize) -> Option<AccountId> {
-        self.meters.get(place).copied()
+        self.account(*self.draws.meters.get(place)?)
+    }
+
+    /// Whether a bound of a threshold's limit is used up to its part of what is not kept to wrap up.
+    pub(crate) fn reaches(&self, soft: &Soft, books: &Books, now: Now) -> bool {
+        soft.marks.iter().any(|mark| {
+            self.account(mark.place).is_some_and(|account| {
+                let (max, used) = books.used(account, now);
+                used >= if max == mark.max { mark.enough } else { soft.enough(max, mark.withheld) }
+            })
+        })
+    }
+
+    /// How much of the bound of an entry is kept.
+    fn withheld(&self, entry: &Entry, asking: &Asking<'_>) -> u64 {
+        let is_lifted = || {
+            let wrap_up = entry.wrap_up.and_then(|place| self.wrap_ups.get(place as usize));
+            wrap_up.is_some_and(|wrap_up| asking.lifted.contains(wrap_up))
+        };
+        if asking.lifted.is_empty() || !is_lifted() { entry.withheld } else { 0 }
+    }
+
+    /// Whether there is room for what these amounts ask of an entry; always in what has no bound: a meter, or
+    /// a limit that is observed.
+    fn room(&self, (place, entry): &(u32, Entry), amounts: &Columns, asking: &Asking<'_>) -> Room {
+        let amount = amounts.amount(entry.column, entry.measure);
+        if amount == 0 || !entry.is_enforced() {
+            return Room::Fits;
+        }
+        let room = |account| asking.books.room(account, amount, self.withheld(entry, asking), asking.now);
+        self.account(*place).map_or(Room::Full, room)
+    }
+
+    /// The entries that these amounts concern.
+    #[inline]
+    fn concerned(&self, amounts: &Columns) -> &Concerned {
+        self.draws.concerned(amounts.kind)
     }
 
     /// The entries of observed limits that these amounts do not fit, with what is held or without.
     pub(crate) fn overrun(&self, amounts: &Amounts, asking: &Asking<'_>) -> Vec<(u32, Room)> {
         let mut overrun = Vec::new();
-        if !self.observes {
+        if !self.draws.observes {
             return overrun;
         }
-        for (place, entry) in (0..=u32::MAX).zip(&self.entries) {
+        for (place, (entry, account)) in (0..=u32::MAX).zip(self.all()) {
             let amount = amounts.of(entry.measure, entry.basis);
             let Some(max) = entry.observed.filter(|_| amount > 0) else { continue };
-            let room = entry.account.map_or(Room::Full, |account| {
+            let room = account.map_or(Room::Full, |account| {
                 let standing = asking.books.standing(account, asking.now);
                 let used = standing.spent.saturating_add(amount);
                 match () {
@@ -194,16 +162,22 @@ impl Accounts {
 
     /// What the tightest of the run's own bounds leaves.
     pub(crate) fn left(&self, measure: Measure, books: &Books, now: Now) -> Option<u64> {
-        let own =
-            |entry: &&Entry| entry.measure == measure && entry.level == Level::Own && entry.is_enforced();
-        let accounts = self.entries.iter().filter(own).filter_map(|entry| entry.account);
+        let is_own =
+            |entry: &Entry| entry.measure == measure && entry.level == Level::Own && entry.is_enforced();
+        let accounts = self.all().filter(|(entry, _)| is_own(entry)).filter_map(|(_, account)| account);
         accounts.map(|account| books.most(account, now)).min()
     }
 
     /// Whether every bound holds with these amounts added.
     pub(crate) fn fits(&self, amounts: &Amounts, asking: &Asking<'_>) -> bool {
         let amounts = Columns::of(amounts);
-        self.concerned(&amounts).all(|(_, entry)| entry.room(&amounts, asking) == Room::Fits)
+        self.concerned(&amounts).enforced.iter().all(|drawn| {
+            let (place, entry) = drawn;
+            let wanted = amounts.amount(entry.column, entry.measure).saturating_add(entry.withheld);
+            // Most have plenty.
+            self.account(*place).is_some_and(|account| asking.books.has(account, wanted, asking.now))
+                || self.room(drawn, &amounts, asking) == Room::Fits
+        })
     }
 
     /// The most output tokens, up to `cap`, for which tokens and cost may fit. Other measures are not looked
@@ -217,12 +191,13 @@ impl Accounts {
     ) -> Option<u64> {
         // What the tightest accounts leave: of money, and of tokens beside the input.
         let (mut most, mut money) = (cap, None);
-        for entry in self.entries.iter().filter(|entry| entry.measure.is_amount() && entry.is_enforced()) {
+        let bounds = self.all().filter(|(entry, _)| entry.measure.is_amount() && entry.is_enforced());
+        for (entry, account) in bounds {
             if entry.measure == Measure::Cost && rates.is_none() {
                 continue;
             }
-            let room = entry.account.map_or(0, |account| asking.books.most(account, asking.now));
-            let room = room.saturating_sub(asking.withheld(entry));
+            let room = account.map_or(0, |account| asking.books.most(account, asking.now));
+            let room = room.saturating_sub(self.withheld(entry, asking));
             match entry.measure {
                 Measure::Cost => money = least(money, Some(room)),
                 Measure::OutputTokens => most = most.min(room),
@@ -244,16 +219,16 @@ impl Accounts {
     pub(crate) fn obstacles(&self, amounts: &Amounts, asking: &Asking<'_>) -> Obstacles {
         let mut obstacles = Obstacles::default();
         let amounts = Columns::of(amounts);
-        let rooms =
-            || self.concerned(&amounts).map(|(place, entry)| (place, entry, entry.room(&amounts, asking)));
+        let drawn = &self.concerned(&amounts).all;
+        let rooms = || drawn.iter().map(|drawn| (drawn.0, &drawn.1, self.room(drawn, &amounts, asking)));
         let is_full = rooms().any(|(.., room)| room == Room::Full);
         for (place, entry, room) in rooms() {
             if room == Room::Fits || (is_full && room == Room::Leased) {
                 continue;
             }
-            obstacles.ways.push(u32::try_from(place).unwrap_or(u32::MAX));
+            obstacles.ways.push(place);
             obstacles.holds |= !is_full && room == Room::Held;
-            if let (Room::Leased, Some(account)) = (room, entry.account) {
+            if let (Room::Leased, Some(account)) = (room, self.account(place)) {
                 obstacles.lease = true;
                 obstacles.needs.push((account, amounts.amount(entry.column, entry.measure)));
             }
@@ -263,8 +238,8 @@ impl Accounts {
 
     /// The limits in the way that have calls for wrapping up left, by the accounts that count these.
     pub(crate) fn liftable(&self, obstacles: &Obstacles, asking: &Asking<'_>) -> Vec<AccountId> {
-        let entries = obstacles.ways.iter().filter_map(|place| self.entry(*place));
-        let mut lifted: Vec<AccountId> = entries.filter_map(|entry| entry.wrap_up).collect();
+        let wrap_up = |place: &u32| self.wrap_ups.get(self.entry(*place)?.wrap_up? as usize).copied();
+        let mut lifted: Vec<AccountId> = obstacles.ways.iter().filter_map(wrap_up).collect();
         lifted.sort_unstable();
         lifted.dedup();
         lifted.retain(|account| asking.books.most(*account, asking.now) > 0);
@@ -274,10 +249,10 @@ impl Accounts {
     /// Takes what fits from every account, and notes from which windows.
     pub(crate) fn take(&self, amounts: &Amounts, books: &mut Books, now: Now, row: &mut Row<'_>) {
         let amounts = Columns::of(amounts);
-        for (place, entry) in self.concerned(&amounts) {
+        for (place, entry) in &self.concerned(&amounts).all {
             let amount = amounts.amount(entry.column, entry.measure);
             // A model may use what was not asked for: of every amount it takes something.
-            if let Some(account) = entry.account
+            if let Some(account) = self.account(*place)
                 && (amount > 0 || entry.column.is_amount())
             {
                 let taken = if entry.is_held() {
@@ -285,14 +260,14 @@ impl Accounts {
                 } else {
                     books.spend(account, amount, now)
                 };
-                row.take(place, taken);
+                row.take(*place, taken);
             }
         }
     }
 
     /// How many windows there are to note for an attempt.
     pub(super) fn width(&self) -> usize {
-        if self.has_windows { self.entries.len() } else { 0 }
+        if self.draws.has_windows { self.all.len() } else { 0 }
     }
 
     /// Ends what an attempt took: each account is charged, or gets it back.
@@ -305,10 +280,12 @@ impl Accounts {
         now: Now,
     ) {
         let amounts = Columns::of(amounts);
-        for (place, entry) in self.concerned(&amounts) {
-            let Some(account) = entry.account else { continue };
+        let concerned = self.concerned(&amounts);
+        // What was spent at once comes back only if nothing was sent.
+        for (place, entry) in if end.charge.is_some() { &concerned.held } else { &concerned.all } {
+            let Some(account) = self.account(*place) else { continue };
             let amount = amounts.amount(entry.column, entry.measure);
-            let window = windows.get(place).copied().unwrap_or_default();
+            let window = windows.get(*place as usize).copied().unwrap_or_default();
             if end.is_earlier && entry.level == Level::Wider {
                 // Its hold was spent when the run was suspended.
                 let used = end.charge.map_or(0, |charge| charge.of(entry.measure));
@@ -322,7 +299,7 @@ impl Accounts {
                 let counts = end.counts.get(entry.basis as usize).copied().unwrap_or(true);
                 let used = if counts && end.charge.is_some() { amount } else { 0 };
                 books.settle(account, window, amount, used, now);
-            } else if amount > 0 && end.charge.is_none() {
+            } else if amount > 0 {
                 books.refund(account, window, amount, now);
             }
         }
@@ -337,8 +314,8 @@ impl Accounts {
         books: &mut Books,
         now: Now,
     ) {
-        for (place, entry) in self.entries.iter().enumerate() {
-            let Some(account) = entry.account else { continue };
+        for (place, (entry, account)) in self.all().enumerate() {
+            let Some(account) = account else { continue };
             let window = windows.get(place).copied().unwrap_or_default();
             let (before, after) = (charged.of(entry.measure), right.of(entry.measure));
             if after > before {

@@ -1,7 +1,7 @@
 //! How much one attempt is in every measure: what is asked for before it, what it was charged after it.
 
 use crate::price::Tokens;
-use crate::program::{Basis, Measure, Selector, ToolClass};
+use crate::program::{Basis, Column, Kind, Measure, Selector, ToolClass};
 
 /// What an attempt runs on; a request to a person is a third thing that limits count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,57 +56,16 @@ pub(crate) struct Amounts {
     pub(crate) is_retry: bool,
 }
 
-/// Where an account finds its amount among those of an attempt, and whose attempts have any: most accounts of
-/// a run have nothing to do with most of its calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Column {
-    place: u8,
-    kinds: u8,
-}
-
-/// Kinds of subjects, and how many columns there is room for.
-const MODELS: u8 = 1;
-const TOOLS: u8 = 2;
-const PEOPLE: u8 = 4;
+/// As many columns as there is room for.
 const MOST: usize = 16;
-
-impl Column {
-    pub(crate) const fn of(measure: Measure, basis: Basis) -> Self {
-        let (place, kinds) = match measure {
-            Measure::Cost => (1, MODELS),
-            Measure::Tokens => (2, MODELS),
-            Measure::InputTokens => (3, MODELS),
-            Measure::OutputTokens => (4, MODELS),
-            Measure::Steps => match basis {
-                Basis::Attempted => (5, MODELS),
-                Basis::Executed => (6, MODELS),
-                Basis::Succeeded => (7, MODELS),
-            },
-            Measure::ModelCalls | Measure::CallsOf(Selector::AnyModel) => (8, MODELS),
-            Measure::ToolCalls | Measure::CallsOf(Selector::AnyTool) => (8, TOOLS),
-            Measure::Attempts => (8, MODELS | TOOLS),
-            Measure::Escalations => (8, PEOPLE),
-            Measure::Retries => (9, MODELS | TOOLS),
-            Measure::CallsOf(Selector::Model(_)) => (0, MODELS),
-            Measure::CallsOf(_) => (0, TOOLS),
-            Measure::ActiveTime | Measure::WallTime => (0, 0),
-        };
-        Self { place, kinds }
-    }
-
-    /// Whether it is of a measure of which only the end of an attempt tells how much it is.
-    #[inline]
-    pub(crate) const fn is_amount(self) -> bool {
-        matches!(self.place, 1..=4)
-    }
-}
 
 /// The amounts of an attempt side by side: an account's is found without telling measures apart.
 #[derive(Debug)]
 pub(crate) struct Columns {
     amounts: [u64; MOST],
     subject: Subject,
-    kind: u8,
+    /// Accounts that it does not concern have nothing of it.
+    pub(crate) kind: Kind,
 }
 
 impl Columns {
@@ -119,17 +78,11 @@ impl Columns {
             amounts: [0, cost, tokens, input, output, first, second, third, 1, retry, 0, 0, 0, 0, 0, 0],
             subject: amounts.subject,
             kind: match amounts.subject {
-                Subject::Model(_) => MODELS,
-                Subject::Tool(..) => TOOLS,
-                Subject::Person => PEOPLE,
+                Subject::Model(_) => Kind::Model,
+                Subject::Tool(..) => Kind::Tool,
+                Subject::Person => Kind::Person,
             },
         }
-    }
-
-    /// Whether an account in this column may have any amount of it.
-    #[inline]
-    pub(crate) const fn concerns(&self, column: Column) -> bool {
-        self.kind & column.kinds != 0
     }
 
     /// The amount of a column that it concerns, which is that of this measure.
@@ -209,7 +162,7 @@ mod tests {
             let column = Column::of(measure, basis);
             for amounts in [model, tool, Amounts::REQUEST, Amounts { is_retry: false, ..model }] {
                 let columns = Columns::of(&amounts);
-                let found = if columns.concerns(column) { columns.amount(column, measure) } else { 0 };
+                let found = if column.concerns(columns.kind) { columns.amount(column, measure) } else { 0 };
                 assert_eq!(found, amounts.of(measure, basis), "{measure:?} {:?}", amounts.subject);
             }
         }

@@ -125,9 +125,8 @@ impl Run {
         let table = program.tables.queues.at(queue);
         let limit = program.limit_of(vote.statement);
         let granting = limit.zip(table.grants).map(|(limit, grants)| {
-            let entries = ways.iter().filter_map(|place| self.accounts.entry(*place));
-            let own = entries.filter(|entry| entry.limit == Some(limit));
-            Granting { accounts: own.filter_map(|entry| entry.account).collect(), grants }
+            let own = ways.iter().filter(|place| self.accounts.limit(**place) == Some(limit));
+            Granting { accounts: own.filter_map(|place| self.accounts.account(*place)).collect(), grants }
         });
         let binding = if granting.is_some() { Binding::Call(id) } else { binding };
         let now = self.age.now();

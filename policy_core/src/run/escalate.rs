@@ -257,8 +257,8 @@ impl Requests {
             let answer = *Answer::ALL.get(reader.index(Answer::ALL.len())? as usize)?;
             let granting = if reader.flag()? {
                 let account = |reader: &mut Reader<'_>| {
-                    let place = reader.index(accounts.entries.len())?;
-                    accounts.entry(place)?.account
+                    let place = reader.index(accounts.all.len())?;
+                    accounts.account(place)
                 };
                 Some(Granting { accounts: reader.list(account)?, grants: program.grants_of(statement)? })
             } else {

@@ -312,7 +312,7 @@ impl Attempt {
         if self.is_final() {
             return;
         }
-        writer.list(windows.row(self.windows), |writer, window| writer.signed(window.id()));
+        writer.list(&windows.whole(self.windows), |writer, window| writer.signed(window.id()));
         writer.list(&self.wrap_ups, |writer, (account, window)| {
             let place = accounts.wrap_ups.iter().position(|known| known == account);
             writer.number(place.unwrap_or(usize::MAX) as u64);

@@ -146,7 +146,7 @@ impl Run {
         let accounts = Accounts::open(&program, scopes, accounts, books, now);
         let successes = Successes::new(program.tables.orders.all().len());
         let ids = Ids::of(&program, scopes, parent.map(|parent| &parent.ids));
-        let thresholds = vec![true; program.index.soft.len()].into_boxed_slice();
+        let thresholds = vec![true; accounts.draws.soft.len()].into_boxed_slice();
         let progress = Progress::new(program.index.loops.progressing());
         let family = parent.map_or_else(|| Family::new(&program), |parent| parent.family.below());
         Self {

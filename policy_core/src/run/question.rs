@@ -223,7 +223,7 @@ impl<'a> Question<'a> {
 
     /// The votes of the limits that these entries are of.
     pub(crate) fn vote_limits(&self, ways: &[u32], votes: &mut Vec<Vote>) {
-        let limit = |place: &u32| self.run.accounts.entry(*place).and_then(|entry| entry.limit);
+        let limit = |place: &u32| self.run.accounts.limit(*place);
         let mut limits: Vec<u32> = ways.iter().filter_map(limit).collect();
         limits.sort_unstable();
         limits.dedup();
@@ -236,8 +236,8 @@ impl<'a> Question<'a> {
     /// The vote of a limit with these entries in the way. It asks a person for more where that would help.
     pub(super) fn vote_limit(&self, index: u32, ways: &[u32], votes: &mut Vec<Vote>) {
         let limit = self.program.tables.limits.at(index);
-        let entries = || ways.iter().filter_map(|place| self.run.accounts.entry(*place));
-        let is_missing = entries().any(|entry| entry.account.is_none());
+        let accounts = &self.run.accounts;
+        let is_missing = ways.iter().any(|place| accounts.account(*place).is_none());
         let Verdict::Escalate(queue, _) = limit.verdict else {
             return self.vote(limit.statement, limit.verdict, is_missing, votes);
         };
@@ -249,7 +249,10 @@ impl<'a> Question<'a> {
         let times = table.grants.map_or(0, |grants| grants.times);
         let has_left = |account: AccountId| self.books.grants_left(account, times, self.run.latest) > 0;
         let helps = !ways.is_empty()
-            && entries().all(|entry| granted == Some(entry.measure) && entry.account.is_some_and(has_left));
+            && ways.iter().all(|place| {
+                let measure = accounts.entry(*place).map(|entry| entry.measure);
+                granted == measure && accounts.account(*place).is_some_and(has_left)
+            });
         let mut vote = vote_of(limit.statement, Outcome::Escalate);
         match self.run.requests.standing(limit.statement, Binding::Call(self.id), self.run.age.now()) {
             Standing::Rejected => reject(&mut vote),
@@ -332,8 +335,8 @@ impl<'a> Question<'a> {
             }
             for &index in &limits {
                 let is_missing = |place: &&u32| {
-                    let entry = self.run.accounts.entry(**place);
-                    entry.is_some_and(|entry| entry.limit == Some(index) && entry.account.is_none())
+                    let accounts = &self.run.accounts;
+                    accounts.limit(**place) == Some(index) && accounts.account(**place).is_none()
                 };
                 let missing: Vec<u32> = obstacles.ways.iter().filter(is_missing).copied().collect();
                 self.vote_limit(index, &missing, &mut votes);

@@ -1,14 +1,11 @@
 //! How a run stands with its limits: for its host, for conditions, and as advice to its agent.
 
 use super::Run;
-use super::accounts::Entry;
 use crate::books::{AccountId, Books, Failure, Standing};
 use crate::decision::{Advice, Decision};
 use crate::event::Now;
-use crate::price::product;
-use crate::program::{Bound, Limit, Measure, Scope, Soft};
+use crate::program::{Bound, Entry, Limit, Measure, Scope};
 use crate::settlement::Reading;
-use crate::value::MILLION;
 
 /// The store is asked again about limits that facts are read of when its last word is so old.
 const OLD: u64 = 1_000_000_000;
@@ -32,7 +29,7 @@ impl Run {
     pub fn limits(&self, books: &Books) -> Vec<Reading> {
         let mut readings = Vec::new();
         self.each_bound(books, |index, limit, bound, entry, standing| {
-            let is_observed = entry.is_some_and(|entry| entry.observed.is_some());
+            let is_observed = entry.is_some_and(|(entry, _)| entry.observed.is_some());
             let used = standing.spent.saturating_add(standing.held);
             let free = untold(bound.max, used).free;
             readings.push(Reading {
@@ -47,14 +44,18 @@ impl Run {
                 refused: standing.refused,
                 window: standing.window,
                 soft: limit.failure == Failure::Allow,
-                missing: entry.is_some_and(|entry| entry.account.is_none()),
+                missing: entry.is_some_and(|(_, account)| account.is_none()),
                 age_ns: standing.age_ns,
             });
         });
         readings
     }
 
-    fn each_bound(&self, books: &Books, mut each: impl FnMut(u32, &Limit, &Bound, Option<&Entry>, Standing)) {
+    fn each_bound(
+        &self,
+        books: &Books,
+        mut each: impl FnMut(u32, &Limit, &Bound, Option<(&Entry, Option<AccountId>)>, Standing),
+    ) {
         if self.suspended.is_some() {
             return;
         }
@@ -63,7 +64,7 @@ impl Run {
         for (index, limit) in self.program.tables.limits.numbered() {
             for bound in &limit.bounds {
                 let entry = self.accounts.of_bound(index, bound.measure);
-                let account = entry.and_then(|entry| entry.account);
+                let account = entry.and_then(|(_, account)| account);
                 let standing = match (age.time(bound.measure), account) {
                     (Some(elapsed), _) => untold(bound.max, elapsed),
                     (None, Some(account)) => books.standing(account, now),
@@ -126,11 +127,11 @@ impl Run {
     /// for.
     fn shared(&self, scope: Scope, measure: Measure) -> impl Iterator<Item = Option<AccountId>> {
         let limits = &self.program.tables.limits;
-        let is_of = move |entry: &&Entry| {
+        let is_of = move |entry: &Entry| {
             let limit = entry.limit.filter(|_| entry.measure == measure && entry.observed.is_none());
             limit.is_some_and(|limit| limits.at(limit).scope == scope)
         };
-        self.accounts.all().filter(is_of).map(|entry| entry.account)
+        self.accounts.all().filter(move |(entry, _)| is_of(entry)).map(|(_, account)| account)
     }
 
     /// Asks the store about limits that facts are read of, where its last word is old. Calls go on meanwhile.
@@ -171,33 +172,15 @@ impl Run {
 
     /// Gives each soft threshold that is reached, once.
     pub(crate) fn advise(&mut self, decision: &mut Decision, books: &Books) {
-        for (place, soft) in self.program.index.soft.iter().enumerate() {
-            let is_open = self.thresholds.get(place).copied().unwrap_or(false);
-            if is_open && self.reaches(soft, books) {
-                let Soft { limit, threshold, .. } = *soft;
-                if let Some(is_open) = self.thresholds.get_mut(place) {
-                    *is_open = false;
-                }
-                decision.advice.push(Advice { limit, threshold });
+        let Self { accounts, thresholds, age, latest, .. } = self;
+        let is_late =
+            |(measure, enough): &(Measure, u64)| age.time(*measure).is_some_and(|time| time >= *enough);
+        for (soft, is_open) in accounts.draws.soft.iter().zip(thresholds) {
+            if *is_open && (accounts.reaches(soft, books, *latest) || soft.times.iter().any(is_late)) {
+                *is_open = false;
+                decision.advice.push(Advice { limit: soft.limit, threshold: soft.threshold });
             }
         }
-    }
-
-    /// Whether some bound of the threshold's limit is used up to its part of what is not kept to wrap up.
-    fn reaches(&self, soft: &Soft, books: &Books) -> bool {
-        let is_reached = |used, max| product(used, MILLION) >= product(max, soft.ppm);
-        let is_full = |entry: &Entry| {
-            entry.account.is_some_and(|account| {
-                let (max, used) = books.used(account, self.latest);
-                is_reached(used, max.saturating_sub(entry.withheld))
-            })
-        };
-        let is_over = |measure, max| self.time(measure).is_some_and(|elapsed| is_reached(elapsed, max));
-        let is_late = || {
-            let bounds = &self.program.tables.limits.at(soft.limit).bounds;
-            bounds.iter().any(|bound| is_over(bound.measure, bound.max))
-        };
-        self.accounts.of_limit(soft.limit).any(is_full) || (soft.bounds_time && is_late())
     }
 }
 

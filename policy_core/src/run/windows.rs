@@ -27,17 +27,21 @@ impl Windows {
         Self { all: Vec::new(), width, latest: 0 }
     }
 
-    /// A row by its number.
+    /// A row by its number; nothing, as long as nobody has taken from any window but the first.
     pub(super) fn row(&self, number: u32) -> &[Window] {
         let begin = (number as usize).saturating_mul(self.width);
         self.all.get(begin..begin.saturating_add(self.width)).unwrap_or_default()
     }
 
+    /// The same as it is written, with the first windows too.
+    pub(super) fn whole(&self, number: u32) -> Vec<Window> {
+        let mut row = self.row(number).to_vec();
+        row.resize(self.width, Window::default());
+        row
+    }
+
     /// The row of an attempt that begins.
     pub(super) fn begin(&mut self) -> Row<'_> {
-        if self.all.is_empty() {
-            self.all.resize(self.width, Window::default());
-        }
         let from = self.all.len().saturating_sub(self.width);
         Row { windows: self, from, is_new: false }
     }
@@ -48,7 +52,7 @@ impl Windows {
         if windows.len() != row.windows.width {
             return None;
         }
-        (0..).zip(windows).for_each(|(place, window)| row.take(place, *window));
+        (0_u32..).zip(windows).for_each(|(place, window)| row.take(place, *window));
         Some(row.number())
     }
 }
@@ -56,16 +60,20 @@ impl Windows {
 impl Row<'_> {
     /// The attempt takes from this window of the account at this place.
     #[inline]
-    pub(super) fn take(&mut self, place: usize, window: Window) {
+    pub(super) fn take(&mut self, place: u32, window: Window) {
+        let place = place as usize;
         let known = self.windows.all.get(self.from.saturating_add(place));
-        if known.is_some_and(|known| *known != window) {
+        if known.copied().unwrap_or_default() != window && place < self.windows.width {
             self.differ(place, window);
         }
     }
 
     #[cold]
     fn differ(&mut self, place: usize, window: Window) {
-        let Windows { all, latest, .. } = &mut *self.windows;
+        let Windows { all, latest, width } = &mut *self.windows;
+        if all.is_empty() {
+            all.resize(*width, Window::default());
+        }
         if !self.is_new {
             // What this attempt does not take from stays as it was: nobody asks for it.
             let end = all.len();
@@ -88,14 +96,14 @@ impl Row<'_> {
 mod tests {
     use super::*;
 
-    fn taken(windows: &mut Windows, places: &[(usize, i64)]) -> u32 {
+    fn taken(windows: &mut Windows, places: &[(u32, i64)]) -> u32 {
         let mut row = windows.begin();
         places.iter().for_each(|(place, id)| row.take(*place, Window::of(*id)));
         row.number()
     }
 
     fn ids(windows: &Windows, row: u32) -> Vec<i64> {
-        windows.row(row).iter().map(|window| window.id()).collect()
+        windows.whole(row).iter().map(|window| window.id()).collect()
     }
 
     #[test]

@@ -74,14 +74,17 @@ impl Writer {
 
     /// Looks at the limits before an event.
     pub fn before(&mut self, run: &Run, books: &Books) {
-        let is_known = self.stands.look_before(run, books);
-        self.before_at = self.after_at.filter(|_| is_known);
+        if !self.stands.look_before(run, books) {
+            self.after_at = None;
+        }
+        self.before_at = self.after_at;
     }
 
     /// Looks at the limits after it.
     pub fn after(&mut self, run: &Run, books: &Books) {
-        self.stands.look_after(run, books);
-        self.after_at = None;
+        if !self.stands.look_after(run, books) {
+            self.after_at = None;
+        }
     }
 
     /// Keeps a decision, with the error that it answers.

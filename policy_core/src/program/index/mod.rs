@@ -2,6 +2,7 @@
 //! read from the artifact: a wrong index could hide a denial.
 
 mod clauses;
+mod draws;
 mod few;
 mod forest;
 mod found;
@@ -10,19 +11,18 @@ mod plant;
 mod repetitions;
 mod screen;
 mod seen;
-mod soft;
 mod split;
 #[cfg(test)]
 mod tests;
 
 use self::clauses::Clause;
+pub(crate) use self::draws::{Column, Concerned, Draws, Entry, Kind, Level, Soft, bounded};
 use self::forest::Forest;
 pub(crate) use self::found::found;
 pub use self::found::{Found, Plain, Range, Sought};
 use self::plant::{Planted, Planter};
 use self::repetitions::Repetitions;
 pub(crate) use self::screen::Screen;
-pub(crate) use self::soft::Soft;
 use crate::facts::BuiltInFact;
 use crate::program::limits::{Limit, Measure, Scope, ThresholdKind};
 use crate::program::statements::{Selector, Verdict};
@@ -79,8 +79,8 @@ pub(crate) struct Index {
     pub(crate) counts_health: bool,
     /// Whether some statement is only observed.
     pub(crate) observes: bool,
-    /// The thresholds of all limits.
-    pub(crate) soft: Box<[Soft]>,
+    /// Which accounts runs draw on.
+    pub(crate) draws: Arc<Draws>,
     /// Whether a statement hands known results back.
     pub(crate) reuses: bool,
 }
@@ -98,6 +98,7 @@ impl Index {
 
     fn built(tables: &Tables, is_parted: bool) -> Self {
         let mut forest = Forest::default();
+        let meters = meters(tables);
         let rules = plant_rules(tables, &mut forest, is_parted, |_, _| {});
         let retries = tables.retries.all().iter().map(|retry| retry.selector);
         let orders = || tables.orders.all().iter();
@@ -135,7 +136,6 @@ impl Index {
             wall_time: tightest(tables, Measure::WallTime),
             observes_time: observed_limits(tables)
                 .any(|limit| limit.bounds.iter().any(|bound| bound.measure.is_time())),
-            meters: meters(tables),
             shared: shared(tables),
             key_facts: key_facts(tables),
             kept_facts: kept_facts(tables),
@@ -145,7 +145,8 @@ impl Index {
                 || tables.retries.all().iter().any(|retry| retry.share.is_some()),
             observes: tables.statements.all().iter().any(|statement| statement.is_observed),
             lowering: lowering(tables),
-            soft: soft::of(tables),
+            draws: Arc::new(Draws::new(tables, &meters)),
+            meters,
             reuses: reuses(tables),
         }
     }
