@@ -73,7 +73,8 @@ impl Local {
             return self.settle(0, lost, lost, now);
         }
         self.roll(now);
-        let older = self.more.as_ref().and_then(|more| more.pages()).into_iter().flat_map(|pages| &pages.older);
+        let older =
+            self.more.as_ref().and_then(|more| more.pages()).into_iter().flat_map(|pages| &pages.older);
         let windows: Vec<i64> = older.map(|cell| cell.id).chain([self.cell().id]).collect();
         for id in windows {
             let kept = sum(&|window| window == id);

@@ -20,8 +20,8 @@ use std::fmt;
 
 pub use condition::Const;
 pub(crate) use condition::{Comparison, Condition, Op, Predicate, Quantifier};
-pub use index::{Found, Plain, Range, Sought};
 pub(crate) use index::{Column, Concerned, Draws, Entry, Index, Kind, Level, Soft, bounded};
+pub use index::{Found, Plain, Range, Sought};
 pub use limits::{Basis, Bound, Limit, Measure, Scope, Threshold, ThresholdKind};
 pub(crate) use statements::{Arm, Loop, Order, Require, Retry, Route, Rule, Verdict};
 pub use statements::{AskFor, Selector, Statement, StatementKind};

@@ -249,18 +249,18 @@ impl Accounts {
     /// Takes what fits from every account, and notes from which windows.
     pub(crate) fn take(&self, amounts: &Amounts, books: &mut Books, now: Now, row: &mut Row<'_>) {
         let amounts = Columns::of(amounts);
-        for (place, entry) in &self.concerned(&amounts).all {
+        let concerned = self.concerned(&amounts);
+        for (place, entry) in &concerned.held {
             let amount = amounts.amount(entry.column, entry.measure);
             // A model may use what was not asked for: of every amount it takes something.
-            if let Some(account) = self.account(*place)
-                && (amount > 0 || entry.column.is_amount())
-            {
-                let taken = if entry.is_held() {
-                    books.take(account, amount, now)
-                } else {
-                    books.spend(account, amount, now)
-                };
-                row.take(*place, taken);
+            if let Some(account) = self.account(*place).filter(|_| amount > 0 || entry.column.is_amount()) {
+                row.take(*place, books.take(account, amount, now));
+            }
+        }
+        for (place, entry) in &concerned.spent {
+            let amount = amounts.amount(entry.column, entry.measure);
+            if let Some(account) = self.account(*place).filter(|_| amount > 0) {
+                row.take(*place, books.spend(account, amount, now));
             }
         }
     }

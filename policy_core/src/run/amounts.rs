@@ -88,9 +88,20 @@ impl Columns {
     /// The amount of a column that it concerns, which is that of this measure.
     #[inline]
     pub(crate) fn amount(&self, column: Column, measure: Measure) -> u64 {
-        match (column.place, measure) {
-            (0, Measure::CallsOf(selector)) => u64::from(takes(selector, self.subject)),
-            (place, _) => self.amounts.get(usize::from(place) % MOST).copied().unwrap_or(0),
+        if column.place == 0 { self.count(measure) } else { self.at(column) }
+    }
+
+    #[inline]
+    fn at(&self, column: Column) -> u64 {
+        self.amounts.get(usize::from(column.place) % MOST).copied().unwrap_or(0)
+    }
+
+    /// Of calls of some model or tool.
+    #[cold]
+    fn count(&self, measure: Measure) -> u64 {
+        match measure {
+            Measure::CallsOf(selector) => u64::from(takes(selector, self.subject)),
+            _ => 0,
         }
     }
 }

@@ -104,13 +104,14 @@ impl Entry {
     }
 }
 
-/// The entries that attempts of one kind concern, with their places: all, those that can be in the way, and
-/// those that are held.
+/// The entries that attempts of one kind concern, with their places: all, those that can be in the way, those
+/// that are held until the attempt ends, and those that are spent at once.
 #[derive(Debug, Default)]
 pub(crate) struct Concerned {
     pub(crate) all: Box<[(u32, Entry)]>,
     pub(crate) enforced: Box<[(u32, Entry)]>,
     pub(crate) held: Box<[(u32, Entry)]>,
+    pub(crate) spent: Box<[(u32, Entry)]>,
 }
 
 /// A soft threshold, with what it is reached by.
@@ -238,7 +239,8 @@ impl Draws {
             let numbered = (0..).zip(draws.entries.iter().copied());
             let all: Box<[_]> = numbered.filter(|(_, entry)| entry.column.concerns(kind)).collect();
             let only = |is: fn(&Entry) -> bool| all.iter().filter(|(_, entry)| is(entry)).copied().collect();
-            Concerned { enforced: only(Entry::is_enforced), held: only(Entry::is_held), all }
+            let (held, spent) = (only(Entry::is_held), only(|entry| !entry.is_held()));
+            Concerned { enforced: only(Entry::is_enforced), held, spent, all }
         });
         draws.soft = draws.thresholds(tables);
         draws
@@ -272,7 +274,11 @@ pub(crate) fn bounded(entry: &Entry, max: u64) -> u64 {
 }
 
 /// The entries of a limit: of each bound that an account counts for.
-fn drawn(tables: &Tables, (index, limit): (u32, &Limit), wrap_up: Option<u32>) -> impl Iterator<Item = Entry> {
+fn drawn(
+    tables: &Tables,
+    (index, limit): (u32, &Limit),
+    wrap_up: Option<u32>,
+) -> impl Iterator<Item = Entry> {
     let is_observed = tables.is_observed(limit.statement);
     let level = if limit.scope == Scope::Run { Level::Own } else { Level::Wider };
     // Only limits on a run bound time, which no account counts.

@@ -15,6 +15,8 @@ mod split;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use self::clauses::Clause;
 pub(crate) use self::draws::{Column, Concerned, Draws, Entry, Kind, Level, Soft, bounded};
 use self::forest::Forest;
