@@ -7,7 +7,7 @@ mod sticky;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub(crate) use breaker::BreakerTerms;
 pub(crate) use share::ShareTerms;
@@ -72,9 +72,10 @@ struct Known {
 }
 
 /// The health of all that the programs of a process call, for all runs that hold it. It has a lock of its
-/// own, apart from the books: it is held for moments only, and no other lock is taken meanwhile.
-#[derive(Clone, Debug, Default)]
-pub struct Health(Arc<Shared>);
+/// own, apart from the books: it is held for moments only, and no other lock is taken meanwhile. Until there
+/// is something to know, or somebody to know it with, it is nothing.
+#[derive(Debug, Default)]
+pub struct Health(OnceLock<Arc<Shared>>);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -83,23 +84,33 @@ struct Shared {
     switches: AtomicU64,
 }
 
+impl Clone for Health {
+    fn clone(&self) -> Self {
+        Self(OnceLock::from(Arc::clone(self.known())))
+    }
+}
+
 impl Health {
+    fn known(&self) -> &Arc<Shared> {
+        self.0.get_or_init(Arc::default)
+    }
+
     /// This is a copy of the process that knew it: what is in flight ends elsewhere.
     pub fn forget(&self) {
         // A thread that held it when the process was copied is not here, and what it did is no matter.
-        if let Ok(mut fares) = self.0.fares.try_lock() {
+        if let Some(Ok(mut fares)) = self.0.get().map(|known| known.fares.try_lock()) {
             fares.forget();
         }
     }
 
     pub(crate) fn fares(&self) -> MutexGuard<'_, Fares> {
-        self.0.fares.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known().fares.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How often a session was served by another model than before. As long as it is as often, the model that
     /// served a session is still the last, which nobody needs the lock to know.
     pub(crate) fn switches(&self) -> u64 {
-        self.0.switches.load(Ordering::Acquire)
+        self.0.get().map_or(0, |known| known.switches.load(Ordering::Acquire))
     }
 
     /// A session was served. Gives how often one was served by another model than before, this time included.
@@ -107,7 +118,7 @@ impl Health {
         let mut fares = self.fares();
         let is_other = fares.stays.serve(session, now, served);
         let switches = self.switches().wrapping_add(is_other.into());
-        self.0.switches.store(switches, Ordering::Release);
+        self.known().switches.store(switches, Ordering::Release);
         switches
     }
 }

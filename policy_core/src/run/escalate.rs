@@ -93,10 +93,13 @@ pub(crate) enum Standing {
     Expired,
 }
 
-/// Every request of a run. Ids are 1, 2, 3, ...
+/// Every request of a run. Ids are 1, 2, 3, ... Most runs ask nobody, and need no memory for it.
 #[derive(Debug, Default)]
-pub(crate) struct Requests {
-    all: Vec<Request>,
+pub(crate) struct Requests(Option<Box<All>>);
+
+#[derive(Debug, Default)]
+struct All {
+    list: Vec<Request>,
     /// The request that stands for a call and a statement; none once its approval is used up.
     standing: BTreeMap<(Binding, u32), u64>,
     /// Approvals that no call has used yet.
@@ -104,9 +107,18 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
+    /// All of them, to be changed.
+    fn all(&mut self) -> &mut All {
+        self.0.get_or_insert_default()
+    }
+
+    fn list(&self) -> &[Request] {
+        self.0.as_ref().map_or(&[], |all| &all.list)
+    }
+
     pub(crate) fn standing(&self, statement: u32, binding: Binding, now: u64) -> Standing {
-        let id = self.standing.get(&(binding, statement));
-        let Some(request) = id.and_then(|id| self.get(*id)) else { return Standing::Unasked };
+        let id = self.of(statement, binding);
+        let Some(request) = id.and_then(|id| self.get(id)) else { return Standing::Unasked };
         match request.answer {
             Answer::Open if now > request.expires_at => Standing::Expired,
             Answer::Open => Standing::Pending,
@@ -118,19 +130,20 @@ impl Requests {
 
     /// The request that stands for a statement and a call.
     pub(crate) fn of(&self, statement: u32, binding: Binding) -> Option<u64> {
-        self.standing.get(&(binding, statement)).copied()
+        self.0.as_ref()?.standing.get(&(binding, statement)).copied()
     }
 
     /// An answer has served: the next equal call asks anew.
     pub(crate) fn use_up(&mut self, statement: u32, binding: Binding) {
-        if self.standing.remove(&(binding, statement)).is_some() {
-            self.unused = self.unused.saturating_sub(1);
+        let all = self.all();
+        if all.standing.remove(&(binding, statement)).is_some() {
+            all.unused = all.unused.saturating_sub(1);
         }
     }
 
     /// What people may still answer.
     pub(crate) fn open(&self, now: u64, program: &Program) -> Vec<OpenRequest> {
-        let numbered = self.all.iter().zip(1..);
+        let numbered = self.list().iter().zip(1..);
         let open =
             numbered.filter(|(request, _)| request.answer == Answer::Open && now <= request.expires_at);
         let shown = open.map(|(request, id)| OpenRequest {
@@ -153,20 +166,21 @@ impl Requests {
         (wants, granting): (AskFor, Option<Granting>),
     ) -> (u64, u64) {
         if self.standing(statement, binding, now) == Standing::Pending
-            && let Some(&id) = self.standing.get(&(binding, statement))
+            && let Some(id) = self.of(statement, binding)
             && let Some(request) = self.get(id)
         {
             return (id, request.expires_at);
         }
         let expires_at = now.saturating_add(expires);
         let (about, answer) = ((statement, binding), Answer::Open);
-        self.all.push(Request { about, queue, wants, expires_at, answer, granting });
-        let id = u64::try_from(self.all.len()).unwrap_or(u64::MAX);
-        let before = self.standing.insert((binding, statement), id);
-        if before.and_then(|id| self.get(id)).is_some_and(|request| request.answer == Answer::Approved) {
-            // It was too old.
-            self.unused = self.unused.saturating_sub(1);
-        }
+        let before = self.of(statement, binding).and_then(|id| self.get(id));
+        // It was too old.
+        let was_approved = before.is_some_and(|request| request.answer == Answer::Approved);
+        let all = self.all();
+        all.list.push(Request { about, queue, wants, expires_at, answer, granting });
+        let id = u64::try_from(all.list.len()).unwrap_or(u64::MAX);
+        all.standing.insert((binding, statement), id);
+        all.unused = all.unused.saturating_sub(u64::from(was_approved));
         (id, expires_at)
     }
 
@@ -180,8 +194,8 @@ impl Requests {
     ) -> Result<Option<Granting>, EngineError> {
         let (id, at) = (reply.request, now.saturating_sub(reply.ago));
         let place = id.checked_sub(1).and_then(|place| usize::try_from(place).ok());
-        let request =
-            place.and_then(|place| self.all.get_mut(place)).ok_or(EngineError::UnknownRequest(id))?;
+        let All { list, standing, unused } = self.all();
+        let request = place.and_then(|place| list.get_mut(place)).ok_or(EngineError::UnknownRequest(id))?;
         if reply.bound.is_some_and(|bound| bound != request.bound(id, program)) {
             return Err(EngineError::UnknownRequest(id));
         }
@@ -195,9 +209,9 @@ impl Requests {
                 let granting = request.granting.take();
                 if granting.is_some() {
                     let (statement, binding) = request.about;
-                    self.standing.remove(&(binding, statement));
+                    standing.remove(&(binding, statement));
                 } else {
-                    self.unused = self.unused.saturating_add(1);
+                    *unused = unused.saturating_add(1);
                 }
                 Ok(granting)
             }
@@ -209,28 +223,27 @@ impl Requests {
     }
 
     /// Whether some approval waits for its call; only then does an allow look for approvals to use up.
-    pub(crate) const fn has_unused(&self) -> bool {
-        self.unused > 0
+    pub(crate) fn has_unused(&self) -> bool {
+        self.0.as_ref().is_some_and(|all| all.unused > 0)
     }
 
     /// Uses up every approval of this call. Those that its `grants` hold already are left for the next equal
     /// call, which they were given for.
     pub(crate) fn consume(&mut self, binding: Binding, now: u64, grants: &mut Vec<(u32, Binding)>) {
-        let asked =
-            self.standing.range((binding, 0)..=(binding, u32::MAX)).map(|(&(_, statement), _)| statement);
+        let all = self.0.iter().flat_map(|all| all.standing.range((binding, 0)..=(binding, u32::MAX)));
+        let asked = all.map(|(&(_, statement), _)| statement);
         let is_approved = |statement: &u32| self.standing(*statement, binding, now) == Standing::Approved;
         let statements: Vec<u32> = asked.filter(is_approved).collect();
         for statement in statements {
             if !grants.contains(&(statement, binding)) {
-                self.standing.remove(&(binding, statement));
-                self.unused = self.unused.saturating_sub(1);
+                self.use_up(statement, binding);
                 grants.push((statement, binding));
             }
         }
     }
 
     pub(crate) fn write(&self, accounts: &Accounts, writer: &mut Writer) {
-        writer.list(&self.all, |writer, request| {
+        writer.list(self.list(), |writer, request| {
             let (statement, binding) = request.about;
             writer.number(u64::from(statement));
             binding.write(writer);
@@ -243,12 +256,12 @@ impl Requests {
                 writer.list(&granting.accounts, |writer, account| writer.number(accounts.place(*account)));
             }
         });
-        let standing: Vec<u64> = self.standing.values().copied().collect();
+        let standing: Vec<u64> = self.0.iter().flat_map(|all| all.standing.values()).copied().collect();
         writer.list(&standing, |writer, id| writer.number(*id));
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>, program: &Program, accounts: &Accounts) -> Option<Self> {
-        let all = reader.list(|reader| {
+        let list = reader.list(|reader| {
             let statement = reader.index(program.statements().len())?;
             let about = (statement, Binding::read(reader)?);
             let queue = reader.index(program.queues().len())?;
@@ -266,12 +279,12 @@ impl Requests {
             };
             Some(Request { about, queue, wants, expires_at, answer, granting })
         })?;
-        let mut requests = Self { all, ..Self::default() };
+        let mut requests = Self((!list.is_empty()).then(|| Box::new(All { list, ..All::default() })));
         for id in reader.list(Reader::number)? {
-            let (statement, binding) = requests.get(id)?.about;
-            let is_known = requests.standing.insert((binding, statement), id).is_some();
-            let is_approved = requests.get(id)?.answer == Answer::Approved;
-            requests.unused = requests.unused.saturating_add(u64::from(is_approved));
+            let &Request { about: (statement, binding), answer, .. } = requests.get(id)?;
+            let all = requests.all();
+            let is_known = all.standing.insert((binding, statement), id).is_some();
+            all.unused = all.unused.saturating_add(u64::from(answer == Answer::Approved));
             if is_known {
                 return None;
             }
@@ -280,6 +293,6 @@ impl Requests {
     }
 
     fn get(&self, id: u64) -> Option<&Request> {
-        self.all.get(usize::try_from(id.checked_sub(1)?).ok()?)
+        self.list().get(usize::try_from(id.checked_sub(1)?).ok()?)
     }
 }

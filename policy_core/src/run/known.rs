@@ -8,11 +8,12 @@ use crate::order::Changes;
 /// How many calls are remembered at most, as many as loops look back on.
 const MOST: usize = 256;
 
-/// Calls with the attempt that gave their latest result; the newest is last.
+/// Calls with the attempt that gave their latest result; the newest is last. Most programs hand nothing back,
+/// and their runs ask for no memory.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
-    results: VecDeque<(Binding, Found)>,
-}
+pub(crate) struct Known(Option<Box<Results>>);
+
+type Results = VecDeque<(Binding, Found)>;
 
 /// A result that can be handed back.
 #[derive(Debug)]
@@ -33,21 +34,26 @@ impl Found {
 impl Known {
     /// An attempt at this call has succeeded.
     pub(crate) fn record(&mut self, call: Binding, found: Found) {
-        self.results.retain(|(known, _)| *known != call);
-        if self.results.len() == MOST {
-            self.results.pop_front();
+        let results = self.0.get_or_insert_default();
+        results.retain(|(known, _)| *known != call);
+        if results.len() == MOST {
+            results.pop_front();
         }
-        self.results.push_back((call, found));
+        results.push_back((call, found));
     }
 
     /// The latest result of this call.
     pub(crate) fn of(&self, call: Binding) -> Option<&Found> {
-        self.results.iter().find(|(known, _)| *known == call).map(|(_, found)| found)
+        self.results().find(|(known, _)| *known == call).map(|(_, found)| found)
     }
 
     /// All attempts whose results may be handed back.
     pub(crate) fn attempts(&self) -> impl Iterator<Item = u64> {
-        self.results.iter().map(|(_, found)| found.attempt)
+        self.results().map(|(_, found)| found.attempt)
+    }
+
+    fn results(&self) -> impl Iterator<Item = &(Binding, Found)> {
+        self.0.iter().flat_map(|results| results.iter())
     }
 }
 

@@ -123,7 +123,7 @@ pub struct Run {
     /// Room for the candidates of a model call, from the first of these on.
     candidates: Option<Box<Candidates>>,
     /// What served last, if the run has no session.
-    stay: Option<Stay>,
+    stay: Option<Box<Stay>>,
     /// If it has one: how often sessions had changed their models when the run was served last, and by which.
     served: Option<(u64, u32)>,
 }

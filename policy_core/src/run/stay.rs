@@ -13,7 +13,7 @@ impl Run {
         let now = if session.is_some() { self.latest.mono } else { self.age.now() };
         let stay = match session {
             Some(session) => fares.stays.of(session, now),
-            None => self.stay.as_ref().filter(|stay| now <= stay.until),
+            None => self.stay.as_deref().filter(|stay| now <= stay.until),
         };
         (now, stay)
     }
@@ -39,7 +39,7 @@ impl Run {
             }
             None => {
                 let now = self.age.now();
-                self.stay.get_or_insert_with(|| Stay::new(now)).serve(now, &served);
+                self.stay.get_or_insert_with(|| Box::new(Stay::new(now))).serve(now, &served);
             }
         }
     }

@@ -193,7 +193,9 @@ impl Run {
         self.steps = reader.number()?;
         self.step_clock = reader.optional()?;
         self.latch = if reader.flag()? { Some(Latch::read(reader, &program)?) } else { None };
-        self.stay = if reader.flag()? { Some(Stay::read(reader, program.models().len())?) } else { None };
+        if reader.flag()? {
+            self.stay = Some(Box::new(Stay::read(reader, program.models().len())?));
+        }
         for (id, call) in reader.list(|reader| Some((reader.number()?, Call::read(reader, &program)?)))? {
             if !self.calls.go_on(id, call) {
                 return None;
