@@ -10,7 +10,7 @@ use crate::event::Now;
 /// The account. It is small, and what is asked of it most often stands in it as it is told: most have nothing
 /// else.
 #[derive(Clone, Debug)]
-pub(super) struct Local {
+pub(crate) struct Local {
     /// The bound of the open window, with what people granted.
     max: u64,
     /// What is spent in it, with the debt of earlier ones; of a window that rolls its buckets say that.
@@ -133,12 +133,6 @@ impl Local {
         if now.wall < self.until { [self.max, self.spent, self.held] } else { self.figures_past(now) }
     }
 
-    /// The same, if it is told, and nothing of it is leased.
-    #[inline]
-    pub(super) fn plain(&self, now: Now) -> Option<[u64; 4]> {
-        (now.wall < self.until).then_some([self.max, self.spent, self.held, 0])
-    }
-
     #[cold]
     fn figures_past(&self, now: Now) -> [u64; 3] {
         let cell = self.at(now).0;
@@ -151,11 +145,34 @@ impl Local {
         max.saturating_sub(spent).saturating_sub(held)
     }
 
-    /// Whether so much is free for sure.
+    /// Whether the figures are true at this instant: then these say it all.
     #[inline]
-    pub(super) fn has(&self, amount: u64, now: Now) -> bool {
-        let used = self.spent.saturating_add(self.held);
-        now.wall < self.until && used.saturating_add(amount) <= self.max
+    pub(super) const fn is_told(&self, now: Now) -> bool {
+        now.wall < self.until
+    }
+
+    /// The bound, what is spent and held of it, and what is leased elsewhere, as told.
+    #[inline]
+    pub(crate) const fn stand(&self) -> [u64; 4] {
+        [self.max, self.spent, self.held, 0]
+    }
+
+    /// Whether so much is free, as told.
+    #[inline]
+    pub(crate) const fn has(&self, amount: u64) -> bool {
+        self.used().saturating_add(amount) <= self.max
+    }
+
+    /// What is spent and held, as told.
+    #[inline]
+    pub(crate) const fn used(&self) -> u64 {
+        self.spent.saturating_add(self.held)
+    }
+
+    /// Whether that reaches this much, of a bound that nobody has moved; nothing if somebody has.
+    #[inline]
+    pub(crate) fn reaches(&self, enough: u64, max: u64) -> Option<bool> {
+        (self.max == max).then(|| self.used() >= enough)
     }
 
     pub(super) fn room(&self, amount: u64, withheld: u64, now: Now) -> Room {
@@ -192,8 +209,8 @@ impl Local {
     #[inline]
     pub(super) fn use_up(&mut self, amount: u64, now: Now) -> i64 {
         if now.wall >= self.until {
-            let window = self.take_past(amount, now);
-            self.settle_past(window, amount, amount, now);
+            let window = self.take_past(0, now);
+            self.settle_past(window, 0, amount, now);
             return window;
         }
         self.spent = self.spent.saturating_add(amount);

@@ -85,12 +85,6 @@ impl Books {
         }
     }
 
-    /// Whether so much is there for sure, whatever is withheld of it; if not, [`Books::room`] tells.
-    #[inline]
-    pub(crate) fn has(&self, id: AccountId, amount: u64, now: Now) -> bool {
-        matches!(self.get(id), Some(Authority::Local(local)) if local.has(amount, now))
-    }
-
     #[inline(never)]
     fn leased_room(&self, leased: &Leased, amount: u64, withheld: u64, now: Now) -> Room {
         self.read(now, |moment| leased.room(amount, withheld, moment)).unwrap_or(Room::Full)
@@ -219,12 +213,7 @@ impl Books {
 
     /// The bound of an account, and how much of it is spent and held: a part of how it stands.
     #[must_use]
-    #[inline]
     pub(crate) fn used(&self, id: AccountId, now: Now) -> (u64, u64) {
-        if let Some(Authority::Local(local)) = self.get(id) {
-            let [max, spent, held] = local.figures(now);
-            return (max, spent.saturating_add(held));
-        }
         let standing = self.standing(id, now);
         (standing.max, standing.spent.saturating_add(standing.held))
     }
@@ -246,11 +235,11 @@ impl Books {
         [standing.max, standing.spent, standing.held, standing.leased]
     }
 
-    /// The same, where one look at an account that this process decides about alone tells.
+    /// An account that this process decides about alone, if all that is asked of it stands in its figures.
     #[inline]
-    pub(crate) fn plain(&self, id: AccountId, now: Now) -> Option<[u64; 4]> {
+    pub(crate) fn plain(&self, id: AccountId, now: Now) -> Option<&Local> {
         match self.get(id) {
-            Some(Authority::Local(local)) => local.plain(now),
+            Some(Authority::Local(local)) if local.is_told(now) => Some(local),
             _ => None,
         }
     }

@@ -11,7 +11,7 @@ use super::windows::Row;
 use crate::books::{AccountId, Books, Room, Window};
 use crate::event::Now;
 use crate::price::Rates;
-use crate::program::{Basis, Concerned, Draws, Entry, Level, Measure, Soft};
+use crate::program::{Basis, Concerned, Draws, Entry, Level, Mark, Measure, Soft};
 
 /// In whose books an attempt is looked at, when, and which limits give up what they keep for wrapping up.
 #[derive(Clone, Copy, Debug)]
@@ -100,11 +100,12 @@ impl Accounts {
     }
 
     /// Whether a bound of a threshold's limit is used up to its part of what is not kept to wrap up.
+    #[inline]
     pub(crate) fn reaches(&self, soft: &Soft, books: &Books, now: Now) -> bool {
         soft.marks.iter().any(|mark| {
             self.account(mark.place).is_some_and(|account| {
-                let (max, used) = books.used(account, now);
-                used >= if max == mark.max { mark.enough } else { soft.enough(max, mark.withheld) }
+                let plain = books.plain(account, now).and_then(|local| local.reaches(mark.enough, mark.max));
+                plain.unwrap_or_else(|| reached(soft, mark, books.used(account, now)))
             })
         })
     }
@@ -175,8 +176,8 @@ impl Accounts {
             let (place, entry) = drawn;
             let wanted = amounts.amount(entry.column, entry.measure).saturating_add(entry.withheld);
             // Most have plenty.
-            self.account(*place).is_some_and(|account| asking.books.has(account, wanted, asking.now))
-                || self.room(drawn, &amounts, asking) == Room::Fits
+            let plain = self.account(*place).and_then(|account| asking.books.plain(account, asking.now));
+            plain.is_some_and(|local| local.has(wanted)) || self.room(drawn, &amounts, asking) == Room::Fits
         })
     }
 
@@ -325,4 +326,10 @@ impl Accounts {
             }
         }
     }
+}
+
+/// Whether a bound that somebody may have moved is used up so far.
+#[cold]
+fn reached(soft: &Soft, mark: &Mark, (max, used): (u64, u64)) -> bool {
+    used >= soft.enough(max, mark.withheld)
 }

@@ -129,17 +129,18 @@ impl Run {
 
 /// How these bounds stand.
 fn read(origins: &[Origin], sight: Option<&Sight>, books: &Books, stands: &mut Vec<Stand>) {
-    stands.clear();
-    let Some(sight) = sight else { return };
-    // Of most bounds, this is one look at one account.
-    let plain = |origin: &Origin| match origin {
-        Origin::Account(account) => books.plain(*account, sight.now),
-        _ => None,
-    };
-    stands.extend(origins.iter().map(|origin| match plain(origin) {
-        Some(stand) => stand,
-        None => read_one(*origin, sight, books),
-    }));
+    let Some(sight) = sight else { return stands.clear() };
+    stands.resize(origins.len(), Stand::default());
+    for (origin, stand) in origins.iter().zip(stands) {
+        // Of most bounds, this is one look at one account.
+        if let Origin::Account(account) = *origin
+            && let Some(local) = books.plain(account, sight.now)
+        {
+            *stand = local.stand();
+        } else {
+            *stand = read_one(*origin, sight, books);
+        }
+    }
 }
 
 #[inline(never)]

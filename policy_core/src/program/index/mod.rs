@@ -18,7 +18,7 @@ mod tests;
 use std::sync::Arc;
 
 use self::clauses::Clause;
-pub(crate) use self::draws::{Column, Concerned, Draws, Entry, Kind, Level, Soft, bounded};
+pub(crate) use self::draws::{Column, Concerned, Draws, Entry, Kind, Level, Mark, Soft, bounded};
 use self::forest::Forest;
 pub(crate) use self::found::found;
 pub use self::found::{Found, Plain, Range, Sought};
