@@ -169,10 +169,10 @@ impl Local {
         self.spent.saturating_add(self.held)
     }
 
-    /// Whether that reaches this much, of a bound that nobody has moved; nothing if somebody has.
+    /// Whether that is less than so much of this bound, which nobody has moved.
     #[inline]
-    pub(crate) fn reaches(&self, enough: u64, max: u64) -> Option<bool> {
-        (self.max == max).then(|| self.used() >= enough)
+    pub(crate) const fn is_below(&self, enough: u64, max: u64) -> bool {
+        self.max == max && self.used() < enough
     }
 
     pub(super) fn room(&self, amount: u64, withheld: u64, now: Now) -> Room {

@@ -103,10 +103,10 @@ impl Accounts {
     #[inline]
     pub(crate) fn reaches(&self, soft: &Soft, books: &Books, now: Now) -> bool {
         soft.marks.iter().any(|mark| {
-            self.account(mark.place).is_some_and(|account| {
-                let plain = books.plain(account, now).and_then(|local| local.reaches(mark.enough, mark.max));
-                plain.unwrap_or_else(|| reached(soft, mark, books.used(account, now)))
-            })
+            let Some(account) = self.account(mark.place) else { return false };
+            let plain = books.plain(account, now);
+            let is_below = plain.is_some_and(|local| local.is_below(mark.enough, mark.max));
+            !is_below && reached((soft, mark), account, books, now)
         })
     }
 
@@ -329,7 +329,8 @@ impl Accounts {
 }
 
 /// Whether a bound that somebody may have moved is used up so far.
-#[cold]
-fn reached(soft: &Soft, mark: &Mark, (max, used): (u64, u64)) -> bool {
+#[inline(never)]
+fn reached((soft, mark): (&Soft, &Mark), account: AccountId, books: &Books, now: Now) -> bool {
+    let (max, used) = books.used(account, now);
     used >= soft.enough(max, mark.withheld)
 }

@@ -19,6 +19,8 @@ pub(crate) struct Row<'a> {
     windows: &'a mut Windows,
     /// Where it begins.
     from: usize,
+    /// Nobody has taken from any window but the first.
+    is_first: bool,
     is_new: bool,
 }
 
@@ -43,7 +45,8 @@ impl Windows {
     /// The row of an attempt that begins.
     pub(super) fn begin(&mut self) -> Row<'_> {
         let from = self.all.len().saturating_sub(self.width);
-        Row { windows: self, from, is_new: false }
+        let is_first = self.all.is_empty();
+        Row { windows: self, from, is_first, is_new: false }
     }
 
     /// A row that was written; none if it is not one of this run's.
@@ -61,7 +64,12 @@ impl Row<'_> {
     /// The attempt takes from this window of the account at this place.
     #[inline]
     pub(super) fn take(&mut self, place: u32, window: Window) {
-        let place = place as usize;
+        if !self.is_first || window != Window::default() {
+            self.note(place as usize, window);
+        }
+    }
+
+    fn note(&mut self, place: usize, window: Window) {
         let known = self.windows.all.get(self.from.saturating_add(place));
         if known.copied().unwrap_or_default() != window && place < self.windows.width {
             self.differ(place, window);
@@ -78,7 +86,7 @@ impl Row<'_> {
             // What this attempt does not take from stays as it was: nobody asks for it.
             let end = all.len();
             all.extend_from_within(self.from..);
-            (self.from, self.is_new) = (end, true);
+            (self.from, self.is_new, self.is_first) = (end, true, false);
             *latest = latest.saturating_add(1);
         }
         if let Some(known) = all.get_mut(self.from.saturating_add(place)) {
