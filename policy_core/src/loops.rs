@@ -212,23 +212,28 @@ pub(crate) struct Mistake {
     pub(crate) message: Option<u64>,
 }
 
-/// The latest errors of tools that were given up, each with its step. The newest is last.
+/// The latest errors of tools that were given up, each with its step. The newest is last. Most runs have
+/// none, and need no memory for them.
 #[derive(Debug, Default)]
-pub(crate) struct Mistakes(VecDeque<(Mistake, u64)>);
+pub(crate) struct Mistakes(Option<Box<VecDeque<(Mistake, u64)>>>);
 
 impl Mistakes {
     pub(crate) fn push(&mut self, mistake: Mistake, step: u64) {
-        push(&mut self.0, (mistake, step));
+        push(self.0.get_or_insert_default(), (mistake, step));
+    }
+
+    fn all(&self) -> impl DoubleEndedIterator<Item = &(Mistake, u64)> + Clone {
+        self.0.iter().flat_map(|all| all.iter())
     }
 
     /// Whether the newest was made `count` times in the latest `steps` steps.
     pub(crate) fn repeat(&self, (count, steps): (u64, u64)) -> bool {
-        recent(self.0.iter(), steps, |(_, step)| *step, |one, other| one.0 == other.0) >= count
+        recent(self.all(), steps, |(_, step)| *step, |one, other| one.0 == other.0) >= count
     }
 
     pub(crate) fn write(&self, writer: &mut Writer) {
-        writer.number(self.0.len() as u64);
-        for (mistake, step) in &self.0 {
+        writer.number(self.all().count() as u64);
+        for (mistake, step) in self.all() {
             let kind = ErrorKind::ALL.iter().position(|kind| *kind == mistake.kind);
             writer.number(u64::from(mistake.tool));
             writer.number(kind.unwrap_or(usize::MAX) as u64);
@@ -246,7 +251,8 @@ impl Mistakes {
         })?;
         let is_sorted = entries.is_sorted_by_key(|(_, step)| *step);
         let is_past = entries.last().is_none_or(|(_, newest)| *newest <= steps);
-        (entries.len() <= LONGEST && is_sorted && is_past).then(|| Self(entries.into()))
+        let all = (!entries.is_empty()).then(|| Box::new(VecDeque::from(entries)));
+        (all.as_ref().is_none_or(|all| all.len() <= LONGEST) && is_sorted && is_past).then_some(Self(all))
     }
 }
 

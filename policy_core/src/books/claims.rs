@@ -144,7 +144,7 @@ impl Books {
         self.link.as_ref()?.muted.keys().find_map(|place| {
             let account = self.places.get(*place)?.account.as_ref()?;
             let Authority::Leased(leased) = &account.authority else { return None };
-            account.key.clone().zip(leased.muted)
+            account.key.as_deref().cloned().zip(leased.muted)
         })
     }
 }

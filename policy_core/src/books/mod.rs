@@ -53,8 +53,7 @@ enum Authority {
 #[derive(Clone, Debug)]
 struct Account {
     /// `None`: a run's own, which is found by its id alone.
-    key: Option<AccountKey>,
-    users: u64,
+    key: Option<Box<AccountKey>>,
     authority: Authority,
 }
 
@@ -125,7 +124,7 @@ impl Books {
             && let Some(place) = self.places.get_mut(number)
             && let Some(account) = &mut place.account
         {
-            account.users = account.users.saturating_add(1);
+            place.users = place.users.saturating_add(1);
             match &mut account.authority {
                 Authority::Local(local) => local.set_max(terms.max),
                 Authority::Leased(leased) => leased.set_terms(terms),
@@ -136,20 +135,20 @@ impl Books {
             Some(link) if shared => Authority::Leased(Box::new(Leased::new(terms, &link.moment(now)))),
             _ => Authority::Local(Local::new(terms, now)),
         };
-        let id = self.insert(Account { key: Some(key.clone()), users: 1, authority });
+        let id = self.insert(Account { key: Some(Box::new(key.clone())), authority });
         self.names.insert(key.clone(), id.place);
         id
     }
 
     /// Opens an account that nobody else can name: a run's own.
     pub fn open_own(&mut self, terms: &Terms, now: Now) -> AccountId {
-        self.insert(Account { key: None, users: 1, authority: Authority::Local(Local::new(terms, now)) })
+        self.insert(Account { key: None, authority: Authority::Local(Local::new(terms, now)) })
     }
 
     /// Counts one more user of an open account.
     pub fn retain(&mut self, id: AccountId) {
-        if let Some(account) = self.get_mut(id) {
-            account.users = account.users.saturating_add(1);
+        if let Some(place) = self.places.of(id) {
+            place.users = place.users.saturating_add(1);
         }
     }
 
@@ -161,11 +160,9 @@ impl Books {
     /// One user less. A run's own account goes with its last user, any other once nothing would be
     /// forgotten with it.
     pub fn close(&mut self, id: AccountId) {
-        let Some(account) = self.get_mut(id) else { return };
-        account.users = account.users.saturating_sub(1);
-        if account.users > 0 {
-            return;
-        }
+        let Some(place) = self.places.of(id) else { return };
+        place.users = place.users.saturating_sub(1);
+        let Some(account) = place.account.as_ref().filter(|_| place.users == 0) else { return };
         match &account.authority {
             Authority::Local(_) if account.key.is_some() => {}
             Authority::Local(_) => self.remove(id.place),
@@ -181,7 +178,7 @@ impl Books {
         let Some(place) = self.places.get_mut(number) else { return };
         if let Some(account) = place.account.take() {
             if let Some(key) = &account.key {
-                self.names.remove(key);
+                self.names.remove(&**key);
             }
             self.vacant.push(number);
             if let Some(link) = &mut self.link {
@@ -195,9 +192,10 @@ impl Books {
         for _ in 0..2 {
             let number = self.sweep;
             self.sweep = if self.places.get(number).is_none() { 0 } else { number.saturating_add(1) };
-            let account = self.places.get(number).and_then(|place| place.account.as_ref());
+            let unused = self.places.get(number).filter(|place| place.users == 0);
+            let account = unused.and_then(|place| place.account.as_ref());
             let is_idle = account.is_some_and(|account| match &account.authority {
-                Authority::Local(local) => account.users == 0 && local.is_blank(now),
+                Authority::Local(local) => local.is_blank(now),
                 Authority::Leased(_) => false,
             });
             if is_idle {
@@ -214,8 +212,7 @@ impl Books {
 
     #[inline]
     fn get_mut(&mut self, id: AccountId) -> Option<&mut Account> {
-        let place = self.places.get_mut(id.place)?;
-        if place.generation == id.generation { place.account.as_mut() } else { None }
+        self.places.of(id)?.account.as_mut()
     }
 
     /// How the books stand with their store.

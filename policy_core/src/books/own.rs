@@ -12,7 +12,7 @@ impl Books {
     /// What others find an account by; a run's own has nothing.
     pub(crate) fn key(&self, id: AccountId) -> Option<&AccountKey> {
         let place = self.places.get(id.place).filter(|place| place.generation == id.generation)?;
-        place.account.as_ref()?.key.as_ref()
+        place.account.as_ref()?.key.as_deref()
     }
 
     /// Takes out a run's own account. What is held there beyond `kept`, (window, amount), is spent: those who

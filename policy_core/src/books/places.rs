@@ -4,10 +4,14 @@ use std::num::NonZeroU32;
 
 use super::{Account, AccountId};
 
-/// A place in the table; its generation tells old ids from new ones.
+/// A place in the table; its generation tells old ids from new ones. An account is in one line of a
+/// processor's memory.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub(super) struct Place {
     pub(super) generation: NonZeroU32,
+    /// How many use the account.
+    pub(super) users: u32,
     pub(super) account: Option<Account>,
 }
 
@@ -33,9 +37,15 @@ impl Places {
         self.all.get_mut(index(number))
     }
 
+    /// The place of an account that is still the same.
+    #[inline]
+    pub(super) fn of(&mut self, id: AccountId) -> Option<&mut Place> {
+        self.get_mut(id.place).filter(|place| place.generation == id.generation)
+    }
+
     /// Adds an empty place: its number.
     pub(super) fn add(&mut self, generation: NonZeroU32) -> u32 {
-        self.all.push(Place { generation, account: None });
+        self.all.push(Place { generation, users: 0, account: None });
         u32::try_from(self.all.len()).unwrap_or(u32::MAX).saturating_sub(1)
     }
 
@@ -44,7 +54,7 @@ impl Places {
         let mut generation = NonZeroU32::MIN;
         if let Some(place) = self.get_mut(number) {
             place.generation = place.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
-            place.account = Some(account);
+            (place.users, place.account) = (1, Some(account));
             generation = place.generation;
         }
         AccountId { place: number, generation }
@@ -67,4 +77,14 @@ impl Places {
 #[inline]
 fn index(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_one_line() {
+        assert_eq!(size_of::<Place>(), 64);
+    }
 }

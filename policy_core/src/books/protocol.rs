@@ -282,9 +282,10 @@ fn is_due(link: &Link, now: Now) -> bool {
 
 /// A leased account, its name and how many use it.
 pub(super) fn leased(places: &mut Places, number: u32) -> Option<(&mut Leased, &AccountKey, u64)> {
-    let account = places.get_mut(number)?.account.as_mut()?;
+    let place = places.get_mut(number)?;
+    let account = place.account.as_mut()?;
     match (&mut account.authority, &account.key) {
-        (Authority::Leased(leased), Some(key)) => Some((leased, key, account.users)),
+        (Authority::Leased(leased), Some(key)) => Some((leased, key, place.users.into())),
         _ => None,
     }
 }

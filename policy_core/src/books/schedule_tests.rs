@@ -205,15 +205,14 @@ fn scan(books: &mut Books, now: Now) -> Vec<Item> {
     let moment = books.link.as_ref().unwrap().moment(now);
     let mut items = Vec::new();
     for number in (0..=u32::MAX).take(books.places.len()) {
-        let Some(account) = books.places.get_mut(number).and_then(|place| place.account.as_mut()) else {
-            continue;
-        };
+        let Some(place) = books.places.get_mut(number) else { continue };
+        let Some(account) = place.account.as_mut() else { continue };
         if let (Authority::Leased(leased), Some(key)) = (&mut account.authority, &account.key) {
             if !leased.is_active {
                 continue;
             }
             leased.roll(&moment);
-            items.extend(leased.send(key, account.users, Request::MOST_ITEMS, &moment));
+            items.extend(leased.send(key, place.users.into(), Request::MOST_ITEMS, &moment));
         }
     }
     items.sort_by_key(|item| format!("{item:?}"));

@@ -47,9 +47,11 @@ impl Books {
     #[inline]
     fn leased_at(&mut self, id: AccountId) -> Option<(&mut Leased, u64, &mut Link)> {
         let link = self.link.as_mut()?;
-        let place = self.places.get_mut(id.place).filter(|place| place.generation == id.generation)?;
+        let place = self.places.of(id)?;
         match &mut place.account {
-            Some(Account { authority: Authority::Leased(leased), users, .. }) => Some((leased, *users, link)),
+            Some(Account { authority: Authority::Leased(leased), .. }) => {
+                Some((leased, place.users.into(), link))
+            }
             _ => None,
         }
     }

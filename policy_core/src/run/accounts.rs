@@ -267,8 +267,9 @@ impl Accounts {
     }
 
     /// How many windows there are to note for an attempt.
-    pub(super) fn width(&self) -> usize {
-        if self.draws.has_windows { self.all.len() } else { 0 }
+    pub(super) fn width(&self) -> u32 {
+        let width = if self.draws.has_windows { self.all.len() } else { 0 };
+        u32::try_from(width).unwrap_or(u32::MAX)
     }
 
     /// Ends what an attempt took: each account is charged, or gets it back.

@@ -130,7 +130,9 @@ impl Run {
 /// How these bounds stand.
 fn read(origins: &[Origin], sight: Option<&Sight>, books: &Books, stands: &mut Vec<Stand>) {
     let Some(sight) = sight else { return stands.clear() };
-    stands.resize(origins.len(), Stand::default());
+    if stands.len() != origins.len() {
+        stands.resize(origins.len(), Stand::default());
+    }
     for (origin, stand) in origins.iter().zip(stands) {
         // Of most bounds, this is one look at one account.
         if let Origin::Account(account) = *origin

@@ -8,7 +8,7 @@ use crate::books::Window;
 pub(crate) struct Windows {
     all: Vec<Window>,
     /// How many there are in a row; none in a run whose accounts have one window each.
-    width: usize,
+    width: u32,
     /// The number of the latest row.
     latest: u32,
 }
@@ -25,26 +25,30 @@ pub(crate) struct Row<'a> {
 }
 
 impl Windows {
-    pub(super) const fn new(width: usize) -> Self {
+    pub(super) const fn new(width: u32) -> Self {
         Self { all: Vec::new(), width, latest: 0 }
+    }
+
+    const fn width(&self) -> usize {
+        self.width as usize
     }
 
     /// A row by its number; nothing, as long as nobody has taken from any window but the first.
     pub(super) fn row(&self, number: u32) -> &[Window] {
-        let begin = (number as usize).saturating_mul(self.width);
-        self.all.get(begin..begin.saturating_add(self.width)).unwrap_or_default()
+        let begin = (number as usize).saturating_mul(self.width());
+        self.all.get(begin..begin.saturating_add(self.width())).unwrap_or_default()
     }
 
     /// The same as it is written, with the first windows too.
     pub(super) fn whole(&self, number: u32) -> Vec<Window> {
         let mut row = self.row(number).to_vec();
-        row.resize(self.width, Window::default());
+        row.resize(self.width(), Window::default());
         row
     }
 
     /// The row of an attempt that begins.
     pub(super) fn begin(&mut self) -> Row<'_> {
-        let from = self.all.len().saturating_sub(self.width);
+        let from = self.all.len().saturating_sub(self.width());
         let is_first = self.all.is_empty();
         Row { windows: self, from, is_first, is_new: false }
     }
@@ -52,7 +56,7 @@ impl Windows {
     /// A row that was written; none if it is not one of this run's.
     pub(super) fn read(&mut self, windows: &[Window]) -> Option<u32> {
         let mut row = self.begin();
-        if windows.len() != row.windows.width {
+        if windows.len() != row.windows.width() {
             return None;
         }
         (0_u32..).zip(windows).for_each(|(place, window)| row.take(place, *window));
@@ -71,7 +75,7 @@ impl Row<'_> {
 
     fn note(&mut self, place: usize, window: Window) {
         let known = self.windows.all.get(self.from.saturating_add(place));
-        if known.copied().unwrap_or_default() != window && place < self.windows.width {
+        if known.copied().unwrap_or_default() != window && place < self.windows.width() {
             self.differ(place, window);
         }
     }
@@ -80,7 +84,7 @@ impl Row<'_> {
     fn differ(&mut self, place: usize, window: Window) {
         let Windows { all, latest, width } = &mut *self.windows;
         if all.is_empty() {
-            all.resize(*width, Window::default());
+            all.resize(*width as usize, Window::default());
         }
         if !self.is_new {
             // What this attempt does not take from stays as it was: nobody asks for it.
