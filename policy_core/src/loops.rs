@@ -215,7 +215,9 @@ pub(crate) struct Mistake {
 /// The latest errors of tools that were given up, each with its step. The newest is last. Most runs have
 /// none, and need no memory for them.
 #[derive(Debug, Default)]
-pub(crate) struct Mistakes(Option<Box<VecDeque<(Mistake, u64)>>>);
+pub(crate) struct Mistakes(Option<Box<Latest>>);
+
+type Latest = VecDeque<(Mistake, u64)>;
 
 impl Mistakes {
     pub(crate) fn push(&mut self, mistake: Mistake, step: u64) {

@@ -193,3 +193,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_spent_at_once_leaves_holds_alone_however_much_it_is() {
+    let now = Now::default();
+    let mut own = Local::new(&Terms { max: 0, window: WindowKind::Forever, failure: Failure::Spend }, now);
+    own.knows_nothing();
+    own.take(1, now);
+    own.use_up(u64::MAX, now);
+    assert_eq!(own.figures(now), [0, u64::MAX, 1]);
+}

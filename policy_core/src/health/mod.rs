@@ -227,6 +227,15 @@ mod tests {
     const TERMS: BreakerTerms = BreakerTerms { failures: 1, calls: 1, window_ns: 10, probes: 1, after_ns: 5 };
 
     #[test]
+    fn health_that_was_nothing_is_the_same_for_all_who_have_it() {
+        let health = Health::default();
+        health.forget();
+        let other = health.clone();
+        health.fares().admit(&[1; 32], (0, 0), &TERMS, 0);
+        assert_eq!(other.fares().programs.len(), 1);
+    }
+
+    #[test]
     fn what_nobody_uses_is_forgotten_and_nothing_else() {
         let mut health = Fares::default();
         let fail = |health: &mut Fares, program: u8, now| {

@@ -326,3 +326,28 @@ fn metered(measure: Measure) -> Entry {
 fn number(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn number() -> impl Strategy<Value = u64> {
+        prop_oneof![0_u64..100, 0..=MAX_QUANTITY, Just(MAX_QUANTITY)]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_enough_is_the_least_that_reaches(
+            (max, withheld, used) in (number(), number(), number()),
+            ppm in prop_oneof![1..=MILLION, Just(MILLION), Just(1)],
+        ) {
+            let soft = Soft { limit: 0, threshold: 0, ppm, marks: Box::default(), times: Box::default() };
+            let enough = soft.enough(max, withheld);
+            let reaches = |used| product(used, MILLION) >= product(max.saturating_sub(withheld), ppm);
+            prop_assert_eq!(used >= enough, reaches(used));
+            prop_assert!(reaches(enough) && (enough == 0 || !reaches(enough.saturating_sub(1))));
+        }
+    }
+}
