@@ -38,7 +38,8 @@ pub(crate) struct Columns {
     results: Vec<Vec<Column>>,
     /// What every known key is for, in the order of the keys' bytes.
     uses: Vec<(Box<str>, Use)>,
-    keys: Keys<Use>,
+    /// Where each of these is among `uses`, by the address of a key.
+    keys: Keys,
     width: usize,
 }
 
@@ -142,13 +143,13 @@ impl Columns {
         let Some(facts) = facts.filter(|facts| !facts.is_empty()) else {
             return Ok(());
         };
-        let find = |key: &str| self.use_of(key);
+        let find = |key: &str| self.uses.binary_search_by(|(known, _)| (**known).cmp(key)).ok();
         let is_read = self.keys.each(facts, find, |known, value| {
-            let column = match known {
-                Use::Fact(index) => self.host.get(index as usize),
-                Use::OfResult if is_result => self.of_result.as_ref(),
-                Use::OfResult => return false,
-                Use::Ignored => None,
+            let column = match self.uses.get(known) {
+                Some((_, Use::Fact(index))) => self.host.get(*index as usize),
+                Some((_, Use::OfResult)) if is_result => self.of_result.as_ref(),
+                Some((_, Use::OfResult)) => return false,
+                Some((_, Use::Ignored)) | None => None,
             };
             if let Some(column) = column {
                 sent.add(column, value, slots);
@@ -157,12 +158,6 @@ impl Columns {
         });
         // A key that is no plain text may still equal one, and one that is unknown has to be named.
         if is_read { Ok(()) } else { self.look_up_all(py, program, (facts, is_result), (sent, slots)) }
-    }
-
-    /// What a key is for, if it is known.
-    fn use_of(&self, key: &str) -> Option<Use> {
-        let index = self.uses.binary_search_by(|(known, _)| (**known).cmp(key)).ok()?;
-        self.uses.get(index).map(|(_, known)| *known)
     }
 
     /// The same for keys of any kind: by what equals the names of facts.

@@ -1,9 +1,10 @@
 //! Keys of the host's dicts, known by their address once they were known by their text.
 //!
 //! A host builds its facts from the same literals again and again, so the very same objects come as keys.
-//! Where one lies says what it is for, with no look-up by hash and no comparison of texts.
+//! Where one lies says what it is for, with no look-up by hash, no comparison of texts and no lock.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -16,81 +17,93 @@ const PROBES: usize = 4;
 /// At most so many places: other keys are looked up by their text.
 const MOST: usize = 4096;
 
-/// What text keys are for.
+/// A seat has in these bits what its key is for, and above them where the key lies, in sixteens. One word
+/// says both, so that nobody sees the one of an older guest with the other of a newer.
+const USE_BITS: u32 = 20;
+
+/// What text keys are for, by their address.
 #[derive(Debug)]
-pub(crate) struct Keys<T> {
-    /// Never waited for: who finds them taken goes by the texts.
-    seats: Mutex<Seats<T>>,
+pub(crate) struct Keys {
+    /// As many as a power of two; 0 in one that is free.
+    seats: Box<[AtomicU64]>,
+    /// The keys on the seats. They are kept, so that no other object gets their address; a seat is given to
+    /// another key before the one on it is let go.
+    guests: Mutex<Box<[Option<Py<PyString>>]>>,
 }
 
-/// What text keys are for, by their address. An object that it knows is kept, so that no other gets that. As
-/// many seats as a power of two, or none at all.
-#[derive(Debug)]
-pub(crate) struct Seats<T>(Box<[Seat<T>]>);
-
-type Seat<T> = Option<(Py<PyString>, T)>;
-
-impl<T: Copy> Keys<T> {
+impl Keys {
     /// A table for so many keys.
     pub(crate) fn of(keys: usize) -> Self {
         let seats = keys.saturating_mul(PROBES).next_power_of_two().min(MOST);
-        Self { seats: Mutex::new(Seats((0..seats).map(|_| None).collect())) }
+        Self {
+            seats: (0..seats).map(|_| AtomicU64::new(0)).collect(),
+            guests: Mutex::new((0..seats).map(|_| None).collect()),
+        }
     }
 
-    /// Passes on each value of `dict` with what its key is for, which `find` tells by the text.
+    /// Passes on each value of `dict` with what its key is for, which `find` tells by the text: a number.
     ///
     /// `false` if a key is for nothing known, or no plain text, or if `take` does not want it.
     pub(crate) fn each<'py>(
         &self,
         dict: &Bound<'py, PyDict>,
-        find: impl Fn(&str) -> Option<T>,
-        take: impl FnMut(T, Seen<'py>) -> bool,
+        find: impl Fn(&str) -> Option<usize>,
+        take: impl FnMut(usize, Seen<'py>) -> bool,
     ) -> bool {
-        let mut none = Seats(Box::default());
-        let mut seats = self.seats.try_lock();
-        let seats = seats.as_deref_mut().unwrap_or(&mut none);
-        glance(dict, seats, |seats, key| seats.learn(&key, &find), take)
+        glance(dict, self, |key| self.learn(&key, &find), take)
     }
-}
 
-impl<T: Copy> Seats<T> {
     /// What the key at an address is for, if it sits there. Compares numbers, and runs nothing else.
     #[inline]
-    pub(crate) fn at(&self, address: usize) -> Option<T> {
+    pub(crate) fn at(&self, address: usize) -> Option<usize> {
         // Nearly every key is in the first place that it may be in.
-        match self.0.get(self.place(address, 0)) {
-            Some(Some((seated, known))) if seated.as_ptr().addr() == address => Some(*known),
-            _ => None,
-        }
+        self.seated(address, self.place(address, 0))
+    }
+
+    #[inline]
+    fn seated(&self, address: usize, place: usize) -> Option<usize> {
+        let seat = self.seats.get(place)?.load(Ordering::Relaxed);
+        let is_there = seat >> USE_BITS == sixteens(address);
+        if is_there { usize::try_from(seat & !(u64::MAX << USE_BITS)).ok() } else { None }
     }
 
     /// The same of a key that is elsewhere, or not there yet; it is known from now on.
     #[cold]
-    fn learn(&mut self, key: &Bound<'_, PyAny>, find: impl Fn(&str) -> Option<T>) -> Option<T> {
+    fn learn(&self, key: &Bound<'_, PyAny>, find: impl Fn(&str) -> Option<usize>) -> Option<usize> {
         let key = key.cast_exact::<PyString>().ok()?;
-        let (address, mut free) = (key.as_ptr().addr(), None);
-        for probe in 0..PROBES {
-            let place = self.place(address, probe);
-            match self.0.get(place) {
-                Some(Some((seated, known))) if seated.as_ptr().addr() == address => return Some(*known),
-                Some(None) => free = free.or(Some(place)),
-                _ => {}
-            }
+        let address = key.as_ptr().addr();
+        let mut places = (0..PROBES).map(|probe| self.place(address, probe));
+        if let Some(known) = places.find_map(|place| self.seated(address, place)) {
+            return Some(known);
         }
         let found = find(key.to_str().ok()?)?;
-        // If there is no free place, the newest guest has the first.
-        let place = free.unwrap_or_else(|| self.place(address, 0));
-        if let Some(seat) = self.0.get_mut(place) {
-            *seat = Some((key.clone().unbind(), found));
+        let seat = u64::try_from(found).ok().filter(|known| known >> USE_BITS == 0);
+        let seat = seat.filter(|_| sixteens(address) >> (u64::BITS - USE_BITS) == 0);
+        // Never waited for: who finds the guests taken leaves the key unseated.
+        if let (Some(seat), Ok(mut guests)) = (seat, self.guests.try_lock()) {
+            let mut places = (0..PROBES).map(|probe| self.place(address, probe));
+            let is_free = |place: &usize| matches!(guests.get(*place), Some(None));
+            // If there is no free place, the newest guest has the first.
+            let place = places.find(is_free).unwrap_or_else(|| self.place(address, 0));
+            if let (Some(free), Some(guest)) = (self.seats.get(place), guests.get_mut(place)) {
+                free.store((sixteens(address) << USE_BITS) | seat, Ordering::Relaxed);
+                *guest = Some(key.clone().unbind());
+            }
         }
         Some(found)
     }
 
-    /// Where a key may sit. Objects lie on multiples of 16.
+    /// Where a key may sit.
     #[inline]
     fn place(&self, address: usize, probe: usize) -> usize {
         let address = address >> 4;
         let spread = address ^ (address >> 8) ^ (address >> 16);
-        spread.wrapping_add(probe) & self.0.len().wrapping_sub(1)
+        spread.wrapping_add(probe) & self.seats.len().wrapping_sub(1)
     }
+}
+
+/// Objects lie on multiples of 16.
+#[inline]
+const fn sixteens(address: usize) -> u64 {
+    (address >> 4) as u64
 }

@@ -9,7 +9,7 @@ use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 use pyo3::{PyTypeInfo, ffi};
 
-use crate::keys::Seats;
+use crate::keys::Keys;
 
 /// A value, read as far as no code of the host's can run: what is of Python's own types itself.
 #[derive(Debug)]
@@ -49,15 +49,15 @@ pub(crate) fn walk<'py>(
     })
 }
 
-/// The same with what each key is for, by its address among the seats; `learn` tells of one that has none.
+/// The same with what each key is for, by its address; `learn` tells of one that is not known by that.
 ///
 /// Keys are not kept meanwhile, nor are the values of which nothing is needed once they are read.
 #[inline]
-pub(crate) fn glance<'py, T: Copy>(
+pub(crate) fn glance<'py>(
     dict: &Bound<'py, PyDict>,
-    seats: &mut Seats<T>,
-    mut learn: impl FnMut(&mut Seats<T>, Bound<'py, PyAny>) -> Option<T>,
-    mut take: impl FnMut(T, Seen<'py>) -> bool,
+    keys: &Keys,
+    mut learn: impl FnMut(Bound<'py, PyAny>) -> Option<usize>,
+    mut take: impl FnMut(usize, Seen<'py>) -> bool,
 ) -> bool {
     with_critical_section(dict, || {
         let (mut place, mut key, mut value) = (0, ptr::null_mut(), ptr::null_mut());
@@ -66,9 +66,9 @@ pub(crate) fn glance<'py, T: Copy>(
             // SAFETY: the dict keeps the value, and nothing was run since it gave it. `seen` runs nothing
             // that could change the dict, and what it gives is kept by us.
             let value = unsafe { seen(Borrowed::from_ptr(dict.py(), value)) };
-            let known = seats.at(key.addr()).or_else(|| {
+            let known = keys.at(key.addr()).or_else(|| {
                 // SAFETY: the dict still keeps the key, since `seen` and `at` have run no code of anybody's.
-                learn(seats, unsafe { Bound::from_borrowed_ptr(dict.py(), key) })
+                learn(unsafe { Bound::from_borrowed_ptr(dict.py(), key) })
             });
             if !known.is_some_and(|known| take(known, value)) {
                 return false;
