@@ -217,10 +217,20 @@ impl Asked<'_> {
         found: &mut Found,
         clearance: &mut Clearance,
     ) -> Ruling {
+        let taken = self.try_all(candidates, &[], found, clearance);
+        taken.unwrap_or_else(|| self.choose_otherwise(view, candidates, found, clearance))
+    }
+
+    /// What follows where none of them may run as it is asked for.
+    #[cold]
+    fn choose_otherwise(
+        &self,
+        view: &View<'_>,
+        candidates: &Candidates,
+        found: &mut Found,
+        clearance: &mut Clearance,
+    ) -> Ruling {
         let question = self.question;
-        if let Some(ruling) = self.try_all(candidates, &[], found, clearance) {
-            return ruling;
-        }
         if let Some(waits) = question.wait(&mut found.obstacles) {
             return waits;
         }

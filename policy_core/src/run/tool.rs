@@ -178,16 +178,10 @@ impl Question<'_> {
         clearance.subject = tool;
         clearance.amounts = Amounts { subject, is_retry: self.call.tries.is_begun(), ..Amounts::REQUEST };
         let (amounts, asking) = (&clearance.amounts, self.asking(&[]));
-        if !self.run.accounts.fits(amounts, &asking) {
-            let mut obstacles = self.run.accounts.obstacles(amounts, &asking);
-            if let Some(waits) = self.wait(&mut obstacles) {
-                return waits;
-            }
-            let mut votes = Vec::new();
-            self.vote_limits(&obstacles.ways, &mut votes);
-            if let Some(ruling) = self.rule(view, votes, obstacles.ways) {
-                return ruling;
-            }
+        if !self.run.accounts.fits(amounts, &asking)
+            && let Some(ruling) = self.obstruct(amounts, view)
+        {
+            return ruling;
         }
         if self.program.index.observes {
             self.observe_limits(view, amounts, |_| false);
@@ -196,5 +190,16 @@ impl Question<'_> {
             }
         }
         Ruling::Clear
+    }
+
+    /// What follows from the limits that a call does not fit.
+    #[cold]
+    fn obstruct(&self, amounts: &Amounts, view: &View<'_>) -> Option<Ruling> {
+        let mut obstacles = self.run.accounts.obstacles(amounts, &self.asking(&[]));
+        self.wait(&mut obstacles).or_else(|| {
+            let mut votes = Vec::new();
+            self.vote_limits(&obstacles.ways, &mut votes);
+            self.rule(view, votes, obstacles.ways)
+        })
     }
 }

@@ -36,6 +36,13 @@ pub(super) struct Node {
     pub(super) splits: Stretch,
 }
 
+/// A rule at a node, and what tells at a glance that it does not apply, if anything does.
+#[derive(Debug)]
+pub(super) struct Standing {
+    pub(super) rule: u32,
+    pub(super) screen: Screen,
+}
+
 /// A rule that stands in several branches, since one mark of several has to admit.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -49,9 +56,7 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 pub(crate) struct Forest {
     pub(super) nodes: Vec<Node>,
-    pub(super) rules: Vec<u32>,
-    /// What tells at a glance of each of these that it does not apply, if anything does.
-    pub(super) screens: Vec<Screen>,
+    pub(super) rules: Vec<Standing>,
     pub(super) shared: Vec<Shared>,
     pub(super) splits: Vec<Split>,
 }
@@ -78,9 +83,9 @@ impl Forest {
         visit: &mut impl FnMut(u32),
     ) {
         let Some(node) = self.nodes.get(node as usize) else { return };
-        for (rule, screen) in node.rules.of(&self.rules).iter().zip(node.rules.of(&self.screens)) {
-            if !screen.rules_out(sent) {
-                visit(*rule);
+        for standing in node.rules.of(&self.rules) {
+            if !standing.screen.rules_out(sent) {
+                visit(standing.rule);
             }
         }
         if !(node.shared.is_empty() && node.splits.is_empty()) {

@@ -116,8 +116,11 @@ impl Index {
         };
         let requires = tables.requires.all().iter().map(|require| require.when);
         let arms = tables.route.iter().flat_map(|route| &route.arms).map(|arm| arm.when);
-        let whens = forest.rules.iter().map(|rule| tables.rules.at(*rule).when);
-        forest.screens = screens(tables, is_parted, whens).into_vec();
+        for standing in forest.rules.iter_mut().filter(|_| is_parted) {
+            let when = tables.rules.at(standing.rule).when;
+            standing.screen =
+                when.map(|when| Screen::of(tables.conditions.at(when), tables)).unwrap_or_default();
+        }
         Self {
             models: Heads::new(tables.models.all().iter().map(|model| &*model.name)),
             tools: Heads::new(tables.tools.all().iter().map(|tool| &*tool.name)),

@@ -8,7 +8,6 @@ use proptest::sample::{Index as Pick, select};
 use super::clauses::Needs;
 use super::forest::Forest;
 use super::plant::Planter;
-use super::screen::Screen;
 use crate::program::verify::balanced;
 use crate::program::{Comparison, Condition, Const, Op, Predicate};
 use crate::value::{Slot, Truth};
@@ -187,7 +186,6 @@ fn forest(conditions: &[Condition]) -> (Forest, u32) {
     let mut planter = Planter::new(&mut forest, |_, _| {});
     (0..).zip(conditions).for_each(|(rule, condition)| planter.add(rule, Some(condition)));
     let root = planter.plant();
-    forest.screens.resize_with(forest.rules.len(), Screen::default);
     (forest, root)
 }
 
