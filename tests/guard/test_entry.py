@@ -4,10 +4,13 @@ import collections
 import decimal
 import enum
 import fractions
+import gc
 import inspect
+import sys
 
 import pytest
 
+import checkrein
 from checkrein import _core
 
 
@@ -148,3 +151,17 @@ def test_a_value_whose_code_changes_the_facts_changes_nothing_that_was_read(make
         decision = guard.run().decide(model="large", facts=facts)
         assert (decision.outcome, decision.by) == ("deny", "odd"), "`many` is what it was"
         assert "nobody" in dict(decision.values)["of.who"]
+
+
+def test_calls_that_are_refused_leave_nothing_behind(make_guard):
+    run = make_guard().run()
+
+    def refused(times):
+        for _ in range(times):
+            with pytest.raises(checkrein.UnknownFact):
+                run.decide(model="large", facts={"unknown": 1})
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    few = refused(100)
+    assert refused(1000) - few < 500
