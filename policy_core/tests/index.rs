@@ -19,6 +19,8 @@ use proptest::sample::select;
 const TEXTS: [Name; 8] = ["", "a", "ab", "abc", "abcdefgh", "abcdefghij", "b", "c"];
 /// No choice of `f.other`.
 const STRANGE: [Name; 3] = ["\0", "abcdefghik", "d"];
+type Choices = (Vec<(u8, Vec<Op>)>, Vec<(Name, Option<Vec<Op>>)>);
+
 const FACTS: [Name; 5] = ["f.flag", "f.money", "f.number", "f.other", "f.text"];
 
 fn asks() -> impl Strategy<Value = Op> {
@@ -65,7 +67,13 @@ fn rule() -> impl Strategy<Value = (Select, Option<Vec<Op>>, bool)> {
     (on, prop_oneof![9 => when().prop_map(Some), 1 => Just(None)], any::<bool>())
 }
 
-fn policy(rules: Vec<(Select, Option<Vec<Op>>, bool)>) -> Policy {
+/// What is required of models, and the arms of a route.
+fn choices() -> impl Strategy<Value = Choices> {
+    let arm = (select(&["large", "small"][..]), when().prop_map(Some));
+    (prop::collection::vec((0..2_u8, when()), 0..3), prop::collection::vec(arm, 0..4))
+}
+
+fn policy(rules: Vec<(Select, Option<Vec<Op>>, bool)>, (requires, arms): Choices) -> Policy {
     let facts = [("f.flag", 1), ("f.money", 3), ("f.number", 2), ("f.other", 0), ("f.text", 0)];
     let facts = facts.map(|(name, dimension)| match name {
         "f.number" => {
@@ -76,8 +84,17 @@ fn policy(rules: Vec<(Select, Option<Vec<Op>>, bool)>) -> Policy {
     });
     let mut policy = Policy { facts: facts.into(), ..vocabulary() };
     // Only what is read stands in an artifact.
-    let read: Vec<Name> = rules.iter().flat_map(|(_, when, _)| when).flatten().filter_map(read).collect();
+    let of_rules = rules.iter().flat_map(|(_, when, _)| when);
+    let of_choices = requires.iter().map(|(_, when)| when).chain(arms.iter().flat_map(|(_, when)| when));
+    let read: Vec<Name> = of_rules.chain(of_choices).flatten().filter_map(read).collect();
     policy.facts.retain(|fact| read.contains(&fact.name));
+    for (number, (place, when)) in requires.into_iter().enumerate() {
+        let name: Name = Box::leak(format!("q{number}").into_boxed_str());
+        policy = policy.with(name, Enforced::Require { place, when: Some(when) });
+    }
+    if !arms.is_empty() {
+        policy = policy.with("t", Enforced::Route { arms, fallbacks: vec![("large", "small")] });
+    }
     for (number, (on, when, is_escalated)) in rules.into_iter().enumerate() {
         let name: Name = Box::leak(format!("r{number:02}").into_boxed_str());
         let then = if is_escalated { Else::Escalate("leads") } else { Else::Deny };
@@ -133,9 +150,10 @@ proptest! {
     #[test]
     fn with_the_index_and_without_decisions_are_the_same(
         rules in prop::collection::vec(rule(), 1..50),
+        choices in choices(),
         sent in prop::collection::vec(sent(), 4),
     ) {
-        let bytes = artifact(&policy(rules));
+        let bytes = artifact(&policy(rules, choices));
         let (indexed, scanned) = (Program::load(&bytes).unwrap(), Program::load_scanning(&bytes).unwrap());
         let (indexed, scanned) = (Arc::new(indexed), Arc::new(scanned));
         for sent in sent {

@@ -11,7 +11,8 @@ mod common;
 
 use common::drive::{Player, SCOPES, busy, play, steps};
 use common::{
-    COST, Enforced, LimitSpec, Policy, Run, SESSION, TOKENS, artifact, books, limit_on, payload, seal,
+    COST, Enforced, LimitSpec, Measured, Policy, Run, SESSION, TOKENS, Windowed, artifact, books, limit_on,
+    payload, seal,
 };
 use policy_core::{Health, Measure, Program, Reading, Scopes, Stands, Usage};
 use proptest::prelude::*;
@@ -27,6 +28,19 @@ fn lenient() -> Policy {
             *limit = LimitSpec { otherwise: common::Else::Deny, ..limit.clone() };
         }
     }
+    policy
+}
+
+/// The same without windows and time: only events change how limits stand.
+fn timeless() -> Policy {
+    let mut policy = lenient();
+    for (_, statement) in &mut policy.statements {
+        if let Enforced::Limit(limit) = statement {
+            limit.window = Windowed::Forever;
+            limit.bounds.retain(|(measure, ..)| !matches!(measure, Measured::Simple(10 | 11)));
+        }
+    }
+    policy.zones.clear();
     policy
 }
 
@@ -48,10 +62,11 @@ proptest! {
     fn records_see_the_limits_as_they_stand(
         steps in steps(120),
         who in proptest::collection::vec((0_usize..3, any::<bool>()), 120),
+        is_timeless in any::<bool>(),
     ) {
-        let shared = books();
-        let parent = lenient().run_in(&shared, &SCOPES);
-        let mut runs = [parent.child(0), parent, lenient().run_in(&shared, &SCOPES)];
+        let (shared, policy) = (books(), if is_timeless { timeless() } else { lenient() });
+        let parent = policy.run_in(&shared, &SCOPES);
+        let mut runs = [parent.child(0), parent, policy.run_in(&shared, &SCOPES)];
         let mut sights = [0, 1, 2].map(|run: usize| Stands::of(&runs[run].inner));
         let mut player = Player::default();
         for (step, (who, is_looked_at)) in steps.into_iter().zip(who) {

@@ -152,10 +152,9 @@ pub(crate) struct Draws {
     pub(crate) entries: Box<[Entry]>,
     /// By kind.
     concerned: [Concerned; 3],
-    /// Those that count the calls of wrapping up: the limits of those of the run's own, and how many there
-    /// are with those of the runs above.
+    /// The limits of the run's own whose calls of wrapping up are counted; the accounts that count those of
+    /// the runs above stand after theirs.
     pub(crate) own_wrap_ups: Box<[u32]>,
-    wrap_ups: u32,
     /// The places of the entries that count for each of the index's meters.
     pub(crate) meters: Box<[u32]>,
     /// The thresholds of all limits, in their order.
@@ -225,7 +224,6 @@ impl Draws {
             let wrap_up = entry.wrap_up.map(|wrap_up| wrap_up.saturating_add(own));
             entries.push(Entry { level, wrap_up, above: Some(place), ..*entry });
         }
-        draws.wrap_ups = own.saturating_add(above.map_or(0, |above| above.wrap_ups));
         entries.sort_by_key(|entry| entry.limit.unwrap_or(u32::MAX));
         draws.entries = entries.into();
         draws.has_windows = has_windows;
