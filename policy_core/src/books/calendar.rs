@@ -122,6 +122,11 @@ impl Period {
     }
 }
 
+/// Whether a window that ends there is over at an instant. The last one that a clock can show never is.
+pub(super) const fn is_over(end: u64, wall: u64) -> bool {
+    wall >= end && end < u64::MAX
+}
+
 fn signed(second: u64) -> i64 {
     i64::try_from(second).unwrap_or(i64::MAX)
 }

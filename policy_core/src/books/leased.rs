@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::calendar::{Period, Zone};
+use super::calendar::{Period, Zone, is_over};
 use super::flaw::Flaw;
 use super::link::{Moment, SECOND};
 use super::local::signed;
@@ -93,7 +93,7 @@ impl Leased {
     fn is_past(&self, moment: &Moment) -> bool {
         let Kind::Calendar { start, end, .. } = self.current.kind else { return false };
         let is_early = moment.wall < start && self.current.is_blank();
-        moment.wall >= end || is_early || moment.wall.saturating_add(APART) < start
+        is_over(end, moment.wall) || is_early || moment.wall.saturating_add(APART) < start
     }
 
     /// The slice of this instant's window, rolled or not; `None` if it has none.

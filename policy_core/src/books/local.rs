@@ -3,6 +3,7 @@
 //! INVARIANT (local): a hold ends in the window in which it was made. What was spent beyond a window's
 //! bound is a debt that counts as spent in the next ones, until it is worked off.
 
+use super::calendar::is_over;
 use super::cell::{Cell, More, Pages};
 use super::terms::{Room, Standing, Terms};
 use crate::event::Now;
@@ -100,7 +101,7 @@ impl Local {
     /// The window of an instant and where it begins and ends.
     fn at(&self, now: Now) -> (Cell, (u64, u64)) {
         match self.pages() {
-            Some(pages) if now.wall >= pages.span.1 => {
+            Some(pages) if is_over(pages.span.1, now.wall) => {
                 let (id, start, end) = pages.period.window(&pages.zone, now.wall);
                 let carry = self.cell().debt(self.bound(), id);
                 (Cell { id, carry, ..Cell::default() }, (start, end))
@@ -112,7 +113,7 @@ impl Local {
     /// Goes on to the window of this instant.
     #[cold]
     pub(super) fn roll(&mut self, now: Now) {
-        if self.pages().is_some_and(|pages| now.wall >= pages.span.1) {
+        if self.pages().is_some_and(|pages| is_over(pages.span.1, now.wall)) {
             let (past, (next, span)) = (self.cell(), self.at(now));
             if let Some(pages) = self.more.as_mut().and_then(|more| more.pages_mut()) {
                 pages.span = span;

@@ -151,8 +151,10 @@ impl Buckets {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::books::{Failure, Terms, WindowKind};
+    use crate::books::{Failure, Period, Terms, WindowKind, Zone};
     use crate::event::Now;
 
     const SECOND: u64 = 1_000_000_000;
@@ -191,6 +193,21 @@ mod tests {
         assert_eq!(books.most(id, at(5, 30)), 40);
         assert_eq!(books.most(id, at(35, 60)), 40, "the whole window");
         assert_eq!(books.most(id, at(37, 62)), 100);
+    }
+
+    #[test]
+    fn the_last_window_that_a_clock_can_show_does_not_end() {
+        let now = Now { mono: 1, wall: u64::MAX };
+        for period in [Period::Hour, Period::Day, Period::Week, Period::Month] {
+            let zone = Arc::new(Zone { name: "UTC".into(), before: 0, transitions: Vec::new() });
+            let fill = |books: &mut Books, id| {
+                for _ in 0..3 {
+                    books.take(id, 20, now);
+                }
+            };
+            let (books, id) = moved(WindowKind::Calendar { period, zone }, fill, now, now);
+            assert_eq!(books.most(id, now), 40, "what was spent in it stays spent");
+        }
     }
 
     #[test]
