@@ -21,6 +21,8 @@ pub struct Checkrein {
     places: Vec<Option<Of>>,
     args: Vec<u8>,
     number: u64,
+    /// Where each is decided, as a host keeps a place for it.
+    decision: Decision,
 }
 
 /// What a host reads of a decision.
@@ -79,7 +81,7 @@ impl Checkrein {
         let place = |name: &str| NAMES.iter().find(|(known, _)| *known == name).map(|(_, of)| *of);
         let places = program.facts().iter().map(|fact| place(&fact.name)).collect();
         let args = br#"{"amount":5000,"order_id":"o00000000"}"#.to_vec();
-        let mut begun = Self { program, door, places, args, number: 0 };
+        let mut begun = Self { program, door, places, args, number: 0, decision: Decision::new() };
         let unknown = begun.unknown();
         let looked = begun.tool("search_kb", &unknown);
         begun.after(looked);
@@ -96,7 +98,10 @@ impl Checkrein {
         let args = &*self.args;
         let call = ToolCall { call: None, tool, args, forms: &[], is_exact: true, is_unsafe: false, facts };
         let subject = Subject::Call("tool", Some(tool));
-        self.door.decide(now, subject, |run, books| run.tool_call(now, &call, books), Said::of)
+        let event =
+            |run: &mut Run, books: &mut _, decision: &mut _| run.tool_call(now, &call, books, decision);
+        self.door.decide(now, subject, &mut self.decision, event);
+        Said::of(&self.decision)
     }
 
     /// No fact is known.
@@ -116,9 +121,11 @@ impl Checkrein {
             ..ModelCall::default()
         };
         let subject = Subject::Call("model", Some("large"));
-        let event = |run: &mut _, books: &mut _| Run::model_call(run, now, &call, books);
-        let ended = self.door.decide(now, subject, event, Said::of).ended;
-        self.door.settle(now, ended.expect("an allow"), Usage::exact(800, 120));
+        let event =
+            |run: &mut Run, books: &mut _, decision: &mut _| run.model_call(now, &call, books, decision);
+        self.door.decide(now, subject, &mut self.decision, event);
+        let ended = Said::of(&self.decision).ended.expect("an allow");
+        self.door.settle(now, ended, Usage::exact(800, 120));
     }
 }
 
