@@ -11,7 +11,7 @@ use super::windows::Row;
 use crate::books::{AccountId, Books, Room, Window};
 use crate::event::Now;
 use crate::price::Rates;
-use crate::program::{Basis, Concerned, Draws, Entry, Level, Mark, Measure, Soft};
+use crate::program::{Basis, Concerned, Draws, Entry, Fill, Level, Measure, Soft};
 
 /// In whose books an attempt is looked at, when, and which limits give up what they keep for wrapping up.
 #[derive(Clone, Copy, Debug)]
@@ -102,11 +102,11 @@ impl Accounts {
     /// Whether a bound of a threshold's limit is used up to its part of what is not kept to wrap up.
     #[inline]
     pub(crate) fn reaches(&self, soft: &Soft, books: &Books, now: Now) -> bool {
-        soft.marks.iter().any(|mark| {
-            let Some(account) = self.account(mark.place) else { return false };
+        soft.fills.iter().any(|fill| {
+            let Some(account) = self.account(fill.place) else { return false };
             let plain = books.plain(account, now);
-            let is_below = plain.is_some_and(|local| local.is_below(mark.enough, mark.max));
-            !is_below && reached((soft, mark), account, books, now)
+            let is_below = plain.is_some_and(|local| local.is_below(fill.enough, fill.max));
+            !is_below && reached((soft, fill), account, books, now)
         })
     }
 
@@ -331,7 +331,7 @@ impl Accounts {
 
 /// Whether a bound that somebody may have moved is used up so far.
 #[inline(never)]
-fn reached((soft, mark): (&Soft, &Mark), account: AccountId, books: &Books, now: Now) -> bool {
+fn reached((soft, fill): (&Soft, &Fill), account: AccountId, books: &Books, now: Now) -> bool {
     let (max, used) = books.used(account, now);
-    used >= soft.enough(max, mark.withheld)
+    used >= soft.enough(max, fill.withheld)
 }

@@ -123,14 +123,14 @@ pub(crate) struct Soft {
     /// Reached at this many parts per million of a bound.
     ppm: u64,
     /// For each bound of an account: where that is, and what is enough while nobody has moved the bound.
-    pub(crate) marks: Box<[Mark]>,
+    pub(crate) fills: Box<[Fill]>,
     /// For each bound of time: what is enough.
     pub(crate) times: Box<[(Measure, u64)]>,
 }
 
-/// Where a bound is reached.
+/// How full a bound of an account is when a threshold is reached.
 #[derive(Debug)]
-pub(crate) struct Mark {
+pub(crate) struct Fill {
     pub(crate) place: u32,
     pub(crate) withheld: u64,
     pub(crate) max: u64,
@@ -249,16 +249,16 @@ impl Draws {
         for (limit, table) in tables.limits.numbered() {
             for (threshold, each) in (0..).zip(&table.thresholds) {
                 let mut soft =
-                    Soft { limit, threshold, ppm: each.ppm, marks: Box::default(), times: Box::default() };
-                let mark = |(place, entry): (u32, &Entry)| {
+                    Soft { limit, threshold, ppm: each.ppm, fills: Box::default(), times: Box::default() };
+                let fill = |(place, entry): (u32, &Entry)| {
                     let bound = table.bounds.iter().find(|bound| bound.measure == entry.measure)?;
                     let (max, withheld) = (bounded(entry, bound.max), entry.withheld);
-                    Some(Mark { place, withheld, max, enough: soft.enough(max, withheld) })
+                    Some(Fill { place, withheld, max, enough: soft.enough(max, withheld) })
                 };
-                let marks = self.of_limit(limit).filter_map(mark).collect();
+                let fills = self.of_limit(limit).filter_map(fill).collect();
                 let times = table.bounds.iter().filter(|bound| bound.measure.is_time());
                 let times = times.map(|bound| (bound.measure, soft.enough(bound.max, 0))).collect();
-                (soft.marks, soft.times) = (marks, times);
+                (soft.fills, soft.times) = (fills, times);
                 all.push(soft);
             }
         }
@@ -341,7 +341,7 @@ mod tests {
             (max, withheld, used) in (number(), number(), number()),
             ppm in prop_oneof![1..=MILLION, Just(MILLION), Just(1)],
         ) {
-            let soft = Soft { limit: 0, threshold: 0, ppm, marks: Box::default(), times: Box::default() };
+            let soft = Soft { limit: 0, threshold: 0, ppm, fills: Box::default(), times: Box::default() };
             let enough = soft.enough(max, withheld);
             let reaches = |used| product(used, MILLION) >= product(max.saturating_sub(withheld), ppm);
             prop_assert_eq!(used >= enough, reaches(used));

@@ -38,7 +38,7 @@ pub(super) struct Node {
 
 /// A rule at a node, and what tells at a glance that it does not apply, if anything does.
 #[derive(Debug)]
-pub(super) struct Standing {
+pub(super) struct Screened {
     pub(super) rule: u32,
     pub(super) screen: Screen,
 }
@@ -56,7 +56,7 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 pub(crate) struct Forest {
     pub(super) nodes: Vec<Node>,
-    pub(super) rules: Vec<Standing>,
+    pub(super) rules: Vec<Screened>,
     pub(super) shared: Vec<Shared>,
     pub(super) splits: Vec<Split>,
 }
@@ -83,9 +83,9 @@ impl Forest {
         visit: &mut impl FnMut(u32),
     ) {
         let Some(node) = self.nodes.get(node as usize) else { return };
-        for standing in node.rules.of(&self.rules) {
-            if !standing.screen.rules_out(sent) {
-                visit(standing.rule);
+        for screened in node.rules.of(&self.rules) {
+            if !screened.screen.rules_out(sent) {
+                visit(screened.rule);
             }
         }
         if !(node.shared.is_empty() && node.splits.is_empty()) {

@@ -18,7 +18,7 @@ mod tests;
 use std::sync::Arc;
 
 use self::clauses::Clause;
-pub(crate) use self::draws::{Column, Concerned, Draws, Entry, Kind, Level, Mark, Soft, bounded};
+pub(crate) use self::draws::{Column, Concerned, Draws, Entry, Fill, Kind, Level, Soft, bounded};
 use self::forest::Forest;
 pub(crate) use self::found::found;
 pub use self::found::{Found, Plain, Range, Sought};
@@ -116,10 +116,8 @@ impl Index {
         };
         let requires = tables.requires.all().iter().map(|require| require.when);
         let arms = tables.route.iter().flat_map(|route| &route.arms).map(|arm| arm.when);
-        for standing in forest.rules.iter_mut().filter(|_| is_parted) {
-            let when = tables.rules.at(standing.rule).when;
-            standing.screen =
-                when.map(|when| Screen::of(tables.conditions.at(when), tables)).unwrap_or_default();
+        for screened in forest.rules.iter_mut().filter(|_| is_parted) {
+            screened.screen = screen(tables, tables.rules.at(screened.rule).when);
         }
         Self {
             models: Heads::new(tables.models.all().iter().map(|model| &*model.name)),
@@ -255,9 +253,11 @@ fn plant_rules(
 
 /// What tells of each of these conditions that it is false; of a program that only scans nothing does.
 fn screens(tables: &Tables, is_parted: bool, whens: impl Iterator<Item = Option<u32>>) -> Box<[Screen]> {
-    let screen = |when: Option<u32>| when.map(|when| Screen::of(tables.conditions.at(when), tables));
-    let screens = whens.map(|when| screen(when.filter(|_| is_parted)).unwrap_or_default());
-    screens.collect()
+    whens.map(|when| screen(tables, when.filter(|_| is_parted))).collect()
+}
+
+fn screen(tables: &Tables, when: Option<u32>) -> Screen {
+    when.map(|when| Screen::of(tables.conditions.at(when), tables)).unwrap_or_default()
 }
 
 /// The tightest bound of a measure of time; only limits on a run have any.
