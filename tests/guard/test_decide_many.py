@@ -366,6 +366,11 @@ def test_cores_are_counted(guard, threads):
         guard.decide_many(tool="look", facts={"data.pii": np.array([True])}, threads=threads)
 
 
+def test_cores_may_be_counted_by_numpy(guard):
+    told = guard.decide_many(tool="look", facts={"data.pii": np.array([True])}, threads=np.int64(2))
+    assert list(told) == [("deny", "private", False)]
+
+
 def test_no_row_is_no_mistake(guard):
     for empty in (np.zeros(0), np.array([], "U3"), np.array([], object), np.zeros(0, bool)):
         assert len(guard.decide_many(tool="look", facts={"data.pii": empty})) == 0

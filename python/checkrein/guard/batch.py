@@ -94,7 +94,7 @@ def decide_many(
             "numpy array",
             "bad_value",
         )
-    if threads is not None and (type(threads) is not int or threads < 1):
+    if threads is not None and not (numpy.issubdtype(type(threads), numpy.integer) and threads > 0):
         raise EngineError(
             f"`threads` is {threads!r}; pass on how many cores to decide, or leave it out for all",
             "bad_value",
