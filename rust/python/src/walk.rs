@@ -1,5 +1,5 @@
-//! What a dict holds, one member after the other. The one place of this binding that calls Python's C
-//! functions by itself: a walk through the safe ones takes twice as long, and every call walks twice.
+//! What a dict holds, one member after the other, by Python's C functions: a walk through the safe ones takes
+//! twice as long, and every call walks twice.
 #![expect(unsafe_code, reason = "see the comment at each block")]
 
 use std::ptr;
