@@ -3,17 +3,18 @@
 //! What PyO3 makes of the method compares the text of each keyword with the names of all arguments. The
 //! keywords in a host's code are interned, and so are ours, so that a pointer tells as much. A call with
 //! anything else, or with arguments by position or of another type, goes to the method of PyO3, which alone
-//! says what is wrong. Either is entered as PyO3 enters all methods: it knows then that the thread is
-//! attached, so that what a call is done with is let go at once, and makes an exception of a panic.
+//! says what is wrong. What PyO3 does around each of its methods is done only where something is raised: it
+//! counts that the thread is attached, since it puts off what is dropped while it does not know that.
 #![expect(unsafe_code, reason = "see the comment at each block")]
 
 use std::ffi::CString;
-use std::slice;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{ptr, slice};
 
 use policy_core::MAX_QUANTITY;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
-use pyo3::impl_::trampoline::get_trampoline_function;
+use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
@@ -52,9 +53,7 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     // As long as the class, which is as long as the process.
     let method = Box::leak(Box::new(ffi::PyMethodDef {
         ml_name: c"decide".as_ptr(),
-        ml_meth: ffi::PyMethodDefPointer {
-            PyCFunctionFastWithKeywords: get_trampoline_function!(fastcall_cfunction_with_keywords, decide),
-        },
+        ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: decide },
         ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
         ml_doc: CString::into_raw(text),
     }));
@@ -70,13 +69,14 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
 /// # Safety
 /// As for any method with such flags: attached, `this` is a `Door`, there are `count` values and as many
 /// more as `names` has members, if it is no null.
-unsafe fn decide(
-    py: Python<'_>,
+unsafe extern "C" fn decide(
     this: *mut ffi::PyObject,
     values: *const *mut ffi::PyObject,
     count: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
-) -> PyResult<*mut ffi::PyObject> {
+) -> *mut ffi::PyObject {
+    // SAFETY: the caller is attached, and the token does not leave this function.
+    let py = unsafe { Python::assume_attached() };
     // SAFETY: the caller keeps all of them until this returns, and the descriptor that calls us has found
     // `this` to be a `Door`.
     let (this, names) = unsafe {
@@ -91,12 +91,27 @@ unsafe fn decide(
         // SAFETY: there are so many, each is an object, and a `Borrowed` is laid out as its pointer.
         unsafe { slice::from_raw_parts(values.cast(), all) }
     };
-    if let (0, Some(names), Some((known, _))) = (positional, names, KNOWN.get(py))
-        && let Some(call) = Call::of(known, names, values)
-    {
-        return call.decide(&this).map(Bound::into_ptr);
-    }
-    by_name(&this, values.split_at_checked(positional).unwrap_or_default(), names).map(Bound::into_ptr)
+    let decided = catch_unwind(AssertUnwindSafe(|| {
+        if let (0, Some(names), Some((known, _))) = (positional, names, KNOWN.get(py))
+            && let Some(call) = Call::of(known, names, values)
+        {
+            return call.decide(&this);
+        }
+        by_name(&this, values.split_at_checked(positional).unwrap_or_default(), names)
+    }));
+    let decided = decided.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(PanicException::new_err(text.unwrap_or("panic from Rust code").to_owned()))
+    });
+    decided.map_or_else(raise, Bound::into_ptr)
+}
+
+/// Raises an error. PyO3 knows meanwhile that the thread is attached, so it lets go of what was put off.
+#[cold]
+fn raise(error: PyErr) -> *mut ffi::PyObject {
+    Python::attach(|py| error.restore(py));
+    ptr::null_mut()
 }
 
 /// The arguments of a call, each of the type that it has in nearly all.
