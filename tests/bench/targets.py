@@ -136,8 +136,8 @@ LIVE = """**A live run**: {own:,} of its {begun:,} bytes are the run itself, the
     it has asked for when it begins: accounts of four levels, and what statements remember."""
 GROWTH = """**Growth**: with {many:,} rules a decision takes {ratio:.1f} times as long as with {few:,}:
     {each:.1f} ns more a rule, so rules are still walked that cannot hold."""
-THREADS = """**Two threads**: what they have in common is behind one lock while an event looks at
-    accounts and takes from them; what nothing in common reaches is what this machine gives."""
+THREADS = """**Two threads**: what they have in common is behind one lock, which is held for a whole event;
+    what nothing in common reaches is what this machine gives."""
 BUSY = """The machine was busy while this was measured (load average {load:.1f} on {cores} cores):
     times of a wall clock are longer than on a quiet one, and two threads have no second core. Counts stand;
     a ratio of few rounds moves."""

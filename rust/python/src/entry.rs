@@ -4,7 +4,8 @@
 //! keywords in a host's code are interned, and so are ours, so that a pointer tells as much. A call with
 //! anything else, or with arguments by position or of another type, goes to the method of PyO3, which alone
 //! says what is wrong. What PyO3 does around each of its methods is done only where something is raised: it
-//! counts that the thread is attached, since it puts off what is dropped while it does not know that.
+//! counts that the thread is attached, since it puts off what is dropped while it does not know that. What a
+//! call drops that succeeds, if anything, is let go by the next method that is called.
 #![expect(unsafe_code, reason = "see the comment at each block")]
 
 use std::ffi::CString;
