@@ -165,21 +165,3 @@ def test_calls_that_are_refused_leave_nothing_behind(make_guard):
 
     few = refused(100)
     assert refused(1000) - few < 500
-
-
-def test_what_an_earlier_call_is_done_with_is_let_go_before_anything_is_raised(make_guard):
-    gone = []
-
-    class Noisy(decimal.Decimal):
-        def __str__(self):
-            raise OSError(self)
-
-        def __del__(self):
-            gone.append(True)
-
-    run = make_guard(FACTS).run()
-    run.decide(model="large", facts={"of.sure": Noisy("0.1")})
-    with pytest.raises(checkrein.UnknownFact, match="unknown"):
-        run.decide(model="large", facts={"unknown": 1})
-    gc.collect()
-    assert gone == [True]
