@@ -26,14 +26,9 @@ impl Question<'_> {
         Binding::of_some(&tool.name, args, binds).unwrap_or_else(|| self.binding())
     }
 
-    /// All that answers may be for, if somebody has approved of a call that has not come yet.
-    #[inline]
-    pub(crate) fn bindings(&self) -> Vec<Binding> {
-        if self.run.requests.has_unused() { self.all_bindings() } else { Vec::new() }
-    }
-
+    /// All that answers may be for.
     #[cold]
-    fn all_bindings(&self) -> Vec<Binding> {
+    pub(super) fn bindings(&self) -> Vec<Binding> {
         let queues = self.program.tables.queues.numbered();
         let narrow = queues.filter(|(_, queue)| !queue.binds.is_empty());
         let mut bindings: Vec<Binding> = narrow.map(|(index, _)| self.binding_in(index)).collect();

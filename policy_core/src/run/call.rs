@@ -207,10 +207,8 @@ pub(crate) struct Attempt {
     pub(crate) reserved: Amounts,
     /// From which windows, a row of the run's.
     pub(crate) windows: u32,
-    /// The wrapping up that it counts as.
-    pub(crate) wrap_ups: Box<[(AccountId, Window)]>,
-    /// The circuits of breakers that it passed in this process, until it ends.
-    pub(crate) tickets: Vec<Ticket>,
+    /// What few attempts have.
+    pub(crate) rare: Option<Box<Rare>>,
     /// When it began, by the wall clock.
     pub(crate) began: u64,
     pub(crate) cap: u64,
@@ -218,6 +216,22 @@ pub(crate) struct Attempt {
     pub(crate) produced: Produced,
     /// What it used, as it was reported; none while it is open.
     pub(crate) settled: Option<Usage>,
+}
+
+/// What few attempts have.
+#[derive(Debug, Default)]
+pub(crate) struct Rare {
+    /// The wrapping up that it counts as.
+    pub(crate) wrap_ups: Box<[(AccountId, Window)]>,
+    /// The circuits of breakers that it passed in this process, until it ends.
+    pub(crate) tickets: Vec<Ticket>,
+}
+
+impl Attempt {
+    /// The wrapping up that it counts as.
+    pub(crate) fn wrap_ups(&self) -> &[(AccountId, Window)] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.wrap_ups)
+    }
 }
 
 /// How the run stopped.

@@ -12,8 +12,12 @@ use crate::value::{Slot, Truth};
 /// The candidates of one model call and what is required of them. Its room is kept between events.
 #[derive(Debug, Default)]
 pub(crate) struct Candidates {
+    /// Those that the route or the host names, before their fallbacks.
+    chosen: Vec<u32>,
     /// In the order in which they are tried.
-    pub(super) models: Vec<u32>,
+    models: Vec<u32>,
+    /// The model that these are the line of: it and its fallbacks, and nothing was changed since.
+    line_of: Option<u32>,
     /// The requirements that hold, indexes.
     required: Vec<u32>,
     /// Those that came by the arm of a cascade, with its place in the route.
@@ -21,18 +25,64 @@ pub(crate) struct Candidates {
 }
 
 impl Candidates {
+    /// In the order in which they are tried.
+    pub(super) fn models(&self) -> &[u32] {
+        &self.models
+    }
+
+    /// The same, for a change that this call alone needs.
+    fn changed(&mut self) -> &mut Vec<u32> {
+        self.line_of = None;
+        &mut self.models
+    }
+
     /// The cascade by whose arm a model became a candidate.
     pub(super) fn cascade(&self, model: u32) -> Option<u32> {
         self.cascades.iter().find(|(known, _)| *known == model).map(|(_, arm)| *arm)
     }
 
-    /// One more candidate, unless it is one.
-    fn add(&mut self, model: u32) -> bool {
-        let is_new = !self.models.contains(&model);
+    /// The model of one more arm, unless it was chosen.
+    #[inline]
+    fn choose(&mut self, model: u32) -> bool {
+        let is_new = !self.chosen.contains(&model);
         if is_new {
-            self.models.push(model);
+            self.chosen.push(model);
         }
         is_new
+    }
+
+    /// Lists what was chosen, then its fallbacks, breadth first. Most calls choose one model, the same as the
+    /// call before.
+    #[inline]
+    fn line_up(&mut self, fallbacks: &[(u32, u32)]) {
+        let one = if let [one] = *self.chosen { Some(one) } else { None };
+        if one.is_none() || one != self.line_of {
+            self.line_up_anew(one, fallbacks);
+        }
+    }
+
+    #[inline(never)]
+    fn line_up_anew(&mut self, one: Option<u32>, fallbacks: &[(u32, u32)]) {
+        let Self { chosen, models, .. } = self;
+        models.clone_from(chosen);
+        let mut visited = 0_usize;
+        while let Some(&model) = models.get(visited) {
+            visited = visited.saturating_add(1);
+            for &(from, to) in fallbacks {
+                if from == model && !models.contains(&to) {
+                    models.push(to);
+                }
+            }
+        }
+        self.line_of = one;
+    }
+
+    /// The model that a canary drew comes first, and by no arm.
+    #[cold]
+    fn put_first(&mut self, canary: u32) {
+        self.chosen.retain(|model| *model != canary);
+        self.chosen.insert(0, canary);
+        self.cascades.retain(|(model, _)| *model != canary);
     }
 }
 
@@ -72,7 +122,7 @@ impl Asked<'_> {
     /// fallbacks, breadth first; without the models that this call has given up. Lower tiers first, once a
     /// limit prefers them; else first the model that served last, where a switch does not pay. Whether that.
     pub(super) fn list(&self, view: &View<'_>, candidates: &mut Candidates, skipped: &mut Vec<u32>) -> bool {
-        candidates.models.clear();
+        candidates.chosen.clear();
         candidates.cascades.clear();
         skipped.clear();
         let route = self.program().tables.route.as_ref();
@@ -80,35 +130,23 @@ impl Asked<'_> {
         if let Some(route) = route {
             self.follow(route, view, candidates, skipped);
         }
-        let Candidates { models, cascades, .. } = candidates;
-        let is_chosen = canary.is_some() || !models.is_empty();
-        if models.is_empty() {
-            models.extend(self.question.call.requested);
+        let is_chosen = canary.is_some() || !candidates.chosen.is_empty();
+        if candidates.chosen.is_empty() {
+            candidates.chosen.extend(self.question.call.requested);
         }
         if let Some(canary) = canary {
-            models.retain(|model| *model != canary);
-            models.insert(0, canary);
-            cascades.retain(|(model, _)| *model != canary);
+            candidates.put_first(canary);
         }
-        let fallbacks = route.map_or(&[][..], |route| &route.fallbacks);
-        let mut visited = 0_usize;
-        while let Some(&model) = models.get(visited) {
-            visited = visited.saturating_add(1);
-            for &(from, to) in fallbacks {
-                if from == model && !models.contains(&to) {
-                    models.push(to);
-                }
-            }
-        }
+        candidates.line_up(route.map_or(&[][..], |route| &route.fallbacks));
         let failed = &self.question.call.failed;
         if !failed.is_empty() {
-            models.retain(|model| !failed.contains(model));
+            candidates.changed().retain(|model| !failed.contains(model));
         }
         if self.question.run.prefers_lower() {
-            models.sort_by_key(|model| self.program().tables.models.at(*model).tier);
+            candidates.changed().sort_by_key(|model| self.program().tables.models.at(*model).tier);
             return false;
         }
-        self.stay(models, is_chosen)
+        self.may_stay(candidates.models()) && self.stay(candidates.changed(), is_chosen)
     }
 
     /// The models of the arms that hold.
@@ -122,14 +160,14 @@ impl Asked<'_> {
                 Truth::False => {}
                 Truth::Unknown => skipped.push(arm.model),
                 Truth::True => {
-                    let is_new = candidates.add(arm.model);
+                    let is_new = candidates.choose(arm.model);
                     if let Some((then, _)) = arm.then {
                         if is_new {
                             candidates
                                 .cascades
                                 .extend(u32::try_from(place).ok().map(|place| (arm.model, place)));
                         }
-                        candidates.add(then);
+                        candidates.choose(then);
                     }
                 }
             }
@@ -190,6 +228,39 @@ impl Asked<'_> {
         for require in self.program().tables.requires.all() {
             if found.passed.iter().any(|(_, why)| *why == Why::Statement(require.statement)) {
                 self.question.vote(require.statement, Verdict::Deny, false, votes);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_line_is_the_same_whatever_was_lined_up_before(
+            calls in prop::collection::vec((prop::collection::vec(0_u32..5, 1..3), 0_u8..3), 1..9),
+            fallbacks in prop::collection::vec((0_u32..4, 1_u32..3), 0..6),
+        ) {
+            let fallbacks: Vec<_> = fallbacks.into_iter().map(|(from, more)| (from, from + more)).collect();
+            let mut used = Candidates::default();
+            for (chosen, change) in calls {
+                let mut fresh = Candidates::default();
+                used.chosen.clear();
+                for model in chosen {
+                    prop_assert_eq!(used.choose(model), fresh.choose(model));
+                }
+                used.line_up(&fallbacks);
+                fresh.line_up(&fallbacks);
+                prop_assert_eq!(used.models(), fresh.models());
+                match change {
+                    0 => {}
+                    1 => used.changed().reverse(),
+                    _ => used.changed().clear(),
+                }
             }
         }
     }

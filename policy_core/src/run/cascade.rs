@@ -2,7 +2,7 @@
 
 use super::Run;
 use super::model::Asked;
-use super::question::{Clearance, Question, Ruling, vote_of};
+use super::question::{Clearance, Question, vote_of};
 use crate::books::Books;
 use crate::decision::{By, Decision, Outcome, Vote};
 use crate::event::Returned;
@@ -75,7 +75,7 @@ impl Run {
             let mut rehearsal = Decision::new();
             let mut clearance = Clearance::new();
             match asked.rule(&mut candidates, &mut clearance, &mut rehearsal) {
-                Ruling::Clear if clearance.subject == then => Some(Climb {
+                Ok(()) if clearance.subject == then => Some(Climb {
                     undecided: truth == Truth::Unknown,
                     values: view.values(program.tables.conditions.at(when)),
                 }),

@@ -1,14 +1,12 @@
 //! What a ruling does to the run: attempts open, calls close, requests are made, stops latch.
 
-use std::mem;
-
 use super::Run;
 use super::amounts::{Amounts, Subject};
-use super::call::{Attempt, Call, Latch, Point};
+use super::call::{Attempt, Call, Latch, Point, Rare};
 use super::escalate::{Granting, Standing};
 use super::meter::Produced;
 use super::patience::{HOLDS_WAIT, LEASE_WAIT};
-use super::question::{Clearance, Finding, Ruling};
+use super::question::{Besides, Clearance, Finding, Objection, Ruling};
 use super::windows::Windows;
 use crate::books::{AccountId, Books};
 use crate::decision::{Asked, BuiltIn, By, Decision, Outcome, Vote};
@@ -40,19 +38,32 @@ impl Run {
     pub(crate) fn apply(
         &mut self,
         (program, books): (&Program, &mut Books),
-        (id, mut call): (u64, Box<Call>),
+        (id, call): (u64, Box<Call>),
         ruling: Ruling,
-        clearance: &mut Clearance,
+        clearance: Clearance,
         decision: &mut Decision,
     ) {
         match ruling {
-            Ruling::Clear => self.allow(books, (id, call), clearance, decision),
-            Ruling::Votes(finding) => self.conclude((program, books), (id, call), *finding, decision),
-            Ruling::BuiltIn(reason) => {
+            Ok(()) => self.allow(books, (id, call), clearance, decision),
+            Err(objection) => self.refuse((program, books), (id, call), *objection, decision),
+        }
+    }
+
+    #[inline(never)]
+    fn refuse(
+        &mut self,
+        (program, books): (&Program, &mut Books),
+        (id, mut call): (u64, Box<Call>),
+        objection: Objection,
+        decision: &mut Decision,
+    ) {
+        match objection {
+            Objection::Votes(finding) => self.conclude((program, books), (id, call), finding, decision),
+            Objection::BuiltIn(reason) => {
                 decision.refuse(reason);
                 self.calls.spare(call);
             }
-            Ruling::Wait(reason, needs) => {
+            Objection::Wait(reason, needs) => {
                 call.waiting.get_or_insert(self.age.now());
                 self.calls.keep(id, call);
                 decision.built_in(Outcome::Wait, reason);
@@ -147,15 +158,12 @@ impl Run {
         &mut self,
         books: &mut Books,
         (id, mut call): (u64, Box<Call>),
-        clearance: &mut Clearance,
+        Clearance { subject, cap, amounts, has_next, cascade, besides }: Clearance,
         decision: &mut Decision,
     ) {
-        let Clearance { subject, cap, amounts, has_next, cascade, ref wrap_ups, .. } = *clearance;
         self.go_on(&mut call);
         let (now, begun) = (self.latest, self.age.now());
-        for &binding in &clearance.bindings {
-            self.requests.consume(binding, begun, &mut call.grants);
-        }
+        let rare = besides.map(|besides| self.carry(books, *besides, &mut call));
         if !call.tries.is_begun() {
             call.begun = begun;
         }
@@ -172,18 +180,12 @@ impl Run {
         let mut row = self.windows.begin();
         self.accounts.take(&amounts, books, now, &mut row);
         let windows = row.number();
-        let wrap_up = |&account: &AccountId| {
-            let window = books.take(account, 1, now);
-            books.settle(account, window, 1, 1, now);
-            (account, window)
-        };
         self.attempts.push(Attempt {
             call: id,
             number,
             reserved: amounts,
             windows,
-            wrap_ups: wrap_ups.iter().map(wrap_up).collect(),
-            tickets: mem::take(&mut clearance.tickets),
+            rare,
             began: now.wall,
             cap,
             produced: Produced::default(),
@@ -194,6 +196,24 @@ impl Run {
             self.show(self.attempts.len() as u64, attempt, &call, decision);
         }
         self.calls.keep(id, call);
+    }
+
+    /// What few calls have with their clearance, as their attempts have it. Approvals are used up, and the
+    /// wrapping up is counted.
+    #[cold]
+    fn carry(&mut self, books: &mut Books, besides: Besides, call: &mut Call) -> Box<Rare> {
+        for binding in besides.bindings {
+            self.requests.consume(binding, self.age.now(), &mut call.grants);
+        }
+        let wrap_up = |account: AccountId| {
+            let window = books.take(account, 1, self.latest);
+            books.settle(account, window, 1, 1, self.latest);
+            (account, window)
+        };
+        Box::new(Rare {
+            wrap_ups: besides.wrap_ups.into_iter().map(wrap_up).collect(),
+            tickets: besides.tickets,
+        })
     }
 
     /// A call passes: if loops were found at a model's, a person has said so, and they look on from here.
@@ -213,7 +233,7 @@ impl Run {
         let amounts = &attempt.reserved;
         decision.attempt = Some(id);
         decision.attempt_number = Some(attempt.number);
-        decision.wrap_up = !attempt.wrap_ups.is_empty();
+        decision.wrap_up = !attempt.wrap_ups().is_empty();
         decision.reserved_tokens = amounts.charge.tokens;
         decision.reserved_cost = amounts.charge.cost;
         let timeout = match amounts.subject {

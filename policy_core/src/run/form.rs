@@ -313,7 +313,7 @@ impl Attempt {
             return;
         }
         writer.list(&windows.whole(self.windows), |writer, window| writer.signed(window.id()));
-        writer.list(&self.wrap_ups, |writer, (account, window)| {
+        writer.list(self.wrap_ups(), |writer, (account, window)| {
             let place = accounts.wrap_ups.iter().position(|known| known == account);
             writer.number(place.unwrap_or(usize::MAX) as u64);
             writer.signed(window.id());
@@ -331,8 +331,7 @@ impl Attempt {
             number: reader.number()?,
             reserved: Amounts::read(reader, program)?,
             windows: 0,
-            wrap_ups: Box::default(),
-            tickets: Vec::new(),
+            rare: None,
             began: reader.number()?,
             cap: reader.number()?,
             produced: Produced::new(reader.number()?),
@@ -347,7 +346,9 @@ impl Attempt {
             let place = reader.index(accounts.wrap_ups.len())?;
             Some((*accounts.wrap_ups.get(place as usize)?, window(reader)?))
         })?;
-        attempt.wrap_ups = wrap_ups.into_boxed_slice();
+        if !wrap_ups.is_empty() {
+            attempt.rare.get_or_insert_default().wrap_ups = wrap_ups.into_boxed_slice();
+        }
         Some(attempt)
     }
 }

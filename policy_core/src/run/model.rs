@@ -1,13 +1,12 @@
 //! Admission of model calls: rules and requirements vote, then the candidates are tried in order.
 
 use std::collections::BTreeSet;
-use std::mem;
 
 use super::accounts::Obstacles;
 use super::amounts::{Amounts, Charge, Subject};
 use super::call::{Call, Point};
 use super::candidates::Candidates;
-use super::question::{Clearance, Question, Ruling};
+use super::question::{Clearance, Objection, Question, Ruling};
 use super::{Run, check_facts, check_tokens};
 use crate::books::{AccountId, Books};
 use crate::decision::{BuiltIn, Decision, Event, Outcome, Why};
@@ -140,11 +139,10 @@ impl Run {
         };
         let ruling = question
             .rule_admitted(&mut clearance, |clearance| asked.rule(&mut candidates, clearance, decision));
-        clearance.bindings = question.bindings();
-        decision.would = question.observed();
+        question.finish(&mut clearance, decision);
         self.candidates = Some(candidates);
         let is_first = !call.tries.is_begun();
-        self.apply((program, books), (id, call), ruling, &mut clearance, decision);
+        self.apply((program, books), (id, call), ruling, clearance, decision);
         if is_first && decision.outcome == Outcome::Allow && program.compares_context() {
             self.family.memory().context.send(event.messages.unwrap_or_default());
         }
@@ -156,7 +154,8 @@ impl Run {
 pub(super) struct Found {
     /// The models passed over.
     pub(super) passed: Vec<(u32, Why)>,
-    obstacles: Obstacles,
+    /// What is in the way of the others.
+    obstacles: Option<Box<Obstacles>>,
     /// For how long breakers are in the way of the first of the models that they alone are in the way of.
     pub(super) again: Option<Barred>,
 }
@@ -191,21 +190,20 @@ impl Asked<'_> {
         question.vote_truth(self.results, &mut votes);
         question.vote_model_loops(self.messages, &mut votes);
         self.ask_requirements(&view, candidates, &mut votes);
-        if let Some(ruling) = question.rule(&view, votes, Vec::new()) {
-            return ruling;
-        }
+        question.rule(&view, votes)?;
         let stays = self.list(&view, candidates, &mut decision.skipped);
-        if candidates.models.is_empty() {
-            return Ruling::BuiltIn(BuiltIn::NoCandidate);
+        if candidates.models().is_empty() {
+            return Err(Box::new(Objection::BuiltIn(BuiltIn::NoCandidate)));
         }
         let mut found = Found::default();
         let ruling = self.choose(&view, candidates, &mut found, clearance);
-        let is_clear = matches!(ruling, Ruling::Clear);
-        if is_clear && self.program().index.observes {
+        if ruling.is_ok() && self.program().index.observes {
             self.observe_choice(&view, candidates, clearance.subject);
         }
-        decision.passed = found.passed;
-        decision.stayed = stays && is_clear && candidates.models.first() == Some(&clearance.subject);
+        if !found.passed.is_empty() {
+            decision.passed = found.passed;
+        }
+        decision.stayed = stays && ruling.is_ok() && candidates.models().first() == Some(&clearance.subject);
         ruling
     }
 
@@ -217,8 +215,10 @@ impl Asked<'_> {
         found: &mut Found,
         clearance: &mut Clearance,
     ) -> Ruling {
-        let taken = self.try_all(candidates, &[], found, clearance);
-        taken.unwrap_or_else(|| self.choose_otherwise(view, candidates, found, clearance))
+        if self.try_all(candidates, &[], found, clearance)? {
+            return Ok(());
+        }
+        self.choose_otherwise(view, candidates, found, clearance)
     }
 
     /// What follows where none of them may run as it is asked for.
@@ -231,84 +231,84 @@ impl Asked<'_> {
         clearance: &mut Clearance,
     ) -> Ruling {
         let question = self.question;
-        if let Some(waits) = question.wait(&mut found.obstacles) {
-            return waits;
-        }
-        let lifted = question.run.accounts.liftable(&found.obstacles, &question.asking(&[]));
+        let mut obstacles = found.obstacles.take().unwrap_or_default();
+        question.wait(&mut obstacles)?;
+        let lifted = question.run.accounts.liftable(&obstacles, &question.asking(&[]));
         if !lifted.is_empty() {
             let mut last = Found::default();
-            let ruling = self.try_all(candidates, &lifted, &mut last, clearance);
-            if let Some(ruling) = ruling.or_else(|| question.wait(&mut last.obstacles)) {
+            let taken = self.try_all(candidates, &lifted, &mut last, clearance);
+            let ruling = match taken {
+                Ok(false) => question.wait(&mut last.obstacles.take().unwrap_or_default()).map(|()| false),
+                _ => taken,
+            };
+            if !matches!(ruling, Ok(false)) {
                 *found = last;
-                return ruling;
+                return ruling.map(|_| ());
             }
         }
-        self.none_taken(view, found)
+        self.none_taken(view, found, obstacles.ways)
     }
 
-    /// The candidates in order; the first that brings a ruling decides.
+    /// The candidates in order; the first that may run is taken, if rules on it say nothing against that.
     fn try_all(
         &self,
         candidates: &Candidates,
         lifted: &[AccountId],
         found: &mut Found,
         clearance: &mut Clearance,
-    ) -> Option<Ruling> {
-        let mut rest = &*candidates.models;
+    ) -> Ruling<bool> {
+        let mut rest = candidates.models();
         while let [candidate, later @ ..] = rest {
             rest = later;
             if self.is_usable(*candidate, candidates, found)
-                && let Some(ruling) = self.consider(*candidate, lifted, found, clearance)
+                && self.consider(*candidate, lifted, found, clearance)?
             {
                 clearance.has_next = !rest.is_empty();
                 clearance.cascade = candidates.cascade(*candidate);
-                return Some(ruling);
+                return Ok(true);
             }
         }
-        None
+        Ok(false)
     }
 
-    /// A ruling, if this candidate brings one; otherwise it adds to what was found.
+    /// Whether this candidate may run; otherwise it adds to what was found.
     fn consider(
         &self,
         candidate: u32,
         lifted: &[AccountId],
         found: &mut Found,
         clearance: &mut Clearance,
-    ) -> Option<Ruling> {
+    ) -> Ruling<bool> {
         let question = self.question;
         let rules = self.program().index.rules.on_model(candidate);
         if !rules.is_empty() {
             let view = question.view(question.call.next_attempt(candidate), Some(candidate));
             let mut votes = Vec::new();
             question.vote_rules(rules, &view, &mut votes);
-            if let Some(ruling) = question.rule(&view, votes, Vec::new()) {
-                return Some(ruling);
-            }
+            question.rule(&view, votes)?;
         }
         let model = self.program().tables.models.at(candidate);
-        match self.fit(candidate, model, lifted, &mut clearance.amounts) {
-            Some(cap) => {
-                clearance.subject = candidate;
-                clearance.cap = cap;
-                clearance.wrap_ups = lifted.to_vec();
-                Some(Ruling::Clear)
-            }
-            None => {
-                self.obstruct(candidate, &clearance.amounts, lifted, found);
-                None
-            }
+        let Some(cap) = self.fit(candidate, model, lifted, &mut clearance.amounts) else {
+            self.obstruct(candidate, &clearance.amounts, lifted, found);
+            return Ok(false);
+        };
+        clearance.subject = candidate;
+        clearance.cap = cap;
+        if !lifted.is_empty() {
+            clearance.besides.get_or_insert_default().wrap_ups = lifted.to_vec();
         }
+        Ok(true)
     }
 
     /// Limits are in the way of this candidate.
+    #[cold]
     fn obstruct(&self, candidate: u32, amounts: &Amounts, lifted: &[AccountId], found: &mut Found) {
         let accounts = &self.question.run.accounts;
         let own = accounts.obstacles(amounts, &self.question.asking(lifted));
         for limit in own.ways.iter().filter_map(|place| accounts.entry(*place)?.limit) {
             found.pass_over(candidate, Why::Statement(self.program().tables.limits.at(limit).statement));
         }
-        found.obstacles.add(own);
+        found.obstacles.get_or_insert_default().add(own);
     }
 
     /// The largest output that fits every limit, and what it reserves; or nothing, and what did not fit:
@@ -349,8 +349,7 @@ impl Asked<'_> {
         }
     }
 
-    fn none_taken(&self, view: &View<'_>, found: &mut Found) -> Ruling {
-        let ways = mem::take(&mut found.obstacles.ways);
+    fn none_taken(&self, view: &View<'_>, found: &Found, ways: Vec<u32>) -> Ruling {
         let mut votes = Vec::new();
         self.vote_tripped(found, &mut votes);
         if !ways.is_empty() {
@@ -358,7 +357,8 @@ impl Asked<'_> {
         } else if votes.is_empty() {
             self.vote_required(found, &mut votes);
         }
-        let ruling = self.question.rule(view, votes, ways);
-        ruling.map(|ruling| ruling.again(found.again)).unwrap_or(Ruling::BuiltIn(BuiltIn::NoUsableModel))
+        self.question.fill_observed(view);
+        self.question.rule_by(view, votes, ways).map_err(|objection| objection.again(found.again))?;
+        Err(Box::new(Objection::BuiltIn(BuiltIn::NoUsableModel)))
     }
 }

@@ -5,9 +5,9 @@ use super::amounts::{Amounts, Subject};
 use super::call::Call;
 use super::candidates::Candidates;
 use super::model::{Asked, Found};
-use super::question::{Question, sort, vote_of};
+use super::question::{Clearance, Question, sort, vote_of};
 use crate::books::Room;
-use crate::decision::{Outcome, Vote};
+use crate::decision::{Decision, Outcome, Vote};
 use crate::facts::View;
 use crate::value::Truth;
 
@@ -66,6 +66,17 @@ impl Question<'_> {
         let (said, known) = &mut *self.would.borrow_mut();
         self.fill(view, said.get_mut(*known..).unwrap_or_default());
         *known = said.len();
+    }
+
+    /// The question is answered: what it brings besides.
+    #[inline(always)]
+    pub(super) fn finish(&self, clearance: &mut Clearance, decision: &mut Decision) {
+        if self.run.requests.has_unused() {
+            clearance.besides.get_or_insert_default().bindings = self.bindings();
+        }
+        if self.program.index.observes {
+            decision.would = self.observed();
+        }
     }
 
     /// All that was gathered: of each statement the most restrictive say, in the order of votes.
@@ -132,7 +143,7 @@ impl Asked<'_> {
 
     /// Whether a candidate after this one `does`, and could serve for all that is asked before limits.
     fn has_later(&self, candidates: &Candidates, model: u32, does: impl Fn(u32) -> bool) -> bool {
-        let mut later = candidates.models.iter().skip_while(|known| **known != model).skip(1);
+        let mut later = candidates.models().iter().skip_while(|known| **known != model).skip(1);
         later.any(|other| does(*other) && self.is_usable(*other, candidates, &mut Found::default()))
     }
 }

@@ -3,7 +3,7 @@
 use std::mem;
 
 use super::accounts::Obstacles;
-use super::question::{Question, Ruling};
+use super::question::{Objection, Question, Ruling};
 use crate::decision::BuiltIn;
 
 /// How long to wait for holds and for the store, and how long a call may wait for either without a
@@ -15,27 +15,30 @@ const MOST_WAIT: u64 = 60_000_000_000;
 impl Question<'_> {
     /// Patience until the store has said how the limits stand that conditions read.
     #[inline]
-    pub(crate) fn wait_for_word(&self) -> Option<Ruling> {
-        if self.program.index.shared.is_empty() { None } else { self.wait_to_hear() }
+    pub(crate) fn wait_for_word(&self) -> Ruling {
+        if self.program.index.shared.is_empty() { Ok(()) } else { self.wait_to_hear() }
     }
 
     #[cold]
-    fn wait_to_hear(&self) -> Option<Ruling> {
+    fn wait_to_hear(&self) -> Ruling {
         let needs = self.run.unheard(self.books);
         let mut obstacles = Obstacles { lease: !needs.is_empty(), needs, ..Obstacles::default() };
         self.wait(&mut obstacles)
     }
 
     /// Patience, if that is what the obstacles need and the call still may have it.
-    pub(crate) fn wait(&self, obstacles: &mut Obstacles) -> Option<Ruling> {
+    pub(crate) fn wait(&self, obstacles: &mut Obstacles) -> Ruling {
         let (reason, delay) = match (obstacles.lease, obstacles.holds) {
             (true, _) => (BuiltIn::Lease, LEASE_WAIT),
             (false, true) => (BuiltIn::Holds, HOLDS_WAIT),
-            (false, false) => return None,
+            (false, false) => return Ok(()),
         };
         let now = self.run.age.now();
         let waited = now.saturating_sub(self.call.waiting.unwrap_or(now));
         let may_wait = waited.saturating_add(delay) <= MOST_WAIT && self.run.fits_time(delay);
-        may_wait.then(|| Ruling::Wait(reason, mem::take(&mut obstacles.needs)))
+        if !may_wait {
+            return Ok(());
+        }
+        Err(Box::new(Objection::Wait(reason, mem::take(&mut obstacles.needs))))
     }
 }

@@ -39,24 +39,25 @@ pub(crate) struct Question<'a> {
     pub(super) would: RefCell<(Vec<Vote>, usize)>,
 }
 
-/// What the policy says to a question.
+/// What is said against a call.
 #[derive(Debug)]
-pub(crate) enum Ruling {
-    /// Statements object.
-    Votes(Box<Finding>),
-    /// The engine itself objects.
+pub(crate) enum Objection {
+    /// By statements.
+    Votes(Finding),
+    /// By the engine itself.
     BuiltIn(BuiltIn),
     /// The engine asks for patience: only holds or leases are in the way. These are what to ask the store
     /// for.
     Wait(BuiltIn, Vec<(AccountId, u64)>),
-    /// It may run, as the clearance says.
-    Clear,
 }
 
-impl Ruling {
+/// What the policy says to a question: nothing against it, or what. A word, since most calls pass.
+pub(crate) type Ruling<T = ()> = Result<T, Box<Objection>>;
+
+impl Objection {
     /// The same, with for how long breakers are in the way.
-    pub(crate) fn again(mut self, again: Option<Barred>) -> Self {
-        if let Self::Votes(finding) = &mut self {
+    pub(crate) fn again(mut self: Box<Self>, again: Option<Barred>) -> Box<Self> {
+        if let Self::Votes(finding) = &mut *self {
             finding.again = again;
         }
         self
@@ -79,8 +80,8 @@ pub(crate) struct Finding {
     pub(crate) binding: Option<Binding>,
 }
 
-/// What a call may run on, and what it reserves: filled in on the way to [`Ruling::Clear`], and of no meaning
-/// with another ruling.
+/// What a call may run on, and what it reserves: filled in on the way, and of no meaning if something is said
+/// against the call.
 #[derive(Debug)]
 pub(crate) struct Clearance {
     pub(crate) subject: u32,
@@ -89,6 +90,13 @@ pub(crate) struct Clearance {
     pub(crate) has_next: bool,
     /// The cascade that its result is asked about, by its place among the route's arms.
     pub(crate) cascade: Option<u32>,
+    /// What few calls have.
+    pub(crate) besides: Option<Box<Besides>>,
+}
+
+/// What few calls have with their clearance.
+#[derive(Debug, Default)]
+pub(crate) struct Besides {
     /// The wrapping up that it counts as.
     pub(crate) wrap_ups: Vec<AccountId>,
     /// The circuits that it passed.
@@ -99,16 +107,7 @@ pub(crate) struct Clearance {
 
 impl Clearance {
     pub(crate) const fn new() -> Self {
-        Self {
-            subject: 0,
-            cap: 0,
-            amounts: Amounts::REQUEST,
-            has_next: false,
-            cascade: None,
-            wrap_ups: Vec::new(),
-            tickets: Vec::new(),
-            bindings: Vec::new(),
-        }
+        Self { subject: 0, cap: 0, amounts: Amounts::REQUEST, has_next: false, cascade: None, besides: None }
     }
 }
 
@@ -308,24 +307,22 @@ impl<'a> Question<'a> {
         template.text(self.retry_view(vote.statement, view.call.attempt).as_ref().unwrap_or(view))
     }
 
-    /// What follows from votes; nothing if nobody voted. `ways` are the entries of accounts that votes are
-    /// about.
-    #[inline]
-    pub(crate) fn rule(&self, view: &View<'_>, votes: Vec<Vote>, ways: Vec<u32>) -> Option<Ruling> {
+    /// What follows from votes; nothing if nobody voted.
+    #[inline(always)]
+    pub(crate) fn rule(&self, view: &View<'_>, votes: Vec<Vote>) -> Ruling {
         self.fill_observed(view);
-        if votes.is_empty() { None } else { self.rule_by(view, votes, ways) }
+        if votes.is_empty() { Ok(()) } else { self.rule_by(view, votes, Vec::new()) }
     }
 
+    /// The same of votes about these entries of accounts.
     #[inline(never)]
-    fn rule_by(&self, view: &View<'_>, mut votes: Vec<Vote>, ways: Vec<u32>) -> Option<Ruling> {
+    pub(crate) fn rule_by(&self, view: &View<'_>, mut votes: Vec<Vote>, ways: Vec<u32>) -> Ruling {
         self.fill(view, &mut votes);
         sort(&mut votes);
-        let first = *votes.first()?;
+        let Some(&first) = votes.first() else { return Ok(()) };
         if first.outcome == Outcome::Escalate && self.opens_request(&first) {
             let mut obstacles = self.run.accounts.obstacles(&Amounts::REQUEST, &self.asking(&[]));
-            if let Some(waits) = self.wait(&mut obstacles) {
-                return Some(waits);
-            }
+            self.wait(&mut obstacles)?;
             // Nobody can be asked, so those who bound the asking do not ask either.
             let limits = obstacles.ways.iter().filter_map(|place| self.run.accounts.entry(*place)?.limit);
             let mut limits: Vec<u32> = limits.collect();
@@ -349,14 +346,14 @@ impl<'a> Question<'a> {
                 votes.retain(|vote| !asks(vote));
             }
         }
-        let first = votes.first()?;
+        let Some(first) = votes.first() else { return Ok(()) };
         let named = self.retry_view(first.statement, view.call.attempt);
         let values = self.values(named.as_ref().unwrap_or(view), first.statement);
         let text = self.text(view, first);
         let reused = if first.outcome == Outcome::Reuse { self.known() } else { None };
         let binding = Some(self.binding_of(first));
         let finding = Finding { votes, values, ways, text, reused, again: None, binding };
-        Some(Ruling::Votes(Box::new(finding)))
+        Err(Box::new(Objection::Votes(finding)))
     }
 
     /// What a statement's condition reads, or what an order compared.

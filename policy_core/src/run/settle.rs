@@ -229,7 +229,7 @@ impl Run {
         let windows = self.windows.row(attempt.windows);
         self.accounts.settle(&attempt.reserved, windows, &end, books, now);
         if is_unsent {
-            for (account, window) in &attempt.wrap_ups {
+            for (account, window) in attempt.wrap_ups() {
                 books.refund(*account, *window, 1, now);
             }
         }

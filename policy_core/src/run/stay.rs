@@ -46,14 +46,18 @@ impl Run {
 }
 
 impl Asked<'_> {
+    /// Whether another model than the first of these may have served last.
+    #[inline]
+    pub(super) fn may_stay(&self, models: &[u32]) -> bool {
+        let is_served = |first: &u32| self.question.run.is_served_by(*first);
+        self.program().index.sticks && models.len() > 1 && !models.first().is_some_and(is_served)
+    }
+
     /// Puts the model that served last first, unless a switch to the first candidate pays. Whether it did.
     /// `is_chosen`: the route chose that one, not the host.
+    #[inline(never)]
     pub(super) fn stay(&self, models: &mut [u32], is_chosen: bool) -> bool {
         let question = self.question;
-        let is_plain = |first: &u32| question.run.is_served_by(*first);
-        if !self.program().index.sticks || models.len() < 2 || models.first().is_some_and(is_plain) {
-            return false;
-        }
         let session = question.run.ids.session();
         let fares = question.run.health.fares();
         let (now, stay) = question.run.stay(session, &fares);

@@ -66,12 +66,11 @@ impl Run {
             let ruling =
                 question.rule_admitted(&mut clearance, |clearance| question.rule_tool(tool, clearance));
             let looks = has_looks.then(|| question.looks(tool, room));
-            clearance.bindings = question.bindings();
-            decision.would = question.observed();
+            question.finish(&mut clearance, decision);
             if let Some(looks) = looks {
                 call.looks = looks;
             }
-            self.apply((program, books), (id, call), ruling, &mut clearance, decision);
+            self.apply((program, books), (id, call), ruling, clearance, decision);
         }
         Ok(())
     }
@@ -161,10 +160,8 @@ impl Question<'_> {
             vote_tripped(&tripped.statements, &mut votes);
             again = tripped.again;
         }
-        match self.rule(&view, votes, Vec::new()) {
-            Some(ruling) => ruling.again(again),
-            None => self.charge_tool((tool, class), &view, clearance),
-        }
+        self.rule(&view, votes).map_err(|objection| objection.again(again))?;
+        self.charge_tool((tool, class), &view, clearance)
     }
 
     /// A tool call is one call; every bound of every limit has to hold with it.
@@ -178,10 +175,8 @@ impl Question<'_> {
         clearance.subject = tool;
         clearance.amounts = Amounts { subject, is_retry: self.call.tries.is_begun(), ..Amounts::REQUEST };
         let (amounts, asking) = (&clearance.amounts, self.asking(&[]));
-        if !self.run.accounts.fits(amounts, &asking)
-            && let Some(ruling) = self.obstruct(amounts, view)
-        {
-            return ruling;
+        if !self.run.accounts.fits(amounts, &asking) {
+            self.obstruct(amounts, view)?;
         }
         if self.program.index.observes {
             self.observe_limits(view, amounts, |_| false);
@@ -189,17 +184,17 @@ impl Question<'_> {
                 self.cast(vote_of(statement, Outcome::Deny), &mut Vec::new());
             }
         }
-        Ruling::Clear
+        Ok(())
     }
 
     /// What follows from the limits that a call does not fit.
     #[cold]
-    fn obstruct(&self, amounts: &Amounts, view: &View<'_>) -> Option<Ruling> {
+    fn obstruct(&self, amounts: &Amounts, view: &View<'_>) -> Ruling {
         let mut obstacles = self.run.accounts.obstacles(amounts, &self.asking(&[]));
-        self.wait(&mut obstacles).or_else(|| {
-            let mut votes = Vec::new();
-            self.vote_limits(&obstacles.ways, &mut votes);
-            self.rule(view, votes, obstacles.ways)
-        })
+        self.wait(&mut obstacles)?;
+        let mut votes = Vec::new();
+        self.vote_limits(&obstacles.ways, &mut votes);
+        self.fill_observed(view);
+        self.rule_by(view, votes, obstacles.ways)
     }
 }

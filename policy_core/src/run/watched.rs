@@ -1,5 +1,7 @@
 //! What a run asks about the health of what it calls, and what it tells about it.
 
+use std::mem;
+
 use super::Run;
 use super::amounts::Subject;
 use super::call::Attempt;
@@ -62,20 +64,20 @@ impl Question<'_> {
         clearance: &mut Clearance,
         mut rule: impl FnMut(&mut Clearance) -> Ruling,
     ) -> Ruling {
-        if let Some(waits) = self.wait_for_word() {
-            return waits;
-        }
+        self.wait_for_word()?;
         loop {
-            let ruling = rule(clearance);
-            let is_clear = matches!(ruling, Ruling::Clear);
-            if !is_clear || !self.program.index.counts_health {
-                return ruling;
+            rule(clearance)?;
+            if !self.program.index.counts_health {
+                return Ok(());
             }
             if let Some(tickets) = self.admit(clearance.amounts.subject) {
-                clearance.tickets = tickets;
-                return ruling;
+                if !tickets.is_empty() {
+                    clearance.besides.get_or_insert_default().tickets = tickets;
+                }
+                return Ok(());
             }
             self.observe_anew();
+            clearance.besides = None;
         }
     }
 
@@ -164,12 +166,15 @@ pub(crate) fn vote_tripped(statements: &[u32], votes: &mut Vec<Vote>) {
 }
 
 /// An attempt has ended like this, or is left.
+#[inline]
 pub(crate) fn conclude(program: &Program, attempt: &mut Attempt, fate: Fate, health: &Health, now: u64) {
-    let is_unsent = attempt.settled == Some(Usage::Unsent) && fate == Fate::Settled;
-    let ending = if is_unsent { Ending::Untold } else { fate.ending(attempt.reserved.is_tool()) };
-    for ticket in std::mem::take(&mut attempt.tickets) {
-        let terms = &program.tables.breakers.at(ticket.place.0).terms;
-        health.fares().conclude(program.meaning(), ticket, terms, (ending, now));
+    if let Some(rare) = &mut attempt.rare {
+        let is_unsent = attempt.settled == Some(Usage::Unsent) && fate == Fate::Settled;
+        let ending = if is_unsent { Ending::Untold } else { fate.ending(attempt.reserved.is_tool()) };
+        for ticket in mem::take(&mut rare.tickets) {
+            let terms = &program.tables.breakers.at(ticket.place.0).terms;
+            health.fares().conclude(program.meaning(), ticket, terms, (ending, now));
+        }
     }
 }
 
