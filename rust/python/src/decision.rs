@@ -36,8 +36,8 @@ impl Decision {
         core: &mut policy_core::Decision,
         program: &Py<Loaded>,
     ) -> PyResult<Bound<'py, Self>> {
-        let (plain, is_all) = Plain::of(core);
-        let whole = if is_all { None } else { Some(Box::new(mem::take(core))) };
+        let plain = Plain::of(core);
+        let whole = if Plain::is_all(core) { None } else { Some(Box::new(mem::take(core))) };
         Bound::new(py, Self { plain, whole, program: program.clone_ref(py) })
     }
 

@@ -1,6 +1,6 @@
 //! Records as they are kept until they are written: in columns that were asked for once.
 
-use std::ops::Range;
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -35,6 +35,26 @@ pub(crate) enum Kept {
     Whole(usize),
 }
 
+/// Where something stands in its column, and how much of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Span {
+    from: u32,
+    length: u32,
+}
+
+impl Span {
+    const fn of(from: usize, length: usize) -> Self {
+        // No column is as long.
+        Self { from: from as u32, length: length as u32 }
+    }
+
+    /// What stands there.
+    pub(crate) fn within<T>(self, column: &[T]) -> &[T] {
+        let from = column.get(self.from as usize..).unwrap_or_default();
+        from.get(..self.length as usize).unwrap_or_default()
+    }
+}
+
 /// What a charge shows of a settlement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Amounts {
@@ -62,10 +82,19 @@ pub(crate) enum About {
 pub(crate) struct Record {
     pub(crate) about: About,
     pub(crate) wall: u64,
-    pub(crate) head: Option<usize>,
-    pub(crate) text: Range<usize>,
-    pub(crate) before: Range<usize>,
-    pub(crate) after: Range<usize>,
+    pub(crate) head: Option<u32>,
+    pub(crate) text: Span,
+    pub(crate) before: Span,
+    pub(crate) after: Span,
+}
+
+/// How much room a batch has for a record, without more memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    Ample,
+    /// Three quarters are taken, so it is time that somebody writes it; an empty batch takes any record.
+    Scarce,
+    None,
 }
 
 /// Where something is that records have in common, so that a batch has it once: in which batch, and there.
@@ -75,7 +104,7 @@ pub(crate) type Known<T> = Option<(u64, T)>;
 #[derive(Debug)]
 pub(crate) struct Shown<'a> {
     pub(crate) stands: &'a [Stand],
-    pub(crate) known: &'a mut Known<usize>,
+    pub(crate) known: &'a mut Known<Span>,
 }
 
 /// Records in the order in which they came.
@@ -104,46 +133,61 @@ impl Batch {
         }
     }
 
-    /// Whether one more record fits without more memory, with so many readings and bytes of text. An empty
-    /// batch takes any.
-    pub(crate) const fn has_room(&self, stands: usize, text: usize) -> bool {
-        self.records.is_empty()
-            || (self.records.len() < RECORDS
-                && self.stands.len().saturating_add(stands) <= STANDS
-                && self.text.len().saturating_add(text) <= TEXT)
+    /// How much room there is for one more record, with so many readings and bytes of text.
+    #[inline]
+    pub(crate) const fn room(&self, stands: usize, text: usize) -> Room {
+        let records = self.records.len();
+        let (stands, text) = (self.stands.len().saturating_add(stands), self.text.len().saturating_add(text));
+        if records < RECORDS - RECORDS / 4 && stands < STANDS - STANDS / 4 && text < TEXT - TEXT / 4 {
+            Room::Ample
+        } else if records == 0 || (records < RECORDS && stands <= STANDS && text <= TEXT) {
+            Room::Scarce
+        } else {
+            Room::None
+        }
     }
 
-    /// Whether it is three quarters full: time that somebody writes it.
-    pub(crate) const fn is_crowded(&self) -> bool {
-        self.records.len() >= RECORDS - RECORDS / 4
-            || self.stands.len() >= STANDS - STANDS / 4
-            || self.text.len() >= TEXT - TEXT / 4
+    /// Whether it is three quarters full.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.room(0, 0) != Room::Ample
     }
 
     /// Adds a record that has nothing beside it.
     pub(crate) fn push(&mut self, about: About, wall: u64) {
-        self.records.push(Record { about, wall, head: None, text: 0..0, before: 0..0, after: 0..0 });
+        self.records.push(Record {
+            about,
+            wall,
+            head: None,
+            text: Span::default(),
+            before: Span::default(),
+            after: Span::default(),
+        });
     }
 
-    /// Keeps a decision.
+    /// Adds the record of a decision, `of` which it is once it is known where that is kept.
     #[inline]
-    pub(crate) fn decision(&mut self, decision: &Decision) -> Kept {
-        let (plain, is_all) = Plain::of(decision);
-        if is_all { Kept::Plain(plain) } else { self.whole(decision) }
+    pub(crate) fn decision(&mut self, decision: &Decision, of: impl Fn(Kept) -> Record) {
+        if Plain::is_all(decision) {
+            // Made where it stays, once there is room.
+            self.records.extend(iter::once_with(|| of(Kept::Plain(Plain::of(decision)))));
+        } else {
+            let kept = self.whole(decision);
+            self.records.push(of(kept));
+        }
     }
 
-    #[inline(never)]
+    #[cold]
     fn whole(&mut self, decision: &Decision) -> Kept {
         self.decisions.push(decision.clone());
         Kept::Whole(self.decisions.len().saturating_sub(1))
     }
 
     /// Whose records they are, once for all of them.
-    pub(crate) fn head(&mut self, head: &Arc<Head>, known: &mut Known<usize>) -> usize {
+    pub(crate) fn head(&mut self, head: &Arc<Head>, known: &mut Known<u32>) -> u32 {
         match *known {
             Some((number, place)) if number == self.number => place,
             _ => {
-                let place = self.heads.len();
+                let place = self.heads.len() as u32;
                 self.heads.push(Arc::clone(head));
                 *known = Some((self.number, place));
                 place
@@ -152,24 +196,23 @@ impl Batch {
     }
 
     /// Adds readings, unless they are there.
-    pub(crate) fn shown(&mut self, shown: Shown<'_>) -> Range<usize> {
-        let from = match *shown.known {
-            Some((number, from)) if number == self.number => from,
+    pub(crate) fn shown(&mut self, shown: Shown<'_>) -> Span {
+        match *shown.known {
+            Some((number, span)) if number == self.number => span,
             _ => {
-                let from = self.stands.len();
+                let span = Span::of(self.stands.len(), shown.stands.len());
                 self.stands.extend_from_slice(shown.stands);
-                *shown.known = Some((self.number, from));
-                from
+                *shown.known = Some((self.number, span));
+                span
             }
-        };
-        from..from.saturating_add(shown.stands.len())
+        }
     }
 
     /// Adds a text.
-    pub(crate) fn text(&mut self, text: &str) -> Range<usize> {
-        let from = self.text.len();
+    pub(crate) fn text(&mut self, text: &str) -> Span {
+        let span = Span::of(self.text.len(), text.len());
         self.text.extend_from_slice(text.as_bytes());
-        from..self.text.len()
+        span
     }
 
     /// Forgets all records, and keeps the memory that a new batch would have.

@@ -1,6 +1,5 @@
 //! Records as lines of JSON.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use policy_core::{Decision, Stand};
@@ -26,16 +25,14 @@ pub(crate) struct Row<'a> {
 
 impl<'a> Row<'a> {
     pub(crate) fn of(record: &'a Record, batch: &'a Batch) -> Self {
-        let stands = |range: &Range<usize>| batch.stands.get(range.clone()).unwrap_or_default();
-        let text = batch.text.get(record.text.clone()).unwrap_or_default();
         Self {
             record,
             decisions: &batch.decisions,
-            head: record.head.and_then(|head| batch.heads.get(head)),
+            head: record.head.and_then(|head| batch.heads.get(head as usize)),
             // Only texts are put in; if one was not, nothing of it is written.
-            text: std::str::from_utf8(text).unwrap_or_default(),
-            before: stands(&record.before),
-            after: stands(&record.after),
+            text: std::str::from_utf8(record.text.within(&batch.text)).unwrap_or_default(),
+            before: record.before.within(&batch.stands),
+            after: record.after.within(&batch.stands),
         }
     }
 }

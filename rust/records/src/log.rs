@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use policy_core::Program;
 
-use crate::batch::{About, Batch, Record};
+use crate::batch::{About, Batch, Record, Room, Span};
 use crate::forks::forks;
 use crate::head::Head;
 use crate::inner::{FLUSH, Inner, RELIEVE, THREAD, TROUBLE};
@@ -64,7 +64,8 @@ impl Log {
         self.push(0, (0, line.len()), |batch| {
             let head = head.map(|head| batch.head(&head, &mut None));
             let text = batch.text(line);
-            batch.records.push(Record { about: About::Line, wall: 0, head, text, before: 0..0, after: 0..0 });
+            let none = Span::default();
+            batch.records.push(Record { about: About::Line, wall: 0, head, text, before: none, after: none });
         });
     }
 
@@ -72,7 +73,8 @@ impl Log {
     pub(crate) fn push(&self, wall: u64, (stands, text): (usize, usize), put: impl FnOnce(&mut Batch)) {
         let inner = self.current();
         let mut state = inner.lock();
-        if state.gap == 0 && (inner.audit == Audit::Required || state.active.has_room(stands, text)) {
+        let room = state.active.room(stands, text);
+        if state.gap == 0 && (room != Room::None || inner.audit == Audit::Required) {
             put(&mut state.active);
         } else {
             state.gap = state.gap.saturating_add(1);
@@ -90,7 +92,7 @@ impl Log {
         } else if !state.has_thread {
             inner.ask(THREAD);
         }
-        if state.active.is_crowded() {
+        if room != Room::Ample {
             inner.is_blocked.store(inner.audit == Audit::Required, Ordering::Relaxed);
             if !state.is_stuck {
                 inner.ask(RELIEVE);

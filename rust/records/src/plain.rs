@@ -34,21 +34,42 @@ pub struct Plain {
 }
 
 impl Plain {
-    /// The figures of a decision, and whether it has nothing else.
+    /// The figures of a decision.
     #[inline]
     #[must_use]
-    pub fn of(decision: &Decision) -> (Self, bool) {
+    pub const fn of(decision: &Decision) -> Self {
+        Self {
+            number: decision.number,
+            event: decision.event,
+            outcome: decision.outcome,
+            wrap_up: decision.wrap_up,
+            stayed: decision.stayed,
+            model: decision.model,
+            call: decision.call,
+            attempt: decision.attempt,
+            attempt_number: decision.attempt_number,
+            output_cap: decision.output_cap,
+            timeout_ns: decision.timeout_ns,
+            reserved_tokens: decision.reserved_tokens,
+            reserved_cost: decision.reserved_cost,
+        }
+    }
+
+    /// Whether a decision has nothing else.
+    #[inline]
+    #[must_use]
+    pub fn is_all(decision: &Decision) -> bool {
         // Every field by its name: a new one is decided about here.
         let Decision {
-            number,
-            event,
+            number: _,
+            event: _,
             outcome,
-            call,
-            attempt,
-            attempt_number,
-            model,
-            output_cap,
-            timeout_ns,
+            call: _,
+            attempt: _,
+            attempt_number: _,
+            model: _,
+            output_cap: _,
+            timeout_ns: _,
             wait_ns,
             may_be_sooner,
             state,
@@ -59,12 +80,12 @@ impl Plain {
             undecided,
             latched,
             rejected,
-            wrap_up,
-            stayed,
+            wrap_up: _,
+            stayed: _,
             asked,
             answered,
-            reserved_tokens,
-            reserved_cost,
+            reserved_tokens: _,
+            reserved_cost: _,
             ref votes,
             ref would,
             ref advice,
@@ -72,29 +93,13 @@ impl Plain {
             ref skipped,
             ref passed,
         } = *decision;
+        // Together, not one after the other: mostly there is nothing of all this.
+        let listed = votes.len() | would.len() | advice.len() | values.len() | skipped.len() | passed.len();
+        let has_ids = state.is_some() | template.is_some() | asked.is_some() | answered.is_some();
+        let has_more = wait_ns.is_some() | text.is_some() | reused.is_some();
+        let has_marks = may_be_sooner | undecided | latched | rejected;
         let is_plain = outcome == Outcome::Allow && by == By::Nobody;
-        let has_lists = !votes.is_empty() || !would.is_empty() || !advice.is_empty();
-        let has_names = !values.is_empty() || !skipped.is_empty() || !passed.is_empty();
-        let has_ids = state.is_some() || template.is_some() || asked.is_some() || answered.is_some();
-        let has_more = wait_ns.is_some() || text.is_some() || reused.is_some();
-        let has_marks = may_be_sooner || undecided || latched || rejected;
-        let is_all = is_plain && !(has_lists || has_names || has_ids || has_more || has_marks);
-        let figures = Self {
-            number,
-            event,
-            outcome,
-            wrap_up,
-            stayed,
-            model,
-            call,
-            attempt,
-            attempt_number,
-            output_cap,
-            timeout_ns,
-            reserved_tokens,
-            reserved_cost,
-        };
-        (figures, is_all)
+        is_plain && listed == 0 && !(has_ids | has_more | has_marks)
     }
 
     /// The decision that it was, if that is all.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use policy_core::books::Books;
 use policy_core::{Decision, ErrorKind, Run, Scope, Settlement, Stands, Usage};
 
-use crate::batch::{About, Amounts, Charged, Known, Record, Shown};
+use crate::batch::{About, Amounts, Charged, Known, Record, Shown, Span};
 use crate::head::Head;
 use crate::log::Log;
 
@@ -37,9 +37,9 @@ pub struct Writer {
     head: Arc<Head>,
     stands: Stands,
     /// Where the log has the head, and the readings before and after the latest event.
-    head_at: Known<usize>,
-    before_at: Known<usize>,
-    after_at: Known<usize>,
+    head_at: Known<u32>,
+    before_at: Known<Span>,
+    after_at: Known<Span>,
     /// Attempts, each at its place by its number, with the numbers of their decisions.
     opened: [(u64, u64); OPENED],
 }
@@ -108,15 +108,14 @@ impl Writer {
         let (before, after) = (stands.before(), stands.after());
         let size = (before.len().saturating_add(after.len()), text.len());
         log.push(wall, size, |batch| {
-            let record = Record {
-                about: About::Decision { kept: batch.decision(decision), point, error },
-                wall,
-                head: Some(batch.head(head, head_at)),
-                text: batch.text(text),
-                before: batch.shown(Shown { stands: before, known: before_at }),
-                after: batch.shown(Shown { stands: after, known: after_at }),
-            };
-            batch.records.push(record);
+            let head = Some(batch.head(head, head_at));
+            let text = batch.text(text);
+            let before = batch.shown(Shown { stands: before, known: before_at });
+            let after = batch.shown(Shown { stands: after, known: after_at });
+            batch.decision(decision, |kept| {
+                let about = About::Decision { kept, point, error };
+                Record { about, wall, head, text, before, after }
+            });
         });
     }
 
@@ -145,8 +144,8 @@ impl Writer {
                 about: About::Charge { charged, number, attempt: ended.attempt, usage, amounts },
                 wall,
                 head: Some(batch.head(head, head_at)),
-                text: 0..0,
-                before: 0..0,
+                text: Span::default(),
+                before: Span::default(),
                 after: batch.shown(Shown { stands: after, known: after_at }),
             };
             batch.records.push(record);
