@@ -360,7 +360,7 @@ def test_columns_have_one_length_and_one_dimension(guard):
         guard.decide_many(tool="refund", args={"amount": 3})
 
 
-@pytest.mark.parametrize("threads", [0, -1, 1.5, "2", True])
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "2", True, 2**63, 10**30])
 def test_cores_are_counted(guard, threads):
     with pytest.raises(EngineError, match="pass on how many cores"):
         guard.decide_many(tool="look", facts={"data.pii": np.array([True])}, threads=threads)

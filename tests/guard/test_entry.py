@@ -8,6 +8,7 @@ import gc
 import inspect
 import sys
 
+import numpy
 import pytest
 
 import checkrein
@@ -132,6 +133,46 @@ def test_facts_of_more_texts_than_usual_are_read(make_guard):
         decision = guard.run().decide(model="large", facts={**sent, name: "no"})
         assert (decision.outcome, decision.by) == ("deny", name)
     assert guard.run().decide(model="large", facts=sent).outcome == "allow"
+
+
+class Raising(decimal.Decimal):
+    """A number whose text is an error."""
+
+    def __str__(self):
+        raise self.error
+
+
+class Disguised:
+    """What somebody asks for the class of is an error."""
+
+    @property
+    def __class__(self):
+        raise self.error
+
+
+@pytest.mark.parametrize("value", [Raising(1), Disguised()])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), SystemExit(3), GeneratorExit(), OSError(), MemoryError()]
+)
+def test_only_what_ends_a_program_comes_out_of_a_fact(make_guard, value, error):
+    guard = make_guard("fact of.all list of count at most 3\n" + FACTS)
+    value.error, run = error, guard.run()
+    ways = [
+        lambda: run.decide(model="large", facts={"of.paid": value}),
+        lambda: run.decide(tool="search", args={"query": "x"}, facts={fresh("of.many"): value}),
+        lambda: run.decide(model="large", facts={"of.all": [1, value]}),
+        lambda: guard.decide_many(input_tokens=numpy.array([1]), facts={"of.paid": value}),
+        lambda: guard.decide_many(input_tokens=numpy.array([1]), facts={"of.many": numpy.array([value])}),
+    ]
+    for way in ways:
+        if isinstance(error, Exception):
+            way()
+        else:
+            with pytest.raises(type(error)) as raised:
+                way()
+            assert raised.value is error
+    decided = 3 if isinstance(error, Exception) else 0
+    assert run.decide(model="large").number == decided + 1, "what is raised decides nothing"
 
 
 def test_a_value_whose_code_changes_the_facts_changes_nothing_that_was_read(make_guard):

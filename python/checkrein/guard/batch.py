@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +95,8 @@ def decide_many(
             "numpy array",
             "bad_value",
         )
-    if threads is not None and not (numpy.issubdtype(type(threads), numpy.integer) and threads > 0):
+    is_whole = numpy.issubdtype(type(threads), numpy.integer)
+    if threads is not None and not (is_whole and 0 < threads <= sys.maxsize):
         raise EngineError(
             f"`threads` is {threads!r}; pass on how many cores to decide, or leave it out for all",
             "bad_value",

@@ -40,7 +40,7 @@ impl Run {
         let mut sent = Sent::new();
         let mut slots = self.columns.slots();
         self.columns.facts(py, &self.program, asked.facts, (&mut sent, &mut slots))?;
-        sent.fill(&mut slots);
+        sent.fill(&mut slots)?;
         let event = ModelCall {
             call: asked.call.map(|id| id.0),
             model: name.as_deref(),
@@ -69,7 +69,7 @@ impl Run {
         let mut sent = Sent::new();
         let mut slots = self.columns.slots();
         self.columns.call(&self.program, &name, args, asked.facts, (&mut sent, &mut slots))?;
-        sent.fill(&mut slots);
+        sent.fill(&mut slots)?;
         let forms = forms(args, self.program.ignored_args())?;
         let event = ToolCall {
             call: asked.call.map(|id| id.0),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use checkrein_host::{exact, is_plain, scaled};
 use policy_core::{Dimension, MAX_QUANTITY, Slot, Value};
+use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -51,34 +52,40 @@ impl Shape {
     }
 
     /// The slot of a host value. It borrows the text of `value`.
+    ///
+    /// # Errors
+    /// What ends a program, raised by code of the host's that tells the value.
     #[inline]
-    pub(crate) fn slot<'a>(self, value: &'a Bound<'_, PyAny>) -> Slot<'a> {
+    pub(crate) fn slot<'a>(self, value: &'a Bound<'_, PyAny>) -> PyResult<Slot<'a>> {
         if value.is_none() {
-            return Slot::Missing;
+            return Ok(Slot::Missing);
         }
         let read = match self.dimension {
             // Text that has no UTF-8 (lone surrogates) equals nothing that a policy can write.
             Dimension::Text => text(value).map(Slot::Text),
             Dimension::Flag => value.cast::<PyBool>().ok().map(|flag| Slot::Flag(flag.is_true())),
-            _ => return self.amount(self.number(value)),
+            _ => return Ok(self.amount(self.number(value)?)),
         };
-        read.unwrap_or(Slot::Ill)
+        Ok(read.unwrap_or(Slot::Ill))
     }
 
     /// The elements of a list or a tuple of at most so many; a set, a generator or a text is no list.
-    pub(crate) fn list(self, value: &Bound<'_, PyAny>, most: u32) -> Value {
+    ///
+    /// # Errors
+    /// As [`Shape::slot`].
+    pub(crate) fn list(self, value: &Bound<'_, PyAny>, most: u32) -> PyResult<Value> {
         if value.is_none() {
-            return Value::Missing;
+            return Ok(Value::Missing);
         }
-        let element = |value: Bound<'_, PyAny>| Value::from(self.slot(&value));
+        let element = |value: Bound<'_, PyAny>| self.slot(&value).map(Value::from);
         // One more than fits tells that it is too long, however long it is.
         let looked_at = (most as usize).saturating_add(1);
         if let Ok(list) = value.cast::<PyList>() {
-            Value::List(list.iter().take(looked_at).map(element).collect())
+            list.iter().take(looked_at).map(element).collect::<PyResult<_>>().map(Value::List)
         } else if let Ok(tuple) = value.cast::<PyTuple>() {
-            Value::List(tuple.iter().take(looked_at).map(element).collect())
+            tuple.iter().take(looked_at).map(element).collect::<PyResult<_>>().map(Value::List)
         } else {
-            Value::Ill
+            Ok(Value::Ill)
         }
     }
 
@@ -112,21 +119,22 @@ impl Shape {
     }
 
     /// Numbers, but for what is none to Python or to JSON.
-    fn number(self, value: &Bound<'_, PyAny>) -> Option<i64> {
-        if value.is_instance_of::<PyBool>() {
+    fn number(self, value: &Bound<'_, PyAny>) -> PyResult<Option<i64>> {
+        Ok(if value.is_instance_of::<PyBool>() {
             None
         } else if value.is_instance_of::<PyInt>() {
-            value.extract::<i64>().ok()?.checked_mul(self.factor)
+            value.extract::<i64>().ok().and_then(|number| number.checked_mul(self.factor))
         } else if let Ok(number) = value.cast::<PyFloat>() {
             exact(number.value(), self.scale)
         } else if let Ok(text) = value.cast::<PyString>() {
-            let text = text.to_str().ok()?;
-            (self.dimension == Dimension::Money && is_plain(text)).then(|| scaled(text, self.scale)).flatten()
-        } else if is_decimal(value) {
-            scaled(value.str().ok()?.to_str().ok()?, self.scale)
+            let text = text.to_str().ok().filter(|text| self.dimension == Dimension::Money && is_plain(text));
+            text.and_then(|text| scaled(text, self.scale))
+        } else if told(value, is_decimal(value))?.unwrap_or(false) {
+            let text = told(value, value.str())?;
+            text.and_then(|text| scaled(text.to_str().ok()?, self.scale))
         } else {
             None
-        }
+        })
     }
 }
 
@@ -138,11 +146,19 @@ fn text<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a str> {
     }
 }
 
-fn is_decimal(value: &Bound<'_, PyAny>) -> bool {
+fn is_decimal(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    DECIMAL
-        .import(value.py(), "decimal", "Decimal")
-        .is_ok_and(|class| value.is_instance(class).unwrap_or(false))
+    value.is_instance(DECIMAL.import(value.py(), "decimal", "Decimal")?)
+}
+
+/// What code of the host's told of a value: nothing, if it failed. What is no `Exception` ends the program,
+/// and so is not about the value.
+fn told<T>(value: &Bound<'_, PyAny>, told: PyResult<T>) -> PyResult<Option<T>> {
+    match told {
+        Ok(told) => Ok(Some(told)),
+        Err(error) if error.is_instance_of::<PyException>(value.py()) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// A number that is not negative. A flag is an integer to Python, but where a number is meant a mistake.

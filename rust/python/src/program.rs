@@ -198,7 +198,7 @@ impl Program {
     ) -> PyResult<usize> {
         let (mut sent, mut slots) = (Sent::new(), self.columns.slots());
         self.columns.call(&self.core, &tool.to_string_lossy(), args, facts, (&mut sent, &mut slots))?;
-        sent.fill(&mut slots);
+        sent.fill(&mut slots)?;
         Ok(slots.iter().filter(|slot| !matches!(slot, Slot::Missing | Slot::Ill)).count())
     }
 

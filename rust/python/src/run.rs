@@ -212,7 +212,7 @@ impl Run {
             tool.as_deref().zip(fields),
             (&mut sent, &mut slots),
         )?;
-        sent.fill(&mut slots);
+        sent.fill(&mut slots)?;
         let returned = Returned {
             attempt: attempt.0.attempt,
             usage: used(py, usage, Figures { input, output, cache_read, cache_write, reasoning })?,
@@ -297,9 +297,9 @@ impl Run {
             attempt: attempt.0.attempt,
             usage: used(py, usage, Figures { input, output, cache_read, cache_write, reasoning })?,
             kind: error_kind(py, kind)?,
-            status: slot(status, Dimension::Count),
-            retry_after: slot(retry_after, Dimension::Duration),
-            billed: slot(billed, Dimension::Flag),
+            status: slot(status, Dimension::Count)?,
+            retry_after: slot(retry_after, Dimension::Duration)?,
+            billed: slot(billed, Dimension::Flag)?,
             own,
             fingerprint: fingerprint.map(|fingerprint| fingerprint.0),
             committed: false,

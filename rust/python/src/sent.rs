@@ -72,35 +72,38 @@ impl<'a, 'py> Sent<'a, 'py> {
     }
 
     /// Fills in the slots of what was not read yet. That may run host code, so no lock may be held.
+    ///
+    /// # Errors
+    /// What ends a program, raised by that code.
     #[inline]
-    pub(crate) fn fill<'s>(&'s mut self, slots: &mut [Slot<'s>]) {
+    pub(crate) fn fill<'s>(&'s mut self, slots: &mut [Slot<'s>]) -> PyResult<()> {
         if !self.others.is_empty() {
-            self.read_lists();
+            self.read_lists()?;
         }
         for (fact, text) in self.texts.iter().map_while(Option::as_ref) {
             // Text that has no UTF-8 (lone surrogates) equals nothing that a policy can write.
             set(slots, *fact, text.to_str().map_or(Slot::Ill, Slot::Text));
         }
-        if !self.others.is_empty() {
-            self.fill_others(slots);
+        if self.others.is_empty() { Ok(()) } else { self.fill_others(slots) }
+    }
+
+    #[cold]
+    fn read_lists(&mut self) -> PyResult<()> {
+        for (column, value) in self.others.iter().filter(|(column, _)| column.most > 0) {
+            self.lists.push((column.fact, column.shape.list(value, column.most)?));
         }
+        Ok(())
     }
 
     #[cold]
-    fn read_lists(&mut self) {
-        let lists = self.others.iter().filter(|(column, _)| column.most > 0);
-        self.lists =
-            lists.map(|(column, value)| (column.fact, column.shape.list(value, column.most))).collect();
-    }
-
-    #[cold]
-    fn fill_others<'s>(&'s self, slots: &mut [Slot<'s>]) {
+    fn fill_others<'s>(&'s self, slots: &mut [Slot<'s>]) -> PyResult<()> {
         for (column, value) in self.others.iter().filter(|(column, _)| column.most == 0) {
-            set(slots, column.fact, column.shape.slot(value));
+            set(slots, column.fact, column.shape.slot(value)?);
         }
         for (fact, list) in &self.lists {
             set(slots, *fact, list.as_slot());
         }
+        Ok(())
     }
 }
 

@@ -75,6 +75,9 @@ pub(crate) fn error_kind(py: Python<'_>, word: &str) -> PyResult<ErrorKind> {
 }
 
 /// The slot of an optional host value.
-pub(crate) fn slot<'a>(value: Option<&'a Bound<'_, PyAny>>, dimension: Dimension) -> Slot<'a> {
-    value.map_or(Slot::Missing, |value| Shape::of(dimension).slot(value))
+///
+/// # Errors
+/// As [`Shape::slot`].
+pub(crate) fn slot<'a>(value: Option<&'a Bound<'_, PyAny>>, dimension: Dimension) -> PyResult<Slot<'a>> {
+    value.map_or(Ok(Slot::Missing), |value| Shape::of(dimension).slot(value))
 }

@@ -62,7 +62,7 @@ impl<'py> Held<'py> {
         let given = given.cast::<PyTuple>()?;
         if !given.get_item(0)?.is_truthy()? {
             let value = given.get_item(1)?;
-            return Ok(Self { content: Content::One(wanted.value(&value)), mask: None });
+            return Ok(Self { content: Content::One(wanted.value(&value)?), mask: None });
         }
         let (data, mask) = (given.get_item(1)?, given.get_item(2)?);
         let mask = if mask.is_none() { None } else { Some(mask.cast::<PyArray1<u8>>()?.try_readonly()?) };
@@ -111,7 +111,8 @@ impl<'py> Content<'py> {
             };
         }
         if let Ok(array) = data.cast::<PyArray1<u8>>() {
-            let flags = [false, true].map(|flag| wanted.value(PyBool::new(py, flag).as_any()));
+            let value = |flag| wanted.value(PyBool::new(py, flag).as_any());
+            let flags = [value(false)?, value(true)?];
             return Ok(Self::Flags(array.try_readonly()?, flags));
         }
         if let Ok(array) = data.cast::<PyArray2<u32>>() {
@@ -120,17 +121,19 @@ impl<'py> Content<'py> {
             let slice = letters.as_slice()?;
             let (known, places) = py.detach(|| texts(slice, width));
             let value = |text: Option<String>| {
-                text.map_or(Value::Ill, |text| wanted.value(PyString::new(py, &text).as_any()))
+                text.map_or(Ok(Value::Ill), |text| wanted.value(PyString::new(py, &text).as_any()))
             };
-            return Ok(Self::Listed(Listed { values: known.into_iter().map(value).collect(), places }));
+            let values = known.into_iter().map(value).collect::<PyResult<_>>()?;
+            return Ok(Self::Listed(Listed { values, places }));
         }
         let list = data.cast::<PyList>()?;
         if !takes_numbers {
-            return Ok(Self::Listed(Listed::of(list.iter().map(|value| wanted.value(&value)))));
+            let values = list.iter().map(|value| wanted.value(&value)).collect::<PyResult<Vec<_>>>()?;
+            return Ok(Self::Listed(Listed::of(values.into_iter())));
         }
         let (mut numbers, mut marks) = (Vec::with_capacity(list.len()), Vec::with_capacity(list.len()));
         for value in list {
-            let (number, mark) = match wanted.shape.slot(&value) {
+            let (number, mark) = match wanted.shape.slot(&value)? {
                 Slot::Int(number) => (number, Mark::Here),
                 Slot::Missing => (0, Mark::Missing),
                 _ => (0, Mark::Ill),
@@ -143,9 +146,9 @@ impl<'py> Content<'py> {
 }
 
 impl Wanted {
-    fn value(self, value: &Bound<'_, PyAny>) -> Value {
+    fn value(self, value: &Bound<'_, PyAny>) -> PyResult<Value> {
         match self.most {
-            0 => self.shape.slot(value).into(),
+            0 => self.shape.slot(value).map(Value::from),
             most => self.shape.list(value, most),
         }
     }
