@@ -152,28 +152,54 @@ impl Local {
         now.wall < self.until
     }
 
+    /// Whether there is one window, for all of time, whose bound nobody raised.
+    #[inline]
+    pub(super) const fn is_single(&self) -> bool {
+        self.more.is_none()
+    }
+
+    /// Holds an amount of the only window.
+    #[inline]
+    pub(crate) const fn hold(&mut self, amount: u64) {
+        self.held = self.held.saturating_add(amount);
+    }
+
+    /// Spends an amount of the only window.
+    #[inline]
+    pub(crate) const fn spend(&mut self, amount: u64) {
+        self.spent = self.spent.saturating_add(amount);
+    }
+
+    /// Ends a hold of the only window.
+    #[inline]
+    pub(crate) const fn end(&mut self, held: u64, used: u64) {
+        self.held = self.held.saturating_sub(held);
+        self.spent = self.spent.saturating_add(used);
+    }
+
     /// The bound, what is spent and held of it, and what is leased elsewhere, as told.
     #[inline]
     pub(crate) const fn stand(&self) -> [u64; 4] {
         [self.max, self.spent, self.held, 0]
     }
 
-    /// Whether so much is free, as told.
+    /// Whether so much is free beside what is withheld, as told.
     #[inline]
-    pub(crate) const fn has(&self, amount: u64) -> bool {
-        self.used().saturating_add(amount) <= self.max
+    pub(crate) fn has(&self, amount: u64, withheld: u64) -> bool {
+        let free = |used: u64| Some(used.checked_add(amount)?.checked_add(withheld)? <= self.max);
+        self.spent.checked_add(self.held).and_then(free).unwrap_or(false)
     }
 
-    /// What is spent and held, as told.
+    /// Whether less than so much is spent and held, as told.
     #[inline]
-    pub(crate) const fn used(&self) -> u64 {
-        self.spent.saturating_add(self.held)
+    pub(crate) fn is_below(&self, enough: u64) -> bool {
+        self.spent.checked_add(self.held).is_some_and(|used| used < enough)
     }
 
-    /// Whether that is less than so much of this bound, which nobody has moved.
+    /// Whether this is its bound, which nobody has moved then.
     #[inline]
-    pub(crate) const fn is_below(&self, enough: u64, max: u64) -> bool {
-        self.max == max && self.used() < enough
+    pub(crate) const fn is_bound(&self, max: u64) -> bool {
+        self.max == max
     }
 
     pub(super) fn room(&self, amount: u64, withheld: u64, now: Now) -> Room {

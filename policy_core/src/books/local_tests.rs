@@ -167,7 +167,7 @@ impl Twins {
                 let wanted = [amount, withheld, own.spent, own.held].map(u128::from);
                 let fits = amount == 0 || wanted.iter().sum::<u128>() <= u128::from(own.max);
                 assert_eq!(room == Room::Fits, fits, "{amount} {withheld} of {own:?}");
-                let has = self.own.is_told(now) && self.own.has(amount.saturating_add(withheld));
+                let has = self.own.is_told(now) && self.own.has(amount, withheld);
                 assert!(!has || fits, "{amount} {withheld} of {own:?}");
             }
         }

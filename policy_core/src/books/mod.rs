@@ -4,6 +4,7 @@
 //! was leased before it was used; a hold ends in spent or is given back, never both, and an unknown outcome
 //! is spent.
 
+mod alone;
 mod asking;
 mod buckets;
 pub(crate) mod calendar;
@@ -29,6 +30,7 @@ mod using;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
+pub(crate) use alone::Open;
 pub(crate) use buckets::Buckets;
 pub use calendar::{Period, Zone};
 #[cfg(feature = "flaws")]
@@ -39,7 +41,7 @@ use crate::event::Now;
 use crate::store::AccountKey;
 use leased::Leased;
 use link::Link;
-use local::Local;
+pub(crate) use local::Local;
 use places::Places;
 use schedule::Plan;
 

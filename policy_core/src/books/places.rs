@@ -37,6 +37,17 @@ impl Places {
         self.all.get_mut(index(number))
     }
 
+    #[inline]
+    pub(super) fn all(&self) -> &[Place] {
+        &self.all
+    }
+
+    #[inline]
+    pub(super) fn all_mut(&mut self) -> &mut [Place] {
+        self.changes = self.changes.wrapping_add(1);
+        &mut self.all
+    }
+
     /// The place of an account that is still the same.
     #[inline]
     pub(super) fn of(&mut self, id: AccountId) -> Option<&mut Place> {

@@ -54,6 +54,11 @@ pub struct AccountId {
     pub(super) generation: NonZeroU32,
 }
 
+impl AccountId {
+    /// That of an account that no books have.
+    pub(crate) const NOBODY: Self = Self { place: u32::MAX, generation: NonZeroU32::MAX };
+}
+
 /// The window that a hold belongs to, whenever it is settled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Window {

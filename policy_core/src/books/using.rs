@@ -237,15 +237,6 @@ impl Books {
         [standing.max, standing.spent, standing.held, standing.leased]
     }
 
-    /// An account that this process decides about alone, if all that is asked of it stands in its figures.
-    #[inline]
-    pub(crate) fn plain(&self, id: AccountId, now: Now) -> Option<&Local> {
-        match self.get(id) {
-            Some(Authority::Local(local)) if local.is_told(now) => Some(local),
-            _ => None,
-        }
-    }
-
     /// While this is the same number, and the instant, all accounts stand as they stood; none of books whose
     /// accounts go by the word of a store.
     pub(crate) fn changes(&self) -> Option<u64> {

@@ -5,13 +5,12 @@
 
 use std::sync::Arc;
 
-use super::amounts::{Amounts, Charge, Columns};
+use super::amounts::{Amounts, Columns};
 use super::conclude::least;
-use super::windows::Row;
-use crate::books::{AccountId, Books, Room, Window};
+use crate::books::{AccountId, Books, Room};
 use crate::event::Now;
 use crate::price::Rates;
-use crate::program::{Basis, Concerned, Draws, Entry, Fill, Level, Measure, Soft};
+use crate::program::{Draws, Entry, Fill, Level, Measure, Soft};
 
 /// In whose books an attempt is looked at, when, and which limits give up what they keep for wrapping up.
 #[derive(Clone, Copy, Debug)]
@@ -47,40 +46,35 @@ impl Obstacles {
     }
 }
 
-/// How an attempt ended, as far as limits count it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct End {
-    /// What it is charged; none if it was never sent.
-    pub(crate) charge: Option<Charge>,
-    /// For each basis: whether it counts.
-    pub(crate) counts: [bool; Basis::ALL.len()],
-    /// The attempt is of before the run was suspended.
-    pub(crate) is_earlier: bool,
-}
-
 /// All accounts of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
     /// What is the same for all runs of a program.
     pub(super) draws: Arc<Draws>,
-    /// For each entry: none if the run has no id for the limit's scope.
-    pub(super) all: Box<[Option<AccountId>]>,
+    /// For each entry: nobody's if the run has no id for the limit's scope.
+    pub(super) all: Box<[AccountId]>,
     /// Those that count the calls of wrapping up.
     pub(super) wrap_ups: Box<[AccountId]>,
 }
 
 impl Accounts {
     pub(crate) fn all(&self) -> impl Iterator<Item = (&Entry, Option<AccountId>)> {
-        self.draws.entries.iter().zip(self.all.iter().copied())
+        self.draws.entries().zip(self.all.iter().map(|account| known(*account)))
     }
 
     pub(crate) fn entry(&self, place: u32) -> Option<&Entry> {
-        self.draws.entries.get(place as usize)
+        self.draws.entry(place)
     }
 
     #[inline]
     pub(crate) fn account(&self, place: u32) -> Option<AccountId> {
-        self.all.get(place as usize).copied().flatten()
+        known(self.id(place))
+    }
+
+    /// The same as it stands, be it nobody's.
+    #[inline]
+    pub(super) fn id(&self, place: u32) -> AccountId {
+        self.all.get(place as usize).copied().unwrap_or(AccountId::NOBODY)
     }
 
     /// The limit that an entry is of.
@@ -104,36 +98,33 @@ impl Accounts {
     pub(crate) fn reaches(&self, soft: &Soft, books: &Books, now: Now) -> bool {
         soft.fills.iter().any(|fill| {
             let Some(account) = self.account(fill.place) else { return false };
-            let plain = books.plain(account, now);
-            let is_below = plain.is_some_and(|local| local.is_below(fill.enough, fill.max));
+            let told = books.seen().told(account, now);
+            let is_below = told.is_some_and(|local| local.is_bound(fill.max) && local.is_below(fill.enough));
             !is_below && reached((soft, fill), account, books, now)
         })
     }
 
+    /// The account that counts the calls of an entry's wrapping up.
+    fn wrap_up(&self, place: u32) -> Option<AccountId> {
+        self.wrap_ups.get(self.draws.wrap_up(place)? as usize).copied()
+    }
+
     /// How much of the bound of an entry is kept.
-    fn withheld(&self, entry: &Entry, asking: &Asking<'_>) -> u64 {
-        let is_lifted = || {
-            let wrap_up = entry.wrap_up.and_then(|place| self.wrap_ups.get(place as usize));
-            wrap_up.is_some_and(|wrap_up| asking.lifted.contains(wrap_up))
-        };
+    fn withheld(&self, (place, entry): (u32, &Entry), asking: &Asking<'_>) -> u64 {
+        let is_lifted = || self.wrap_up(place).is_some_and(|wrap_up| asking.lifted.contains(&wrap_up));
         if asking.lifted.is_empty() || !is_lifted() { entry.withheld } else { 0 }
     }
 
     /// Whether there is room for what these amounts ask of an entry; always in what has no bound: a meter, or
     /// a limit that is observed.
-    fn room(&self, (place, entry): &(u32, Entry), amounts: &Columns, asking: &Asking<'_>) -> Room {
-        let amount = amounts.amount(entry.column, entry.measure);
+    fn room(&self, (place, entry): (u32, &Entry), amounts: &Amounts, asking: &Asking<'_>) -> Room {
+        let amount = amounts.of(entry.measure, entry.basis);
         if amount == 0 || !entry.is_enforced() {
             return Room::Fits;
         }
-        let room = |account| asking.books.room(account, amount, self.withheld(entry, asking), asking.now);
-        self.account(*place).map_or(Room::Full, room)
-    }
-
-    /// The entries that these amounts concern.
-    #[inline]
-    fn concerned(&self, amounts: &Columns) -> &Concerned {
-        self.draws.concerned(amounts.kind)
+        let withheld = self.withheld((place, entry), asking);
+        let room = |account| asking.books.room(account, amount, withheld, asking.now);
+        self.account(place).map_or(Room::Full, room)
     }
 
     /// The entries of observed limits that these amounts do not fit, with what is held or without.
@@ -171,14 +162,19 @@ impl Accounts {
 
     /// Whether every bound holds with these amounts added.
     pub(crate) fn fits(&self, amounts: &Amounts, asking: &Asking<'_>) -> bool {
-        let amounts = Columns::of(amounts);
-        self.concerned(&amounts).enforced.iter().all(|drawn| {
-            let (place, entry) = drawn;
-            let wanted = amounts.amount(entry.column, entry.measure).saturating_add(entry.withheld);
+        let (columns, seen) = (Columns::of(amounts), asking.books.seen());
+        self.draws.concerned(amounts.kind()).all().iter().all(|drawn| {
             // Most have plenty.
-            let plain = self.account(*place).and_then(|account| asking.books.plain(account, asking.now));
-            plain.is_some_and(|local| local.has(wanted)) || self.room(drawn, &amounts, asking) == Room::Fits
+            let found = seen.told(self.id(drawn.place), asking.now).zip(columns.at(drawn.column));
+            let has = found.is_some_and(|(local, amount)| local.has(amount, drawn.withheld));
+            has || self.fits_one(drawn.place, amounts, asking)
         })
+    }
+
+    #[inline(never)]
+    fn fits_one(&self, place: u32, amounts: &Amounts, asking: &Asking<'_>) -> bool {
+        let entry = self.entry(place);
+        entry.is_none_or(|entry| self.room((place, entry), amounts, asking) == Room::Fits)
     }
 
     /// The most output tokens, up to `cap`, for which tokens and cost may fit. Other measures are not looked
@@ -192,13 +188,13 @@ impl Accounts {
     ) -> Option<u64> {
         // What the tightest accounts leave: of money, and of tokens beside the input.
         let (mut most, mut money) = (cap, None);
-        let bounds = self.all().filter(|(entry, _)| entry.measure.is_amount() && entry.is_enforced());
-        for (entry, account) in bounds {
-            if entry.measure == Measure::Cost && rates.is_none() {
+        for (place, (entry, account)) in (0..).zip(self.all()) {
+            let is_bound = entry.measure.is_amount() && entry.is_enforced();
+            if !is_bound || (entry.measure == Measure::Cost && rates.is_none()) {
                 continue;
             }
             let room = account.map_or(0, |account| asking.books.most(account, asking.now));
-            let room = room.saturating_sub(self.withheld(entry, asking));
+            let room = room.saturating_sub(self.withheld((place, entry), asking));
             match entry.measure {
                 Measure::Cost => money = least(money, Some(room)),
                 Measure::OutputTokens => most = most.min(room),
@@ -219,9 +215,8 @@ impl Accounts {
     /// only where nothing else is.
     pub(crate) fn obstacles(&self, amounts: &Amounts, asking: &Asking<'_>) -> Obstacles {
         let mut obstacles = Obstacles::default();
-        let amounts = Columns::of(amounts);
-        let drawn = &self.concerned(&amounts).all;
-        let rooms = || drawn.iter().map(|drawn| (drawn.0, &drawn.1, self.room(drawn, &amounts, asking)));
+        let entries = || (0..).zip(self.draws.entries());
+        let rooms = || entries().map(|drawn| (drawn.0, drawn.1, self.room(drawn, amounts, asking)));
         let is_full = rooms().any(|(.., room)| room == Room::Full);
         for (place, entry, room) in rooms() {
             if room == Room::Fits || (is_full && room == Room::Leased) {
@@ -231,7 +226,7 @@ impl Accounts {
             obstacles.holds |= !is_full && room == Room::Held;
             if let (Room::Leased, Some(account)) = (room, self.account(place)) {
                 obstacles.lease = true;
-                obstacles.needs.push((account, amounts.amount(entry.column, entry.measure)));
+                obstacles.needs.push((account, amounts.of(entry.measure, entry.basis)));
             }
         }
         obstacles
@@ -239,7 +234,7 @@ impl Accounts {
 
     /// The limits in the way that have calls for wrapping up left, by the accounts that count these.
     pub(crate) fn liftable(&self, obstacles: &Obstacles, asking: &Asking<'_>) -> Vec<AccountId> {
-        let wrap_up = |place: &u32| self.wrap_ups.get(self.entry(*place)?.wrap_up? as usize).copied();
+        let wrap_up = |place: &u32| self.wrap_up(*place);
         let mut lifted: Vec<AccountId> = obstacles.ways.iter().filter_map(wrap_up).collect();
         lifted.sort_unstable();
         lifted.dedup();
@@ -247,85 +242,10 @@ impl Accounts {
         lifted
     }
 
-    /// Takes what fits from every account, and notes from which windows.
-    pub(crate) fn take(&self, amounts: &Amounts, books: &mut Books, now: Now, row: &mut Row<'_>) {
-        let amounts = Columns::of(amounts);
-        let concerned = self.concerned(&amounts);
-        for (place, entry) in &concerned.held {
-            let amount = amounts.amount(entry.column, entry.measure);
-            // A model may use what was not asked for: of every amount it takes something.
-            if let Some(account) = self.account(*place).filter(|_| amount > 0 || entry.column.is_amount()) {
-                row.take(*place, books.take(account, amount, now));
-            }
-        }
-        for (place, entry) in &concerned.spent {
-            let amount = amounts.amount(entry.column, entry.measure);
-            if let Some(account) = self.account(*place).filter(|_| amount > 0) {
-                row.take(*place, books.spend(account, amount, now));
-            }
-        }
-    }
-
     /// How many windows there are to note for an attempt.
     pub(super) fn width(&self) -> u32 {
         let width = if self.draws.has_windows { self.all.len() } else { 0 };
         u32::try_from(width).unwrap_or(u32::MAX)
-    }
-
-    /// Ends what an attempt took: each account is charged, or gets it back.
-    pub(crate) fn settle(
-        &self,
-        amounts: &Amounts,
-        windows: &[Window],
-        end: &End,
-        books: &mut Books,
-        now: Now,
-    ) {
-        let amounts = Columns::of(amounts);
-        let concerned = self.concerned(&amounts);
-        // What was spent at once comes back only if nothing was sent.
-        for (place, entry) in if end.charge.is_some() { &concerned.held } else { &concerned.all } {
-            let Some(account) = self.account(*place) else { continue };
-            let amount = amounts.amount(entry.column, entry.measure);
-            let window = windows.get(*place as usize).copied().unwrap_or_default();
-            if end.is_earlier && entry.level == Level::Wider {
-                // Its hold was spent when the run was suspended.
-                let used = end.charge.map_or(0, |charge| charge.of(entry.measure));
-                if used > amount {
-                    books.charge(account, window, used.saturating_sub(amount), now);
-                }
-            } else if entry.column.is_amount() {
-                let used = end.charge.map_or(0, |charge| charge.of(entry.measure));
-                books.settle(account, window, amount, used, now);
-            } else if amount > 0 && entry.is_held() {
-                let counts = end.counts.get(entry.basis as usize).copied().unwrap_or(true);
-                let used = if counts && end.charge.is_some() { amount } else { 0 };
-                books.settle(account, window, amount, used, now);
-            } else if amount > 0 {
-                books.refund(account, window, amount, now);
-            }
-        }
-    }
-
-    /// Corrects what an attempt was charged; only upwards in shared accounts, if it is of before the run was
-    /// suspended.
-    pub(crate) fn adjust(
-        &self,
-        (windows, is_earlier): (&[Window], bool),
-        (charged, right): (&Charge, &Charge),
-        books: &mut Books,
-        now: Now,
-    ) {
-        for (place, (entry, account)) in self.all().enumerate() {
-            let Some(account) = account else { continue };
-            let window = windows.get(place).copied().unwrap_or_default();
-            let (before, after) = (charged.of(entry.measure), right.of(entry.measure));
-            if after > before {
-                books.charge(account, window, after.saturating_sub(before), now);
-            } else if before > after && !(is_earlier && entry.level == Level::Wider) {
-                books.refund(account, window, before.saturating_sub(after), now);
-            }
-        }
     }
 }
 
@@ -334,4 +254,8 @@ impl Accounts {
 fn reached((soft, fill): (&Soft, &Fill), account: AccountId, books: &Books, now: Now) -> bool {
     let (max, used) = books.used(account, now);
     used >= soft.enough(max, fill.withheld)
+}
+
+fn known(account: AccountId) -> Option<AccountId> {
+    Some(account).filter(|account| *account != AccountId::NOBODY)
 }

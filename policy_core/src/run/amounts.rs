@@ -25,6 +25,14 @@ impl Charge {
         Self { cost, tokens: tokens.all(), input: tokens.input, output: tokens.output }
     }
 
+    /// Whether it is more than another one in some measure.
+    pub(crate) const fn exceeds(&self, other: &Self) -> bool {
+        self.cost > other.cost
+            || self.tokens > other.tokens
+            || self.input > other.input
+            || self.output > other.output
+    }
+
     /// The greater of both, measure by measure.
     pub(crate) fn max(self, other: Self) -> Self {
         Self {
@@ -56,53 +64,38 @@ pub(crate) struct Amounts {
     pub(crate) is_retry: bool,
 }
 
-/// As many columns as there is room for.
-const MOST: usize = 16;
-
 /// The amounts of an attempt side by side: an account's is found without telling measures apart.
 #[derive(Debug)]
-pub(crate) struct Columns {
-    amounts: [u64; MOST],
-    subject: Subject,
-    /// Accounts that it does not concern have nothing of it.
-    pub(crate) kind: Kind,
-}
+pub(crate) struct Columns([u64; Column::COUNT]);
 
 impl Columns {
+    /// What an attempt asks for.
     #[inline]
     pub(crate) fn of(amounts: &Amounts) -> Self {
-        let [first, second, third] = amounts.steps.map(u64::from);
-        let Charge { cost, tokens, input, output } = amounts.charge;
-        let retry = u64::from(amounts.is_retry);
-        Self {
-            amounts: [0, cost, tokens, input, output, first, second, third, 1, retry, 0, 0, 0, 0, 0, 0],
-            subject: amounts.subject,
-            kind: match amounts.subject {
-                Subject::Model(_) => Kind::Model,
-                Subject::Tool(..) => Kind::Tool,
-                Subject::Person => Kind::Person,
-            },
-        }
+        Self::new(&amounts.charge, amounts.steps, [true; Basis::ALL.len()], amounts.is_retry)
     }
 
-    /// The amount of a column that it concerns, which is that of this measure.
+    /// What it used of that, if it is charged this, and what is counted by these bases counts.
     #[inline]
-    pub(crate) fn amount(&self, column: Column, measure: Measure) -> u64 {
-        if column.place == 0 { self.count(measure) } else { self.at(column) }
+    pub(crate) fn used(amounts: &Amounts, charge: &Charge, counts: [bool; Basis::ALL.len()]) -> Self {
+        let ([first, second, third], [attempted, executed, succeeded]) = (amounts.steps, counts);
+        let steps = [first && attempted, second && executed, third && succeeded];
+        Self::new(charge, steps, counts, amounts.is_retry)
     }
 
     #[inline]
-    fn at(&self, column: Column) -> u64 {
-        self.amounts.get(usize::from(column.place) % MOST).copied().unwrap_or(0)
+    fn new(charge: &Charge, steps: [bool; 3], ones: [bool; 3], is_retry: bool) -> Self {
+        let [first, second, third] = steps.map(u64::from);
+        let [attempted, executed, succeeded] = ones.map(u64::from);
+        let Charge { cost, tokens, input, output } = *charge;
+        let retry = u64::from(is_retry);
+        Self([cost, tokens, input, output, first, second, third, attempted, executed, succeeded, retry])
     }
 
-    /// Of calls of some model or tool.
-    #[cold]
-    fn count(&self, measure: Measure) -> u64 {
-        match measure {
-            Measure::CallsOf(selector) => u64::from(takes(selector, self.subject)),
-            _ => 0,
-        }
+    /// The amount of a column, of an attempt that it concerns.
+    #[inline]
+    pub(crate) fn at(&self, column: u8) -> Option<u64> {
+        self.0.get(usize::from(column)).copied()
     }
 }
 
@@ -131,6 +124,14 @@ impl Amounts {
             Measure::CallsOf(selector) => takes(selector, self.subject),
         };
         u64::from(is_one)
+    }
+
+    pub(crate) const fn kind(&self) -> Kind {
+        match self.subject {
+            Subject::Model(_) => Kind::Model,
+            Subject::Tool(..) => Kind::Tool,
+            Subject::Person => Kind::Person,
+        }
     }
 
     pub(crate) const fn is_tool(&self) -> bool {
@@ -172,8 +173,11 @@ mod tests {
         for (measure, basis) in measures().flat_map(|measure| Basis::ALL.map(|basis| (measure, basis))) {
             let column = Column::of(measure, basis);
             for amounts in [model, tool, Amounts::REQUEST, Amounts { is_retry: false, ..model }] {
-                let columns = Columns::of(&amounts);
-                let found = if column.concerns(columns.kind) { columns.amount(column, measure) } else { 0 };
+                let found = match Columns::of(&amounts).at(column.place) {
+                    _ if !column.concerns(amounts.kind()) => 0,
+                    None if matches!(measure, Measure::CallsOf(_)) => continue,
+                    found => found.unwrap(),
+                };
                 assert_eq!(found, amounts.of(measure, basis), "{measure:?} {:?}", amounts.subject);
             }
         }

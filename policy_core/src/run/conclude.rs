@@ -142,7 +142,8 @@ impl Run {
         let binding = if granting.is_some() { Binding::Call(id) } else { binding };
         let now = self.age.now();
         if self.requests.standing(vote.statement, binding, now) != Standing::Pending {
-            self.accounts.take(&Amounts::REQUEST, books, self.latest, &mut Windows::default().begin());
+            let mut row = Windows::default();
+            self.is_calm &= self.accounts.take(&Amounts::REQUEST, books, self.latest, &mut row.begin());
         }
         let (request, expires_at) = self.requests.ask(
             (vote.statement, binding),
@@ -178,7 +179,7 @@ impl Run {
         self.fly(1, 0);
         self.begin_change(&mut call, amounts.subject);
         let mut row = self.windows.begin();
-        self.accounts.take(&amounts, books, now, &mut row);
+        self.is_calm &= self.accounts.take(&amounts, books, now, &mut row);
         let windows = row.number();
         self.attempts.push(Attempt {
             call: id,

@@ -46,6 +46,12 @@ impl Lineage {
         self.tied.get_or_init(|| Arc::new(Tied { pulse: Mutex::new(self.alone), above: None }))
     }
 
+    /// Whether no run is below or above it, or ever was.
+    #[inline]
+    pub(super) fn is_alone(&self) -> bool {
+        self.tied.get().is_none()
+    }
+
     /// An event of the run. Gives the instant at which it happens: none is before one that was named already.
     pub(super) fn advance(&mut self, mono: u64) -> (u64, Age) {
         if let Some(tied) = self.tied.get() {

@@ -34,6 +34,7 @@ mod shared;
 mod stands;
 mod stay;
 mod suspend;
+mod taking;
 mod tool;
 mod watched;
 mod windows;
@@ -120,6 +121,8 @@ pub struct Run {
     health: Health,
     /// For each threshold of each limit: not given yet.
     thresholds: Box<[bool]>,
+    /// Since they were looked at, no attempt of the run has led to one of its own.
+    is_calm: bool,
     /// Room for the candidates of a model call, from the first of these on.
     candidates: Option<Box<Candidates>>,
     /// What served last, if the run has no session.
@@ -180,6 +183,7 @@ impl Run {
             requests: Requests::default(),
             health: parent.map(|parent| parent.health.clone()).unwrap_or_default(),
             thresholds,
+            is_calm: false,
             stay: None,
             served: None,
             candidates: None,

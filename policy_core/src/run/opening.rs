@@ -25,11 +25,12 @@ impl Accounts {
         let draws = parent.map_or_else(|| Arc::clone(draws), below);
         let count = |limit: &u32| books.open_own(&whole(program.tables.limits.at(*limit).wrap_up), now);
         let mut wrap_ups: Vec<AccountId> = draws.own_wrap_ups.iter().map(count).collect();
-        let open = |entry: &Entry| match entry.above {
+        let mut open = |(place, entry): (u32, &Entry)| match draws.above(place) {
             Some(place) => parent.and_then(|parent| parent.account(place)),
             None => open(entry, program, scopes, books, now),
         };
-        let all: Box<[_]> = draws.entries.iter().map(open).collect();
+        let open = |drawn| open(drawn).unwrap_or(AccountId::NOBODY);
+        let all: Box<[_]> = (0..).zip(draws.entries()).map(open).collect();
         if let Some(parent) = parent {
             wrap_ups.extend(&parent.wrap_ups);
             parent.each().for_each(|account| books.retain(account));
@@ -38,7 +39,7 @@ impl Accounts {
     }
 
     fn each(&self) -> impl Iterator<Item = AccountId> {
-        self.all.iter().copied().flatten().chain(self.wrap_ups.iter().copied())
+        self.all.iter().copied().chain(self.wrap_ups.iter().copied())
     }
 
     /// Gives every account back.

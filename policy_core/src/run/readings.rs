@@ -170,17 +170,31 @@ impl Run {
         account.map_or_else(Standing::default, |account| books.standing(account, self.latest))
     }
 
-    /// Gives each soft threshold that is reached, once.
+    /// Gives each soft threshold that is reached, once. What only the run's own attempts lead to is looked at
+    /// only after one that may have.
+    #[inline]
     pub(crate) fn advise(&mut self, decision: &mut Decision, books: &Books) {
+        let is_calm = self.is_calm && self.lineage.is_alone();
+        if !(is_calm && self.accounts.draws.has_own_soft_alone) {
+            self.advise_anew(is_calm, decision, books);
+        }
+    }
+
+    #[inline(never)]
+    fn advise_anew(&mut self, is_calm: bool, decision: &mut Decision, books: &Books) {
         let Self { accounts, thresholds, age, latest, .. } = self;
         let is_late =
             |(measure, enough): &(Measure, u64)| age.time(*measure).is_some_and(|time| time >= *enough);
         for (soft, is_open) in accounts.draws.soft.iter().zip(thresholds) {
-            if *is_open && (accounts.reaches(soft, books, *latest) || soft.times.iter().any(is_late)) {
+            if *is_open
+                && !(is_calm && soft.is_own)
+                && (accounts.reaches(soft, books, *latest) || soft.times.iter().any(is_late))
+            {
                 *is_open = false;
                 decision.advice.push(Advice { limit: soft.limit, threshold: soft.threshold });
             }
         }
+        self.is_calm = true;
     }
 }
 

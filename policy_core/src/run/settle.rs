@@ -1,10 +1,10 @@
 //! The end of an attempt: what it used is charged once, and corrected at most once.
 
-use super::accounts::End;
 use super::amounts::{Charge, Subject};
 use super::call::Attempt;
 use super::meter::NO_TOKENS;
 use super::result::SHORT;
+use super::taking::End;
 use super::{Run, check_tokens, watched};
 use crate::books::Books;
 use crate::error::EngineError;
@@ -125,6 +125,7 @@ impl Run {
         let (charged, _) = price(program, known, settled);
         known.settled = Some(usage);
         let taken = (self.windows.row(known.windows), place < self.earlier);
+        self.is_calm &= !right.exceeds(&charged);
         self.accounts.adjust(taken, (&charged, &right), books, self.latest);
         Ok(settlement)
     }
@@ -227,6 +228,7 @@ impl Run {
         let is_earlier = place < self.earlier;
         let end = End { charge: (!is_unsent).then_some(charge), counts, is_earlier };
         let windows = self.windows.row(attempt.windows);
+        self.is_calm &= !charge.exceeds(&attempt.reserved.charge);
         self.accounts.settle(&attempt.reserved, windows, &end, books, now);
         if is_unsent {
             for (account, window) in attempt.wrap_ups() {

@@ -22,7 +22,7 @@ impl Accounts {
 
     /// The place of an account's entry.
     pub(super) fn place(&self, account: AccountId) -> u64 {
-        let place = self.all.iter().position(|known| *known == Some(account));
+        let place = self.all.iter().position(|known| *known == account);
         place.unwrap_or(usize::MAX) as u64
     }
 

@@ -136,7 +136,7 @@ fn read(origins: &[Origin], sight: Option<&Sight>, books: &Books, stands: &mut V
     for (origin, stand) in origins.iter().zip(stands) {
         // Of most bounds, this is one look at one account.
         if let Origin::Account(account) = *origin
-            && let Some(local) = books.plain(account, sight.now)
+            && let Some(local) = books.seen().told(account, sight.now)
         {
             *stand = local.stand();
         } else {

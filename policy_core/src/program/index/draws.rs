@@ -3,10 +3,10 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::column::{Column, Concerned, Kind};
 use crate::books::WindowKind;
 use crate::price::product;
 use crate::program::limits::{Basis, Limit, Measure, Scope};
-use crate::program::statements::Selector;
 use crate::program::tables::Tables;
 use crate::value::{MAX_QUANTITY, MILLION};
 
@@ -18,60 +18,6 @@ pub(crate) enum Level {
     Wider,
 }
 
-/// What an attempt is on, or that a person is asked: most accounts have nothing to do with most of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Model,
-    Tool,
-    Person,
-}
-
-/// Where an account finds its amount among those of an attempt, and whose attempts have any.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Column {
-    pub(crate) place: u8,
-    kinds: [bool; 3],
-}
-
-impl Column {
-    pub(crate) const fn of(measure: Measure, basis: Basis) -> Self {
-        const MODELS: [bool; 3] = [true, false, false];
-        const TOOLS: [bool; 3] = [false, true, false];
-        const EITHER: [bool; 3] = [true, true, false];
-        let (place, kinds) = match measure {
-            Measure::Cost => (1, MODELS),
-            Measure::Tokens => (2, MODELS),
-            Measure::InputTokens => (3, MODELS),
-            Measure::OutputTokens => (4, MODELS),
-            Measure::Steps => match basis {
-                Basis::Attempted => (5, MODELS),
-                Basis::Executed => (6, MODELS),
-                Basis::Succeeded => (7, MODELS),
-            },
-            Measure::ModelCalls | Measure::CallsOf(Selector::AnyModel) => (8, MODELS),
-            Measure::ToolCalls | Measure::CallsOf(Selector::AnyTool) => (8, TOOLS),
-            Measure::Attempts => (8, EITHER),
-            Measure::Escalations => (8, [false, false, true]),
-            Measure::Retries => (9, EITHER),
-            Measure::CallsOf(Selector::Model(_)) => (0, MODELS),
-            Measure::CallsOf(_) => (0, TOOLS),
-            Measure::ActiveTime | Measure::WallTime => (0, [false; 3]),
-        };
-        Self { place, kinds }
-    }
-
-    /// Whether it is of a measure of which only the end of an attempt tells how much it is.
-    #[inline]
-    pub(crate) const fn is_amount(self) -> bool {
-        matches!(self.place, 1..=4)
-    }
-
-    /// Whether an attempt of this kind may have any amount of it.
-    pub(crate) fn concerns(self, kind: Kind) -> bool {
-        self.kinds.get(kind as usize).copied().unwrap_or(false)
-    }
-}
-
 /// One account that every attempt is checked against.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
@@ -81,13 +27,12 @@ pub(crate) struct Entry {
     pub(crate) column: Column,
     pub(crate) basis: Basis,
     pub(crate) level: Level,
-    /// What is kept for wrapping up, and the account that counts how often that may be, by its place.
+    /// What is kept for wrapping up, and the account that counts how often that may be, by its place among
+    /// those of its run.
     pub(crate) withheld: u64,
-    pub(crate) wrap_up: Option<u32>,
+    wrap_up: Option<u32>,
     /// The bound of a limit that is only observed: its account counts without one, so that nothing is owed.
     pub(crate) observed: Option<u64>,
-    /// Its place among the entries of the run above, whose account it is.
-    pub(crate) above: Option<u32>,
 }
 
 impl Entry {
@@ -104,14 +49,15 @@ impl Entry {
     }
 }
 
-/// The entries that attempts of one kind concern, with their places: all, those that can be in the way, those
-/// that are held until the attempt ends, and those that are spent at once.
-#[derive(Debug, Default)]
-pub(crate) struct Concerned {
-    pub(crate) all: Box<[(u32, Entry)]>,
-    pub(crate) enforced: Box<[(u32, Entry)]>,
-    pub(crate) held: Box<[(u32, Entry)]>,
-    pub(crate) spent: Box<[(u32, Entry)]>,
+/// Where an entry stands among those of a run.
+#[derive(Clone, Copy, Debug)]
+struct Stood {
+    /// In the table.
+    entry: u32,
+    /// Among those of the run above, whose account it is.
+    above: Option<u32>,
+    /// The account that counts its wrapping up, if it has one.
+    wrap_up: u32,
 }
 
 /// A soft threshold, with what it is reached by.
@@ -126,6 +72,9 @@ pub(crate) struct Soft {
     pub(crate) fills: Box<[Fill]>,
     /// For each bound of time: what is enough.
     pub(crate) times: Box<[(Measure, u64)]>,
+    /// It is of a run's own accounts and for all of time: only attempts of the run, and of those below it,
+    /// lead to it.
+    pub(crate) is_own: bool,
 }
 
 /// How full a bound of an account is when a threshold is reached.
@@ -148,8 +97,11 @@ impl Soft {
 /// All accounts that runs at one depth draw on.
 #[derive(Debug, Default)]
 pub(crate) struct Draws {
+    /// Every entry that there can be: those of a run that is below no other, then the same as those below it
+    /// have them. Runs at any depth have nothing but places of these.
+    table: Arc<[Entry]>,
     /// Ascending by limit, then from the run's own outwards; meters last.
-    pub(crate) entries: Box<[Entry]>,
+    stood: Box<[Stood]>,
     /// By kind.
     concerned: [Concerned; 3],
     /// The limits of the run's own whose calls of wrapping up are counted; the accounts that count those of
@@ -157,8 +109,9 @@ pub(crate) struct Draws {
     pub(crate) own_wrap_ups: Box<[u32]>,
     /// The places of the entries that count for each of the index's meters.
     pub(crate) meters: Box<[u32]>,
-    /// The thresholds of all limits, in their order.
+    /// The thresholds of all limits, in their order; and whether they are all of the run's own.
     pub(crate) soft: Box<[Soft]>,
+    pub(crate) has_own_soft_alone: bool,
     /// Whether holds may belong to different windows.
     pub(crate) has_windows: bool,
     /// Whether some limit is only observed.
@@ -170,12 +123,107 @@ pub(crate) struct Draws {
 impl Draws {
     /// Those of runs that are below no other.
     pub(crate) fn new(tables: &Tables, meters: &[Measure]) -> Self {
-        Self::of(tables, meters, None)
+        let (mut entries, mut wrap_ups) = (Vec::new(), Vec::new());
+        for (index, limit) in tables.limits.numbered() {
+            let place = number(wrap_ups.len());
+            let wrap_up = (limit.scope == Scope::Run && limit.wrap_up > 0).then_some(place);
+            wrap_ups.extend(wrap_up.map(|_| index));
+            entries.extend(drawn(tables, (index, limit), wrap_up));
+        }
+        for &measure in meters {
+            if !entries.iter().any(|entry| counts_all(tables, entry, measure)) {
+                entries.push(metered(measure));
+            }
+        }
+        let above = |entry: &Entry| match entry.level {
+            Level::Own => Entry { level: Level::Ancestor, ..*entry },
+            Level::Ancestor | Level::Wider => *entry,
+        };
+        let table = entries.iter().copied().chain(entries.iter().map(above)).collect();
+        let stood = (0..).zip(&entries).map(|(entry, _)| Stood { entry, above: None, wrap_up: 0 });
+        let stood = stood.collect();
+        let has_windows =
+            |(_, limit): (u32, &Limit)| limit.scope != Scope::Run || limit.window != WindowKind::Forever;
+        let draws = Self {
+            table,
+            stood,
+            own_wrap_ups: wrap_ups.into(),
+            has_windows: tables.limits.numbered().any(has_windows),
+            observes: entries.iter().any(|entry| entry.observed.is_some()),
+            ..Self::default()
+        };
+        draws.found(tables, meters)
     }
 
     /// Those of the runs that runs with these begin. They take from what the run above has too.
     pub(crate) fn below(&self, tables: &Tables, meters: &[Measure]) -> &Arc<Self> {
-        self.below.get_or_init(|| Arc::new(Self::of(tables, meters, Some(self))))
+        self.below.get_or_init(|| Arc::new(self.deeper(tables, meters)))
+    }
+
+    fn deeper(&self, tables: &Tables, meters: &[Measure]) -> Self {
+        let first = number(self.table.len() / 2);
+        let own = (0..first).zip(&*self.table).filter(|(_, entry)| entry.level == Level::Own);
+        let own = own.map(|(entry, _)| Stood { entry, above: None, wrap_up: 0 });
+        let count = number(self.own_wrap_ups.len());
+        let above = (0..).zip(&self.stood).map(|(place, stood)| Stood {
+            entry: if stood.entry < first { stood.entry.saturating_add(first) } else { stood.entry },
+            above: Some(place),
+            wrap_up: stood.wrap_up.saturating_add(count),
+        });
+        let mut stood: Box<[Stood]> = own.chain(above).collect();
+        stood.sort_by_key(|stood| self.at(stood).and_then(|entry| entry.limit).unwrap_or(u32::MAX));
+        let draws = Self {
+            table: Arc::clone(&self.table),
+            stood,
+            own_wrap_ups: self.own_wrap_ups.clone(),
+            has_windows: self.has_windows,
+            observes: self.observes,
+            ..Self::default()
+        };
+        draws.found(tables, meters)
+    }
+
+    /// The same with all that is found by its entries.
+    fn found(mut self, tables: &Tables, meters: &[Measure]) -> Self {
+        let counting = |measure: &Measure| {
+            let place = self.entries().position(|entry| counts_all(tables, entry, *measure));
+            place.map_or(u32::MAX, number)
+        };
+        self.meters = meters.iter().map(counting).collect();
+        self.soft = self.thresholds(tables);
+        self.has_own_soft_alone = self.soft.iter().all(|soft| soft.is_own);
+        let own = self.soft.iter().filter(|soft| soft.is_own).flat_map(|soft| &soft.fills);
+        let calm = |place| {
+            let fills = own.clone().filter(|fill| fill.place == place);
+            fills.map(|fill| fill.enough).min().unwrap_or(u64::MAX)
+        };
+        let concerned = |kind| Concerned::of(kind, (0..).zip(self.entries()), calm);
+        self.concerned = [Kind::Model, Kind::Tool, Kind::Person].map(concerned);
+        self
+    }
+
+    fn at(&self, stood: &Stood) -> Option<&Entry> {
+        self.table.get(stood.entry as usize)
+    }
+
+    /// All entries, each at its place.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> + Clone {
+        self.stood.iter().filter_map(|stood| self.at(stood))
+    }
+
+    pub(crate) fn entry(&self, place: u32) -> Option<&Entry> {
+        self.at(self.stood.get(place as usize)?)
+    }
+
+    /// The place, among the entries of the run above, of the entry whose account it is.
+    pub(crate) fn above(&self, place: u32) -> Option<u32> {
+        self.stood.get(place as usize)?.above
+    }
+
+    /// The place of the account that counts an entry's wrapping up.
+    pub(crate) fn wrap_up(&self, place: u32) -> Option<u32> {
+        let stood = self.stood.get(place as usize)?;
+        Some(self.at(stood)?.wrap_up?.saturating_add(stood.wrap_up))
     }
 
     #[inline]
@@ -191,65 +239,23 @@ impl Draws {
     /// The entries of a limit that are about the run itself, or about what it shares with others, with their
     /// places; not those of the runs above.
     pub(crate) fn of_limit(&self, limit: u32) -> impl Iterator<Item = (u32, &Entry)> {
-        let first = self.entries.partition_point(|entry| entry.limit.is_some_and(|index| index < limit));
-        let entries = (0..).zip(&self.entries).skip(first);
+        let is_before =
+            |stood: &Stood| self.at(stood).and_then(|entry| entry.limit).is_some_and(|of| of < limit);
+        let first = self.stood.partition_point(is_before);
+        let entries = (0..).zip(self.entries()).skip(first);
         let entries = entries.take_while(move |(_, entry)| entry.limit == Some(limit));
         entries.filter(|(_, entry)| entry.level != Level::Ancestor)
-    }
-
-    fn of(tables: &Tables, meters: &[Measure], above: Option<&Self>) -> Self {
-        let mut draws = Self::default();
-        let mut entries = Vec::new();
-        let (mut wrap_ups, mut has_windows) = (Vec::new(), above.is_some_and(|above| above.has_windows));
-        for (index, limit) in tables.limits.numbered() {
-            let is_own = limit.scope == Scope::Run;
-            if !is_own && above.is_some() {
-                continue;
-            }
-            has_windows |= !is_own || limit.window != WindowKind::Forever;
-            let place = number(wrap_ups.len());
-            let wrap_up = (is_own && limit.wrap_up > 0).then_some(place);
-            wrap_ups.extend(wrap_up.map(|_| index));
-            entries.extend(drawn(tables, (index, limit), wrap_up));
-        }
-        let own = number(wrap_ups.len());
-        draws.own_wrap_ups = wrap_ups.into();
-        for &measure in meters {
-            if !entries.iter().any(|entry| counts_all(tables, entry, measure)) {
-                entries.push(metered(measure));
-            }
-        }
-        for (place, entry) in (0..).zip(above.iter().flat_map(|above| &above.entries)) {
-            let level = if entry.level == Level::Wider { Level::Wider } else { Level::Ancestor };
-            let wrap_up = entry.wrap_up.map(|wrap_up| wrap_up.saturating_add(own));
-            entries.push(Entry { level, wrap_up, above: Some(place), ..*entry });
-        }
-        entries.sort_by_key(|entry| entry.limit.unwrap_or(u32::MAX));
-        draws.entries = entries.into();
-        draws.has_windows = has_windows;
-        draws.observes = draws.entries.iter().any(|entry| entry.observed.is_some());
-        let counting = |measure: &Measure| {
-            let place = draws.entries.iter().position(|entry| counts_all(tables, entry, *measure));
-            place.map_or(u32::MAX, number)
-        };
-        draws.meters = meters.iter().map(counting).collect();
-        draws.concerned = [Kind::Model, Kind::Tool, Kind::Person].map(|kind| {
-            let numbered = (0..).zip(draws.entries.iter().copied());
-            let all: Box<[_]> = numbered.filter(|(_, entry)| entry.column.concerns(kind)).collect();
-            let only = |is: fn(&Entry) -> bool| all.iter().filter(|(_, entry)| is(entry)).copied().collect();
-            let (held, spent) = (only(Entry::is_held), only(|entry| !entry.is_held()));
-            Concerned { enforced: only(Entry::is_enforced), held, spent, all }
-        });
-        draws.soft = draws.thresholds(tables);
-        draws
     }
 
     fn thresholds(&self, tables: &Tables) -> Box<[Soft]> {
         let mut all = Vec::new();
         for (limit, table) in tables.limits.numbered() {
             for (threshold, each) in (0..).zip(&table.thresholds) {
-                let mut soft =
-                    Soft { limit, threshold, ppm: each.ppm, fills: Box::default(), times: Box::default() };
+                let is_own = table.scope == Scope::Run
+                    && table.window == WindowKind::Forever
+                    && !table.bounds.iter().any(|bound| bound.measure.is_time());
+                let (fills, times) = (Box::default(), Box::default());
+                let mut soft = Soft { limit, threshold, ppm: each.ppm, fills, times, is_own };
                 let fill = |(place, entry): (u32, &Entry)| {
                     let bound = table.bounds.iter().find(|bound| bound.measure == entry.measure)?;
                     let (max, withheld) = (bounded(entry, bound.max), entry.withheld);
@@ -292,7 +298,6 @@ fn drawn(
             withheld: bound.withheld,
             wrap_up,
             observed: is_observed.then_some(bound.max),
-            above: None,
         }
     })
 }
@@ -317,7 +322,6 @@ fn metered(measure: Measure) -> Entry {
         withheld: 0,
         wrap_up: None,
         observed: None,
-        above: None,
     }
 }
 
@@ -329,7 +333,14 @@ fn number(place: usize) -> u32 {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::column::Drawn;
     use super::*;
+
+    /// A run at a depth has as many entries as there are runs above it, which is felt in chains of hundreds.
+    #[test]
+    fn an_entry_of_a_run_below_others_is_small() {
+        assert!(size_of::<Stood>() <= 16 && size_of::<Drawn>() <= 32);
+    }
 
     fn number() -> impl Strategy<Value = u64> {
         prop_oneof![0_u64..100, 0..=MAX_QUANTITY, Just(MAX_QUANTITY)]
@@ -341,7 +352,8 @@ mod tests {
             (max, withheld, used) in (number(), number(), number()),
             ppm in prop_oneof![1..=MILLION, Just(MILLION), Just(1)],
         ) {
-            let soft = Soft { limit: 0, threshold: 0, ppm, fills: Box::default(), times: Box::default() };
+            let (fills, times) = (Box::default(), Box::default());
+            let soft = Soft { limit: 0, threshold: 0, ppm, fills, times, is_own: true };
             let enough = soft.enough(max, withheld);
             let reaches = |used| product(used, MILLION) >= product(max.saturating_sub(withheld), ppm);
             prop_assert_eq!(used >= enough, reaches(used));

@@ -2,6 +2,7 @@
 //! read from the artifact: a wrong index could hide a denial.
 
 mod clauses;
+mod column;
 mod draws;
 mod few;
 mod forest;
@@ -18,7 +19,8 @@ mod tests;
 use std::sync::Arc;
 
 use self::clauses::Clause;
-pub(crate) use self::draws::{Column, Concerned, Draws, Entry, Fill, Kind, Level, Soft, bounded};
+pub(crate) use self::column::{Column, Drawn, Kind};
+pub(crate) use self::draws::{Draws, Entry, Fill, Level, Soft, bounded};
 use self::forest::Forest;
 pub(crate) use self::found::found;
 pub use self::found::{Found, Plain, Range, Sought};

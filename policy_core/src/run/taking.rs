@@ -1,0 +1,174 @@
+//! What attempts take from the accounts of their run, and how that ends.
+
+use super::accounts::Accounts;
+use super::amounts::{Amounts, Charge, Columns};
+use super::windows::Row;
+use crate::books::{AccountId, Books, Local, Open, Window};
+use crate::event::Now;
+use crate::program::{Basis, Column, Drawn, Entry, Level};
+
+/// What came of a change of many accounts.
+#[derive(Clone, Copy, Debug)]
+struct Changed {
+    /// The short way led to all of them.
+    is_all: bool,
+    /// No threshold of the run's own is reached.
+    is_calm: bool,
+}
+
+/// How an attempt ended, as far as limits count it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct End {
+    /// What it is charged; none if it was never sent.
+    pub(crate) charge: Option<Charge>,
+    /// For each basis: whether it counts.
+    pub(crate) counts: [bool; Basis::ALL.len()],
+    /// The attempt is of before the run was suspended.
+    pub(crate) is_earlier: bool,
+}
+
+impl Accounts {
+    /// Takes what fits from every account, and notes from which windows. `true` if that leads to no threshold
+    /// of the run's own.
+    #[must_use]
+    pub(crate) fn take(&self, amounts: &Amounts, books: &mut Books, now: Now, row: &mut Row<'_>) -> bool {
+        let columns = Columns::of(amounts);
+        let (held, spent) = self.draws.concerned(amounts.kind()).parts();
+        let mut open = books.opened();
+        let held = self.change_single(held, &mut open, |column| columns.at(column), Local::hold);
+        let spent = self.change_single(spent, &mut open, |column| columns.at(column), Local::spend);
+        let is_calm = held.is_calm && spent.is_calm;
+        if held.is_all && spent.is_all {
+            is_calm
+        } else {
+            self.take_rest(amounts, books, now, row) && is_calm
+        }
+    }
+
+    /// Changes the accounts of these entries that the short way leads to.
+    #[inline]
+    fn change_single<T>(
+        &self,
+        all: &[Drawn],
+        open: &mut Open<'_>,
+        amount: impl Fn(u8) -> Option<T>,
+        how: impl Fn(&mut Local, T),
+    ) -> Changed {
+        let mut changed = Changed { is_all: true, is_calm: true };
+        for drawn in all {
+            match open.single(self.id(drawn.place)).zip(amount(drawn.column)) {
+                Some((local, amount)) => {
+                    how(local, amount);
+                    changed.is_calm &= local.is_below(drawn.calm);
+                }
+                None => changed.is_all = false,
+            }
+        }
+        changed
+    }
+
+    /// Whether the short way leads to the account of an entry.
+    fn is_single(&self, drawn: &Drawn, books: &mut Books) -> bool {
+        drawn.column != Column::NONE && books.opened().single(self.id(drawn.place)).is_some()
+    }
+
+    /// Takes from the accounts that the short way did not lead to.
+    #[inline(never)]
+    fn take_rest(&self, amounts: &Amounts, books: &mut Books, now: Now, row: &mut Row<'_>) -> bool {
+        let mut is_calm = true;
+        for drawn in self.draws.concerned(amounts.kind()).all() {
+            let Some((entry, account)) = self.rest(drawn, books) else { continue };
+            let amount = amounts.of(entry.measure, entry.basis);
+            // A model may use what was not asked for: of every amount it takes something.
+            if amount > 0 || entry.column.is_amount() {
+                let take = if entry.is_held() { Books::take } else { Books::spend };
+                row.take(drawn.place, take(books, account, amount, now));
+            }
+            is_calm &= drawn.calm == u64::MAX;
+        }
+        is_calm
+    }
+
+    /// The account of an entry, if the short way does not lead to it.
+    fn rest(&self, drawn: &Drawn, books: &mut Books) -> Option<(&Entry, AccountId)> {
+        let found = self.entry(drawn.place).zip(self.account(drawn.place));
+        found.filter(|_| !self.is_single(drawn, books))
+    }
+
+    /// Ends what an attempt took: each account is charged, or gets it back.
+    pub(crate) fn settle(
+        &self,
+        amounts: &Amounts,
+        windows: &[Window],
+        end: &End,
+        books: &mut Books,
+        now: Now,
+    ) {
+        if let Some(charge) = end.charge.filter(|_| !end.is_earlier) {
+            let (asked, used) = (Columns::of(amounts), Columns::used(amounts, &charge, end.counts));
+            let (held, _) = self.draws.concerned(amounts.kind()).parts();
+            let both = |column| asked.at(column).zip(used.at(column));
+            let end = |local: &mut Local, (held, used)| local.end(held, used);
+            if self.change_single(held, &mut books.opened(), both, end).is_all {
+                return;
+            }
+        }
+        self.settle_rest(amounts, windows, end, books, now);
+    }
+
+    /// Ends what an attempt took from the accounts that the short way did not lead to; from all, if it was
+    /// never sent, or is an earlier one.
+    #[inline(never)]
+    fn settle_rest(&self, amounts: &Amounts, windows: &[Window], end: &End, books: &mut Books, now: Now) {
+        let concerned = self.draws.concerned(amounts.kind());
+        let is_sent = end.charge.is_some();
+        // What was spent at once comes back only if nothing was sent.
+        for drawn in if is_sent { concerned.parts().0 } else { concerned.all() } {
+            if is_sent && !end.is_earlier && self.is_single(drawn, books) {
+                continue;
+            }
+            let Some((entry, account)) = self.entry(drawn.place).zip(self.account(drawn.place)) else {
+                continue;
+            };
+            let amount = amounts.of(entry.measure, entry.basis);
+            let window = windows.get(drawn.place as usize).copied().unwrap_or_default();
+            if end.is_earlier && entry.level == Level::Wider {
+                // Its hold was spent when the run was suspended.
+                let used = end.charge.map_or(0, |charge| charge.of(entry.measure));
+                if used > amount {
+                    books.charge(account, window, used.saturating_sub(amount), now);
+                }
+            } else if entry.column.is_amount() {
+                let used = end.charge.map_or(0, |charge| charge.of(entry.measure));
+                books.settle(account, window, amount, used, now);
+            } else if amount > 0 && entry.is_held() {
+                let counts = end.counts.get(entry.basis as usize).copied().unwrap_or(true);
+                let used = if counts && is_sent { amount } else { 0 };
+                books.settle(account, window, amount, used, now);
+            } else if amount > 0 {
+                books.refund(account, window, amount, now);
+            }
+        }
+    }
+
+    /// Corrects what an attempt was charged; only upwards in shared accounts, if it is of before the run was
+    /// suspended.
+    pub(crate) fn adjust(
+        &self,
+        (windows, is_earlier): (&[Window], bool),
+        (charged, right): (&Charge, &Charge),
+        books: &mut Books,
+        now: Now,
+    ) {
+        for (place, (entry, account)) in self.all().enumerate() {
+            let Some(account) = account else { continue };
+            let window = windows.get(place).copied().unwrap_or_default();
+            let (before, after) = (charged.of(entry.measure), right.of(entry.measure));
+            if after > before {
+                books.charge(account, window, after.saturating_sub(before), now);
+            } else if before > after && !(is_earlier && entry.level == Level::Wider) {
+                books.refund(account, window, before.saturating_sub(after), now);
+            }
+        }
+    }
+}
