@@ -6,6 +6,7 @@ import enum
 import fractions
 import gc
 import inspect
+import itertools
 import sys
 
 import numpy
@@ -119,6 +120,24 @@ def test_facts_are_the_same_by_whatever_key(make_guard, name):
         facts = [{name: value}, {fresh(name): value}, {Text(name): value}, Mapping({name: value})]
         ways = [said(lambda sent=sent: guard.run(seed=1).decide(model="large", facts=sent)) for sent in facts]
         assert all(way == ways[0] for way in ways), value
+
+
+def test_arguments_are_the_same_however_they_are_held(make_guard):
+    guard = make_guard(
+        """
+tool "put" { class act args { "note" text "price" money in cents "tags" list of text at most 2 } }
+rule "odd" on tool "put"
+  when call.args.note == "pii" or call.args.price > $10 or any of call.args.tags == "pii"
+  then deny because "odd"
+"""
+    )
+    for name, value in itertools.product(("note", "price", "tags"), VALUES):
+        few = {"zone": 1, name: value, "a": None}
+        many = {**few, **{f"more{number}": number for number in range(8)}}
+        held = [few, dict(reversed(few.items())), {fresh(key): few[key] for key in few}, many]
+        held += [{Text(key): few[key] for key in few}, {**few, "\u00e9": 1}, Mapping(few)]
+        ways = [said(lambda args=args: guard.run(seed=1).decide(tool="put", args=args)) for args in held]
+        assert all(way == ways[0] for way in ways), (name, value)
 
 
 def test_facts_of_more_texts_than_usual_are_read(make_guard):

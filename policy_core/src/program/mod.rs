@@ -187,9 +187,10 @@ impl Program {
         self.index.models.find(self.tables.models.all(), |model| &model.name, name)
     }
 
-    /// The index of a tool, if one has this name.
+    /// The index of a tool in [`Program::tools`], if one has this name.
     #[inline]
-    pub(crate) fn tool_index(&self, name: &str) -> Option<u32> {
+    #[must_use]
+    pub fn tool_index(&self, name: &str) -> Option<u32> {
         self.index.tools.find(self.tables.tools.all(), |tool| &tool.name, name)
     }
 

@@ -36,32 +36,50 @@ const fn is_plain(byte: u8) -> bool {
     !matches!(byte, 0..0x20 | b'"' | b'\\')
 }
 
-/// The same of eight bytes at once, by the highest bit of each.
-fn are_plain(bytes: [u8; 8]) -> bool {
+/// The highest bit of each byte.
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// Eight bytes at once: of each that is not plain the highest bit, and others of no meaning.
+const fn special(eight: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    let eight = u64::from_le_bytes(bytes);
     // A byte below `n` (of at most 128) borrows, and so gets its highest bit; one that had it is above.
-    let below = |eight: u64, n: u64| eight.wrapping_sub(ONES.wrapping_mul(n)) & !eight;
-    let equal = |byte: u8| below(eight ^ ONES.wrapping_mul(u64::from(byte)), 1);
-    (below(eight, 0x20) | equal(b'"') | equal(b'\\')) & ONES.wrapping_mul(0x80) == 0
+    const fn below(eight: u64, n: u64) -> u64 {
+        eight.wrapping_sub(ONES.wrapping_mul(n)) & !eight
+    }
+    const fn equal(eight: u64, byte: u8) -> u64 {
+        below(eight ^ ONES.wrapping_mul(byte as u64), 1)
+    }
+    below(eight, 0x20) | equal(eight, b'"') | equal(eight, b'\\')
 }
 
 /// Whether a text is of ASCII alone and written as it is.
+#[inline]
 #[must_use]
 pub fn is_written_as_it_is(text: &str) -> bool {
-    text.is_ascii() && has_nothing_special(text.as_bytes())
+    are_all(text.as_bytes(), |eight| (special(eight) | eight) & HIGH == 0)
 }
 
-/// Whether all bytes are plain. A short text is put into eight, some of it twice.
+/// Whether all bytes are plain.
 #[inline]
 fn has_nothing_special(bytes: &[u8]) -> bool {
+    are_all(bytes, |eight| special(eight) & HIGH == 0)
+}
+
+/// Whether something holds for all bytes that holds for them eight by eight. A short text is put into eight,
+/// some of it twice, or with blanks.
+#[inline(always)]
+fn are_all(bytes: &[u8], holds: impl Fn(u64) -> bool) -> bool {
+    let eight = |bytes: &[u8; 8]| holds(u64::from_le_bytes(*bytes));
     let (eights, rest) = bytes.as_chunks::<8>();
     if let Some(last) = bytes.last_chunk::<8>() {
-        return (rest.is_empty() || are_plain(*last)) && eights.iter().all(|eight| are_plain(*eight));
+        return (rest.is_empty() || eight(last)) && eights.iter().all(eight);
     }
-    match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        (Some([a, b, c, d]), Some([e, f, g, h])) => are_plain([*a, *b, *c, *d, *e, *f, *g, *h]),
-        _ => bytes.iter().all(|byte| is_plain(*byte)),
+    match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>(), bytes) {
+        (Some([a, b, c, d]), Some([e, f, g, h]), _) => eight(&[*a, *b, *c, *d, *e, *f, *g, *h]),
+        (.., [a, b, c]) => eight(&[*a, *b, *c, b' ', b' ', b' ', b' ', b' ']),
+        (.., [a, b]) => eight(&[*a, *b, b' ', b' ', b' ', b' ', b' ', b' ']),
+        (.., [a]) => eight(&[*a, b' ', b' ', b' ', b' ', b' ', b' ', b' ']),
+        _ => true,
     }
 }
 
@@ -121,10 +139,23 @@ mod tests {
                 for other in [b' ', b'a', 0x7f, 0x80, 0xff, b'!', b'#', b'[', b']'] {
                     let mut eight = [other; 8];
                     eight[at] = byte;
-                    assert_eq!(are_plain(eight), is_plain(byte), "{byte} at {at} among {other}");
+                    assert_eq!(has_nothing_special(&eight), is_plain(byte), "{byte} at {at} among {other}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_name_is_written_as_it_is_if_it_is_of_plain_ascii() {
+        for length in 1..20 {
+            for (at, letter) in (0..length).flat_map(|at| ('\0'..='\u{100}').map(move |letter| (at, letter)))
+            {
+                let name: String = (0..length).map(|place| if place == at { letter } else { 'x' }).collect();
+                let is_plain = letter.is_ascii() && is_plain(letter as u8);
+                assert_eq!(is_written_as_it_is(&name), is_plain, "{letter:?} at {at} of {length}");
+            }
+        }
+        assert!(is_written_as_it_is(""));
     }
 
     #[test]

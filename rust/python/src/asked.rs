@@ -4,9 +4,10 @@ use policy_core::{ModelCall, Now, ToolCall};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use crate::canonical::{Canonical, canonical, forms};
+use crate::canonical::{Canonical, arguments, forms};
 use crate::convert::{Fingerprint, Id, Tokens, marks, weighed};
 use crate::decision::Decision;
+use crate::members::Members;
 use crate::run::Run;
 use crate::sent::Sent;
 
@@ -64,11 +65,19 @@ impl Run {
         args: &Bound<'py, PyDict>,
     ) -> PyResult<Bound<'py, Decision>> {
         let name = tool.to_string_lossy();
-        let written = canonical(args)?;
+        let mut members = Members::new();
+        let named = members.of(args);
+        let written = arguments(args, named.as_ref())?;
         let Canonical { ref text, is_exact, is_unsafe } = written;
         let mut sent = Sent::new();
         let mut slots = self.columns.slots();
-        self.columns.call(&self.program, &name, args, asked.facts, (&mut sent, &mut slots))?;
+        self.columns.call(
+            &self.program,
+            &name,
+            (args, named.as_ref()),
+            asked.facts,
+            (&mut sent, &mut slots),
+        )?;
         sent.fill(&mut slots)?;
         let forms = forms(args, self.program.ignored_args())?;
         let event = ToolCall {

@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 use std::mem;
 use std::sync::Arc;
 
-use checkrein_host::json::{is_written_as_it_is, write_escaped, write_float, write_integer as write_small};
+use checkrein_host::json::{write_escaped, write_float, write_integer as write_small};
 use policy_core::MAX_QUANTITY;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -19,10 +19,8 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType};
 
 use crate::errors;
-use crate::walk::{Seen, seen, walk};
-
-/// An object of so many members at most is written without memory of its own.
-const FEW: usize = 8;
+use crate::members::{Members, Named};
+use crate::walk::{Seen, seen, utf8, walk};
 
 /// How deep lists and objects may be nested. Deeper (or endless) arguments are refused, not walked.
 const MOST_LEVELS: usize = 128;
@@ -65,6 +63,19 @@ impl Canonical {
 pub(crate) fn canonical(value: &Bound<'_, PyAny>) -> PyResult<Canonical> {
     let mut out = Canonical::new(SPARE.take());
     write(&mut out, &seen(value.as_borrowed()), 0)?;
+    Ok(out)
+}
+
+/// The same of a call's arguments, of which these are the members, if they were taken.
+///
+/// # Errors
+/// As [`canonical`].
+pub(crate) fn arguments(args: &Bound<'_, PyDict>, named: Option<&Named<'_, '_>>) -> PyResult<Canonical> {
+    let mut out = Canonical::new(SPARE.take());
+    match named {
+        Some(named) => write_named(&mut out, named, 0)?,
+        None => write_any_object(&mut out, args, 0)?,
+    }
     Ok(out)
 }
 
@@ -235,41 +246,22 @@ fn write_set(out: &mut Canonical, set: &Bound<'_, PyAny>, level: usize) -> PyRes
 }
 
 fn write_object(out: &mut Canonical, object: &Bound<'_, PyDict>, level: usize) -> PyResult<()> {
-    if object.len() > FEW {
-        return write_any_object(out, object, level);
+    match Members::new().of(object) {
+        Some(named) => write_named(out, &named, level),
+        None => write_any_object(out, object, level),
     }
-    // The members are taken in one go: writing a value may run host code, which may change the dict.
-    let (mut members, mut count) = ([const { None }; FEW], 0_usize);
-    walk(object, |key, value| {
-        let place = members.get_mut(count);
-        count = count.saturating_add(1);
-        place.map(|place| *place = Some((key, value))).is_some()
-    });
-    let mut sorted = [("", None); FEW];
-    for (member, place) in members.iter().map_while(Option::as_ref).zip(&mut sorted) {
-        let Some(name) = plain_name(&member.0) else { return write_any_object(out, object, level) };
-        *place = (name, Some(&member.1));
-    }
-    let sorted = sorted.get_mut(..count).unwrap_or_default();
-    if !sorted.is_sorted_by_key(|(name, _)| *name) {
-        sorted.sort_unstable_by_key(|(name, _)| *name);
-    }
+}
+
+fn write_named(out: &mut Canonical, named: &Named<'_, '_>, level: usize) -> PyResult<()> {
     out.text.push(b'{');
-    for (index, (name, value)) in sorted.iter().enumerate() {
+    for (index, (name, value)) in named.all().iter().enumerate() {
         out.text.extend_from_slice(if index > 0 { &b",\""[..] } else { b"\"" });
         out.text.extend_from_slice(name.as_bytes());
         out.text.extend_from_slice(b"\":");
-        if let Some(value) = value {
-            write(out, value, level.saturating_add(1))?;
-        }
+        write(out, value, level.saturating_add(1))?;
     }
     out.text.push(b'}');
     Ok(())
-}
-
-/// A name of ASCII alone with nothing to escape: such names are in the same order as bytes and as UTF-16.
-fn plain_name<'a>(key: &'a Bound<'_, PyAny>) -> Option<&'a str> {
-    key.cast_exact::<PyString>().ok()?.to_str().ok().filter(|name| is_written_as_it_is(name))
 }
 
 /// An object of any size, with keys of any kind.
@@ -353,10 +345,13 @@ enum Text<'a> {
 }
 
 impl<'a> Text<'a> {
+    #[inline]
     fn of(text: &'a Bound<'_, PyString>) -> PyResult<Self> {
-        if let Ok(plain) = text.to_str() {
-            return Ok(Self::Utf8(plain.into()));
-        }
+        utf8(text).map_or_else(|| Self::units(text), |plain| Ok(Self::Utf8(plain.into())))
+    }
+
+    #[cold]
+    fn units(text: &Bound<'_, PyString>) -> PyResult<Self> {
         let encoded = text.call_method1(intern!(text.py(), "encode"), ("utf-16-le", "surrogatepass"))?;
         let (pairs, _) = encoded.cast::<PyBytes>()?.as_bytes().as_chunks::<2>();
         Ok(Self::Units(pairs.iter().map(|pair| u16::from_le_bytes(*pair)).collect()))

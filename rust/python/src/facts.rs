@@ -7,6 +7,7 @@ use pyo3::types::{PyDict, PyString};
 use crate::convert::Shape;
 use crate::errors;
 use crate::keys::Keys;
+use crate::members::Named;
 use crate::names::nearest;
 use crate::sent::{Column, Sent, Slots};
 use crate::walk::seen;
@@ -57,8 +58,8 @@ enum Use {
 impl Columns {
     pub(crate) fn of(py: Python<'_>, program: &Program) -> Self {
         let column = |key: &str, fact: usize, shape, most| {
-            let key = PyString::intern(py, key).unbind();
-            Column { key, fact, shape, most }
+            let (name, key) = (key.into(), PyString::intern(py, key).unbind());
+            Column { name, key, fact, shape, most }
         };
         let facts = program.facts();
         let host: Vec<Column> = (0..)
@@ -182,17 +183,24 @@ impl Columns {
         if found == facts.len() { Ok(()) } else { self.check(py, program, facts, is_result) }
     }
 
-    /// The same, and the arguments of a tool call. An undeclared tool has none that anybody reads.
-    pub(crate) fn call<'a, 'py>(
+    /// The same, and the arguments of a tool call, of which `named` are the members, if they were taken. An
+    /// undeclared tool has none that anybody reads.
+    pub(crate) fn call<'s, 'a, 'py>(
         &'a self,
         program: &Program,
         tool: &str,
-        args: &Bound<'py, PyDict>,
+        (args, named): (&Bound<'py, PyDict>, Option<&Named<'s, 'py>>),
         facts: Option<&Bound<'py, PyDict>>,
-        (sent, slots): Read<'_, '_, 'a, 'py>,
+        (sent, slots): Read<'_, 's, 'a, 'py>,
     ) -> PyResult<()> {
         self.facts(args.py(), program, facts, (sent, slots))?;
-        look_up(args.py(), of_tool(&self.tools, program, tool), args, (sent, slots))?;
+        let columns = of_tool(&self.tools, program, tool);
+        let Some(named) = named else { return look_up(args.py(), columns, args, (sent, slots)).map(drop) };
+        for column in columns {
+            if let Some(value) = named.get(&column.name) {
+                sent.lend(column, value, slots);
+            }
+        }
         Ok(())
     }
 
@@ -206,7 +214,7 @@ impl Columns {
         for key in facts.keys() {
             let name = key.str()?;
             let name = name.to_string_lossy();
-            let known = |column: &Column| column.key.bind(py).to_string_lossy() == name;
+            let known = |column: &Column| *column.name == *name;
             let is_known =
                 ALWAYS.contains(&&*name) || (is_result && name == OF_RESULT) || self.host.iter().any(known);
             if !key.is_instance_of::<PyString>() || !is_known {
@@ -219,8 +227,8 @@ impl Columns {
 
 /// A tool's columns; an undeclared one has none.
 fn of_tool<'a>(columns: &'a [Vec<Column>], program: &Program, tool: &str) -> &'a [Column] {
-    let index = program.tools().binary_search_by(|known| known.name.as_bytes().cmp(tool.as_bytes()));
-    index.ok().and_then(|index| columns.get(index)).map_or(&[], Vec::as_slice)
+    let index = program.tool_index(tool);
+    index.and_then(|index| columns.get(index as usize)).map_or(&[], Vec::as_slice)
 }
 
 /// Takes what a dict has of these; gives how many of them it has.

@@ -22,6 +22,7 @@ mod instant;
 mod keys;
 mod ledger;
 mod log;
+mod members;
 mod names;
 mod operator;
 mod program;

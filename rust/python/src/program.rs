@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyList, PyString};
 use crate::errors;
 use crate::facts::Columns;
 use crate::hashes::hex;
+use crate::members::Members;
 use crate::sent::Sent;
 
 /// A verified program, shared by the runs and decisions made from it.
@@ -197,7 +198,10 @@ impl Program {
         facts: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<usize> {
         let (mut sent, mut slots) = (Sent::new(), self.columns.slots());
-        self.columns.call(&self.core, &tool.to_string_lossy(), args, facts, (&mut sent, &mut slots))?;
+        let mut members = Members::new();
+        let named = members.of(args);
+        let given = (args, named.as_ref());
+        self.columns.call(&self.core, &tool.to_string_lossy(), given, facts, (&mut sent, &mut slots))?;
         sent.fill(&mut slots)?;
         Ok(slots.iter().filter(|slot| !matches!(slot, Slot::Missing | Slot::Ill)).count())
     }

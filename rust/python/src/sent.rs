@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::convert::Shape;
-use crate::walk::Seen;
+use crate::walk::{Seen, utf8};
 
 /// As many slots as stand on the stack; more have their place on the heap.
 const FEW: usize = 24;
@@ -18,7 +18,9 @@ const FEW_TEXTS: usize = 12;
 /// One fact that the host may send.
 #[derive(Debug)]
 pub(crate) struct Column {
-    /// The key of the host's dict, interned: finding it costs one look-up of a known hash.
+    /// The key of the host's dict.
+    pub(crate) name: Box<str>,
+    /// The same, interned: finding it costs one look-up of a known hash.
     pub(crate) key: Py<PyString>,
     /// The fact's index in the program.
     pub(crate) fact: usize,
@@ -61,6 +63,17 @@ impl<'a, 'py> Sent<'a, 'py> {
         set(slots, column.fact, slot);
     }
 
+    /// The same of a value that is lent: a text need not be kept alive.
+    #[inline]
+    pub(crate) fn lend<'s>(&mut self, column: &'a Column, value: &'s Seen<'py>, slots: &mut [Slot<'s>]) {
+        match value {
+            Seen::Text(text) if column.most == 0 && column.shape.is_text() => {
+                set(slots, column.fact, utf8(text).map_or(Slot::Ill, Slot::Text));
+            }
+            value => self.add(column, value.clone(), slots),
+        }
+    }
+
     #[inline(always)]
     fn keep(&mut self, column: &'a Column, text: Bound<'py, PyString>) {
         let is_text = column.most == 0 && column.shape.is_text();
@@ -82,7 +95,7 @@ impl<'a, 'py> Sent<'a, 'py> {
         }
         for (fact, text) in self.texts.iter().map_while(Option::as_ref) {
             // Text that has no UTF-8 (lone surrogates) equals nothing that a policy can write.
-            set(slots, *fact, text.to_str().map_or(Slot::Ill, Slot::Text));
+            set(slots, *fact, utf8(text).map_or(Slot::Ill, Slot::Text));
         }
         if self.others.is_empty() { Ok(()) } else { self.fill_others(slots) }
     }

@@ -2,7 +2,7 @@
 //! twice as long, and every call walks twice.
 #![expect(unsafe_code, reason = "see the comment at each block")]
 
-use std::ptr;
+use std::{ptr, slice, str};
 
 use pyo3::prelude::*;
 use pyo3::sync::critical_section::with_critical_section;
@@ -12,7 +12,7 @@ use pyo3::{PyTypeInfo, ffi};
 use crate::keys::Keys;
 
 /// A value, read as far as no code of the host's can run: what is of Python's own types itself.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Seen<'py> {
     Nothing,
     Flag(bool),
@@ -108,6 +108,23 @@ pub(crate) fn whole(value: Borrowed<'_, '_, PyAny>) -> Option<i64> {
     // SAFETY: it is an `int`, so that its value is read and no method of it asked for; the place is ours.
     let number = unsafe { ffi::PyLong_AsLongLongAndOverflow(number.as_ptr(), &raw mut beyond) };
     (beyond == 0).then_some(number)
+}
+
+/// A text as UTF-8; none of one with lone surrogates.
+#[inline(always)]
+pub(crate) fn utf8<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a str> {
+    let mut length = 0;
+    // SAFETY: it is a `str`, and the place is ours.
+    let bytes = unsafe { ffi::PyUnicode_AsUTF8AndSize(text.as_ptr(), &raw mut length) };
+    if bytes.is_null() {
+        drop(PyErr::take(text.py()));
+        return None;
+    }
+    // SAFETY: so many bytes of UTF-8, which the text keeps and never changes.
+    unsafe {
+        let bytes = slice::from_raw_parts(bytes.cast::<u8>(), usize::try_from(length).unwrap_or_default());
+        Some(str::from_utf8_unchecked(bytes))
+    }
 }
 
 /// A value of this very type. A cast that fails would make an error first, which counts who has the type.
