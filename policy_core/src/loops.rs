@@ -43,6 +43,8 @@ pub(crate) struct Ring {
     forms: Vec<Form>,
     /// The place of the next call.
     next: u8,
+    /// In some form the newest was made before.
+    is_repeated: bool,
 }
 
 /// So many groups of calls are told apart.
@@ -109,17 +111,24 @@ fn group(call: u64) -> usize {
 impl Ring {
     /// A ring for so many forms of arguments.
     pub(crate) fn new(forms: usize) -> Self {
-        Self { steps: Vec::new(), forms: vec![Form::default(); forms], next: 0 }
+        Self { steps: Vec::new(), forms: vec![Form::default(); forms], next: 0, is_repeated: false }
     }
 
     /// Remembers a call, by its fingerprint in each form, that was asked when `step` logical model calls had
     /// begun.
     pub(crate) fn push(&mut self, fingerprints: &[u64], step: u64) {
         put(&mut self.steps, self.next, step);
+        self.is_repeated = false;
         for (form, fingerprint) in self.forms.iter_mut().zip(fingerprints) {
             form.push(self.next, *fingerprint);
+            self.is_repeated |= form.is_repeated;
         }
         self.next = self.next.wrapping_add(1);
+    }
+
+    /// Whether the newest call was made before, in some form: else only a loop of one call is found.
+    pub(crate) const fn is_repeated(&self) -> bool {
+        self.is_repeated
     }
 
     const fn newest(&self) -> u8 {
@@ -347,6 +356,8 @@ mod tests {
                     };
                     let expected = plain(&calls, same, cycle);
                     prop_assert_eq!(found(&ring), expected, "{:?}", &calls);
+                    let is_of_one = same.0 == 1 || cycle.1 == 1;
+                    prop_assert!(ring.is_repeated() || is_of_one || expected == (false, false));
                     if calls.len() % 50 == 0 {
                         let mut writer = Writer::default();
                         ring.write(&mut writer);

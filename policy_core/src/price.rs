@@ -33,6 +33,8 @@ pub struct Tariff {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price {
     tariffs: Box<[Tariff]>,
+    /// For each: the dearest rates of it and of those before it.
+    worst: Box<[Rates]>,
 }
 
 /// The tokens of one request; those of the cache are part of the input, those of reasoning of the output.
@@ -81,8 +83,15 @@ impl Rates {
 
 impl Price {
     /// The loader proved that the tariffs ascend by `above` and that those of each share the day.
-    pub(crate) const fn new(tariffs: Box<[Tariff]>) -> Self {
-        Self { tariffs }
+    pub(crate) fn new(tariffs: Box<[Tariff]>) -> Self {
+        let worst = tariffs.iter().scan(Rates::default(), |worst, tariff| {
+            *worst = Rates {
+                input: worst.input.max(tariff.input).max(tariff.cache_read).max(tariff.cache_write),
+                output: worst.output.max(tariff.output).max(tariff.reasoning),
+            };
+            Some(*worst)
+        });
+        Self { worst: worst.collect(), tariffs }
     }
 
     /// Ascending by `above`, then by `from`. Of those whose `above` the input exceeds, the last ones hold,
@@ -94,11 +103,8 @@ impl Price {
 
     /// The dearest rates of a request of at most this input, at any hour.
     pub(crate) fn worst(&self, input: u64) -> Rates {
-        let within = self.tariffs.iter().take_while(|tariff| tariff.above == 0 || tariff.above < input);
-        within.fold(Rates::default(), |worst, tariff| Rates {
-            input: worst.input.max(tariff.input).max(tariff.cache_read).max(tariff.cache_write),
-            output: worst.output.max(tariff.output).max(tariff.reasoning),
-        })
+        let last = self.tariffs.iter().rposition(|tariff| tariff.above == 0 || tariff.above < input);
+        last.and_then(|place| self.worst.get(place)).copied().unwrap_or_default()
     }
 
     /// What a request may cost at most of whose input so many tokens are read from the cache.

@@ -3,6 +3,9 @@
 
 use std::cmp::Ordering;
 
+/// So many heads are looked at one after the other.
+const FEW: usize = 8;
+
 /// The first eight bytes; of a shorter text, zeros after it. Ascends as texts do, but that a text and the
 /// same with zeros behind it have equal ones.
 #[inline]
@@ -33,6 +36,12 @@ pub(crate) fn compare(one: &str, other: &str) -> Ordering {
     })
 }
 
+/// Whether two texts with equal heads are equal: short ones are, if they are as long.
+#[inline]
+pub(crate) fn is_same(one: &str, other: &str) -> bool {
+    one.len() == other.len() && (one.len() <= 8 || one == other)
+}
+
 /// The heads of texts, in the ascending order of these.
 #[derive(Debug)]
 pub(crate) struct Heads(Box<[u64]>);
@@ -46,20 +55,20 @@ impl Heads {
     #[inline]
     pub(crate) fn find<T>(&self, items: &[T], text_of: impl Fn(&T) -> &str, text: &str) -> Option<u32> {
         let own = head(text);
-        let first = self.0.partition_point(|head| *head < own);
+        let first = if self.0.len() <= FEW {
+            self.0.iter().position(|head| *head == own)?
+        } else {
+            self.0.partition_point(|head| *head < own)
+        };
         if *self.0.get(first)? != own {
             return None;
         }
-        let place = if self.0.get(first.saturating_add(1)) == Some(&own) {
-            let of_text = |item: &T| compare(text_of(item), text);
-            first.saturating_add(items.get(first..)?.binary_search_by(of_text).ok()?)
-        } else {
-            let found = text_of(items.get(first)?);
-            // Short texts with equal heads are equal if they are as long.
-            let is_equal = found.len() == text.len() && (text.len() <= 8 || found == text);
-            is_equal.then_some(first)?
-        };
-        u32::try_from(place).ok()
+        if is_same(text_of(items.get(first)?), text) {
+            return u32::try_from(first).ok();
+        }
+        let of_text = |item: &T| compare(text_of(item), text);
+        let further = items.get(first..)?.binary_search_by(of_text).ok()?;
+        u32::try_from(first.saturating_add(further)).ok()
     }
 }
 

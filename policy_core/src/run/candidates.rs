@@ -6,7 +6,7 @@ use super::watched::vote_tripped;
 use crate::decision::{Vote, Why};
 use crate::facts::View;
 use crate::health::Barred;
-use crate::program::{Route, Verdict};
+use crate::program::{Route, Screened, Verdict};
 use crate::value::{Slot, Truth};
 
 /// The candidates of one model call and what is required of them. Its room is kept between events.
@@ -42,7 +42,7 @@ impl Candidates {
     }
 
     /// The model of one more arm, unless it was chosen.
-    #[inline]
+    #[inline(always)]
     fn choose(&mut self, model: u32) -> bool {
         let is_new = !self.chosen.contains(&model);
         if is_new {
@@ -104,16 +104,17 @@ impl Asked<'_> {
         votes: &mut Vec<Vote>,
     ) {
         candidates.required.clear();
-        let (screens, sent) = (&self.program().index.require_screens, view.sent.now());
-        for (place, require) in self.program().tables.requires.all().iter().enumerate() {
-            if screens.get(place).is_some_and(|screen| screen.rules_out(sent)) {
+        let (program, sent) = (self.program(), view.sent.now());
+        for &Screened { index, ref screen } in &program.index.requires {
+            if screen.rules_out(sent) {
                 continue;
             }
+            let require = program.tables.requires.at(index);
             match self.question.truth(require.when, view) {
                 Truth::False => {}
                 Truth::Unknown => self.question.vote(require.statement, Verdict::Deny, true, votes),
-                Truth::True if self.program().is_observed(require.statement) => {}
-                Truth::True => candidates.required.extend(u32::try_from(place)),
+                Truth::True if program.is_observed(require.statement) => {}
+                Truth::True => candidates.required.push(index),
             }
         }
     }
@@ -151,11 +152,12 @@ impl Asked<'_> {
 
     /// The models of the arms that hold.
     fn follow(&self, route: &Route, view: &View<'_>, candidates: &mut Candidates, skipped: &mut Vec<u32>) {
-        let (screens, sent) = (&self.program().index.arm_screens, view.sent.now());
-        for (place, arm) in route.arms.iter().enumerate() {
-            if screens.get(place).is_some_and(|screen| screen.rules_out(sent)) {
+        let sent = view.sent.now();
+        for &Screened { index, ref screen } in &self.program().index.arms {
+            if screen.rules_out(sent) {
                 continue;
             }
+            let Some(arm) = route.arms.get(index as usize) else { return };
             match self.question.truth(arm.when, view) {
                 Truth::False => {}
                 Truth::Unknown => skipped.push(arm.model),
@@ -163,9 +165,7 @@ impl Asked<'_> {
                     let is_new = candidates.choose(arm.model);
                     if let Some((then, _)) = arm.then {
                         if is_new {
-                            candidates
-                                .cascades
-                                .extend(u32::try_from(place).ok().map(|place| (arm.model, place)));
+                            candidates.cascades.push((arm.model, index));
                         }
                         candidates.choose(then);
                     }
@@ -186,6 +186,7 @@ impl Asked<'_> {
 
     /// Whether a candidate meets what is required, the input with its least output fits its window, and no
     /// breaker is in its way.
+    #[inline(always)]
     pub(super) fn is_usable(&self, candidate: u32, candidates: &Candidates, found: &mut Found) -> bool {
         let model = self.program().tables.models.at(candidate);
         let known = found.passed.len();
@@ -197,12 +198,12 @@ impl Asked<'_> {
         if self.input.saturating_add(model.least_output) > model.window {
             found.pass_over(candidate, Why::Window);
         }
-        if found.passed.len() > known {
-            return false;
-        }
-        if !self.program().has_breakers() {
-            return true;
-        }
+        found.passed.len() == known && (!self.program().has_breakers() || self.is_up(candidate, found))
+    }
+
+    /// Whether no breaker is in its way.
+    #[inline(never)]
+    fn is_up(&self, candidate: u32, found: &mut Found) -> bool {
         let tripped = self.question.tripped(Subject::Model(candidate));
         for statement in &tripped.statements {
             found.pass_over(candidate, Why::Statement(*statement));

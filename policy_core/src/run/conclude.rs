@@ -176,7 +176,7 @@ impl Run {
         if call.point == Point::Model {
             call.steps = [true; 3];
         }
-        self.fly(1, 0);
+        self.take_off(1);
         self.begin_change(&mut call, amounts.subject);
         let mut row = self.windows.begin();
         self.is_calm &= self.accounts.take(&amounts, books, now, &mut row);

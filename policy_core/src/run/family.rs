@@ -46,6 +46,9 @@ impl Memory {
     pub(super) fn note(&mut self, program: &Program, fingerprints: &[u64], found: &mut Vec<u32>) {
         self.ring.push(fingerprints, self.steps);
         let (loops, tables) = (&program.index.loops, &program.tables.loops);
+        if !self.ring.is_repeated() && !loops.of_one {
+            return;
+        }
         for &index in &loops.of_calls {
             if self.ring.repeats(tables.at(index), loops.form(index)) {
                 found.push(index);

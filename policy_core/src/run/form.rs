@@ -372,7 +372,7 @@ impl Run {
         let under_way = self.changes_under_way(&Arc::clone(&self.program));
         self.family.memory().changes.go_on(&under_way);
         let open = u64::try_from(self.attempts.iter().filter(|attempt| attempt.settled.is_none()).count());
-        self.fly(open.ok()?, 0);
+        self.take_off(open.ok()?);
         let is_known = |call: u64| (1..=self.call_count).contains(&call);
         let open = self.calls.iter().map(|(id, _)| id);
         let mut calls = open.chain(self.attempts.iter().map(|attempt| attempt.call));

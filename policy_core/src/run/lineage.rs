@@ -53,6 +53,7 @@ impl Lineage {
     }
 
     /// An event of the run. Gives the instant at which it happens: none is before one that was named already.
+    #[inline(always)]
     pub(super) fn advance(&mut self, mono: u64) -> (u64, Age) {
         if let Some(tied) = self.tied.get() {
             return tied.advance(mono);
@@ -83,11 +84,12 @@ impl Lineage {
         }
     }
 
-    /// The run has so many attempts more or fewer in flight.
-    pub(super) fn fly(&mut self, more: u64, fewer: u64) {
+    /// Of the run's attempts, as many `change` as it says.
+    #[inline(always)]
+    pub(super) fn fly(&mut self, change: impl Fn(u64) -> u64) {
         match self.tied.get() {
-            Some(tied) => tied.fly(more, fewer),
-            None => self.alone.fly((more, fewer), true),
+            Some(tied) => tied.fly(&change),
+            None => self.alone.fly(&change, true),
         }
     }
 
@@ -102,13 +104,14 @@ impl Lineage {
 }
 
 impl Pulse {
+    #[inline(always)]
     fn advance(&mut self, mono: u64) {
         self.latest = self.latest.max(mono);
         self.age.advance(self.latest);
     }
 
-    fn fly(&mut self, (more, fewer): (u64, u64), is_own: bool) {
-        let change = |count: u64| count.saturating_add(more).saturating_sub(fewer);
+    #[inline(always)]
+    fn fly(&mut self, change: &impl Fn(u64) -> u64, is_own: bool) {
         self.all = change(self.all);
         if is_own {
             self.own = change(self.own);
@@ -126,6 +129,7 @@ impl Tied {
         std::iter::successors(Some(self), |run| run.above.as_deref())
     }
 
+    #[inline(never)]
     fn advance(&self, mono: u64) -> (u64, Age) {
         let mono = mono.max(self.pulse().latest);
         self.upwards().for_each(|run| run.pulse().advance(mono));
@@ -133,9 +137,10 @@ impl Tied {
         (pulse.latest, pulse.age)
     }
 
-    fn fly(&self, more: u64, fewer: u64) {
+    #[inline(never)]
+    fn fly(&self, change: &impl Fn(u64) -> u64) {
         for (depth, run) in self.upwards().enumerate() {
-            run.pulse().fly((more, fewer), depth == 0);
+            run.pulse().fly(change, depth == 0);
         }
     }
 

@@ -341,10 +341,18 @@ impl Run {
         self.has_ended || self.has_left.load(Ordering::Relaxed)
     }
 
-    /// Attempts begin, or end.
-    fn fly(&mut self, more: u64, fewer: u64) {
-        self.in_flight = self.in_flight.saturating_add(more).saturating_sub(fewer);
-        self.lineage.fly(more, fewer);
+    /// So many attempts begin.
+    #[inline]
+    fn take_off(&mut self, more: u64) {
+        self.in_flight = self.in_flight.saturating_add(more);
+        self.lineage.fly(|count| count.saturating_add(more));
+    }
+
+    /// So many end.
+    #[inline]
+    fn land(&mut self, fewer: u64) {
+        self.in_flight = self.in_flight.saturating_sub(fewer);
+        self.lineage.fly(|count| count.saturating_sub(fewer));
     }
 
     /// The event clock of the model call that the present step began with; 0 before the first of them.

@@ -20,13 +20,15 @@ impl Question<'_> {
         view: &View<'_>,
         votes: &mut Vec<Vote>,
     ) {
-        self.program.index.orders.of_tool(tool, class).for_each(|index| {
-            let order = self.program.tables.orders.at(index);
-            let is_kept = self.keeps((index, order), tool, view);
-            if is_kept != Truth::True {
-                self.vote(order.statement, order.verdict, is_kept == Truth::Unknown, votes);
+        for list in &self.program.index.orders.lists_of_tool(tool, class) {
+            for &index in *list {
+                let order = self.program.tables.orders.at(index);
+                let is_kept = self.keeps((index, order), tool, view);
+                if is_kept != Truth::True {
+                    self.vote(order.statement, order.verdict, is_kept == Truth::Unknown, votes);
+                }
             }
-        });
+        }
     }
 
     /// Whether a call keeps an order. What it is about may be unknown.

@@ -208,6 +208,9 @@ impl<'a> Question<'a> {
     /// The votes of loops that are found at a model call: by the steps before it, or by these messages. What
     /// a prompt repeats cannot be told without them.
     pub(crate) fn vote_model_loops(&self, messages: Option<&[(u64, u64)]>, votes: &mut Vec<Vote>) {
+        if self.program.index.loops.of_models.is_empty() {
+            return;
+        }
         let compared = messages.filter(|_| self.program.compares_context());
         let share = compared.map(|messages| self.run.family.look().context.share(messages));
         for &index in &self.program.index.loops.of_models {

@@ -11,11 +11,10 @@ impl Question<'_> {
     /// never loosens.
     #[inline(never)]
     pub(crate) fn vote_rules(&self, roots: &[u32], view: &View<'_>, votes: &mut Vec<Vote>) {
-        let sent = view.sent.now();
+        let (forest, sent) = (&self.program.index.forest, view.sent.now());
+        let (slot, mut visit) = (|fact| view.slot(fact), |index| self.vote_rule(index, view, votes));
         for &root in roots {
-            self.program.index.forest.walk(root, (sent, &|fact| view.slot(fact)), &mut |index| {
-                self.vote_rule(index, view, votes);
-            });
+            forest.walk(root, (sent, &slot), &mut visit);
         }
     }
 

@@ -235,7 +235,7 @@ impl Run {
                 books.refund(*account, *window, 1, now);
             }
         }
-        self.fly(0, 1);
+        self.land(1);
         self.end_change(call, subject, !is_unsent);
         if fate == Fate::Settled && program.index.sticks {
             self.serve(place, usage);

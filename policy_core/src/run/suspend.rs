@@ -56,7 +56,7 @@ impl Run {
         self.suspended = Some(state.clone().into_boxed_slice());
         self.has_ended = true;
         self.has_left.store(true, Ordering::Relaxed);
-        self.fly(0, self.in_flight);
+        self.land(self.in_flight);
         self.calls.clear();
         Ok(state)
     }

@@ -123,14 +123,16 @@ impl Run {
         if brings && !may_repeat {
             self.progress.ask(self.present_step());
         }
-        if brings || !event.forms.is_empty() {
-            forms.push(fingerprint);
-            forms.extend(event.forms.iter().map(|args| of_form(event.tool, args)));
+        if !brings && event.forms.is_empty() {
+            if is_compared {
+                self.family.memory().note(program, &[fingerprint], closed);
+            }
+            return;
         }
+        forms.push(fingerprint);
+        forms.extend(event.forms.iter().map(|args| of_form(event.tool, args)));
         if is_compared {
-            let own = [fingerprint];
-            let known = if forms.is_empty() { &own[..] } else { &*forms };
-            self.family.memory().note(program, known, closed);
+            self.family.memory().note(program, forms, closed);
         }
         if !brings {
             forms.clear();

@@ -66,6 +66,7 @@ impl Live {
     }
 
     /// Whether what a next call would use can be written down.
+    #[inline]
     pub(crate) fn ready(&self) -> Result<(), StoreError> {
         let kept = self.store.as_ref().filter(|store| store.recorder.is_some());
         kept.map_or(Ok(()), |store| store.ledger.ready())

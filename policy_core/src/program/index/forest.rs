@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::mark::Mark;
 use super::plant::length;
-use super::screen::Screen;
+use super::screen::Screened;
 use super::split::Split;
 use crate::value::Slot;
 
@@ -34,13 +34,6 @@ pub(super) struct Node {
     pub(super) rules: Stretch,
     pub(super) shared: Stretch,
     pub(super) splits: Stretch,
-}
-
-/// A rule at a node, and what tells at a glance that it does not apply, if anything does.
-#[derive(Debug)]
-pub(super) struct Screened {
-    pub(super) rule: u32,
-    pub(super) screen: Screen,
 }
 
 /// A rule that stands in several branches, since one mark of several has to admit.
@@ -85,7 +78,7 @@ impl Forest {
         let Some(node) = self.nodes.get(node as usize) else { return };
         for screened in node.rules.of(&self.rules) {
             if !screened.screen.rules_out(sent) {
-                visit(screened.rule);
+                visit(screened.index);
             }
         }
         if !(node.shared.is_empty() && node.splits.is_empty()) {

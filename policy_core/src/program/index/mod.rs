@@ -26,7 +26,8 @@ pub(crate) use self::found::found;
 pub use self::found::{Found, Plain, Range, Sought};
 use self::plant::{Planted, Planter};
 use self::repetitions::Repetitions;
-pub(crate) use self::screen::Screen;
+use self::screen::Screen;
+pub(crate) use self::screen::Screened;
 use crate::facts::BuiltInFact;
 use crate::program::limits::{Limit, Measure, Scope, ThresholdKind};
 use crate::program::statements::{Selector, Verdict};
@@ -54,9 +55,9 @@ pub(crate) struct Index {
     pub(crate) changes: Selected,
     pub(crate) has_changes: bool,
     pub(crate) loops: Repetitions,
-    /// What tells at a glance that a requirement does not apply, or an arm; where there are no screens, none.
-    pub(crate) require_screens: Box<[Screen]>,
-    pub(crate) arm_screens: Box<[Screen]>,
+    /// All requirements, and all arms.
+    pub(crate) requires: Box<[Screened]>,
+    pub(crate) arms: Box<[Screened]>,
     /// For each statement: its condition.
     pub(crate) condition_of: Box<[Option<u32>]>,
     /// The tightest bounds of active time and of wall time.
@@ -119,7 +120,7 @@ impl Index {
         let requires = tables.requires.all().iter().map(|require| require.when);
         let arms = tables.route.iter().flat_map(|route| &route.arms).map(|arm| arm.when);
         for screened in forest.rules.iter_mut().filter(|_| is_parted) {
-            screened.screen = screen(tables, tables.rules.at(screened.rule).when);
+            screened.screen = screen(tables, tables.rules.at(screened.index).when);
         }
         Self {
             models: Heads::new(tables.models.all().iter().map(|model| &*model.name)),
@@ -134,8 +135,8 @@ impl Index {
             changes: Selected::of(tables, changes),
             has_changes: tables.orders.all().iter().any(|order| !order.again_after.is_empty()),
             loops: Repetitions::new(tables),
-            require_screens: screens(tables, is_parted, requires),
-            arm_screens: screens(tables, is_parted, arms),
+            requires: screened(tables, is_parted, requires),
+            arms: screened(tables, is_parted, arms),
             condition_of: conditions(tables),
             active_time: tightest(tables, Measure::ActiveTime),
             wall_time: tightest(tables, Measure::WallTime),
@@ -227,9 +228,16 @@ impl Selected {
 
     /// Those that take calls of this tool.
     pub(crate) fn of_tool(&self, tool: u32, class: ToolClass) -> impl Iterator<Item = u32> {
+        let [any, class, named] = self.lists_of_tool(tool, class);
+        any.iter().chain(class).chain(named).copied()
+    }
+
+    /// The same as they are listed.
+    #[inline]
+    pub(crate) fn lists_of_tool(&self, tool: u32, class: ToolClass) -> [&[u32]; 3] {
         let named = self.tools.get(tool as usize).map_or(&[][..], Vec::as_slice);
         let class = self.classes.get(class as usize).map_or(&[][..], Vec::as_slice);
-        self.any_tool.iter().chain(class).chain(named).copied()
+        [&self.any_tool, class, named]
     }
 }
 
@@ -253,9 +261,14 @@ fn plant_rules(
     rules
 }
 
-/// What tells of each of these conditions that it is false; of a program that only scans nothing does.
-fn screens(tables: &Tables, is_parted: bool, whens: impl Iterator<Item = Option<u32>>) -> Box<[Screen]> {
-    whens.map(|when| screen(tables, when.filter(|_| is_parted))).collect()
+/// What tells of each of the statements with these conditions that it does not apply; of a program that only
+/// scans nothing does.
+fn screened(tables: &Tables, is_parted: bool, whens: impl Iterator<Item = Option<u32>>) -> Box<[Screened]> {
+    let of = |(index, when): (u32, Option<u32>)| Screened {
+        index,
+        screen: screen(tables, when.filter(|_| is_parted)),
+    };
+    (0..=u32::MAX).zip(whens).map(of).collect()
 }
 
 fn screen(tables: &Tables, when: Option<u32>) -> Screen {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::clauses::{Clause, MOST_CLAUSES, Needs};
-use super::forest::{Forest, Screened, Shared, Stretch};
+use super::forest::{Forest, Shared, Stretch};
 use super::mark::Mark;
-use super::screen::Screen;
+use super::screen::{Screen, Screened};
 use super::seen::{MOST_SHARE, Seen};
 use super::split::Split;
 use crate::program::Condition;
@@ -141,7 +141,7 @@ impl<'a, T: FnMut(&Planted, &[Clause])> Planter<'a, T> {
         let from = length(&self.forest.rules);
         for planted in rules {
             (self.told)(planted, &self.clauses);
-            self.forest.rules.push(Screened { rule: planted.rule, screen: Screen::default() });
+            self.forest.rules.push(Screened { index: planted.rule, screen: Screen::default() });
         }
         let rules = Stretch { from, to: length(&self.forest.rules) };
         self.forest.change(node, |node| node.rules = rules);

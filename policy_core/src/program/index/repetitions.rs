@@ -17,6 +17,8 @@ pub(crate) struct Repetitions {
     pub(crate) of_calls: Box<[u32]>,
     pub(crate) of_errors: Box<[u32]>,
     pub(crate) of_models: Box<[u32]>,
+    /// Some of those found at a tool call are found at the first of its kind.
+    pub(crate) of_one: bool,
     /// Some loop looks at what steps bring, or at what prompts repeat.
     progresses: bool,
     pub(crate) compares_context: bool,
@@ -36,6 +38,10 @@ impl Repetitions {
         Self {
             form_of: loops.iter().map(form_of).collect(),
             of_calls: found(&|each| each.same_call.is_some() || each.cycle.is_some()),
+            of_one: loops.iter().any(|each| {
+                let counts = [each.same_call.map(|(count, _)| count), each.cycle.map(|(_, times)| times)];
+                counts.into_iter().flatten().any(|count| count <= 1)
+            }),
             of_errors: found(&|each| each.same_error.is_some()),
             of_models: found(&Loop::is_of_models),
             progresses: loops.iter().any(|each| each.no_progress.is_some()),

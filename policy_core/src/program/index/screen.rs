@@ -9,6 +9,7 @@ use super::few::Few;
 use super::mark::{Mark, Piece, Values};
 use crate::program::tables::{Fact, Presence, Source, Tables};
 use crate::program::{Condition, Op, Predicate};
+use crate::text::{head, is_same};
 use crate::value::{Dimension, Slot, Truth};
 use crate::vm::ask;
 
@@ -16,8 +17,9 @@ use crate::vm::ask;
 const FEW: usize = 8;
 
 /// The values of one fact that a condition is false of.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Screen {
+    /// One that no program has, if nothing is told.
     fact: u32,
     /// The value that stands in for a missing one is among them.
     has_missing: bool,
@@ -37,10 +39,17 @@ struct Numbers {
 enum Texts {
     #[default]
     Nothing,
-    /// Of the fact's choices, these.
-    Among(Box<[Arc<str>]>),
+    /// Of the fact's choices, these, with their heads.
+    Among(Box<[(u64, Arc<str>)]>),
     /// All that none of these admits, and most by their lengths: a bit for each that one of them may have.
     But(u64, Few<Piece>),
+}
+
+/// A statement, an index of its table, and what tells at a glance that it does not apply.
+#[derive(Debug)]
+pub(crate) struct Screened {
+    pub(crate) index: u32,
+    pub(crate) screen: Screen,
 }
 
 impl Screen {
@@ -68,7 +77,7 @@ impl Screen {
     }
 
     /// Whether the condition is false, whatever else is sent.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn rules_out(&self, sent: &[Slot<'_>]) -> bool {
         sent.get(self.fact as usize).is_some_and(|slot| self.has(*slot))
     }
@@ -81,6 +90,18 @@ impl Screen {
             Slot::Missing => self.has_missing,
             Slot::Text(text) => self.texts.has(text),
             Slot::Ill | Slot::List(_) => false,
+        }
+    }
+}
+
+impl Default for Screen {
+    fn default() -> Self {
+        Self {
+            fact: u32::MAX,
+            has_missing: false,
+            flag: None,
+            numbers: Numbers::default(),
+            texts: Texts::default(),
         }
     }
 }
@@ -113,7 +134,8 @@ impl Texts {
             _ if fact.source == Source::Arg || fact.choices.len() > FEW => Self::Nothing,
             _ if !fact.choices.is_empty() => {
                 let is_false = |text: &&Arc<str>| ask(predicate, Slot::Text(text)) == Truth::False;
-                Self::Among(fact.choices.iter().filter(is_false).cloned().collect())
+                let texts = fact.choices.iter().filter(is_false);
+                Self::Among(texts.map(|text| (head(text), Arc::clone(text))).collect())
             }
             Some(Values::Texts(pieces)) if pieces.len() <= FEW => Self::But(lengths(&pieces), pieces),
             _ => Self::Nothing,
@@ -133,7 +155,10 @@ impl Texts {
     fn has_itself(&self, text: &str) -> bool {
         match self {
             Self::Nothing => false,
-            Self::Among(texts) => texts.iter().any(|known| **known == *text),
+            Self::Among(texts) => {
+                let own = head(text);
+                texts.iter().any(|(head, known)| *head == own && is_same(known, text))
+            }
             Self::But(_, pieces) => !pieces.iter().any(|piece| piece.admits(text)),
         }
     }
