@@ -39,16 +39,21 @@ const fn is_plain(byte: u8) -> bool {
 /// The highest bit of each byte.
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
-/// Eight bytes at once: of each that is not plain the highest bit, and others of no meaning.
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// Eight bytes at once: of each below `n` (of at most 128) the highest bit, and others of no meaning.
+const fn below(eight: u64, n: u64) -> u64 {
+    // Such a byte borrows, and so gets its highest bit; one that had it is above.
+    eight.wrapping_sub(ONES.wrapping_mul(n)) & !eight
+}
+
+/// The same of each that is this byte.
+const fn equal(eight: u64, byte: u8) -> u64 {
+    below(eight ^ ONES.wrapping_mul(byte as u64), 1)
+}
+
+/// The same of each that is not plain.
 const fn special(eight: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    // A byte below `n` (of at most 128) borrows, and so gets its highest bit; one that had it is above.
-    const fn below(eight: u64, n: u64) -> u64 {
-        eight.wrapping_sub(ONES.wrapping_mul(n)) & !eight
-    }
-    const fn equal(eight: u64, byte: u8) -> u64 {
-        below(eight ^ ONES.wrapping_mul(byte as u64), 1)
-    }
     below(eight, 0x20) | equal(eight, b'"') | equal(eight, b'\\')
 }
 
@@ -57,6 +62,13 @@ const fn special(eight: u64) -> u64 {
 #[must_use]
 pub fn is_written_as_it_is(text: &str) -> bool {
     are_all(text.as_bytes(), |eight| (special(eight) | eight) & HIGH == 0)
+}
+
+/// Whether a text is of printable ASCII alone, blanks among it.
+#[inline]
+#[must_use]
+pub fn is_printable(text: &str) -> bool {
+    are_all(text.as_bytes(), |eight| (below(eight, 0x20) | equal(eight, 0x7f) | eight) & HIGH == 0)
 }
 
 /// Whether all bytes are plain.
@@ -153,6 +165,11 @@ mod tests {
                 let name: String = (0..length).map(|place| if place == at { letter } else { 'x' }).collect();
                 let is_plain = letter.is_ascii() && is_plain(letter as u8);
                 assert_eq!(is_written_as_it_is(&name), is_plain, "{letter:?} at {at} of {length}");
+                assert_eq!(
+                    is_printable(&name),
+                    matches!(letter, ' '..='~'),
+                    "{letter:?} at {at} of {length}"
+                );
             }
         }
         assert!(is_written_as_it_is(""));

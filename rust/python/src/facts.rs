@@ -39,7 +39,7 @@ pub(crate) struct Columns {
     results: Vec<Vec<Column>>,
     /// What every known key is for, in the order of the keys' bytes.
     uses: Vec<(Box<str>, Use)>,
-    /// Where each of these is among `uses`, by the address of a key.
+    /// The numbers of these, by the address of a key.
     keys: Keys,
     width: usize,
 }
@@ -144,21 +144,32 @@ impl Columns {
         let Some(facts) = facts.filter(|facts| !facts.is_empty()) else {
             return Ok(());
         };
-        let find = |key: &str| self.uses.binary_search_by(|(known, _)| (**known).cmp(key)).ok();
-        let is_read = self.keys.each(facts, find, |known, value| {
-            let column = match self.uses.get(known) {
-                Some((_, Use::Fact(index))) => self.host.get(*index as usize),
-                Some((_, Use::OfResult)) if is_result => self.of_result.as_ref(),
-                Some((_, Use::OfResult)) => return false,
-                Some((_, Use::Ignored)) | None => None,
-            };
-            if let Some(column) = column {
+        let find = |key: &str| {
+            let place = self.uses.binary_search_by(|(known, _)| (**known).cmp(key)).ok()?;
+            self.uses.get(place).map(|(_, known)| self.number(*known))
+        };
+        let is_read = self.keys.each(facts, find, |number, value| {
+            if let Some(column) = self.host.get(number) {
                 sent.add(column, value, slots);
+            } else if number == self.number(Use::OfResult) {
+                if let Some(column) = &self.of_result {
+                    sent.add(column, value, slots);
+                }
+                return is_result;
             }
             true
         });
         // A key that is no plain text may still equal one, and one that is unknown has to be named.
         if is_read { Ok(()) } else { self.look_up_all(py, program, (facts, is_result), (sent, slots)) }
+    }
+
+    /// A use as one number: of a fact the place of its column, of anything else one behind them all.
+    const fn number(&self, known: Use) -> usize {
+        match known {
+            Use::Fact(column) => column as usize,
+            Use::OfResult => self.host.len(),
+            Use::Ignored => self.host.len().saturating_add(1),
+        }
     }
 
     /// The same for keys of any kind: by what equals the names of facts.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use checkrein_host::Live;
+use checkrein_host::json::is_printable;
 use checkrein_records::{self as records, Audit, Subject, Writer};
 use policy_core::EngineError;
 use pyo3::exceptions::{PyRuntimeWarning, PyValueError};
@@ -89,9 +90,7 @@ impl Run {
         given: Option<&Bound<'_, PyString>>,
         name: Option<&'a str>,
     ) -> PyResult<Called<'a>> {
-        let is_plain = |name: &str| {
-            (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(|byte| matches!(byte, b' '..=b'~'))
-        };
+        let is_plain = |name: &str| (1..=LONGEST_NAME).contains(&name.len()) && is_printable(name);
         match given {
             Some(given) if self.log.is_some() && !name.is_some_and(is_plain) => {
                 let module = given.py().import(intern!(given.py(), "checkrein.sentences"))?;
@@ -103,13 +102,18 @@ impl Run {
     }
 
     /// Whether the records of a next call can be kept, where they are required.
+    #[inline]
     pub(crate) fn ready(&self, py: Python<'_>) -> PyResult<()> {
         match &self.log {
-            Some(log) if log.is_blocked() => py
-                .detach(|| log.ready(Some(&self.program)))
-                .map_err(|trouble| errors::engine_error(py, "log", trouble.0)),
+            Some(log) if log.is_blocked() => self.readied(py, log),
             _ => Ok(()),
         }
+    }
+
+    #[cold]
+    fn readied(&self, py: Python<'_>, log: &records::Log) -> PyResult<()> {
+        py.detach(|| log.ready(Some(&self.program)))
+            .map_err(|trouble| errors::engine_error(py, "log", trouble.0))
     }
 
     /// An event that ends an attempt, and what follows its records.
@@ -124,6 +128,7 @@ impl Run {
     }
 
     /// What an event's records have to be followed by.
+    #[inline]
     pub(crate) fn attend(&self, py: Python<'_>) -> PyResult<()> {
         self.log.as_ref().map_or(Ok(()), |log| attend(py, log))
     }
@@ -151,10 +156,13 @@ pub(crate) fn said<'a>(subject: Option<&'a Bound<'_, PyString>>) -> Cow<'a, str>
 }
 
 /// What a record has to be followed by, once no lock is held: it may take a while, and it warns.
+#[inline]
 pub(crate) fn attend(py: Python<'_>, log: &records::Log) -> PyResult<()> {
-    if !log.wants_attention() {
-        return Ok(());
-    }
+    if log.wants_attention() { attended(py, log) } else { Ok(()) }
+}
+
+#[cold]
+fn attended(py: Python<'_>, log: &records::Log) -> PyResult<()> {
     let Some(trouble) = py.detach(|| log.attend()) else { return Ok(()) };
     let text = std::ffi::CString::new(trouble.0.replace('\0', ""))?;
     PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &text, 2)

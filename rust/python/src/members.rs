@@ -45,7 +45,7 @@ impl<'py> Members<'py> {
         if all { self.named() } else { None }
     }
 
-    #[inline]
+    #[inline(always)]
     fn named(&self) -> Option<Named<'_, 'py>> {
         let (mut sorted, mut count) = ([("", &Seen::Nothing); FEW], 0_usize);
         for (key, value) in self.taken.iter().map_while(Option::as_ref) {

@@ -122,7 +122,7 @@ pub(crate) fn utf8<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a str> {
     }
     // SAFETY: so many bytes of UTF-8, which the text keeps and never changes.
     unsafe {
-        let bytes = slice::from_raw_parts(bytes.cast::<u8>(), usize::try_from(length).unwrap_or_default());
+        let bytes = slice::from_raw_parts(bytes.cast::<u8>(), length.cast_unsigned());
         Some(str::from_utf8_unchecked(bytes))
     }
 }

@@ -154,22 +154,21 @@ impl Batch {
 
     /// Adds a record that has nothing beside it.
     pub(crate) fn push(&mut self, about: About, wall: u64) {
-        self.records.push(Record {
-            about,
-            wall,
-            head: None,
-            text: Span::default(),
-            before: Span::default(),
-            after: Span::default(),
-        });
+        let none = Span::default();
+        self.add(|| Record { about, wall, head: None, text: none, before: none, after: none });
+    }
+
+    /// Adds a record, made where it stays once there is room: it is large.
+    #[inline]
+    pub(crate) fn add(&mut self, record: impl FnOnce() -> Record) {
+        self.records.extend(iter::once_with(record));
     }
 
     /// Adds the record of a decision, `of` which it is once it is known where that is kept.
     #[inline]
     pub(crate) fn decision(&mut self, decision: &Decision, of: impl Fn(Kept) -> Record) {
         if Plain::is_all(decision) {
-            // Made where it stays, once there is room.
-            self.records.extend(iter::once_with(|| of(Kept::Plain(Plain::of(decision)))));
+            self.add(|| of(Kept::Plain(Plain::of(decision))));
         } else {
             let kept = self.whole(decision);
             self.records.push(of(kept));

@@ -65,7 +65,7 @@ impl Log {
             let head = head.map(|head| batch.head(&head, &mut None));
             let text = batch.text(line);
             let none = Span::default();
-            batch.records.push(Record { about: About::Line, wall: 0, head, text, before: none, after: none });
+            batch.add(|| Record { about: About::Line, wall: 0, head, text, before: none, after: none });
         });
     }
 

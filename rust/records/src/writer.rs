@@ -112,7 +112,7 @@ impl Writer {
             let text = batch.text(text);
             let before = batch.shown(Shown { stands: before, known: before_at });
             let after = batch.shown(Shown { stands: after, known: after_at });
-            batch.decision(decision, |kept| {
+            batch.decision(decision, move |kept| {
                 let about = About::Decision { kept, point, error };
                 Record { about, wall, head, text, before, after }
             });
@@ -140,15 +140,13 @@ impl Writer {
         let amounts = Amounts { reserved_tokens, reserved_cost, tokens, cost };
         let after = stands.after();
         log.push(wall, (after.len(), 0), |batch| {
-            let record = Record {
-                about: About::Charge { charged, number, attempt: ended.attempt, usage, amounts },
-                wall,
-                head: Some(batch.head(head, head_at)),
-                text: Span::default(),
-                before: Span::default(),
-                after: batch.shown(Shown { stands: after, known: after_at }),
-            };
-            batch.records.push(record);
+            let head = Some(batch.head(head, head_at));
+            let after = batch.shown(Shown { stands: after, known: after_at });
+            let (text, before) = (Span::default(), Span::default());
+            batch.add(|| {
+                let about = About::Charge { charged, number, attempt: ended.attempt, usage, amounts };
+                Record { about, wall, head, text, before, after }
+            });
         });
     }
 }
