@@ -51,6 +51,6 @@ pub use program::{
     Plain, Presence, Program, Queue, QueueDefault, Range, Scope, Selector, Sought, Source, State, Statement,
     StatementKind, Template, Threshold, ThresholdKind, TimeZone, Tool, ToolClass,
 };
-pub use run::{Meter, OpenRequest, Reply, Run, Stand, Stands};
+pub use run::{Meter, OpenRequest, Reply, Run, Stand};
 pub use settlement::{Reading, Settlement};
 pub use value::{Dimension, MAX_NUMBER, MAX_QUANTITY, MILLION, Slot, Truth, Value};

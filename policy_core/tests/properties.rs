@@ -14,7 +14,7 @@ use common::{
     COST, Enforced, LimitSpec, Measured, Policy, Run, SESSION, TOKENS, Windowed, artifact, books, limit_on,
     payload, seal,
 };
-use policy_core::{Health, Measure, Program, Reading, Scopes, Stands, Usage};
+use policy_core::{Health, Measure, Program, Reading, Scopes, Usage};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -67,19 +67,18 @@ proptest! {
         let (shared, policy) = (books(), if is_timeless { timeless() } else { lenient() });
         let parent = policy.run_in(&shared, &SCOPES);
         let mut runs = [parent.child(0), parent, policy.run_in(&shared, &SCOPES)];
-        let mut sights = [0, 1, 2].map(|run: usize| Stands::of(&runs[run].inner));
+        runs.iter_mut().for_each(|run| run.inner.keep_stands());
         let mut player = Player::default();
         for (step, (who, is_looked_at)) in steps.into_iter().zip(who) {
-            let (run, sight) = (&mut runs[who], &mut sights[who]);
+            let run = &mut runs[who];
             let expected = stands(run);
-            sight.look_before(&run.inner, &shared.borrow());
-            prop_assert_eq!(sight.before(), &expected[..]);
+            run.inner.look_before(&shared.borrow());
+            prop_assert_eq!(run.inner.stands().0, &expected[..]);
             player.play(run, step);
             // An event that is refused shows nothing.
             if is_looked_at {
-                sight.look_after(&run.inner, &shared.borrow());
-                prop_assert_eq!(sight.after(), &stands(run)[..]);
-                prop_assert_eq!(sight.before(), &expected[..]);
+                run.inner.look_after(&shared.borrow());
+                prop_assert_eq!(run.inner.stands(), (&expected[..], &stands(run)[..]));
             }
         }
     }

@@ -12,7 +12,11 @@ pub(crate) struct Seen<'a>(&'a [Place]);
 
 /// All accounts, to be changed.
 #[derive(Debug)]
-pub(crate) struct Open<'a>(&'a mut [Place]);
+pub(crate) struct Open<'a> {
+    places: &'a mut [Place],
+    /// How often accounts may have changed, with this time.
+    pub(crate) changes: u64,
+}
 
 impl Books {
     #[inline]
@@ -22,7 +26,8 @@ impl Books {
 
     #[inline]
     pub(crate) fn opened(&mut self) -> Open<'_> {
-        Open(self.places.all_mut())
+        let (places, changes) = self.places.all_mut();
+        Open { places, changes }
     }
 }
 
@@ -42,7 +47,8 @@ impl Open<'_> {
     /// An account that has one window, for all of time, whose bound nobody raised.
     #[inline]
     pub(crate) fn single(&mut self, id: AccountId) -> Option<&mut Local> {
-        let place = self.0.get_mut(id.place as usize).filter(|place| place.generation == id.generation)?;
+        let place =
+            self.places.get_mut(id.place as usize).filter(|place| place.generation == id.generation)?;
         match &mut place.account {
             Some(Account { authority: Authority::Local(local), .. }) if local.is_single() => Some(local),
             _ => None,

@@ -43,9 +43,9 @@ impl Places {
     }
 
     #[inline]
-    pub(super) fn all_mut(&mut self) -> &mut [Place] {
+    pub(super) fn all_mut(&mut self) -> (&mut [Place], u64) {
         self.changes = self.changes.wrapping_add(1);
-        &mut self.all
+        (&mut self.all, self.changes)
     }
 
     /// The place of an account that is still the same.

@@ -143,7 +143,9 @@ impl Run {
         let now = self.age.now();
         if self.requests.standing(vote.statement, binding, now) != Standing::Pending {
             let mut row = Windows::default();
-            self.is_calm &= self.accounts.take(&Amounts::REQUEST, books, self.latest, &mut row.begin());
+            let stands = self.stands.as_deref_mut();
+            let taken = (&Amounts::REQUEST, stands);
+            self.is_calm &= self.accounts.take(taken, books, self.latest, &mut row.begin());
         }
         let (request, expires_at) = self.requests.ask(
             (vote.statement, binding),
@@ -179,7 +181,7 @@ impl Run {
         self.take_off(1);
         self.begin_change(&mut call, amounts.subject);
         let mut row = self.windows.begin();
-        self.is_calm &= self.accounts.take(&amounts, books, now, &mut row);
+        self.is_calm &= self.accounts.take((&amounts, self.stands.as_deref_mut()), books, now, &mut row);
         let windows = row.number();
         self.attempts.push(Attempt {
             call: id,

@@ -39,6 +39,7 @@ mod tool;
 mod watched;
 mod windows;
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -58,7 +59,8 @@ use self::lineage::Lineage;
 pub use self::meter::Meter;
 use self::progress::Progress;
 pub(crate) use self::readings::Tightest;
-pub use self::stands::{Stand, Stands};
+pub use self::stands::Stand;
+use self::stands::Stands;
 use self::windows::Windows;
 use crate::books::Books;
 use crate::decision::{BuiltIn, By, Decision, Event, Outcome};
@@ -111,7 +113,7 @@ pub struct Run {
     in_flight: u64,
     /// Logical model calls so far, and the event clock of the latest.
     steps: u64,
-    step_clock: Option<u64>,
+    step_clock: Option<NonZeroU64>,
     accounts: Accounts,
     successes: Successes,
     /// Of a program that hands results back; not suspended, since the host keeps them in its process.
@@ -123,6 +125,8 @@ pub struct Run {
     thresholds: Box<[bool]>,
     /// Since they were looked at, no attempt of the run has led to one of its own.
     is_calm: bool,
+    /// How it stands with its limits, if that is kept.
+    stands: Option<Box<Stands>>,
     /// Room for the candidates of a model call, from the first of these on.
     candidates: Option<Box<Candidates>>,
     /// What served last, if the run has no session.
@@ -184,6 +188,7 @@ impl Run {
             health: parent.map(|parent| parent.health.clone()).unwrap_or_default(),
             thresholds,
             is_calm: false,
+            stands: None,
             stay: None,
             served: None,
             candidates: None,
@@ -357,7 +362,7 @@ impl Run {
 
     /// The event clock of the model call that the present step began with; 0 before the first of them.
     fn present_step(&self) -> u64 {
-        self.step_clock.unwrap_or(0)
+        self.step_clock.map_or(0, NonZeroU64::get)
     }
 
     /// A new logical call's id.

@@ -1,6 +1,7 @@
 //! Admission of model calls: rules and requirements vote, then the candidates are tried in order.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU64;
 
 use super::accounts::Obstacles;
 use super::amounts::{Amounts, Charge, Subject};
@@ -78,7 +79,7 @@ impl Run {
                 if program.index.loops.progressing() > 0 {
                     self.progress.step(&self.steps_under_way());
                 }
-                self.step_clock = Some(self.clock);
+                self.step_clock = NonZeroU64::new(self.clock);
                 let mut call = self.calls.begin(Point::Model, self.age.now(), None);
                 self.find_idle_loops(program, &mut call);
                 (id, call)

@@ -229,7 +229,8 @@ impl Run {
         let end = End { charge: (!is_unsent).then_some(charge), counts, is_earlier };
         let windows = self.windows.row(attempt.windows);
         self.is_calm &= !charge.exceeds(&attempt.reserved.charge);
-        self.accounts.settle(&attempt.reserved, windows, &end, books, now);
+        let taken = (&attempt.reserved, self.stands.as_deref_mut());
+        self.accounts.settle(taken, windows, &end, books, now);
         if is_unsent {
             for (account, window) in attempt.wrap_ups() {
                 books.refund(*account, *window, 1, now);

@@ -20,11 +20,9 @@ enum Origin {
     Unknown(u64),
 }
 
-/// All that bounds stand by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Sight {
-    /// How often accounts may have changed so far, if their books can tell.
-    changes: Option<u64>,
+/// What bounds stand by beside their accounts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Moment {
     now: Now,
     elapsed: u64,
     active: u64,
@@ -32,25 +30,25 @@ struct Sight {
 
 /// The bounds of a run, looked at before and after each of its events.
 ///
-/// They are those of [`Run::limits`], in that order. Where each is read is found once, and a look is spared
-/// where nothing has changed since the one before.
+/// They are those of [`Run::limits`], in that order. Where each is read is found once. What the run's own
+/// attempts change is noted while they do, so nothing is read where nobody else has changed an account.
+/// INVARIANT (stands): as the books counted `seen` changes, and at that moment, all stood as the latest.
 #[derive(Debug)]
-pub struct Stands {
+pub(super) struct Stands {
     origins: Box<[Origin]>,
-    /// Only events change them, not the time that passes.
+    /// Only events change them, not the time that passes, and they are told as their accounts tell them.
     is_timeless: bool,
     latest: Vec<Stand>,
-    /// How they stood before, unless that is the same.
+    /// How they stood before the latest event that was looked at before it.
     earlier: Vec<Stand>,
-    is_same: bool,
-    /// What the latest were read by, if it can be told.
-    seen: Option<Sight>,
+    /// The count of changes, if it can be told; and what it was at the latest look.
+    seen: Option<u64>,
+    looked: Option<u64>,
+    moment: Moment,
 }
 
 impl Stands {
-    /// Those of a run.
-    #[must_use]
-    pub fn of(run: &Run) -> Self {
+    fn of(run: &Run) -> Self {
         let limits = || run.program.tables.limits.numbered();
         let origin = |limit, measure: Measure, max| {
             let entry = run.accounts.of_bound(limit, measure);
@@ -65,96 +63,101 @@ impl Stands {
         let origins: Box<[_]> =
             bounds.map(|(index, bound)| origin(index, bound.measure, bound.max)).collect();
         let (latest, earlier) = (Vec::with_capacity(origins.len()), Vec::with_capacity(origins.len()));
-        let is_timeless = limits().all(|(_, limit)| limit.window == WindowKind::Forever)
-            && !origins.iter().any(|origin| matches!(origin, Origin::Time(..)));
-        Self { origins, is_timeless, latest, earlier, is_same: true, seen: None }
+        let is_told = |origin: &Origin| matches!(origin, Origin::Account(_) | Origin::Unknown(_));
+        let is_timeless =
+            limits().all(|(_, limit)| limit.window == WindowKind::Forever) && origins.iter().all(is_told);
+        let (seen, looked, moment) = (None, None, Moment::default());
+        Self { origins, is_timeless, latest, earlier, seen, looked, moment }
     }
 
-    /// Looks at them before an event. `true` if they stand as they stood after the event before.
-    pub fn look_before(&mut self, run: &Run, books: &Books) -> bool {
-        let is_known = self.look(run, books, |_| ());
-        self.is_same = true;
+    /// Those to be noted by whoever has just counted one change and changes accounts under it; none, if they
+    /// have to be read anew all the same.
+    #[inline]
+    pub(super) fn follow(&mut self, changes: u64) -> &mut [Stand] {
+        if !self.is_timeless || self.seen != Some(changes.wrapping_sub(1)) {
+            return &mut [];
+        }
+        self.seen = Some(changes);
+        &mut self.latest
+    }
+
+    /// Makes sure that the latest are as all stands. `true` if that is how it stood at the look before.
+    fn look(&mut self, books: &Books, moment: impl Fn() -> Option<Moment>) -> bool {
+        let changes = books.changes();
+        let is_same = || self.is_timeless || moment() == Some(self.moment);
+        let is_seen = changes.is_some() && self.seen == changes && is_same();
+        if !is_seen {
+            self.read(books, moment(), changes);
+        }
+        let is_known = is_seen && self.looked == changes;
+        self.looked = changes;
         is_known
     }
 
-    /// Looks at them after it. `true` if they stand as they stood at the last look.
-    pub fn look_after(&mut self, run: &Run, books: &Books) -> bool {
-        self.look(run, books, |stands| {
-            std::mem::swap(&mut stands.earlier, &mut stands.latest);
-            stands.is_same = false;
-        })
-    }
-
-    /// Reads them, unless they are known; `first` is done if they are not.
-    fn look(&mut self, run: &Run, books: &Books, first: impl FnOnce(&mut Self)) -> bool {
-        let sight = run.sight(books, self.is_timeless);
-        if self.seen.is_some() && self.seen == sight {
-            return true;
+    #[inline(never)]
+    fn read(&mut self, books: &Books, moment: Option<Moment>, changes: Option<u64>) {
+        self.seen = changes.filter(|_| moment.is_some());
+        let Some(moment) = moment else { return self.latest.clear() };
+        self.moment = moment;
+        self.latest.resize(self.origins.len(), Stand::default());
+        for (origin, stand) in self.origins.iter().zip(&mut self.latest) {
+            // Of most bounds, this is one look at one account.
+            if let Origin::Account(account) = *origin
+                && let Some(local) = books.seen().told(account, moment.now)
+            {
+                *stand = local.stand();
+            } else {
+                *stand = read_one(*origin, &moment, books);
+            }
         }
-        first(self);
-        read(&self.origins, sight.as_ref(), books, &mut self.latest);
-        self.seen = sight.filter(|sight| sight.changes.is_some());
-        false
-    }
-
-    /// How they stood before the latest event that was looked at before it.
-    #[must_use]
-    pub fn before(&self) -> &[Stand] {
-        if self.is_same { &self.latest } else { &self.earlier }
-    }
-
-    /// How they stood after the latest event.
-    #[must_use]
-    pub fn after(&self) -> &[Stand] {
-        &self.latest
     }
 }
 
 impl Run {
-    /// None of a suspended run, of which no bound stands. Where accounts tell that they are the same, and
-    /// nothing else counts, the time is none.
-    fn sight(&self, books: &Books, is_timeless: bool) -> Option<Sight> {
-        if self.suspended.is_some() {
-            return None;
-        }
-        let changes = books.changes();
-        if is_timeless && changes.is_some() {
-            return Some(Sight { changes, now: Now::default(), elapsed: 0, active: 0 });
-        }
-        let (mono, age) = self.lineage.now();
-        let now = Now { mono, ..self.latest };
-        Some(Sight { changes, now, elapsed: age.now(), active: age.active() })
+    /// From now on it is known how the run stands with its limits before and after its events.
+    pub fn keep_stands(&mut self) {
+        self.stands = Some(Box::new(Stands::of(self)));
     }
-}
 
-/// How these bounds stand.
-fn read(origins: &[Origin], sight: Option<&Sight>, books: &Books, stands: &mut Vec<Stand>) {
-    let Some(sight) = sight else { return stands.clear() };
-    if stands.len() != origins.len() {
-        stands.resize(origins.len(), Stand::default());
-    }
-    for (origin, stand) in origins.iter().zip(stands) {
-        // Of most bounds, this is one look at one account.
-        if let Origin::Account(account) = *origin
-            && let Some(local) = books.seen().told(account, sight.now)
-        {
-            *stand = local.stand();
-        } else {
-            *stand = read_one(*origin, sight, books);
+    /// Looks at the limits before an event. `true` if they stand as they stood at the last look.
+    pub fn look_before(&mut self, books: &Books) -> bool {
+        let is_known = self.look_after(books);
+        if let Some(stands) = &mut self.stands {
+            stands.earlier.clone_from(&stands.latest);
         }
+        is_known
+    }
+
+    /// Looks at the limits after it. `true` if they stand as they stood at the last look.
+    pub fn look_after(&mut self, books: &Books) -> bool {
+        let Self { stands, suspended, lineage, latest, .. } = self;
+        // No bound of a suspended run stands.
+        let moment = || {
+            let (mono, age) = lineage.now();
+            let now = Now { mono, ..*latest };
+            suspended.is_none().then(|| Moment { now, elapsed: age.now(), active: age.active() })
+        };
+        stands.as_mut().is_some_and(|stands| stands.look(books, moment))
+    }
+
+    /// How the bounds of [`Run::limits`] stood before the latest event that was looked at before it, and how
+    /// they stood after the latest one; none of a run that does not keep them.
+    #[must_use]
+    pub fn stands(&self) -> (&[Stand], &[Stand]) {
+        self.stands.as_ref().map_or((&[], &[]), |stands| (&stands.earlier, &stands.latest))
     }
 }
 
 #[inline(never)]
-fn read_one(origin: Origin, sight: &Sight, books: &Books) -> Stand {
+fn read_one(origin: Origin, moment: &Moment, books: &Books) -> Stand {
     match origin {
-        Origin::Account(account) => books.stand(account, sight.now),
+        Origin::Account(account) => books.stand(account, moment.now),
         Origin::Observed(account, max) => {
-            let [_, spent, held, leased] = books.stand(account, sight.now);
+            let [_, spent, held, leased] = books.stand(account, moment.now);
             [max, spent, held, leased]
         }
-        Origin::Time(Measure::ActiveTime, max) => [max, sight.active, 0, 0],
-        Origin::Time(_, max) => [max, sight.elapsed, 0, 0],
+        Origin::Time(Measure::ActiveTime, max) => [max, moment.active, 0, 0],
+        Origin::Time(_, max) => [max, moment.elapsed, 0, 0],
         Origin::Unknown(max) => [max, 0, 0, 0],
     }
 }

@@ -3,6 +3,7 @@
 //! INVARIANT (suspended): what a run holds in accounts that it shares is spent when it is suspended, since
 //! nobody could tell there whose hold it was; of what happened before, nothing is given back there later.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -140,7 +141,7 @@ impl Run {
         for number in [self.seed, self.clock, self.decisions, self.call_count, self.steps] {
             writer.number(number);
         }
-        writer.optional(self.step_clock);
+        writer.optional(self.step_clock.map(NonZeroU64::get));
         writer.flag(self.latch.is_some());
         if let Some(latch) = &self.latch {
             latch.write(&mut writer);
@@ -191,7 +192,7 @@ impl Run {
         self.decisions = reader.number()?;
         self.call_count = reader.number()?;
         self.steps = reader.number()?;
-        self.step_clock = reader.optional()?;
+        self.step_clock = reader.optional()?.and_then(NonZeroU64::new);
         self.latch = if reader.flag()? { Some(Latch::read(reader, &program)?) } else { None };
         if reader.flag()? {
             self.stay = Some(Box::new(Stay::read(reader, program.models().len())?));

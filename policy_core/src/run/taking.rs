@@ -2,6 +2,7 @@
 
 use super::accounts::Accounts;
 use super::amounts::{Amounts, Charge, Columns};
+use super::stands::{Stand, Stands};
 use super::windows::Row;
 use crate::books::{AccountId, Books, Local, Open, Window};
 use crate::event::Now;
@@ -31,12 +32,20 @@ impl Accounts {
     /// Takes what fits from every account, and notes from which windows. `true` if that leads to no threshold
     /// of the run's own.
     #[must_use]
-    pub(crate) fn take(&self, amounts: &Amounts, books: &mut Books, now: Now, row: &mut Row<'_>) -> bool {
+    pub(crate) fn take(
+        &self,
+        (amounts, stands): (&Amounts, Option<&mut Stands>),
+        books: &mut Books,
+        now: Now,
+        row: &mut Row<'_>,
+    ) -> bool {
         let columns = Columns::of(amounts);
         let (held, spent) = self.draws.concerned(amounts.kind()).parts();
-        let mut open = books.opened();
-        let held = self.change_single(held, &mut open, |column| columns.at(column), Local::hold);
-        let spent = self.change_single(spent, &mut open, |column| columns.at(column), Local::spend);
+        let open = books.opened();
+        let stands = stands.map(|stands| stands.follow(open.changes)).unwrap_or_default();
+        let both = &mut (open, stands);
+        let held = self.change_single(held, both, |column| columns.at(column), Local::hold);
+        let spent = self.change_single(spent, both, |column| columns.at(column), Local::spend);
         let is_calm = held.is_calm && spent.is_calm;
         if held.is_all && spent.is_all {
             is_calm
@@ -45,12 +54,12 @@ impl Accounts {
         }
     }
 
-    /// Changes the accounts of these entries that the short way leads to.
+    /// Changes the accounts of these entries that the short way leads to, and notes how they stand then.
     #[inline]
     fn change_single<T>(
         &self,
         all: &[Drawn],
-        open: &mut Open<'_>,
+        (open, stands): &mut (Open<'_>, &mut [Stand]),
         amount: impl Fn(u8) -> Option<T>,
         how: impl Fn(&mut Local, T),
     ) -> Changed {
@@ -59,6 +68,9 @@ impl Accounts {
             match open.single(self.id(drawn.place)).zip(amount(drawn.column)) {
                 Some((local, amount)) => {
                     how(local, amount);
+                    if let Some(stand) = stands.get_mut(drawn.bound as usize) {
+                        *stand = local.stand();
+                    }
                     changed.is_calm &= local.is_below(drawn.calm);
                 }
                 None => changed.is_all = false,
@@ -98,7 +110,7 @@ impl Accounts {
     /// Ends what an attempt took: each account is charged, or gets it back.
     pub(crate) fn settle(
         &self,
-        amounts: &Amounts,
+        (amounts, stands): (&Amounts, Option<&mut Stands>),
         windows: &[Window],
         end: &End,
         books: &mut Books,
@@ -109,7 +121,9 @@ impl Accounts {
             let (held, _) = self.draws.concerned(amounts.kind()).parts();
             let both = |column| asked.at(column).zip(used.at(column));
             let end = |local: &mut Local, (held, used)| local.end(held, used);
-            if self.change_single(held, &mut books.opened(), both, end).is_all {
+            let open = books.opened();
+            let stands = stands.map(|stands| stands.follow(open.changes)).unwrap_or_default();
+            if self.change_single(held, &mut (open, stands), both, end).is_all {
                 return;
             }
         }

@@ -1,6 +1,7 @@
 //! Admission of tool calls: rules, orders, loops and limits on time vote, then one call is charged.
 
 use std::mem;
+use std::num::NonZeroU64;
 
 use super::amounts::{Amounts, Subject};
 use super::call::{Call, Point};
@@ -95,7 +96,8 @@ impl Run {
                     decision.refuse(BuiltIn::UndeclaredTool);
                     return None;
                 };
-                let mut call = self.calls.begin(point, self.age.now(), self.step_clock);
+                let proposed = self.step_clock.map(NonZeroU64::get);
+                let mut call = self.calls.begin(point, self.age.now(), proposed);
                 let Call { forms, loops, .. } = &mut *call;
                 self.note_call((program, event, tool), fingerprint, (forms, loops));
                 (id, call)

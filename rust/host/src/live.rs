@@ -51,8 +51,8 @@ impl Live {
     pub(crate) fn ended(&mut self) -> Self {
         let mut books = Books::local();
         let now = Now::default();
-        let run = self.run.ended(now, &mut books);
-        let records = self.records.take().map(|writer| writer.of(&run));
+        let mut run = self.run.ended(now, &mut books);
+        let records = self.records.take().map(|writer| writer.of(&mut run));
         Self { run, books: Arc::new(Mutex::new(books)), store: None, records, latest: now }
     }
 
@@ -82,8 +82,8 @@ impl Live {
     }
 
     /// From now on the run's events are written down.
-    pub fn record(&mut self, writer: impl FnOnce(&Run) -> Writer) {
-        self.records = Some(writer(&self.run));
+    pub fn record(&mut self, writer: impl FnOnce(&mut Run) -> Writer) {
+        self.records = Some(writer(&mut self.run));
     }
 
     /// An event whose record shows the limits after it.
@@ -124,7 +124,7 @@ impl Live {
         self.latest = now;
         self.decided(|run, books| event(run, books, decision))?;
         if let Some(writer) = &mut self.records {
-            writer.decision(now.wall, subject, None, decision);
+            writer.decision(&self.run, now.wall, subject, None, decision);
         }
         if let Some(store) = self.store.as_ref().filter(|_| decision.outcome == Outcome::Wait) {
             store.ledger.wake();
@@ -155,9 +155,9 @@ impl Live {
         let event = |run: &mut Run, books: &mut Books| run.result(now, returned, books);
         self.conclude(now, ended.attempt, event, |writer, run, decision| {
             if let Some((_, settlement)) = run.settled(ended.attempt) {
-                writer.charge(now.wall, Charged::Settlement, ended, (returned.usage, settlement));
+                writer.charge(run, now.wall, Charged::Settlement, ended, (returned.usage, settlement));
             }
-            writer.decision(now.wall, subject, None, decision);
+            writer.decision(run, now.wall, subject, None, decision);
         })
     }
 
@@ -169,8 +169,8 @@ impl Live {
         subject: Subject<'_>,
     ) -> Result<Decision, EngineError> {
         let event = |run: &mut Run, books: &mut Books| run.error(now, failure, books);
-        self.conclude(now, failure.attempt, event, |writer, _, decision| {
-            writer.decision(now.wall, subject, Some(failure.kind), decision);
+        self.conclude(now, failure.attempt, event, |writer, run, decision| {
+            writer.decision(run, now.wall, subject, Some(failure.kind), decision);
         })
     }
 
@@ -185,7 +185,7 @@ impl Live {
         self.latest = now;
         let settlement = self.shown(|run, books, _| event(run, books))?;
         if let Some(writer) = &mut self.records {
-            writer.charge(now.wall, charged, ended, (usage, settlement));
+            writer.charge(&self.run, now.wall, charged, ended, (usage, settlement));
         }
         self.keep(now, ended.attempt);
         Ok(settlement)

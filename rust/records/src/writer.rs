@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use policy_core::books::Books;
-use policy_core::{Decision, ErrorKind, Run, Scope, Settlement, Stands, Usage};
+use policy_core::{Decision, ErrorKind, Run, Scope, Settlement, Usage};
 
 use crate::batch::{About, Amounts, Charged, Known, Record, Shown, Span};
 use crate::head::Head;
@@ -35,7 +35,6 @@ pub struct Ended {
 pub struct Writer {
     log: Arc<Log>,
     head: Arc<Head>,
-    stands: Stands,
     /// Where the log has the head, and the readings before and after the latest event.
     head_at: Known<u32>,
     before_at: Known<Span>,
@@ -48,11 +47,11 @@ impl Writer {
     /// `head` is JSON in two lines: the run's id, and the members that say whose it is. `scope` names the
     /// scope of a limit as `user:u1`.
     #[must_use]
-    pub fn new(log: Arc<Log>, run: &Run, head: &str, scope: impl Fn(Scope) -> String) -> Self {
+    pub fn new(log: Arc<Log>, run: &mut Run, head: &str, scope: impl Fn(Scope) -> String) -> Self {
+        run.keep_stands();
         Self {
             log,
             head: Arc::new(Head::new(run.program(), head, scope)),
-            stands: Stands::of(run),
             head_at: None,
             before_at: None,
             after_at: None,
@@ -62,8 +61,9 @@ impl Writer {
 
     /// Goes on with another run in the place of the one so far.
     #[must_use]
-    pub fn of(self, run: &Run) -> Self {
-        Self { stands: Stands::of(run), before_at: None, after_at: None, ..self }
+    pub fn of(self, run: &mut Run) -> Self {
+        run.keep_stands();
+        Self { before_at: None, after_at: None, ..self }
     }
 
     /// The log that the records go to.
@@ -73,16 +73,16 @@ impl Writer {
     }
 
     /// Looks at the limits before an event.
-    pub fn before(&mut self, run: &Run, books: &Books) {
-        if !self.stands.look_before(run, books) {
+    pub fn before(&mut self, run: &mut Run, books: &Books) {
+        if !run.look_before(books) {
             self.after_at = None;
         }
         self.before_at = self.after_at;
     }
 
     /// Looks at the limits after it.
-    pub fn after(&mut self, run: &Run, books: &Books) {
-        if !self.stands.look_after(run, books) {
+    pub fn after(&mut self, run: &mut Run, books: &Books) {
+        if !run.look_after(books) {
             self.after_at = None;
         }
     }
@@ -90,6 +90,7 @@ impl Writer {
     /// Keeps a decision, with the error that it answers.
     pub fn decision(
         &mut self,
+        run: &Run,
         wall: u64,
         subject: Subject<'_>,
         error: Option<ErrorKind>,
@@ -104,8 +105,8 @@ impl Writer {
             Subject::Said(said) => (None, said),
             Subject::Call(point, name) => (Some(point), name.unwrap_or("any")),
         };
-        let Self { log, head, stands, head_at, before_at, after_at, .. } = self;
-        let (before, after) = (stands.before(), stands.after());
+        let Self { log, head, head_at, before_at, after_at, .. } = self;
+        let (before, after) = run.stands();
         let size = (before.len().saturating_add(after.len()), text.len());
         log.push(wall, size, |batch| {
             let head = Some(batch.head(head, head_at));
@@ -122,6 +123,7 @@ impl Writer {
     /// Keeps what the attempt of a decision was charged, by which usage.
     pub fn charge(
         &mut self,
+        run: &Run,
         wall: u64,
         charged: Charged,
         ended: Ended,
@@ -133,12 +135,12 @@ impl Writer {
             Usage::Unknown => "unknown",
             Usage::Unsent => "unsent",
         };
-        let Self { log, head, stands, head_at, after_at, opened, .. } = self;
+        let Self { log, head, head_at, after_at, opened, .. } = self;
         let known = || opened.get(place(ended.attempt)).filter(|(attempt, _)| *attempt == ended.attempt);
         let number = ended.number.or_else(|| known().map(|(_, number)| *number)).unwrap_or(0);
         let Settlement { reserved_tokens, reserved_cost, tokens, cost, .. } = settlement;
         let amounts = Amounts { reserved_tokens, reserved_cost, tokens, cost };
-        let after = stands.after();
+        let (_, after) = run.stands();
         log.push(wall, (after.len(), 0), |batch| {
             let head = Some(batch.head(head, head_at));
             let after = batch.shown(Shown { stands: after, known: after_at });

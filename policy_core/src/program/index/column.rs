@@ -68,6 +68,8 @@ impl Column {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Drawn {
     pub(crate) place: u32,
+    /// Which of the bounds of all limits it is about, unless it is not the run's own business.
+    pub(crate) bound: u32,
     /// The column of its amount.
     pub(crate) column: u8,
     /// What is kept for wrapping up.
@@ -88,10 +90,12 @@ impl Concerned {
     pub(super) fn of<'a>(
         kind: Kind,
         entries: impl Iterator<Item = (u32, &'a Entry)> + Clone,
+        bound: impl Fn(&Entry) -> u32,
         calm: impl Fn(u32) -> u64,
     ) -> Self {
         let drawn = |(place, entry): (u32, &Entry)| Drawn {
             place,
+            bound: bound(entry),
             column: entry.column.place,
             withheld: entry.withheld,
             calm: calm(place),

@@ -197,7 +197,15 @@ impl Draws {
             let fills = own.clone().filter(|fill| fill.place == place);
             fills.map(|fill| fill.enough).min().unwrap_or(u64::MAX)
         };
-        let concerned = |kind| Concerned::of(kind, (0..).zip(self.entries()), calm);
+        let limits = || tables.limits.numbered();
+        let bounds = limits().flat_map(|(index, limit)| limit.bounds.iter().map(move |bound| (index, bound)));
+        let bounds: Vec<(u32, Measure)> = bounds.map(|(index, bound)| (index, bound.measure)).collect();
+        let bound = |entry: &Entry| {
+            let of =
+                entry.limit.filter(|_| entry.level != Level::Ancestor).map(|limit| (limit, entry.measure));
+            of.and_then(|of| bounds.binary_search(&of).ok()).map_or(u32::MAX, number)
+        };
+        let concerned = |kind| Concerned::of(kind, (0..).zip(self.entries()), bound, calm);
         self.concerned = [Kind::Model, Kind::Tool, Kind::Person].map(concerned);
         self
     }
