@@ -169,10 +169,36 @@ class Disguised:
         raise self.error
 
 
+class Uncounted:
+    """What it is as a number is an error."""
+
+    def __index__(self):
+        raise self.error
+
+
+class Unshown:
+    """What shows it is an error."""
+
+    def __repr__(self):
+        raise self.error
+
+
+ERRORS = [KeyboardInterrupt(), SystemExit(3), GeneratorExit(), OSError(), MemoryError()]
+
+
+@pytest.mark.parametrize("value", [Uncounted(), Unshown()])
+@pytest.mark.parametrize("error", ERRORS)
+def test_only_what_ends_a_program_comes_out_of_a_number(make_guard, value, error):
+    value.error, run = error, make_guard().run()
+    for given in ({"input_tokens": value}, {"max_tokens": value}, {"call": value}):
+        with pytest.raises(checkrein.EngineError if isinstance(error, Exception) else type(error)) as raised:
+            run.decide(model="large", **given)
+        assert isinstance(error, Exception) or raised.value is error
+    assert run.decide(model="large").number == 1
+
+
 @pytest.mark.parametrize("value", [Raising(1), Disguised()])
-@pytest.mark.parametrize(
-    "error", [KeyboardInterrupt(), SystemExit(3), GeneratorExit(), OSError(), MemoryError()]
-)
+@pytest.mark.parametrize("error", ERRORS)
 def test_only_what_ends_a_program_comes_out_of_a_fact(make_guard, value, error):
     guard = make_guard("fact of.all list of count at most 3\n" + FACTS)
     value.error, run = error, guard.run()

@@ -163,10 +163,10 @@ fn told<T>(value: &Bound<'_, PyAny>, told: PyResult<T>) -> PyResult<Option<T>> {
 
 /// A number that is not negative. A flag is an integer to Python, but where a number is meant a mistake.
 #[inline]
-fn positive(value: Borrowed<'_, '_, PyAny>) -> Option<u64> {
+fn positive(value: Borrowed<'_, '_, PyAny>) -> PyResult<Option<u64>> {
     match whole(value) {
-        Some(number) => u64::try_from(number).ok(),
-        None => value.extract::<u64>().ok().filter(|_| !value.is_instance_of::<PyBool>()),
+        Some(number) => Ok(u64::try_from(number).ok()),
+        None => Ok(told(&value, value.extract())?.filter(|_| !value.is_instance_of::<PyBool>())),
     }
 }
 
@@ -181,7 +181,7 @@ macro_rules! numbers {
             type Error = PyErr;
 
             fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-                match positive(value) {
+                match positive(value)? {
                     Some(number) if number <= $most => Ok(Self(number)),
                     _ => Err(no_such_number(&value, $what, $written)),
                 }
@@ -238,7 +238,10 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Wall {
         match value.extract::<u64>() {
             Ok(wall) => Ok(Self(wall)),
             Err(_) if value.is_instance_of::<PyInt>() => Ok(Self(if value.lt(0)? { 0 } else { u64::MAX })),
-            Err(_) => Err(no_such_number(&value, "the wall clock", "2^64 - 1")),
+            Err(error) => {
+                told::<()>(&value, Err(error))?;
+                Err(no_such_number(&value, "the wall clock", "2^64 - 1"))
+            }
         }
     }
 }
@@ -260,7 +263,10 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Patience {
 }
 
 fn no_such_number(value: &Bound<'_, PyAny>, what: &str, most: &str) -> PyErr {
-    let given = value.repr().map_or_else(|_| "too long to print".to_owned(), |text| text.to_string());
+    let given = match told(value, value.repr()) {
+        Ok(text) => text.map_or_else(|| "too long to print".to_owned(), |text| text.to_string()),
+        Err(error) => return error,
+    };
     let message = format!("{what} is `{given}`; pass a whole number from 0 to {most}");
     errors::engine_error(value.py(), "bad_value", message)
 }
