@@ -21,11 +21,15 @@ const TEXTS: [Name; 8] = ["", "a", "ab", "abc", "abcdefgh", "abcdefghij", "b", "
 const STRANGE: [Name; 3] = ["\0", "abcdefghik", "d"];
 type Choices = (Vec<(u8, Vec<Op>)>, Vec<(Name, Option<Vec<Op>>)>);
 
-const FACTS: [Name; 5] = ["f.flag", "f.money", "f.number", "f.other", "f.text"];
+const FACTS: [Name; 7] =
+    ["call.args.sum", "call.args.to", "f.flag", "f.money", "f.number", "f.other", "f.text"];
 
-fn asks() -> impl Strategy<Value = Op> {
-    let text = || (select(&["f.other", "f.text"][..]), select(&TEXTS[..]));
-    let number = (select(&[("f.money", 3), ("f.number", 2)][..]), 0..6_u8, -3..12_i64);
+/// What one atom asks; only conditions about one tool read its arguments.
+fn asks(reads_args: bool) -> impl Strategy<Value = Op> {
+    let from = if reads_args { 0 } else { 1 };
+    let text = move || (select(&["call.args.to", "f.other", "f.text"][from..]), select(&TEXTS[..]));
+    let numbers = &[("call.args.sum", 3), ("f.money", 3), ("f.number", 2)][from..];
+    let number = (select(numbers), 0..6_u8, -3..12_i64);
     let texts = prop::collection::btree_set(select(&TEXTS[..]), 1..4);
     let compared = |((name, dimension), comparison, number): ((Name, u8), u8, i64)| {
         Op::Compare(name, comparison, Lit::Number(dimension, number))
@@ -36,13 +40,13 @@ fn asks() -> impl Strategy<Value = Op> {
         2 => texts.prop_map(|texts| Op::Member("f.text", texts.into_iter().map(Lit::Text).collect())),
         1 => text().prop_map(|(name, value)| Op::Starts(name, value)),
         1 => any::<bool>().prop_map(|flag| Op::Compare("f.flag", 0, Lit::Flag(flag))),
-        1 => select(&FACTS[..]).prop_map(Op::Has),
+        1 => select(&FACTS[2 * from..]).prop_map(Op::Has),
     ]
 }
 
 /// One to three atoms, joined by `and` or by `or`; some of them negated.
-fn when() -> impl Strategy<Value = Vec<Op>> {
-    (prop::collection::vec((asks(), 0..5_u8), 1..4), any::<bool>()).prop_map(|(atoms, is_and)| {
+fn when(reads_args: bool) -> impl Strategy<Value = Vec<Op>> {
+    (prop::collection::vec((asks(reads_args), 0..5_u8), 1..4), any::<bool>()).prop_map(|(atoms, is_and)| {
         let mut ops = Vec::new();
         for (place, (atom, negated)) in atoms.into_iter().enumerate() {
             let mut further = vec![atom];
@@ -64,30 +68,38 @@ fn rule() -> impl Strategy<Value = (Select, Option<Vec<Op>>, bool)> {
     let tools = [Select::AnyTool, Select::Tool("pay"), Select::Class(3)];
     let models = [Select::AnyModel, Select::Model("large")];
     let on = prop_oneof![2 => select(tools.to_vec()), 1 => select(models.to_vec())];
-    (on, prop_oneof![9 => when().prop_map(Some), 1 => Just(None)], any::<bool>())
+    on.prop_flat_map(|on| {
+        let when = when(matches!(on, Select::Tool(_)));
+        (Just(on), prop_oneof![9 => when.prop_map(Some), 1 => Just(None)], any::<bool>())
+    })
 }
 
 /// What is required of models, and the arms of a route.
 fn choices() -> impl Strategy<Value = Choices> {
-    let arm = (select(&["large", "small"][..]), when().prop_map(Some));
-    (prop::collection::vec((0..2_u8, when()), 0..3), prop::collection::vec(arm, 0..4))
+    let arm = (select(&["large", "small"][..]), when(false).prop_map(Some));
+    (prop::collection::vec((0..2_u8, when(false)), 0..3), prop::collection::vec(arm, 0..4))
 }
 
 fn policy(rules: Vec<(Select, Option<Vec<Op>>, bool)>, (requires, arms): Choices) -> Policy {
-    let facts = [("f.flag", 1), ("f.money", 3), ("f.number", 2), ("f.other", 0), ("f.text", 0)];
-    let facts = facts.map(|(name, dimension)| match name {
+    let facts = FACTS.iter().zip([3, 0, 1, 3, 2, 0, 0]);
+    let facts = facts.map(|(&name, dimension)| match name {
+        "call.args.sum" | "call.args.to" => common::FactSpec { source: 1, ..fact(name, dimension) },
         "f.number" => {
             common::FactSpec { presence: 2, default: Some(Lit::Number(2, 5)), ..fact(name, dimension) }
         }
         "f.other" => common::FactSpec { presence: 1, choices: TEXTS.into(), ..fact(name, dimension) },
         _ => common::FactSpec { presence: 1, ..fact(name, dimension) },
     });
-    let mut policy = Policy { facts: facts.into(), ..vocabulary() };
+    let mut policy = Policy { facts: facts.collect(), ..vocabulary() };
     // Only what is read stands in an artifact.
     let of_rules = rules.iter().flat_map(|(_, when, _)| when);
     let of_choices = requires.iter().map(|(_, when)| when).chain(arms.iter().flat_map(|(_, when)| when));
     let read: Vec<Name> = of_rules.chain(of_choices).flatten().filter_map(read).collect();
     policy.facts.retain(|fact| read.contains(&fact.name));
+    for tool in policy.tools.iter_mut().filter(|tool| tool.name == "pay") {
+        let args = [("sum", "call.args.sum", 1), ("to", "call.args.to", 0)];
+        tool.args = args.into_iter().filter(|(_, fact, _)| read.contains(fact)).collect();
+    }
     for (number, (place, when)) in requires.into_iter().enumerate() {
         let name: Name = Box::leak(format!("q{number}").into_boxed_str());
         policy = policy.with(name, Enforced::Require { place, when: Some(when) });
@@ -119,14 +131,17 @@ fn sent() -> impl Strategy<Value = Vec<Slot<'static>>> {
         let numbers = prop_oneof![9 => -4..13_i64, 1 => select(vec![i64::MIN, i64::MAX])];
         numbers.prop_map(Slot::Int).boxed()
     };
-    let values = [any::<bool>().prop_map(Slot::Flag).boxed(), number(), number(), text(), text()];
+    let values =
+        [number(), text(), any::<bool>().prop_map(Slot::Flag).boxed(), number(), number(), text(), text()];
     let slot = |value| prop_oneof![8 => value, 1 => Just(Slot::Missing), 1 => Just(Slot::Ill)].boxed();
     values.map(slot).into_iter().collect::<Vec<_>>()
 }
 
 fn decide(program: &Arc<Program>, sent: &[Slot<'_>], tool: Option<&str>) -> Decision {
     let mut run = Run::new(Arc::clone(program), 7, 0);
-    let place = |name: &str| FACTS.iter().position(|known| *known == name);
+    // Only this tool's conditions read arguments, so only its calls send them.
+    let is_sent = |name: &str| tool == Some("pay") || !name.starts_with("call.args.");
+    let place = |name: &str| FACTS.iter().position(|known| *known == name && is_sent(name));
     let facts: Vec<_> =
         program.facts().iter().map(|fact| place(&fact.name).map_or(Slot::Missing, |at| sent[at])).collect();
     match tool {
