@@ -77,7 +77,11 @@ def test_the_page_is_made_of_what_was_measured_and_of_nothing_else(tmp_path: Pat
            "settlement": {"p50": 130, "p99": 290}, "pair": {"p50": 1_805, "p99": 3_000}}
           for log, p50 in ((False, 220), (True, 1_232))),
         {"speed": True, "allocations": "Tool", "log": True, "calls": 900, "asked": 0},
-        {"door": "a token counted", "ns": 9.04}, {"bytes": {"own": 1_000, "begun": 1_500, "grown": 9_000}},
+        {"door": "a token counted", "ns": 9.04}, {"door": "memory of the process", "mb": 3.04},
+        {"starts": "import checkrein", "ms": 16.1, "over": 8.2, "cpu_over": 7.3, "mb": 10.72},
+        *({"speed": True, "threads": name, "one": 2e6, "two": 2e6 * ratio, "ratio": ratio}
+          for name, ratio in (("one number in common", 1.22), ("one organisation", 0.82))),
+        {"bytes": {"own": 1_000, "begun": 1_500, "grown": 9_000}},
         *({"rust": "cel", "many": many, "version": "0.15", "ns": ns}
           for many, ns in ((0, 1_910), (1_000, 124_070))),
         *({"batch": name, "ours": True, "texts": name == "of texts", "millions": millions}
@@ -94,7 +98,9 @@ def test_the_page_is_made_of_what_was_measured_and_of_nothing_else(tmp_path: Pat
         "The machine was busy", "took 9.0 to 14.7 ms, in 2 looks",
         "| 200 ns | 1,212 ns, 1,805 with its settlement; without the log 200 |",
         "of the 2,000 instructions of a decision and its settlement, 30% are of `a.rs` and 20% are of `b.rs`",
-        "| a token through the door for C | 10 ns | 9.0 ns | met |", "| a token counted | 9.0 |",
+        "| a token through the door for C | 10 ns | 9.0 ns | met |", "| a token counted | 9.0 ns |",
+        "| memory of the process | 3.0 MB |", "| import checkrein | 16 ms | 8 ms (7 of a core) | 10.7 MB |",
+        "held for a whole event; 0.82x.", "each settlement adds, reach 1.22x here",
         "| many calls at once, columns of numbers | 50 M/s | 58 M/s | met |",
         "columns of texts and numbers | 50 M/s | 31 M/s | **missed** |", "| of float64 | 58 |",
         "| p50 us with 4 rules | p50 us with 1,004 rules |", "| cel 0.15 | 1.91 | 124.07 | no limits",
@@ -103,8 +109,8 @@ def test_the_page_is_made_of_what_was_measured_and_of_nothing_else(tmp_path: Pat
         "| tool calls, with the log | 1,232 (2,345) | 130 (290) | 1,805 | 0 in 900 calls |",
     ):  # fmt: skip
         assert said in text, said
-    assert "## Threads" not in text  # nothing of it was measured
-    assert "Around a call" not in text
+    assert "| two threads to one in Rust, one number" not in text  # nobody asks for that
+    assert "Around a call" not in text  # nothing of it was measured
     drawn = page.drawn(rows)
     assert [point["us"] for point in drawn["field.svg"][2]] == [123.45]  # what errs is not drawn
     assert "growth.svg" not in drawn

@@ -135,20 +135,24 @@ def loading() -> list[Row]:
     return [{"takes": name, "ms": least(work) * 1000} for name, work in parts.items()]
 
 
-def started(code: str, **more: str) -> tuple[float, float]:
-    """Milliseconds of a new process of Python, by the wall and of a processor: the least of some."""
+def ran(code: str, variables: dict[str, str]) -> tuple[float, float, float]:
+    """A new process of Python: its milliseconds by the wall, those of a processor, its most MB in memory."""
+    # It says so itself: what the system tells of a child begins with the memory of the parent.
+    code = f"{code}\nprint([line for line in open('/proc/self/status') if line.startswith('VmHWM:')][0])"
+    begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)
+    wall, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return wall * 1000, cpu * 1000, int(done.stdout.split()[-2]) * 1024 / 1e6
+
+
+def started(code: str, **more: str) -> tuple[float, ...]:
+    """The same: the least of some, each."""
     with tempfile.TemporaryDirectory() as folder:
         variables = os.environ | {"PYTHONPYCACHEPREFIX": folder} | more
         variables.pop("PYTHONDONTWRITEBYTECODE", None)
-        command = [sys.executable, "-c", code]
-        walls, cpus = [], []
-        for _ in range(ROUNDS + 1):
-            begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-            subprocess.run(command, env=variables, check=True, capture_output=True)
-            walls.append(time.perf_counter() - begun)
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            cpus.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        return min(walls) * 1000, min(cpus) * 1000
+        return tuple(map(min, zip(*(ran(code, variables) for _ in range(ROUNDS + 1)), strict=True)))
 
 
 def starts() -> list[Row]:
@@ -164,11 +168,12 @@ def starts() -> list[Row]:
         artifact.write_bytes(compile_source(Path(policy).read_bytes(), "policy.rein"))
         load = f"import checkrein; checkrein.load({str(artifact)!r}, log=None, store='memory:')"
         return [
-            {"starts": "python alone", "ms": bare[0], "over": 0.0, "cpu_over": 0.0},
+            {"starts": "python alone", "ms": bare[0], "mb": bare[2], "over": 0.0, "cpu_over": 0.0},
             *(
                 {
                     "starts": name,
                     "ms": (took := started(code, **more))[0],
+                    "mb": took[2],
                     "over": took[0] - bare[0],
                     "cpu_over": took[1] - bare[1],
                 }
@@ -215,18 +220,22 @@ def door() -> list[Row]:
         Path(artifact).write_bytes(compile_source(source.read_bytes(), source.name))
         said("cc", "-O2", "-Ipython/checkrein/include", "tests/native/door.c", "-o", program,
              "target/c/release/libcheckrein_c.a", "-pthread", "-ldl", "-lm")  # fmt: skip
-        told = said(program, artifact, str(TOKENS))
+        # From a shell, since the memory of a process is also that of the one that it was forked from.
+        told = said("sh", "-c", f"{program} {artifact} {TOKENS}; exit $?")
     found = re.search(
-        r"to a run (\d+) us, of which loading (\d+) us\n.*\na token ([\d.]+) ns, .* settlement (\d+) ns", told
+        r"to a run (\d+) us, of which loading (\d+) us, and (\d+) KB .*\n(?:.*\n)*"
+        r"a token ([\d.]+) ns, .* settlement (\d+) ns",
+        told,
     )
     if not found:
         raise SystemExit(f"the door says no figures: {told}")
-    begun, loaded, token, call = map(float, found.groups())
+    begun, loaded, memory, token, call = map(float, found.groups())
     return [
         {"door": "a token counted", "ns": token},
         {"door": "a model call with its settlement", "ns": call},
         {"door": "from `main` to a run", "ns": begun * 1000},
         {"door": "of that, loading its policy", "ns": loaded * 1000},
+        {"door": "memory of the process until then, at most", "mb": memory * 1024 / 1e6},
     ]
 
 

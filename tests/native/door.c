@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -259,7 +260,10 @@ static double seconds(void) {
 
 static void measure(checkrein_run run, bound calls, uint64_t count, double begun, double loaded) {
   double all = (seconds() - begun) * 1e6;
-  printf("from main to a run %.0f us, of which loading %.0f us\n", all, loaded * 1e6);
+  struct rusage used_so_far;
+  HOLDS(getrusage(RUSAGE_SELF, &used_so_far) == 0);
+  printf("from main to a run %.0f us, of which loading %.0f us, and %ld KB of memory\n", all, loaded * 1e6,
+         used_so_far.ru_maxrss);
   checkrein_decision decision = ask(run, calls, 10, "classify");
   checkrein_meter meter;
   OK(api->meter(run, decision.attempt, &meter));
