@@ -219,10 +219,12 @@ impl Run {
         let (call, subject) = (attempt.call, attempt.reserved.subject);
         if let Some(call) = self.calls.get_mut(attempt.call) {
             call.in_flight = false;
-            // A step that does not count after all is left to the next attempt.
-            let steps = call.steps.iter_mut().zip(&attempt.reserved.steps).zip(&counts);
-            for ((is_counted, was_reserved), counts) in steps {
-                *is_counted &= !was_reserved || (*counts && !is_unsent);
+            if is_unsent || counts != [true; 3] {
+                // A step that does not count after all is left to the next attempt.
+                let steps = call.steps.iter_mut().zip(&attempt.reserved.steps).zip(&counts);
+                for ((is_counted, was_reserved), counts) in steps {
+                    *is_counted &= !was_reserved || (*counts && !is_unsent);
+                }
             }
         }
         let is_earlier = place < self.earlier;

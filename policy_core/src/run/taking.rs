@@ -117,8 +117,11 @@ impl Accounts {
         now: Now,
     ) {
         if let Some(charge) = end.charge.filter(|_| !end.is_earlier) {
-            let (asked, used) = (Columns::of(amounts), Columns::used(amounts, &charge, end.counts));
             let (held, _) = self.draws.concerned(amounts.kind()).parts();
+            if held.is_empty() {
+                return;
+            }
+            let (asked, used) = (Columns::of(amounts), Columns::used(amounts, &charge, end.counts));
             let both = |column| asked.at(column).zip(used.at(column));
             let end = |local: &mut Local, (held, used)| local.end(held, used);
             let open = books.opened();
