@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use checkrein_host::json::{write_escaped, write_float};
+use checkrein_host::json::{write_escaped, write_float, write_quoted};
 use policy_core::{Arg, MAX_QUANTITY, Program, Slot, Source, Value as Owned};
 
 use crate::edge::{Given, Texts, Value};
@@ -244,11 +244,7 @@ fn write_value(out: &mut Vec<u8>, value: &Value, level: usize) -> Result<bool, F
             return Ok(number.unsigned_abs() > MAX_QUANTITY);
         }
         Given::Real(number) => write_float(out, number),
-        Given::Text(text) => {
-            out.push(b'"');
-            write_escaped(out, text);
-            out.push(b'"');
-        }
+        Given::Text(text) => write_quoted(out, text),
         Given::List(items) => {
             let mut is_unsafe = false;
             out.push(b'[');

@@ -95,7 +95,15 @@ fn are_all(bytes: &[u8], holds: impl Fn(u64) -> bool) -> bool {
     }
 }
 
+/// A text with its quotes.
+pub fn write_quoted(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    write_escaped(out, text);
+    out.push(b'"');
+}
+
 /// A text between its quotes.
+#[inline]
 pub fn write_escaped(out: &mut Vec<u8>, text: &str) {
     if has_nothing_special(text.as_bytes()) {
         out.extend_from_slice(text.as_bytes());

@@ -10,6 +10,7 @@ use crate::decision::Decision;
 use crate::members::Members;
 use crate::run::Run;
 use crate::sent::Sent;
+use crate::walk::lossy;
 
 /// A question of the host's.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +38,7 @@ impl Run {
     ) -> PyResult<Bound<'py, Decision>> {
         let (results, messages) = (results.map(marks), messages.map(weighed));
         // A name without UTF-8 becomes one that no policy declares: the call is denied, not dropped.
-        let name = model.map(|name| name.to_string_lossy());
+        let name = model.map(lossy);
         let mut sent = Sent::new();
         let mut slots = self.columns.slots();
         self.columns.facts(py, &self.program, asked.facts, (&mut sent, &mut slots))?;
@@ -64,7 +65,7 @@ impl Run {
         tool: &Bound<'py, PyString>,
         args: &Bound<'py, PyDict>,
     ) -> PyResult<Bound<'py, Decision>> {
-        let name = tool.to_string_lossy();
+        let name = lossy(tool);
         let mut members = Members::new();
         let named = members.of(args);
         let written = arguments(args, named.as_ref())?;

@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 use std::mem;
 use std::sync::Arc;
 
-use checkrein_host::json::{write_escaped, write_float, write_integer as write_small};
+use checkrein_host::json::{write_escaped, write_float, write_integer as write_small, write_quoted};
 use policy_core::MAX_QUANTITY;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -111,7 +111,10 @@ fn write(written: &mut Canonical, value: &Seen<'_>, level: usize) -> PyResult<()
         return Err(too_much(level));
     }
     match value {
-        Seen::Text(text) => write_text(out, &Text::of(text)?),
+        Seen::Text(text) => match utf8(text) {
+            Some(plain) => write_quoted(out, plain),
+            None => write_text(out, &Text::units(text)?),
+        },
         Seen::Int(number) => {
             write_small(out, *number);
             written.is_unsafe |= number.unsigned_abs() > MAX_QUANTITY;
@@ -377,10 +380,10 @@ impl<'a> Text<'a> {
 }
 
 fn write_text(out: &mut Vec<u8>, text: &Text<'_>) {
-    out.push(b'"');
     match text {
-        Text::Utf8(plain) => write_escaped(out, plain),
+        Text::Utf8(plain) => write_quoted(out, plain),
         Text::Units(units) => {
+            out.push(b'"');
             for unit in char::decode_utf16(units.iter().copied()) {
                 match unit {
                     Ok(character) => write_escaped(out, character.encode_utf8(&mut [0; 4])),
@@ -389,7 +392,7 @@ fn write_text(out: &mut Vec<u8>, text: &Text<'_>) {
                     }
                 }
             }
+            out.push(b'"');
         }
     }
-    out.push(b'"');
 }

@@ -14,8 +14,14 @@ use crate::walk::{Seen, glance};
 /// As many places as one key may be in.
 const PROBES: usize = 4;
 
+/// So many places for each key, so that nearly every one is in the first that it may be in.
+const ROOM: usize = 16;
+
 /// At most so many places: other keys are looked up by their text.
 const MOST: usize = 4096;
+
+/// An odd number of no pattern: two to the 64th by the golden ratio.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A seat has in these bits what its key is for, and above them where the key lies, in sixteens. One word
 /// says both, so that nobody sees the one of an older guest with the other of a newer.
@@ -34,7 +40,7 @@ pub(crate) struct Keys {
 impl Keys {
     /// A table for so many keys.
     pub(crate) fn of(keys: usize) -> Self {
-        let seats = keys.saturating_mul(PROBES).next_power_of_two().min(MOST);
+        let seats = keys.saturating_mul(ROOM).next_power_of_two().min(MOST);
         Self {
             seats: (0..seats).map(|_| AtomicU64::new(0)).collect(),
             guests: Mutex::new((0..seats).map(|_| None).collect()),
@@ -56,7 +62,6 @@ impl Keys {
     /// What the key at an address is for, if it sits there. Compares numbers, and runs nothing else.
     #[inline]
     pub(crate) fn at(&self, address: usize) -> Option<usize> {
-        // Nearly every key is in the first place that it may be in.
         self.seated(address, self.place(address, 0))
     }
 
@@ -96,9 +101,9 @@ impl Keys {
     /// Where a key may sit.
     #[inline]
     fn place(&self, address: usize, probe: usize) -> usize {
-        let address = address >> 4;
-        let spread = address ^ (address >> 8) ^ (address >> 16);
-        spread.wrapping_add(probe) & self.seats.len().wrapping_sub(1)
+        // The upper half of a product: every bit of the address has a say in each of its lower bits.
+        let spread = sixteens(address).wrapping_mul(SPREAD) >> 32;
+        (spread as usize).wrapping_add(probe) & self.seats.len().wrapping_sub(1)
     }
 }
 

@@ -2,6 +2,7 @@
 //! twice as long, and every call walks twice.
 #![expect(unsafe_code, reason = "see the comment at each block")]
 
+use std::borrow::Cow;
 use std::{ptr, slice, str};
 
 use pyo3::prelude::*;
@@ -66,11 +67,16 @@ pub(crate) fn glance<'py>(
             // SAFETY: the dict keeps the value, and nothing was run since it gave it. `seen` runs nothing
             // that could change the dict, and what it gives is kept by us.
             let value = unsafe { seen(Borrowed::from_ptr(dict.py(), value)) };
-            let known = keys.at(key.addr()).or_else(|| {
-                // SAFETY: the dict still keeps the key, since `seen` and `at` have run no code of anybody's.
-                learn(unsafe { Bound::from_borrowed_ptr(dict.py(), key) })
-            });
-            if !known.is_some_and(|known| take(known, value)) {
+            let known = match keys.at(key.addr()) {
+                Some(known) => known,
+                None => {
+                    // SAFETY: the dict still keeps the key, as `seen` and `at` have run no code of anybody's.
+                    let key = unsafe { Bound::from_borrowed_ptr(dict.py(), key) };
+                    let Some(known) = learn(key) else { return false };
+                    known
+                }
+            };
+            if !take(known, value) {
                 return false;
             }
         }
@@ -125,6 +131,12 @@ pub(crate) fn utf8<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a str> {
         let bytes = slice::from_raw_parts(bytes.cast::<u8>(), length.cast_unsigned());
         Some(str::from_utf8_unchecked(bytes))
     }
+}
+
+/// A text as UTF-8; what has none becomes a sign of that.
+#[inline]
+pub(crate) fn lossy<'a>(text: &'a Bound<'_, PyString>) -> Cow<'a, str> {
+    utf8(text).map_or_else(|| text.to_string_lossy(), Cow::Borrowed)
 }
 
 /// A value of this very type. A cast that fails would make an error first, which counts who has the type.
