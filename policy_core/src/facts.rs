@@ -175,7 +175,7 @@ impl<'a> Sent<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallFacts<'a> {
     pub(crate) attempt: u64,
-    pub(crate) model: Option<&'a str>,
+    pub(crate) model: Option<u32>,
     /// The model that the statement is on, if it names one.
     pub(crate) named: Option<&'a Model>,
     pub(crate) tool: Option<&'a Tool>,
@@ -328,7 +328,10 @@ impl<'a> View<'a> {
             BuiltInFact::Now(shown) => self.shown(shown),
             BuiltInFact::CallAttempt => number(self.call.attempt),
             BuiltInFact::CallCost => self.worst_cost().map_or(Slot::Missing, number),
-            BuiltInFact::CallModel => self.call.model.map_or(Slot::Missing, Slot::Text),
+            BuiltInFact::CallModel => self
+                .call
+                .model
+                .map_or(Slot::Missing, |model| Slot::Text(&self.program.tables.models.at(model).name)),
             BuiltInFact::CallTool => self.call.tool.map_or(Slot::Missing, |tool| Slot::Text(&tool.name)),
             BuiltInFact::CallInputTokens => self.call.input_tokens.map_or(Slot::Missing, number),
             BuiltInFact::StepIndex => number(self.run.steps()),

@@ -117,7 +117,7 @@ impl Plan {
         let run = Run::fresh(program, new, true, &mut books);
         let (run, books, reads, varies) = (&run, &books, &*reads, calls.input.is_none());
         let call = CallFacts {
-            model: requested.map(|model| &*tables.models.at(model).name),
+            model: requested,
             input_tokens: Some(calls.input.unwrap_or(0)),
             most_output: calls.max_output,
             ..CallFacts::FIRST
@@ -130,7 +130,7 @@ impl Plan {
         let own = tables.models.numbered().map(|(index, model)| {
             let own: Vec<_> =
                 rules.iter().copied().filter(|rule| rule.selector == Selector::Model(index)).collect();
-            let call = CallFacts { model: Some(&model.name), named: Some(model), ..call };
+            let call = CallFacts { model: Some(index), named: Some(model), ..call };
             Witness { program, run, books, call, values, reads, model: Some(index), varies }
                 .ranked(&own, Vec::new())
         });

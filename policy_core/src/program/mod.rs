@@ -20,7 +20,9 @@ use std::fmt;
 
 pub use condition::Const;
 pub(crate) use condition::{Comparison, Condition, Op, Predicate, Quantifier};
-pub(crate) use index::{Column, Drawn, Draws, Entry, Fill, Index, Kind, Level, Screened, Soft, bounded};
+pub(crate) use index::{
+    Column, Drawn, Draws, Entry, Fill, Index, Kind, Level, OfTool, Screened, Soft, bounded,
+};
 pub use index::{Found, Plain, Range, Sought};
 pub use limits::{Basis, Bound, Limit, Measure, Scope, Threshold, ThresholdKind};
 pub(crate) use statements::{Arm, Loop, Order, Require, Retry, Route, Rule, Verdict};

@@ -174,7 +174,13 @@ pub(crate) struct Tries {
 }
 
 impl Tries {
+    #[inline]
     pub(crate) fn made(&self, subject: u32) -> u64 {
+        if self.is_begun() { self.made_so_far(subject) } else { 0 }
+    }
+
+    #[inline(never)]
+    fn made_so_far(&self, subject: u32) -> u64 {
         let mut all = self.latest.iter().chain(&self.earlier);
         all.find(|(tried, _)| *tried == subject).map_or(0, |(_, made)| *made)
     }

@@ -56,15 +56,18 @@ impl Calls {
     }
 
     /// A call stays open, or is open again.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn keep(&mut self, id: u64, call: Box<Call>) {
         match self.open.last() {
-            Some((last, _)) if *last > id => {
-                let place = self.open.partition_point(|(known, _)| *known < id);
-                self.open.insert(place, (id, call));
-            }
+            Some((last, _)) if *last > id => self.keep_among(id, call),
             _ => self.open.push((id, call)),
         }
+    }
+
+    #[cold]
+    fn keep_among(&mut self, id: u64, call: Box<Call>) {
+        let place = self.open.partition_point(|(known, _)| *known < id);
+        self.open.insert(place, (id, call));
     }
 
     /// A call goes on that was written; false if its id is none that could come now.

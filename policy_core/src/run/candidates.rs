@@ -44,7 +44,7 @@ impl Candidates {
     /// The model of one more arm, unless it was chosen.
     #[inline(always)]
     fn choose(&mut self, model: u32) -> bool {
-        let is_new = !self.chosen.contains(&model);
+        let is_new = self.chosen.iter().all(|known| *known != model);
         if is_new {
             self.chosen.push(model);
         }

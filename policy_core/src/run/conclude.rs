@@ -35,12 +35,13 @@ impl Run {
     }
 
     /// Does what was ruled on an open call, which it is given.
+    #[inline(always)]
     pub(crate) fn apply(
         &mut self,
         (program, books): (&Program, &mut Books),
         (id, call): (u64, Box<Call>),
         ruling: Ruling,
-        clearance: Clearance,
+        clearance: &mut Clearance,
         decision: &mut Decision,
     ) {
         match ruling {
@@ -157,40 +158,42 @@ impl Run {
     }
 
     /// Opens an attempt: its amounts are reserved and the call is in flight until it is settled.
+    #[inline(never)]
     fn allow(
         &mut self,
         books: &mut Books,
         (id, mut call): (u64, Box<Call>),
-        Clearance { subject, cap, amounts, has_next, cascade, besides }: Clearance,
+        clearance: &mut Clearance,
         decision: &mut Decision,
     ) {
         self.go_on(&mut call);
         let (now, begun) = (self.latest, self.age.now());
-        let rare = besides.map(|besides| self.carry(books, *besides, &mut call));
+        let rare = clearance.besides.take().map(|besides| self.carry(books, *besides, &mut call));
+        let amounts = &clearance.amounts;
         if !call.tries.is_begun() {
             call.begun = begun;
         }
-        let number = call.tries.add(subject);
+        let number = call.tries.add(clearance.subject);
         call.in_flight = true;
         call.waiting = None;
-        call.has_next = has_next;
-        call.cascade = cascade;
+        call.has_next = clearance.has_next;
+        call.cascade = clearance.cascade;
         if call.point == Point::Model {
             call.steps = [true; 3];
         }
         self.take_off(1);
         self.begin_change(&mut call, amounts.subject);
         let mut row = self.windows.begin();
-        self.is_calm &= self.accounts.take((&amounts, self.stands.as_deref_mut()), books, now, &mut row);
+        self.is_calm &= self.accounts.take((amounts, self.stands.as_deref_mut()), books, now, &mut row);
         let windows = row.number();
         self.attempts.push(Attempt {
             call: id,
             number,
-            reserved: amounts,
+            reserved: *amounts,
             windows,
             rare,
             began: now.wall,
-            cap,
+            cap: clearance.cap,
             produced: Produced::default(),
             settled: None,
         });
@@ -220,10 +223,15 @@ impl Run {
     }
 
     /// A call passes: if loops were found at a model's, a person has said so, and they look on from here.
+    #[inline]
     fn go_on(&mut self, call: &mut Call) {
-        if call.loops.is_empty() || call.point != Point::Model {
-            return;
+        if !call.loops.is_empty() && call.point == Point::Model {
+            self.look_on(call);
         }
+    }
+
+    #[cold]
+    fn look_on(&mut self, call: &mut Call) {
         let is_found = self.is_found(call);
         call.loops.clear();
         if is_found {

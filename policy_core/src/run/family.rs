@@ -43,12 +43,17 @@ impl Memory {
     }
 
     /// A logical tool call is asked, known by this fingerprint in each form. Notes the loops that it closes.
+    #[inline]
     pub(super) fn note(&mut self, program: &Program, fingerprints: &[u64], found: &mut Vec<u32>) {
         self.ring.push(fingerprints, self.steps);
-        let (loops, tables) = (&program.index.loops, &program.tables.loops);
-        if !self.ring.is_repeated() && !loops.of_one {
-            return;
+        if self.ring.is_repeated() || program.index.loops.of_one {
+            self.find(program, found);
         }
+    }
+
+    #[inline(never)]
+    fn find(&self, program: &Program, found: &mut Vec<u32>) {
+        let (loops, tables) = (&program.index.loops, &program.tables.loops);
         for &index in &loops.of_calls {
             if self.ring.repeats(tables.at(index), loops.form(index)) {
                 found.push(index);

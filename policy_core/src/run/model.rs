@@ -143,7 +143,7 @@ impl Run {
         question.finish(&mut clearance, decision);
         self.candidates = Some(candidates);
         let is_first = !call.tries.is_begun();
-        self.apply((program, books), (id, call), ruling, clearance, decision);
+        self.apply((program, books), (id, call), ruling, &mut clearance, decision);
         if is_first && decision.outcome == Outcome::Allow && program.compares_context() {
             self.family.memory().context.send(event.messages.unwrap_or_default());
         }

@@ -146,9 +146,8 @@ impl<'a> Question<'a> {
     /// The facts as statements on a call of this attempt see them; `model` is the one they are on, if they
     /// name one.
     pub(crate) fn view(&self, attempt: u64, model: Option<u32>) -> View<'a> {
-        let models = &self.program.tables.models;
-        let named = model.map(|model| models.at(model));
-        let model = model.or(self.call.requested).map(|model| &*models.at(model).name);
+        let named = model.map(|model| self.program.tables.models.at(model));
+        let model = model.or(self.call.requested);
         let (input_tokens, most_output) = (self.call.input_tokens, self.call.max_output);
         View {
             program: self.program,

@@ -14,7 +14,7 @@ use crate::error::EngineError;
 use crate::event::{Now, ToolCall};
 use crate::facts::{Sent, View};
 use crate::fingerprint::{Binding, fingerprint as of_form};
-use crate::program::{Program, ToolClass};
+use crate::program::{OfTool, Program, ToolClass};
 
 impl Run {
     /// A tool call is proposed, or asked again.
@@ -57,21 +57,22 @@ impl Run {
         self.advise(decision, books);
         self.look_around(books);
         if let Some((id, tool, mut call)) = self.open_tool_call(program, event, decision) {
-            let has_looks = program.index.of_tools.at(tool).has_looks;
+            let of_tool = program.index.of_tools.at(tool);
+            let has_looks = of_tool.has_looks;
             let room = if has_looks { mem::take(&mut call.looks) } else { Vec::new() };
             let mut clearance = Clearance::new();
             let mut question = Question::new((self, books), program, id, &call, Sent::Now(event.facts));
             question.tool = Some(program.tables.tools.at(tool));
             question.args = event.is_exact.then_some(event.args);
             question.is_unsafe = event.is_unsafe;
-            let ruling =
-                question.rule_admitted(&mut clearance, |clearance| question.rule_tool(tool, clearance));
+            let ruling = question
+                .rule_admitted(&mut clearance, |clearance| question.rule_tool((tool, of_tool), clearance));
             let looks = has_looks.then(|| question.looks(tool, room));
             question.finish(&mut clearance, decision);
             if let Some(looks) = looks {
                 call.looks = looks;
             }
-            self.apply((program, books), (id, call), ruling, clearance, decision);
+            self.apply((program, books), (id, call), ruling, &mut clearance, decision);
         }
         Ok(())
     }
@@ -125,16 +126,15 @@ impl Run {
         if brings && !may_repeat {
             self.progress.ask(self.present_step());
         }
-        if !brings && event.forms.is_empty() {
-            if is_compared {
-                self.family.memory().note(program, &[fingerprint], closed);
-            }
-            return;
+        let own = [fingerprint];
+        let mut known = &own[..];
+        if brings || !event.forms.is_empty() {
+            forms.push(fingerprint);
+            forms.extend(event.forms.iter().map(|args| of_form(event.tool, args)));
+            known = forms;
         }
-        forms.push(fingerprint);
-        forms.extend(event.forms.iter().map(|args| of_form(event.tool, args)));
         if is_compared {
-            self.family.memory().note(program, forms, closed);
+            self.family.memory().note(program, known, closed);
         }
         if !brings {
             forms.clear();
@@ -143,12 +143,10 @@ impl Run {
 }
 
 impl Question<'_> {
-    fn rule_tool(&self, tool: u32, clearance: &mut Clearance) -> Ruling {
+    fn rule_tool(&self, (tool, of_tool): (u32, &OfTool), clearance: &mut Clearance) -> Ruling {
         let view = self.view(self.call.next_attempt(tool), None);
-        let tables = &self.program.tables;
+        let class = self.tool.map_or(ToolClass::None, |tool| tool.class);
         let mut votes = Vec::new();
-        let (index, class) = (&self.program.index, tables.tools.at(tool).class);
-        let of_tool = index.of_tools.at(tool);
         self.vote_rules(&of_tool.rules, &view, &mut votes);
         if of_tool.has_orders {
             self.vote_orders((tool, class), &view, &mut votes);

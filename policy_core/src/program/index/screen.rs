@@ -82,7 +82,7 @@ impl Screen {
         sent.get(self.fact as usize).is_some_and(|slot| self.has(*slot))
     }
 
-    #[inline]
+    #[inline(always)]
     fn has(&self, slot: Slot<'_>) -> bool {
         match slot {
             Slot::Int(number) => self.numbers.has(number),
@@ -142,26 +142,25 @@ impl Texts {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn has(&self, text: &str) -> bool {
         match self {
             Self::Nothing => false,
-            Self::But(lengths, _) if lengths & length(text) == 0 => true,
-            _ => self.has_itself(text),
+            Self::Among(texts) => is_among(texts, text),
+            Self::But(lengths, pieces) => lengths & length(text) == 0 || !is_admitted(pieces, text),
         }
     }
+}
 
-    #[inline(never)]
-    fn has_itself(&self, text: &str) -> bool {
-        match self {
-            Self::Nothing => false,
-            Self::Among(texts) => {
-                let own = head(text);
-                texts.iter().any(|(head, known)| *head == own && is_same(known, text))
-            }
-            Self::But(_, pieces) => !pieces.iter().any(|piece| piece.admits(text)),
-        }
-    }
+#[inline(never)]
+fn is_among(texts: &[(u64, Arc<str>)], text: &str) -> bool {
+    let own = head(text);
+    texts.iter().any(|(head, known)| *head == own && is_same(known, text))
+}
+
+#[inline(never)]
+fn is_admitted(pieces: &[Piece], text: &str) -> bool {
+    pieces.iter().any(|piece| piece.admits(text))
 }
 
 /// The bit of a text's length; of all that are long, one.
