@@ -11,8 +11,8 @@ mod common;
 
 use common::drive::{Player, SCOPES, busy, play, steps};
 use common::{
-    COST, Enforced, LimitSpec, Measured, Policy, Run, SESSION, TOKENS, Windowed, artifact, books, limit_on,
-    payload, seal,
+    COST, Enforced, LimitSpec, Measured, Policy, Run, SECOND, SESSION, TOKENS, Windowed, artifact, books,
+    limit_on, payload, seal,
 };
 use policy_core::{Health, Measure, Program, Reading, Scopes, Usage};
 use proptest::prelude::*;
@@ -31,16 +31,20 @@ fn lenient() -> Policy {
     policy
 }
 
-/// The same without windows and time: only events change how limits stand.
-fn timeless() -> Policy {
+/// The same without windows and time: only events change how limits stand; or with windows of the calendar.
+fn timeless(is_dated: bool) -> Policy {
     let mut policy = lenient();
     for (_, statement) in &mut policy.statements {
         if let Enforced::Limit(limit) = statement {
-            limit.window = Windowed::Forever;
+            if !is_dated || matches!(limit.window, Windowed::Rolling(_)) {
+                limit.window = Windowed::Forever;
+            }
             limit.bounds.retain(|(measure, ..)| !matches!(measure, Measured::Simple(10 | 11)));
         }
     }
-    policy.zones.clear();
+    if !is_dated {
+        policy.zones.clear();
+    }
     policy
 }
 
@@ -62,12 +66,16 @@ proptest! {
     fn records_see_the_limits_as_they_stand(
         steps in steps(120),
         who in proptest::collection::vec((0_usize..3, any::<(bool, bool)>()), 120),
-        is_timeless in any::<bool>(),
+        (is_timeless, is_dated) in any::<(bool, bool)>(),
     ) {
-        let (shared, policy) = (books(), if is_timeless { timeless() } else { lenient() });
+        let (shared, policy) = (books(), if is_timeless { timeless(is_dated) } else { lenient() });
         let parent = policy.run_in(&shared, &SCOPES);
         let mut runs = [parent.child(0), parent, policy.run_in(&shared, &SCOPES)];
-        runs.iter_mut().for_each(|run| run.inner.keep_stands());
+        for run in &mut runs {
+            run.inner.keep_stands();
+            // An hour ends while they run.
+            run.ahead = 3_500 * SECOND;
+        }
         let mut player = Player::default();
         for (step, (who, (is_seen_before, is_seen_after))) in steps.into_iter().zip(who) {
             let run = &mut runs[who];

@@ -32,25 +32,31 @@ impl Books {
 }
 
 impl<'a> Seen<'a> {
-    /// An account of which all that is asked stands in its figures at this instant.
+    /// An account that this process decides about alone.
     #[inline]
-    pub(crate) fn told(self, id: AccountId, now: Now) -> Option<&'a Local> {
+    pub(crate) fn local(self, id: AccountId) -> Option<&'a Local> {
         let place = self.0.get(id.place as usize).filter(|place| place.generation == id.generation)?;
         match &place.account {
-            Some(Account { authority: Authority::Local(local), .. }) if local.is_told(now) => Some(local),
+            Some(Account { authority: Authority::Local(local), .. }) => Some(local),
             _ => None,
         }
+    }
+
+    /// One of which all that is asked stands in its figures at this instant.
+    #[inline]
+    pub(crate) fn told(self, id: AccountId, now: Now) -> Option<&'a Local> {
+        self.local(id).filter(|local| local.is_told(now))
     }
 }
 
 impl Open<'_> {
-    /// An account that has one window, for all of time, whose bound nobody raised.
+    /// The same, to be changed.
     #[inline]
-    pub(crate) fn single(&mut self, id: AccountId) -> Option<&mut Local> {
+    pub(crate) fn local(&mut self, id: AccountId) -> Option<&mut Local> {
         let place =
             self.places.get_mut(id.place as usize).filter(|place| place.generation == id.generation)?;
         match &mut place.account {
-            Some(Account { authority: Authority::Local(local), .. }) if local.is_single() => Some(local),
+            Some(Account { authority: Authority::Local(local), .. }) => Some(local),
             _ => None,
         }
     }

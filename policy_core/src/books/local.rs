@@ -5,7 +5,7 @@
 
 use super::calendar::is_over;
 use super::cell::{Cell, More, Pages};
-use super::terms::{Room, Standing, Terms};
+use super::terms::{Room, Standing, Terms, Window};
 use crate::event::Now;
 
 /// The account. It is small, and what is asked of it most often stands in it as it is told: most have nothing
@@ -148,29 +148,39 @@ impl Local {
 
     /// Whether the figures are true at this instant: then these say it all.
     #[inline]
-    pub(super) const fn is_told(&self, now: Now) -> bool {
+    pub(crate) const fn is_told(&self, now: Now) -> bool {
         now.wall < self.until
     }
 
-    /// Whether there is one window, for all of time, whose bound nobody raised.
+    /// Whether there may be more than one window.
     #[inline]
-    pub(super) const fn is_single(&self) -> bool {
-        self.more.is_none()
+    pub(crate) const fn has_windows(&self) -> bool {
+        self.more.is_some()
     }
 
-    /// Holds an amount of the only window.
+    /// The open window.
+    pub(crate) fn window(&self) -> Window {
+        Window { id: self.id(), life: 0 }
+    }
+
+    /// Until when the figures are true, by the clock on the wall.
+    pub(crate) const fn until(&self) -> u64 {
+        self.until
+    }
+
+    /// Holds an amount of the open window, as told.
     #[inline]
     pub(crate) const fn hold(&mut self, amount: u64) {
         self.held = self.held.saturating_add(amount);
     }
 
-    /// Spends an amount of the only window.
+    /// Spends an amount of the open window, as told.
     #[inline]
     pub(crate) const fn spend(&mut self, amount: u64) {
         self.spent = self.spent.saturating_add(amount);
     }
 
-    /// Ends a hold of the only window.
+    /// Ends a hold of the open window, as told.
     #[inline]
     pub(crate) const fn end(&mut self, held: u64, used: u64) {
         self.held = self.held.saturating_sub(held);

@@ -1,7 +1,7 @@
 //! How a run stands with its limits before and after its events: what its records show.
 
 use super::Run;
-use crate::books::{AccountId, Books, WindowKind};
+use crate::books::{AccountId, Books};
 use crate::event::Now;
 use crate::program::Measure;
 
@@ -36,8 +36,10 @@ struct Moment {
 #[derive(Debug)]
 pub(super) struct Stands {
     origins: Box<[Origin]>,
-    /// Only events change them, not the time that passes, and they are told as their accounts tell them.
-    is_timeless: bool,
+    /// They are all told as their accounts tell them.
+    is_noted: bool,
+    /// Before this instant of the wall clock only events change them: always, if nothing has a window.
+    until: u64,
     latest: Vec<Stand>,
     /// How they stood before the latest event that was looked at before it.
     earlier: Vec<Stand>,
@@ -63,18 +65,16 @@ impl Stands {
         let origins: Box<[_]> =
             bounds.map(|(index, bound)| origin(index, bound.measure, bound.max)).collect();
         let (latest, earlier) = (Vec::with_capacity(origins.len()), Vec::with_capacity(origins.len()));
-        let is_told = |origin: &Origin| matches!(origin, Origin::Account(_) | Origin::Unknown(_));
-        let is_timeless =
-            limits().all(|(_, limit)| limit.window == WindowKind::Forever) && origins.iter().all(is_told);
         let (seen, looked, moment) = (None, None, Moment::default());
-        Self { origins, is_timeless, latest, earlier, seen, looked, moment }
+        let is_noted = !run.accounts.draws.observes;
+        Self { origins, is_noted, until: 0, latest, earlier, seen, looked, moment }
     }
 
     /// Those to be noted by whoever has just counted one change and changes accounts under it; none, if they
     /// have to be read anew all the same.
     #[inline]
     pub(super) fn follow(&mut self, changes: u64) -> &mut [Stand] {
-        if !self.is_timeless || self.seen != Some(changes.wrapping_sub(1)) {
+        if !self.is_noted || self.seen != Some(changes.wrapping_sub(1)) {
             return &mut [];
         }
         self.seen = Some(changes);
@@ -82,9 +82,9 @@ impl Stands {
     }
 
     /// Makes sure that the latest are as all stands. `true` if that is how it stood at the look before.
-    fn look(&mut self, books: &Books, moment: impl Fn() -> Option<Moment>) -> bool {
+    fn look(&mut self, books: &Books, wall: u64, moment: impl Fn() -> Option<Moment>) -> bool {
         let changes = books.changes();
-        let is_same = || self.is_timeless || moment() == Some(self.moment);
+        let is_same = || wall < self.until || moment() == Some(self.moment);
         let is_seen = changes.is_some() && self.seen == changes && is_same();
         if !is_seen {
             self.read(books, moment(), changes);
@@ -98,7 +98,7 @@ impl Stands {
     fn read(&mut self, books: &Books, moment: Option<Moment>, changes: Option<u64>) {
         self.seen = changes.filter(|_| moment.is_some());
         let Some(moment) = moment else { return self.latest.clear() };
-        self.moment = moment;
+        (self.moment, self.until) = (moment, u64::MAX);
         self.latest.resize(self.origins.len(), Stand::default());
         for (origin, stand) in self.origins.iter().zip(&mut self.latest) {
             // Of most bounds, this is one look at one account.
@@ -106,8 +106,10 @@ impl Stands {
                 && let Some(local) = books.seen().told(account, moment.now)
             {
                 *stand = local.stand();
+                self.until = self.until.min(local.until());
             } else {
                 *stand = read_one(*origin, &moment, books);
+                self.until = if matches!(origin, Origin::Unknown(_)) { self.until } else { 0 };
             }
         }
     }
@@ -137,7 +139,9 @@ impl Run {
             let now = Now { mono, ..*latest };
             suspended.is_none().then(|| Moment { now, elapsed: age.now(), active: age.active() })
         };
-        stands.as_mut().is_some_and(|stands| stands.look(books, moment))
+        // Until it was suspended, what it stood by may have been the same.
+        let wall = if suspended.is_none() { latest.wall } else { u64::MAX };
+        stands.as_mut().is_some_and(|stands| stands.look(books, wall, moment))
     }
 
     /// How the bounds of [`Run::limits`] stood before the latest event that was looked at before it, and how

@@ -4,9 +4,9 @@ use super::accounts::Accounts;
 use super::amounts::{Amounts, Charge, Columns};
 use super::stands::{Stand, Stands};
 use super::windows::Row;
-use crate::books::{AccountId, Books, Local, Open, Window};
+use crate::books::{Books, Local, Open, Window};
 use crate::event::Now;
-use crate::program::{Basis, Column, Drawn, Entry, Level};
+use crate::program::{Basis, Column, Drawn, Level};
 
 /// What came of a change of many accounts.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +44,23 @@ impl Accounts {
         let open = books.opened();
         let stands = stands.map(|stands| stands.follow(open.changes)).unwrap_or_default();
         let both = &mut (open, stands);
-        let held = self.change_single(held, both, |column| columns.at(column), Local::hold);
-        let spent = self.change_single(spent, both, |column| columns.at(column), Local::spend);
+        let amount = |column| columns.at(column);
+        let mut opens =
+            |drawn: &Drawn, local: &Local| !local.has_windows() || row.take_told(drawn.place, local, now);
+        let held = self.change_local(held, both, amount, |drawn, local, amount| {
+            let opens = opens(drawn, local);
+            if opens {
+                local.hold(amount);
+            }
+            opens
+        });
+        let spent = self.change_local(spent, both, amount, |drawn, local, amount| {
+            let opens = opens(drawn, local);
+            if opens {
+                local.spend(amount);
+            }
+            opens
+        });
         let is_calm = held.is_calm && spent.is_calm;
         if held.is_all && spent.is_all {
             is_calm
@@ -56,32 +71,34 @@ impl Accounts {
 
     /// Changes the accounts of these entries that the short way leads to, and notes how they stand then.
     #[inline]
-    fn change_single<T>(
+    fn change_local<T>(
         &self,
         all: &[Drawn],
         (open, stands): &mut (Open<'_>, &mut [Stand]),
         amount: impl Fn(u8) -> Option<T>,
-        how: impl Fn(&mut Local, T),
+        mut how: impl FnMut(&Drawn, &mut Local, T) -> bool,
     ) -> Changed {
         let mut changed = Changed { is_all: true, is_calm: true };
         for drawn in all {
-            match open.single(self.id(drawn.place)).zip(amount(drawn.column)) {
-                Some((local, amount)) => {
-                    how(local, amount);
-                    if let Some(stand) = stands.get_mut(drawn.bound as usize) {
-                        *stand = local.stand();
-                    }
-                    changed.is_calm &= local.is_below(drawn.calm);
+            let found = open.local(self.id(drawn.place)).zip(amount(drawn.column));
+            if let Some((local, amount)) = found
+                && how(drawn, local, amount)
+            {
+                if let Some(stand) = stands.get_mut(drawn.bound as usize) {
+                    *stand = local.stand();
                 }
-                None => changed.is_all = false,
+                changed.is_calm &= local.is_below(drawn.calm);
+            } else {
+                changed.is_all = false;
             }
         }
         changed
     }
 
-    /// Whether the short way leads to the account of an entry.
-    fn is_single(&self, drawn: &Drawn, books: &mut Books) -> bool {
-        drawn.column != Column::NONE && books.opened().single(self.id(drawn.place)).is_some()
+    /// Whether the short way leads to the account of an entry, to its window that is open or to this one.
+    fn is_told(&self, drawn: &Drawn, window: Option<Window>, books: &Books, now: Now) -> bool {
+        let local = books.seen().local(self.id(drawn.place)).filter(|_| drawn.column != Column::NONE);
+        local.is_some_and(|local| is_open(local, window.unwrap_or(local.window()), now))
     }
 
     /// Takes from the accounts that the short way did not lead to.
@@ -89,7 +106,10 @@ impl Accounts {
     fn take_rest(&self, amounts: &Amounts, books: &mut Books, now: Now, row: &mut Row<'_>) -> bool {
         let mut is_calm = true;
         for drawn in self.draws.concerned(amounts.kind()).all() {
-            let Some((entry, account)) = self.rest(drawn, books) else { continue };
+            let found = self.entry(drawn.place).zip(self.account(drawn.place));
+            let Some((entry, account)) = found.filter(|_| !self.is_told(drawn, None, books, now)) else {
+                continue;
+            };
             let amount = amounts.of(entry.measure, entry.basis);
             // A model may use what was not asked for: of every amount it takes something.
             if amount > 0 || entry.column.is_amount() {
@@ -99,12 +119,6 @@ impl Accounts {
             is_calm &= drawn.calm == u64::MAX;
         }
         is_calm
-    }
-
-    /// The account of an entry, if the short way does not lead to it.
-    fn rest(&self, drawn: &Drawn, books: &mut Books) -> Option<(&Entry, AccountId)> {
-        let found = self.entry(drawn.place).zip(self.account(drawn.place));
-        found.filter(|_| !self.is_single(drawn, books))
     }
 
     /// Ends what an attempt took: each account is charged, or gets it back.
@@ -123,10 +137,16 @@ impl Accounts {
             }
             let (asked, used) = (Columns::of(amounts), Columns::used(amounts, &charge, end.counts));
             let both = |column| asked.at(column).zip(used.at(column));
-            let end = |local: &mut Local, (held, used)| local.end(held, used);
+            let end = |drawn: &Drawn, local: &mut Local, (held, used)| {
+                let is_open = is_open(local, at(windows, drawn.place), now);
+                if is_open {
+                    local.end(held, used);
+                }
+                is_open
+            };
             let open = books.opened();
             let stands = stands.map(|stands| stands.follow(open.changes)).unwrap_or_default();
-            if self.change_single(held, &mut (open, stands), both, end).is_all {
+            if self.change_local(held, &mut (open, stands), both, end).is_all {
                 return;
             }
         }
@@ -141,14 +161,14 @@ impl Accounts {
         let is_sent = end.charge.is_some();
         // What was spent at once comes back only if nothing was sent.
         for drawn in if is_sent { concerned.parts().0 } else { concerned.all() } {
-            if is_sent && !end.is_earlier && self.is_single(drawn, books) {
+            let window = at(windows, drawn.place);
+            if is_sent && !end.is_earlier && self.is_told(drawn, Some(window), books, now) {
                 continue;
             }
             let Some((entry, account)) = self.entry(drawn.place).zip(self.account(drawn.place)) else {
                 continue;
             };
             let amount = amounts.of(entry.measure, entry.basis);
-            let window = windows.get(drawn.place as usize).copied().unwrap_or_default();
             if end.is_earlier && entry.level == Level::Wider {
                 // Its hold was spent when the run was suspended.
                 let used = end.charge.map_or(0, |charge| charge.of(entry.measure));
@@ -188,4 +208,16 @@ impl Accounts {
             }
         }
     }
+}
+
+/// The window that an attempt took from at this place.
+#[inline]
+fn at(windows: &[Window], place: u32) -> Window {
+    windows.get(place as usize).copied().unwrap_or_default()
+}
+
+/// Whether a window of an account is not over, as its figures tell.
+#[inline]
+fn is_open(local: &Local, window: Window, now: Now) -> bool {
+    !local.has_windows() || (local.is_told(now) && window.id() >= local.window().id())
 }

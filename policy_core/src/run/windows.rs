@@ -1,7 +1,8 @@
 //! From which windows attempts took, in rows: most attempts take from the same windows as the one before, so
 //! a row is that of many.
 
-use crate::books::Window;
+use crate::books::{Local, Window};
+use crate::event::Now;
 
 /// The rows: in each, one window for each account of the run.
 #[derive(Debug, Default)]
@@ -71,6 +72,16 @@ impl Row<'_> {
         if !self.is_first || window != Window::default() {
             self.note(place as usize, window);
         }
+    }
+
+    /// The same of the one that is open, if its figures tell that.
+    #[inline(never)]
+    pub(super) fn take_told(&mut self, place: u32, local: &Local, now: Now) -> bool {
+        let is_told = local.is_told(now);
+        if is_told {
+            self.take(place, local.window());
+        }
+        is_told
     }
 
     fn note(&mut self, place: usize, window: Window) {
