@@ -100,7 +100,7 @@ def test_the_page_is_made_of_what_was_measured_and_of_nothing_else(tmp_path: Pat
         "of the 2,000 instructions of a decision and its settlement, 30% are of `a.rs` and 20% are of `b.rs`",
         "| a token through the door for C | 10 ns | 9.0 ns | met |", "| a token counted | 9.0 ns |",
         "| memory of the process | 3.0 MB |", "| import checkrein | 16 ms | 8 ms (7 of a core) | 10.7 MB |",
-        "held for a whole event; 0.82x.", "each settlement adds, reach 1.22x here",
+        "**Two threads** of one organisation reach 0.82x", "each settlement adds, reach 1.22x:",
         "| many calls at once, columns of numbers | 50 M/s | 58 M/s | met |",
         "columns of texts and numbers | 50 M/s | 31 M/s | **missed** |", "| of float64 | 58 |",
         "| p50 us with 4 rules | p50 us with 1,004 rules |", "| cel 0.15 | 1.91 | 124.07 | no limits",

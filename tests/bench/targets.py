@@ -138,12 +138,12 @@ LIVE = """**A live run**: {own:,} of its {begun:,} bytes are the run itself, the
     it has asked for when it begins: accounts of four levels, and what statements remember."""
 GROWTH = """**Growth**: with {many:,} rules a decision takes {ratio:.1f} times as long as with {few:,}:
     {each:.1f} ns more a rule, so rules are still walked that cannot hold."""
-THREADS = """**Two threads**: the accounts of an organisation are behind one lock, which is held for a whole
-    event; {common:.2f}x. Shorter holds would not reach the target: threads that have nothing in common but
-    one number, to which each decision and each settlement adds, reach {number:.2f}x here, since the memory
-    that both write goes from one core to the other. What could are limits that hand out credit in advance,
-    as a store's do between processes. An agent that waits for its models and
-    tools is in the engine for far less than a thousandth of its time."""
+THREADS = """**Two threads** of one organisation reach {common:.2f}x: its accounts are behind one lock,
+    which is held for a whole event, and that lock, what is behind it and each account are memory that goes
+    from one core to the other with every call. Threads that have nothing in common but one number, to which
+    each decision and each settlement adds, reach {number:.2f}x: as much is there for accounts that need no
+    lock. An agent that waits for its models and tools is in the engine for far less than a thousandth of
+    its time."""
 BUSY = """The machine was busy while this was measured (load average {load:.1f} on {cores} cores):
     times of a wall clock are longer than on a quiet one, and two threads have no second core. Counts stand;
     a ratio of few rounds moves."""

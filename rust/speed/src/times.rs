@@ -104,7 +104,7 @@ pub(crate) fn run(program: &Arc<Program>, path: &Path) {
 enum Common {
     Nothing,
     /// Nothing but a number, to which each decision and each settlement adds: the least that an exact count
-    /// of what all of them have taken asks for.
+    /// of what they take needs.
     Number,
     /// The accounts of an organisation.
     Organisation,
