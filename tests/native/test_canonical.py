@@ -7,6 +7,8 @@ import decimal
 import enum
 import math
 import pathlib
+import signal
+import sys
 import uuid
 from typing import NamedTuple
 
@@ -161,6 +163,25 @@ def test_an_integer_that_cannot_be_printed_is_refused() -> None:
     with pytest.raises(EngineError, match="too long") as raised:
         _core.canonical({"n": 10**5000})
     assert raised.value.kind == "bad_value"
+
+
+def test_what_ends_a_program_comes_out_while_an_integer_is_printed() -> None:
+    def ended(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def print_it() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.01)  # the integer takes seconds
+        _core.canonical({"n": 1 << 2_000_000})
+
+    before, digits = signal.signal(signal.SIGALRM, ended), sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            print_it()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        sys.set_int_max_str_digits(digits)
 
 
 def test_a_dict_changed_by_host_code_meanwhile_is_still_written() -> None:

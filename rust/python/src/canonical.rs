@@ -18,6 +18,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType};
 
+use crate::convert::told;
 use crate::errors;
 use crate::members::{Members, Named};
 use crate::walk::{Seen, seen, utf8, walk};
@@ -321,7 +322,8 @@ fn write_integer(written: &mut Canonical, number: &Bound<'_, PyInt>) -> PyResult
     written.is_unsafe = true;
     // The base class's own text: a subclass may print itself in another way.
     let py = number.py();
-    let digits = py.get_type::<PyInt>().call_method1(intern!(py, "__repr__"), (number,)).map_err(|_| {
+    let digits = py.get_type::<PyInt>().call_method1(intern!(py, "__repr__"), (number,));
+    let digits = told(number, digits)?.ok_or_else(|| {
         let message = "an argument holds an integer too long to be printed; pass it as text";
         errors::engine_error(py, "bad_value", message.to_owned())
     })?;

@@ -153,7 +153,7 @@ fn is_decimal(value: &Bound<'_, PyAny>) -> PyResult<bool> {
 
 /// What code of the host's told of a value: nothing, if it failed. What is no `Exception` ends the program,
 /// and so is not about the value.
-fn told<T>(value: &Bound<'_, PyAny>, told: PyResult<T>) -> PyResult<Option<T>> {
+pub(crate) fn told<T>(value: &Bound<'_, PyAny>, told: PyResult<T>) -> PyResult<Option<T>> {
     match told {
         Ok(told) => Ok(Some(told)),
         Err(error) if error.is_instance_of::<PyException>(value.py()) => Ok(None),
