@@ -228,6 +228,18 @@ fn loops_stop_the_same_call() {
 }
 
 #[test]
+fn a_loop_of_one_call_is_found_at_the_first() {
+    let counts = [LoopSpec { same_call: Some((1, 1)), ..LoopSpec::new(Else::Deny) }, {
+        LoopSpec { cycle: Some((1, 1)), ..LoopSpec::new(Else::Deny) }
+    }];
+    for each in counts {
+        let mut policy = vocabulary().with("stuck", Enforced::Loop(each));
+        policy.tools.iter_mut().for_each(|tool| tool.may_repeat = false);
+        assert_eq!(ask_tool(&mut policy.run(), 0, None, "look").outcome, Outcome::Deny);
+    }
+}
+
+#[test]
 fn steps_are_charged_once_a_call_and_tools_run_out() {
     let policy = vocabulary()
         .with("l", limit(vec![(STEPS, 2), (MODEL_CALLS, 3), (TOOL_CALLS, 1)], Else::Stop("over")))

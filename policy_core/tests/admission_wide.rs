@@ -106,6 +106,18 @@ fn a_hold_stays_in_the_window_that_it_was_made_in() {
 }
 
 #[test]
+fn what_is_used_beyond_an_earlier_windows_bound_is_a_debt_of_the_open_one() {
+    let hour = 3600 * SECOND;
+    let mut policy = vocabulary().with("u", each(0, "UTC", vec![(TOKENS, 250)]));
+    policy.zones = vec![("UTC", 0, vec![])];
+    let mut run = policy.run_in(&books(), &for_user("u"));
+    ask_model(&mut run, 0, None);
+    assert_eq!(ask_model(&mut run, hour, None).outcome, Outcome::Allow);
+    run.settle(hour, 1, Usage::exact(200, 90)).unwrap();
+    assert_eq!(run.used(), [(40, 200)]);
+}
+
+#[test]
 fn a_rolling_window_forgets() {
     let window = Windowed::Rolling(60 * SECOND);
     let spec = LimitSpec { scope: USER, window, ..LimitSpec::new(vec![(TOOL_CALLS, 2)], Else::Deny) };
@@ -172,6 +184,21 @@ fn thresholds_see_what_others_spent() {
     assert_eq!(ask_tool(&mut second, 0, None, "look").advice.len(), 1);
     assert!(ask_tool(&mut second, 0, None, "look").advice.is_empty());
     assert_eq!(ask_tool(&mut first, 0, None, "look").advice.len(), 1);
+}
+
+#[test]
+fn a_bound_that_was_lowered_meanwhile_is_reached_by_less() {
+    let policy = |max| {
+        let bounds = LimitSpec::new(vec![(TOOL_CALLS, max)], Else::Deny);
+        let spec = LimitSpec { scope: USER, at: vec![(500_000, "half")], ..bounds };
+        vocabulary().with("u", Enforced::Limit(spec))
+    };
+    let books = books();
+    let mut run = policy(10).run_in(&books, &for_user("u"));
+    let mut told = || ask_tool(&mut run, 0, None, "look").advice.len();
+    assert_eq!([told(), told(), told()], [0, 0, 0]);
+    let _lower = policy(4).run_in(&books, &for_user("u"));
+    assert_eq!([told(), told()], [1, 0]);
 }
 
 #[test]

@@ -15,22 +15,26 @@ use proptest::prelude::*;
 
 const MILLION: u128 = 1_000_000;
 
-/// Limits with thresholds, of the run's own and wider, one of which people raise.
+/// Limits with thresholds, of the run's own and wider, one of which people raise, and one on how often they
+/// are asked.
 fn policy(is_wide: bool) -> Policy {
     let mut policy = vocabulary();
     policy.queues.push(("more", 20 * SECOND, None));
     policy.grants = vec![("more", 3, 700, 2)];
     let at = || vec![(300_000, "some"), (800_000, "much")];
+    let looks = Measured::CallsOf(Select::Tool("look"));
     let own = LimitSpec {
         at: at(),
-        bounds: vec![(TOKENS, 4000, 0), (STEPS, 12, 2), (TOOL_CALLS, 7, 0)],
+        bounds: vec![(TOKENS, 4000, 0), (STEPS, 12, 2), (TOOL_CALLS, 9, 0), (looks, 4, 0)],
         wrap_up: 2,
         ..LimitSpec::new(vec![], Else::Deny)
     };
     let raised = LimitSpec { at: at(), ..LimitSpec::new(vec![(COST, 900)], Else::Escalate("more")) };
     let scope = if is_wide { USER } else { RUN };
     let last = LimitSpec { at: at(), basis: 2, scope, ..LimitSpec::new(vec![(ATTEMPTS, 9)], Else::Deny) };
+    let asks = LimitSpec { at: at(), ..LimitSpec::new(vec![(ESCALATIONS, 5)], Else::Deny) };
     policy
+        .with("asks", Enforced::Limit(asks))
         .with("own", Enforced::Limit(own))
         .with("raised", Enforced::Limit(raised))
         .with("last", Enforced::Limit(last))
@@ -55,12 +59,16 @@ fn reached(run: &Run) -> Vec<(u32, u32)> {
     all
 }
 
+fn is_open(run: &Run, attempt: u64) -> bool {
+    run.inner.open().any(|open| open == attempt)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn each_threshold_is_told_of_once_and_at_once(
-        steps in proptest::collection::vec((0_u8..12, 0_usize..3, 0_u64..300), 0..60),
+        steps in proptest::collection::vec((0_u8..14, 0_usize..3, 0_u64..300), 0..60),
         (is_wide, has_child) in any::<(bool, bool)>(),
     ) {
         let (shared, policy) = (books(), policy(is_wide));
@@ -75,7 +83,13 @@ proptest! {
             let ((attempt, request), due) = (last[who], reached(run));
             let decision = match what {
                 0..=3 => ask_model_with(run, 0, None, amount, &[]),
-                4 | 5 => ask_tool(run, 0, None, "look"),
+                4 => ask_tool(run, 0, None, "look"),
+                5 => ask_tool(run, 0, None, "pay"),
+                // One that is above none and below none goes on elsewhere.
+                12 if who == 1 => {
+                    run.moved(0, &[attempt][..usize::from(is_open(run, attempt))], &scopes, (0, 0));
+                    continue;
+                }
                 _ => {
                     let more = Usage::exact(amount * 3, amount);
                     // What is refused changes nothing.

@@ -76,22 +76,27 @@ proptest! {
             // An hour ends while they run.
             run.ahead = 3_500 * SECOND;
         }
-        let mut player = Player::default();
+        let (mut player, mut looked) = (Player::default(), [vec![], vec![], vec![]]);
         for (step, (who, (is_seen_before, is_seen_after))) in steps.into_iter().zip(who) {
-            let run = &mut runs[who];
+            let (run, looked) = (&mut runs[who], &mut looked[who]);
             let expected = stands(run);
             // Before a settlement nobody looks, whatever other runs did meanwhile.
             if is_seen_before {
-                run.inner.look_before(&shared.borrow());
+                let is_known = run.inner.look_before(&shared.borrow());
                 prop_assert_eq!(run.inner.stands().0, &expected[..]);
+                // A record then refers to what the one before has shown.
+                prop_assert!(!is_known || *looked == expected);
+                looked.clone_from(&expected);
             }
             player.play(run, step);
             // An event that is refused shows nothing.
             if is_seen_after {
-                run.inner.look_after(&shared.borrow());
+                let is_known = run.inner.look_after(&shared.borrow());
                 let (before, after) = run.inner.stands();
                 prop_assert_eq!(after, &stands(run)[..]);
+                prop_assert!(!is_known || after == &looked[..]);
                 prop_assert!(!is_seen_before || before == &expected[..]);
+                looked.clone_from(&stands(run));
             }
         }
     }

@@ -201,9 +201,8 @@ impl Asked<'_> {
         if ruling.is_ok() && self.program().index.observes {
             self.observe_choice(&view, candidates, clearance.subject);
         }
-        if !found.passed.is_empty() {
-            decision.passed = found.passed;
-        }
+        // Also where it is none: the question may be put once more.
+        decision.passed = found.passed;
         decision.stayed = stays && ruling.is_ok() && candidates.models().first() == Some(&clearance.subject);
         ruling
     }
