@@ -2,7 +2,7 @@
 
 use policy_core::store::Operation;
 
-use crate::process::Part;
+use crate::process::{Ending, Part};
 use crate::scenario::{Chaos, HOUR, MILLISECOND, SECOND};
 use crate::world::{Checked, Event, World};
 
@@ -181,7 +181,9 @@ impl World {
         let calls = self.calls.values().filter(|call| call.process == number && call.taken);
         let used = calls.flat_map(|call| {
             let parts = call.parts.iter().filter(is_here);
-            parts.map(|part| if call.settled { part.used } else { part.amount })
+            // What was corrected downwards may have been reported before that.
+            let is_known = call.settled && call.ending != Ending::Unknown;
+            parts.map(move |part| if is_known { part.used } else { part.amount })
         });
         let charged = process.charged.iter().filter(|(other, id, _)| (*other, *id) == (subject, window));
         used.chain(charged.map(|(.., amount)| *amount)).sum()
