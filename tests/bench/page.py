@@ -278,9 +278,10 @@ NOTES = {
         whose answers it gives. Seconds are those of a processor.""",
     "Long runs, many runs": """The engine's decisions from Python. Bytes are what the process grew by,
         for a run that has made one call, its object in Python included.""",
-    "Loading and starting": """The least of some rounds; modules are compiled, as those of an installed
-        package are. In brackets, the time of a processor, which a busy machine does not change. A `.reinc` is
-        loaded without Lark, and from C without Python ([from C](#from-c)).""",
+    "Loading and starting": """The least of some rounds, without the time to drop what was loaded; modules are
+        compiled, as those of an installed package are. In brackets, the time of a processor, which a busy
+        machine does not change. A `.reinc` is loaded without Lark, and from C without Python
+        ([from C](#from-c)).""",
 }
 
 

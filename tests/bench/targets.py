@@ -142,11 +142,11 @@ THREADS = """**Two threads** of one organisation reach {common:.2f}x: its accoun
     which is held for a whole event, and that lock, what is behind it and each account are memory that goes
     from one core to the other with every call. Threads that have nothing in common but one number, to which
     each decision and each settlement adds, reach {number:.2f}x: as much is there for accounts that need no
-    lock. An agent that waits for its models and tools is in the engine for far less than a thousandth of
-    its time."""
+    lock; with nothing in common at all, {nothing:.2f}x are what the machine gave them. An agent that waits
+    for its models and tools is in the engine for far less than a thousandth of its time."""
 BUSY = """The machine was busy while this was measured (load average {load:.1f} on {cores} cores):
-    times of a wall clock are longer than on a quiet one, and two threads have no second core. Counts stand;
-    a ratio of few rounds moves."""
+    times of a wall clock are longer than on a quiet one, and two threads had no two cores to themselves.
+    Counts stand; a ratio of few rounds moves."""
 
 
 def most(*profiles: Row) -> Row:
@@ -182,8 +182,8 @@ def reasons(rows: list[Row]) -> Iterator[str]:
         (few, first), (many, last) = grown[0], grown[-1]
         yield GROWTH.format(few=few, many=many, ratio=last / first, each=(last - first) * 1000 / (many - few))
     if any(what.startswith("two threads") for what in missed):
-        common, number = (one(rows, "threads", name)["ratio"] for name in ("one organisation", NUMBER))
-        yield THREADS.format(common=common, number=number)
+        names = {"common": "one organisation", "number": NUMBER, "nothing": "nothing in common"}
+        yield THREADS.format(**{key: one(rows, "threads", name)["ratio"] for key, name in names.items()})
     load = next((row for row in rows if "load" in row), None)
     if load and load["load"] > load["cores"]:
         yield BUSY.format(**load)
