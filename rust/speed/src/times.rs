@@ -93,7 +93,9 @@ pub(crate) fn run(program: &Arc<Program>, path: &Path) {
         );
     }
     for common in [Common::Nothing, Common::Number, Common::Organisation] {
-        let (one, two) = (best(program, 1, common), best(program, 2, common));
+        // Where there is one processor only, two threads never have one each.
+        let rates = best(program, 1, common).zip(best(program, 2, common));
+        let Some((one, two)) = rates else { continue };
         let (name, ratio) = (common.name(), two / one);
         println!("{{\"threads\": \"{name}\", \"one\": {one:.0}, \"two\": {two:.0}, \"ratio\": {ratio:.2}}}");
     }
@@ -121,9 +123,9 @@ impl Common {
 }
 
 /// Calls a second of all threads together: the most of some rounds in which each had a processor of its own.
-fn best(program: &Arc<Program>, threads: u64, common: Common) -> f64 {
+fn best(program: &Arc<Program>, threads: u64, common: Common) -> Option<f64> {
     let tries = (0..TRIES).filter_map(|_| rate(program, threads, common));
-    tries.take(ROUNDS as usize / 2).fold(f64::NAN, f64::max)
+    tries.take(ROUNDS as usize / 2).reduce(f64::max)
 }
 
 /// The same of one round; none if they had to share a processor.
