@@ -84,8 +84,12 @@ impl Checkrein {
         begun
     }
 
-    /// Goes on with a new run: one of millions of calls would have grown beyond what agents do.
+    /// Goes on with a new run, and a new log: those of millions of calls would have grown beyond what agents
+    /// do, and what a disk has room for.
     fn renew(&mut self) {
+        if let Some(log) = &self.log {
+            std::fs::remove_file(log).expect("the log of the run before");
+        }
         self.door = begin(&self.program, self.log.as_deref());
         self.look();
     }
