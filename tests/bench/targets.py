@@ -142,8 +142,8 @@ THREADS = """**Two threads** of one organisation reach {common:.2f}x: its accoun
     which is held for a whole event, and that lock, what is behind it and each account are memory that goes
     from one core to the other with every call. Threads that have nothing in common but one number, to which
     each decision and each settlement adds, reach {number:.2f}x: as much is there for accounts that need no
-    lock; with nothing in common at all, {nothing:.2f}x are what the machine gave them. An agent that waits
-    for its models and tools is in the engine for far less than a thousandth of its time."""
+    lock; with nothing in common at all, {nothing:.2f}x are what the machine gave them. An agent's
+    thread waits for models and tools most of its time."""
 BUSY = """The machine was busy while this was measured (load average {load:.1f} on {cores} cores):
     times of a wall clock are longer than on a quiet one, and two threads had no two cores to themselves.
     Counts stand; a ratio of few rounds moves."""

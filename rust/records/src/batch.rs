@@ -44,7 +44,7 @@ pub(crate) struct Span {
 
 impl Span {
     const fn of(from: usize, length: usize) -> Self {
-        // No column is as long.
+        // A column is no longer than that: see `Room::Never`.
         Self { from: from as u32, length: length as u32 }
     }
 
@@ -95,6 +95,8 @@ pub(crate) enum Room {
     /// Three quarters are taken, so it is time that somebody writes it; an empty batch takes any record.
     Scarce,
     None,
+    /// The columns would be longer than spans reach, whatever is written meanwhile.
+    Never,
 }
 
 /// Where something is that records have in common, so that a batch has it once: in which batch, and there.
@@ -140,6 +142,8 @@ impl Batch {
         let (stands, text) = (self.stands.len().saturating_add(stands), self.text.len().saturating_add(text));
         if records < RECORDS - RECORDS / 4 && stands < STANDS - STANDS / 4 && text < TEXT - TEXT / 4 {
             Room::Ample
+        } else if stands > u32::MAX as usize || text > u32::MAX as usize {
+            Room::Never
         } else if records == 0 || (records < RECORDS && stands <= STANDS && text <= TEXT) {
             Room::Scarce
         } else {

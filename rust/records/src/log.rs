@@ -74,16 +74,23 @@ impl Log {
         let inner = self.current();
         let mut state = inner.lock();
         let room = state.active.room(stands, text);
-        if state.gap == 0 && (room != Room::None || inner.audit == Audit::Required) {
+        let is_kept = match room {
+            Room::Ample | Room::Scarce => true,
+            Room::None => inner.audit == Audit::Required,
+            Room::Never => false,
+        };
+        if state.gap == 0 && is_kept {
             put(&mut state.active);
         } else {
             state.gap = state.gap.saturating_add(1);
             state.gap_wall = wall;
             state.lost = state.lost.saturating_add(1);
-            let text = format!(
-                "records are missing in {}: the file takes none for so long that there is no room for more",
-                inner.path.display()
-            );
+            let why = if room == Room::Never {
+                "a line is too long to be kept"
+            } else {
+                "the file takes none for so long that there is no room for more"
+            };
+            let text = format!("records are missing in {}: {why}", inner.path.display());
             inner.tell(&mut state, text);
         }
         if !state.has_begun {
@@ -207,6 +214,27 @@ impl Drop for Log {
         // In a child the parent's log is let go without a look at it.
         if self.forks == forks() {
             self.close();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_spans_do_not_reach_is_a_gap_and_never_cut() {
+        for audit in [Audit::BestEffort, Audit::Required] {
+            let name = format!("checkrein-spans-{}-{audit:?}.jsonl", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            let log = Log::new(&path, audit);
+            let most = u32::MAX as usize;
+            let mut kept = [false; 2];
+            log.push(0, (0, most), |_| kept[0] = true);
+            log.push(0, (0, most.saturating_add(1)), |_| kept[1] = true);
+            assert_eq!((kept, log.lost()), ([true, false], 1), "{audit:?}");
+            drop(log);
+            std::fs::remove_file(path).expect("a log with a gap");
         }
     }
 }
