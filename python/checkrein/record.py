@@ -53,8 +53,9 @@ class JsonlSink:
     Records wait in memory, and a thread writes them within milliseconds, in order and whole, so that several
     processes may share a file; one that was deleted or emptied is begun again. `flush` writes what waits;
     it is also called when a run or the interpreter ends, and before a fork. When the file can't be
-    written, that is said once as a warning and counted in `lost`. With `required` nothing is lost: what
-    can't be written waits, and no call of a run that is logged here is let through meanwhile.
+    written, that is said once as a warning and counted in `lost`, and a line of the file says how many
+    records are missing before it, and why. With `required` nothing is lost: what can't be written waits,
+    and no call of a run that is logged here is let through meanwhile.
     """
 
     def __init__(self, path: Path, *, required: bool = False) -> None:

@@ -15,6 +15,9 @@ const RECORDS: usize = 4_096;
 const STANDS: usize = 16 * RECORDS;
 /// As many bytes of text.
 const TEXT: usize = 64 * RECORDS;
+/// Where long records come, as many bytes of text may wait, and readings of as many bytes.
+const MOST_TEXT: usize = 16 << 20;
+const MOST_STANDS: usize = MOST_TEXT / size_of::<Stand>();
 
 /// Filled batches so far, so that each has a number of its own, in a fork as well.
 static FILLED: AtomicU64 = AtomicU64::new(0);
@@ -73,8 +76,8 @@ pub(crate) enum About {
     Charge { charged: Charged, number: u64, attempt: u64, usage: &'static str, amounts: Amounts },
     /// A line that was made elsewhere; it is the record's text.
     Line,
-    /// So many records could not be kept.
-    Gap(u64),
+    /// So many records could not be kept, and why.
+    Gap { lost: u64, why: &'static str },
 }
 
 /// One record, but for what stands in the columns beside it.
@@ -88,12 +91,13 @@ pub(crate) struct Record {
     pub(crate) after: Span,
 }
 
-/// How much room a batch has for a record, without more memory.
+/// How much room a batch has for a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
     Ample,
-    /// Three quarters are taken, so it is time that somebody writes it; an empty batch takes any record.
+    /// Three quarters of its memory are taken: it is time that somebody writes it. A long record takes more.
     Scarce,
+    /// So much waits already that it has to be written first.
     None,
     /// The columns would be longer than spans reach, whatever is written meanwhile.
     Never,
@@ -127,7 +131,7 @@ impl Batch {
     pub(crate) fn new() -> Self {
         Self {
             number: FILLED.fetch_add(1, Ordering::Relaxed),
-            records: Vec::with_capacity(RECORDS),
+            records: Vec::with_capacity(RECORDS + 1), // and a gap behind the last
             decisions: Vec::with_capacity(RECORDS),
             stands: Vec::with_capacity(STANDS),
             text: Vec::with_capacity(TEXT),
@@ -139,12 +143,13 @@ impl Batch {
     #[inline]
     pub(crate) const fn room(&self, stands: usize, text: usize) -> Room {
         let records = self.records.len();
-        let (stands, text) = (self.stands.len().saturating_add(stands), self.text.len().saturating_add(text));
+        let (waiting_stands, waiting_text) = (self.stands.len(), self.text.len());
+        let (stands, text) = (waiting_stands.saturating_add(stands), waiting_text.saturating_add(text));
         if records < RECORDS - RECORDS / 4 && stands < STANDS - STANDS / 4 && text < TEXT - TEXT / 4 {
             Room::Ample
         } else if stands > u32::MAX as usize || text > u32::MAX as usize {
             Room::Never
-        } else if records == 0 || (records < RECORDS && stands <= STANDS && text <= TEXT) {
+        } else if records < RECORDS && waiting_stands < MOST_STANDS && waiting_text < MOST_TEXT {
             Room::Scarce
         } else {
             Room::None
@@ -156,9 +161,18 @@ impl Batch {
         self.room(0, 0) != Room::Ample
     }
 
-    /// Adds a record that has nothing beside it.
-    pub(crate) fn push(&mut self, about: About, wall: u64) {
-        let none = Span::default();
+    /// Tells of a record that can't be kept, where it would stand.
+    #[cold]
+    pub(crate) fn miss(&mut self, wall: u64, why: &'static str) {
+        if let Some(Record { about: About::Gap { lost, why: known }, wall: latest, .. }) =
+            self.records.last_mut()
+            && *known == why
+        {
+            *lost = lost.saturating_add(1);
+            *latest = wall;
+            return;
+        }
+        let (about, none) = (About::Gap { lost: 1, why }, Span::default());
         self.add(|| Record { about, wall, head: None, text: none, before: none, after: none });
     }
 
@@ -226,7 +240,7 @@ impl Batch {
         self.stands.clear();
         self.text.clear();
         self.heads.clear();
-        self.records.shrink_to(RECORDS);
+        self.records.shrink_to(RECORDS + 1);
         self.decisions.shrink_to(RECORDS);
         self.stands.shrink_to(STANDS);
         self.text.shrink_to(TEXT);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use policy_core::Program;
 
-use crate::batch::Batch;
+use crate::batch::{About, Batch, Record};
 use crate::line::{Lines, Row};
 use crate::page::Page;
 
@@ -16,6 +16,23 @@ use crate::page::Page;
 const CHUNK: usize = 64 << 10;
 /// As many programs as are remembered; others are looked at again.
 const PAGES: usize = 8;
+
+/// What a line is about.
+#[derive(Debug, PartialEq, Eq)]
+enum Line {
+    Record,
+    Program([u8; 32]),
+    Missing,
+}
+
+/// Records that the file did not take, and does not tell of yet.
+#[derive(Debug)]
+struct Missing {
+    lost: u64,
+    wall: u64,
+    /// Why the first of them is missing.
+    why: String,
+}
 
 /// Appends to a file, created readable by its owner only.
 ///
@@ -29,11 +46,12 @@ pub(crate) struct Output {
     told: Vec<[u8; 32]>,
     /// The last line is a part of one.
     is_torn: bool,
+    missing: Option<Missing>,
     pages: Vec<Page>,
     lines: Lines,
     chunk: Vec<u8>,
-    /// Where each line of the chunk ends, how many records are done with it, and which program it tells of.
-    ends: Vec<(usize, usize, Option<[u8; 32]>)>,
+    /// Where each line of the chunk ends, how many records are done with it, and what it is about.
+    ends: Vec<(usize, usize, Line)>,
 }
 
 impl Output {
@@ -43,11 +61,32 @@ impl Output {
             file: None,
             told: Vec::new(),
             is_torn: false,
+            missing: None,
             pages: Vec::new(),
             lines: Lines::default(),
             chunk: Vec::with_capacity(2 * CHUNK),
             ends: Vec::new(),
         }
+    }
+
+    /// Forgets what writing left behind where it broke off.
+    pub(crate) fn begin_again(&mut self) {
+        *self = Self { missing: self.missing.take(), ..Self::new(&self.path) };
+    }
+
+    /// Whether the file does not tell yet of records that it did not take.
+    pub(crate) const fn misses(&self) -> bool {
+        self.missing.is_some()
+    }
+
+    /// Leaves out a record that the file does not take; the line that is written next tells of it.
+    pub(crate) fn miss(&mut self, record: &Record, why: &str) {
+        let (more, why) = match record.about {
+            About::Gap { lost, why } => (lost, why),
+            _ => (1, why),
+        };
+        let missing = self.missing.get_or_insert_with(|| Missing { lost: 0, wall: 0, why: why.to_owned() });
+        (missing.lost, missing.wall) = (missing.lost.saturating_add(more), record.wall);
     }
 
     /// Closes the file; what is written later opens it again.
@@ -64,17 +103,24 @@ impl Output {
         let page = self.page(program);
         if let Some(page) = self.pages.get(page) {
             page.write_program(&mut self.chunk);
-            self.ends.push((self.chunk.len(), 0, Some(*program.digest())));
+            self.ends.push((self.chunk.len(), 0, Line::Program(*program.digest())));
         }
         self.append(0).1
     }
 
-    /// Writes the records of a batch from number `from` on, of which one at a time if `singly`: the number of
-    /// the first that is not written, and why.
+    /// Writes the records of a batch from number `from` on, of which one at a time if `singly`, and first how
+    /// many are missing before them: the number of the first that is not written, and why.
     pub(crate) fn write(&mut self, batch: &Batch, from: usize, singly: bool) -> (usize, io::Result<()>) {
         let mut done = from;
         if let Err(error) = self.open() {
             return (done, Err(error));
+        }
+        if let Some(Missing { lost, wall, why }) = &self.missing {
+            self.lines.gap(&mut self.chunk, *wall, *lost, why);
+            self.ends.push((self.chunk.len(), from, Line::Missing));
+            if batch.records.len() <= from {
+                return self.append(done);
+            }
         }
         let mut records = batch.records.iter().skip(from).enumerate().peekable();
         while let Some((place, record)) = records.next() {
@@ -83,15 +129,15 @@ impl Output {
             let page = page.and_then(|page| self.pages.get(page));
             if let Some(page) = page {
                 let digest = *page.program.digest();
-                let coming = |end: &(usize, usize, Option<[u8; 32]>)| end.2 == Some(digest);
+                let coming = |end: &(usize, usize, Line)| end.2 == Line::Program(digest);
                 if !self.told.contains(&digest) && !self.ends.iter().any(coming) {
                     page.write_program(&mut self.chunk);
-                    self.ends.push((self.chunk.len(), from.saturating_add(place), Some(digest)));
+                    self.ends.push((self.chunk.len(), from.saturating_add(place), Line::Program(digest)));
                 }
             }
             self.lines.write(&mut self.chunk, &row, page);
             let next = from.saturating_add(place).saturating_add(1);
-            self.ends.push((self.chunk.len(), next, None));
+            self.ends.push((self.chunk.len(), next, Line::Record));
             if singly || self.chunk.len() >= CHUNK || records.peek().is_none() {
                 let (reached, result) = self.append(done);
                 done = reached;
@@ -148,14 +194,17 @@ impl Output {
             let at_end = self.ends.iter().any(|(end, _, _)| *end == written);
             self.is_torn = !(at_end || (self.is_torn && written == 1));
         }
-        for (_, records, program) in self.ends.iter().filter(|(end, _, _)| *end <= written) {
-            done = *records;
-            self.told.extend(program);
+        for (_, records, line) in self.ends.drain(..).filter(|(end, _, _)| *end <= written) {
+            done = records;
+            match line {
+                Line::Program(digest) => self.told.push(digest),
+                Line::Missing => self.missing = None,
+                Line::Record => {}
+            }
         }
         let is_whole = written == self.chunk.len();
         self.chunk.clear();
         self.chunk.shrink_to(4 * CHUNK);
-        self.ends.clear();
         let result = result.and_then(|_| {
             // The system said how much it took, and not why no more.
             if is_whole { Ok(()) } else { Err(io::Error::from(ErrorKind::StorageFull)) }

@@ -54,8 +54,6 @@ pub(crate) struct State {
     /// The file took so long that nobody waits for it before it has answered.
     pub(crate) is_stuck: bool,
     pub(crate) lost: u64,
-    pub(crate) gap: u64,
-    pub(crate) gap_wall: u64,
     pub(crate) error: Option<String>,
     pub(crate) untold: Option<Trouble>,
     pub(crate) was_told: bool,
@@ -73,8 +71,6 @@ impl Inner {
             is_closing: false,
             is_stuck: false,
             lost: 0,
-            gap: 0,
-            gap_wall: 0,
             error: None,
             untold: None,
             was_told: false,
@@ -105,6 +101,14 @@ impl Inner {
             state.untold = Some(Trouble(text));
             self.ask(TROUBLE);
         }
+    }
+
+    /// Counts a record that can't be kept.
+    #[cold]
+    pub(crate) fn miss(&self, state: &mut State, wall: u64, why: &'static str) {
+        state.active.miss(wall, why);
+        state.lost = state.lost.saturating_add(1);
+        self.tell(state, format!("records are missing in {}: {why}", self.path.display()));
     }
 
     /// Starts the thread if there is none; `false` if there can't be one.
@@ -180,18 +184,14 @@ impl Inner {
         }
         if batch.records.is_empty() {
             std::mem::swap(&mut batch, &mut state.active);
-            if state.gap > 0 {
-                let gap = About::Gap(std::mem::take(&mut state.gap));
-                batch.push(gap, state.gap_wall);
-            }
-            if !batch.records.is_empty() {
+            if !batch.records.is_empty() || output.misses() {
                 state = self.turn(state, &mut output, &mut batch);
             }
         }
         state.writer = Some((output, batch));
         state.is_stuck = false;
         let is_uncertain = !state.has_begun || state.error.is_some() || state.active.is_crowded();
-        let is_blocked = is_uncertain && self.audit == Audit::Required;
+        let is_blocked = (is_uncertain || state.lost > 0) && self.audit == Audit::Required;
         self.is_blocked.store(is_blocked, Ordering::Relaxed);
         drop(state);
         self.written.notify_all();
@@ -243,24 +243,29 @@ impl Inner {
     /// last error.
     fn write(&self, output: &mut Output, batch: &Batch, mut done: usize) -> (usize, u64, Option<String>) {
         let (mut lost, mut error) = (0_u64, None);
-        while done < batch.records.len() {
+        loop {
             let written = catch_unwind(AssertUnwindSafe(|| output.write(batch, done, error.is_some())));
             let (reached, result) = written.unwrap_or_else(|_| {
-                *output = Output::new(&self.path);
+                output.begin_again();
                 (done, Err(io::Error::other("a record could not be written as text; report it as a bug")))
             });
             done = reached;
-            let Err(failed) = result else { continue };
-            error = Some(failed.to_string());
-            if self.audit == Audit::Required {
-                break;
+            if let Err(failed) = result {
+                let why = failed.to_string();
+                match batch.records.get(done).filter(|_| self.audit == Audit::BestEffort) {
+                    Some(record) => {
+                        let is_record = !matches!(record.about, About::Gap { .. });
+                        lost = lost.saturating_add(u64::from(is_record));
+                        output.miss(record, &why);
+                        done = done.saturating_add(1);
+                        error = Some(why);
+                    }
+                    None => return (done, lost, Some(why)),
+                }
             }
-            if let Some(record) = batch.records.get(done) {
-                let is_record = !matches!(record.about, About::Gap(_));
-                lost = lost.saturating_add(u64::from(is_record));
-                done = done.saturating_add(1);
+            if done >= batch.records.len() {
+                return (done, lost, error);
             }
         }
-        (done, lost, error)
     }
 }

@@ -86,14 +86,19 @@ impl Lines {
                 json.raw(row.text);
                 json.raw("\n");
             }
-            (About::Gap(lost), _) => {
-                json.raw("{\"kind\":\"gap\",\"time\":");
-                self.instant.write(&mut json, record.wall);
-                counted(&mut json, "lost", Some(*lost));
-                json.raw("}\n");
-            }
+            (About::Gap { lost, why }, _) => self.gap(bytes, record.wall, *lost, why),
             (About::Decision { .. } | About::Charge { .. }, None) => {}
         }
+    }
+
+    /// Writes the line about records that are missing, the latest of that time.
+    pub(crate) fn gap(&mut self, bytes: &mut Vec<u8>, wall: u64, lost: u64, why: &str) {
+        let mut json = Json(bytes);
+        json.raw("{\"kind\":\"gap\",\"time\":");
+        self.instant.write(&mut json, wall);
+        counted(&mut json, "lost", Some(lost));
+        named(&mut json, "why", why);
+        json.raw("}\n");
     }
 
     /// The id of the decision, and the time.

@@ -21,6 +21,10 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// The same where every record is required.
 const REQUIRED_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Why a record can't be kept.
+const TOO_LONG: &str = "a record is longer than 4 GiB";
+const TOO_SLOW: &str = "the file takes none for so long that there is no room for more";
+
 /// What holds when a record can't be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audit {
@@ -74,24 +78,10 @@ impl Log {
         let inner = self.current();
         let mut state = inner.lock();
         let room = state.active.room(stands, text);
-        let is_kept = match room {
-            Room::Ample | Room::Scarce => true,
-            Room::None => inner.audit == Audit::Required,
-            Room::Never => false,
-        };
-        if state.gap == 0 && is_kept {
-            put(&mut state.active);
-        } else {
-            state.gap = state.gap.saturating_add(1);
-            state.gap_wall = wall;
-            state.lost = state.lost.saturating_add(1);
-            let why = if room == Room::Never {
-                "a line is too long to be kept"
-            } else {
-                "the file takes none for so long that there is no room for more"
-            };
-            let text = format!("records are missing in {}: {why}", inner.path.display());
-            inner.tell(&mut state, text);
+        match room {
+            Room::Never => inner.miss(&mut state, wall, TOO_LONG),
+            Room::None if inner.audit == Audit::BestEffort => inner.miss(&mut state, wall, TOO_SLOW),
+            Room::Ample | Room::Scarce | Room::None => put(&mut state.active),
         }
         if !state.has_begun {
             state.has_begun = true;
@@ -152,6 +142,7 @@ impl Log {
         inner.begin(program);
         let state = inner.lock();
         let text = match &state.error {
+            None if state.lost > 0 => TOO_LONG.to_owned(),
             None if is_drained && !state.active.is_crowded() => return Ok(()),
             None => "it takes too long to be written".to_owned(),
             Some(error) => error.clone(),
@@ -233,7 +224,15 @@ mod tests {
             log.push(0, (0, most), |_| kept[0] = true);
             log.push(0, (0, most.saturating_add(1)), |_| kept[1] = true);
             assert_eq!((kept, log.lost()), ([true, false], 1), "{audit:?}");
+            let said = log.attend().map(|trouble| trouble.0).unwrap_or_default();
+            assert!(said.ends_with(TOO_LONG), "{said}");
+            let ready = log.ready(None).map_err(|trouble| trouble.0.contains(TOO_LONG));
+            assert_eq!(ready, if audit == Audit::Required { Err(true) } else { Ok(()) });
+            log.push(0, (0, 0), |_| kept[1] = true);
+            assert!(kept[1], "those behind it are kept");
             drop(log);
+            let told = std::fs::read_to_string(&path).expect("a log with a gap");
+            assert!(told.contains(&format!("\"lost\":1,\"why\":\"{TOO_LONG}\"")), "{told}");
             std::fs::remove_file(path).expect("a log with a gap");
         }
     }

@@ -164,6 +164,63 @@ fn a_file_that_takes_nothing_for_long_leaves_a_gap_that_the_log_tells_of() {
     let all = reader.join().unwrap();
     let all: Vec<_> = all.lines().collect();
     assert_eq!(all.iter().filter(|line| **line == "more").count(), put_in - 1);
-    let gap = r#"{"kind":"gap","time":"1970-01-01T00:00:00.000000+00:00","lost":1}"#;
-    assert_eq!(&all[all.len() - 2..], [gap, "last"]);
+    assert_eq!(&all[all.len() - 2..], [gap(1, SLOW).as_str(), "last"]);
+}
+
+const SLOW: &str = "the file takes none for so long that there is no room for more";
+
+fn gap(lost: u64, why: &str) -> String {
+    format!(r#"{{"kind":"gap","time":"1970-01-01T00:00:00.000000+00:00","lost":{lost},"why":"{why}"}}"#)
+}
+
+#[test]
+fn a_long_line_is_kept_behind_others_and_before_others() {
+    let path = place("long").join("log");
+    let log = Log::new(&path, Audit::BestEffort);
+    let long = "x".repeat((256 << 10) + 1); // more than the memory that was asked for
+    let all = ["1", &long, "2", &long, &long, "3"];
+    all.iter().for_each(|line| log.line(line, None)); // nobody writes meanwhile
+    assert_eq!((log.attend(), log.lost()), (None, 0));
+    assert!(lines(&path) == all, "some are missing, or not in their order");
+}
+
+#[test]
+fn only_so_much_waits_and_one_more_line_of_any_length() {
+    let path = place("bound").join("log");
+    let log = Log::new(&path, Audit::BestEffort);
+    let (long, longer) = ("x".repeat((16 << 20) - 1), "y".repeat(17 << 20));
+    let all = [&long, &longer, "not kept", "nor this"];
+    all.iter().for_each(|line| log.line(line, None));
+    let said = log.attend().unwrap().0;
+    assert!(said.starts_with("records are missing in ") && said.ends_with(SLOW), "{said}");
+    put(&log, "kept again");
+    assert_eq!(log.lost(), 2);
+    assert!(lines(&path) == [&long, &longer, &*gap(2, SLOW), "kept again"], "others are kept");
+}
+
+#[test]
+fn what_a_file_did_not_take_is_told_of_once_it_takes_lines_again() {
+    let folder = place("missing");
+    let path = folder.join("there/log");
+    let block = || fs::write(folder.join("there"), "a file in the way").unwrap();
+    let clear = || fs::remove_file(folder.join("there")).unwrap();
+    block();
+    let log = Log::new(&path, Audit::BestEffort);
+    let said = put(&log, "lost").unwrap();
+    let (_, why) = said.split_once("/log: ").unwrap();
+    log.line("lost", None);
+    log.flush().unwrap();
+    log.line("lost", None);
+    log.flush().unwrap();
+    clear();
+    log.line("kept", None);
+    assert_eq!(log.lost(), 3);
+    assert_eq!(lines(&path), [gap(3, why), "kept".to_owned()]);
+    fs::remove_dir_all(folder.join("there")).unwrap();
+    block();
+    log.line("lost", None);
+    log.flush().unwrap();
+    clear();
+    drop(log);
+    assert_eq!(lines(&path), [gap(1, why)], "nothing has to come behind it");
 }
