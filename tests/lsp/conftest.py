@@ -10,6 +10,8 @@ from lsprotocol import types
 from pygls.lsp.client import LanguageClient
 
 SERVER = ["-c", "from checkrein.cli.main import main; main()", "lsp", "--stdio"]
+END = 60
+"""Seconds after which a server that was asked to end hangs."""
 
 
 class Editor:
@@ -83,11 +85,20 @@ async def client(tmp_path_factory):
     params = types.InitializeParams(types.ClientCapabilities(), root_uri=root.as_uri())
     await client.initialize_async(params)
     client.initialized(types.InitializedParams())
+    # Read all the time: a server that says much to nobody would stand still.
+    stderr = asyncio.create_task(client._server.stderr.read())
     yield client
-    await client.shutdown_async(None)
-    client.exit(None)
-    await client.stop()
-    assert client._server.returncode == 0
+    step = "shutdown"
+    try:
+        async with asyncio.timeout(END):
+            await client.shutdown_async(None)
+            step = "exit"
+            client.exit(None)
+            await client.stop()
+    except TimeoutError:
+        client._server.kill()
+        pytest.fail(f"{step} took longer than {END} s; the server said: {(await stderr).decode()}")
+    assert (client._server.returncode, (await stderr).decode()) == (0, "")
 
 
 @pytest.fixture

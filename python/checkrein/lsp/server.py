@@ -57,6 +57,7 @@ class Service:
             (types.TEXT_DOCUMENT_CODE_ACTION, self.actions, types.CodeActionOptions(code_action_kinds=[
                 types.CodeActionKind.QuickFix, types.CodeActionKind.SourceFixAll,
             ])),
+            (types.EXIT, self.ended, None),
         ]  # fmt: skip
         for feature, answer, options in answers:
             # pygls writes on what it registers, which a bound method does not allow.
@@ -81,6 +82,14 @@ class Service:
         self._documents.pop(uri, None)
         self._publish(types.PublishDiagnosticsParams(uri, []))
         self._tell_others(uri)
+
+    def ended(self, params: None) -> None:  # noqa: ARG002
+        """Tell nothing any more: stdout is closed next, and what is due then would be written there.
+
+        pygls tells the editor what it could not write by writing that too, and so on, until stderr is full.
+        """
+        for uri in list(self._pending):
+            self._forget_pending(uri)
 
     def _tell(self, uri: str) -> None:
         self._forget_pending(uri)
