@@ -6,13 +6,18 @@ import pytest
 
 from tests.decoder.run import Judge, reads, run, set_apart
 from tests.decoder.strings import Grammar
+from tests.seed import SEED
 
 HEADER = 'language 1 policy "p" '
 
 
 def test_the_parser_reads_all_that_a_decoder_can_write():
-    seen, wrong = run(1_500, 1)
+    _, wrong = run(1_500, SEED)
     assert wrong == []
+
+
+def test_most_of_what_is_grown_is_what_a_decoder_can_write():
+    seen, _ = run(1_500, 1)  # always the same: the last share is one of few
     assert seen["grown, accepted by llguidance"] > 0.8 * seen["grown"]
     assert 0.02 < seen["changed, accepted by llguidance"] / seen["changed"] < 0.5
     assert seen["with a word that runs into a fact"] < 0.01 * seen["grown"]

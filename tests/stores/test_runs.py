@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.failures.conftest import Redis
+from tests.seed import SEED
 from tests.stores.race import race
 
 import checkrein
@@ -111,10 +112,8 @@ def test_of_two_who_answer_one_stands_and_of_two_who_go_on_one_does(store):
 
 
 def test_killed_processes_overspend_nothing_and_no_run_goes_on_twice(policy, store, tmp_path):
-    seed = int.from_bytes(os.urandom(4), "little")
-    print(f"seed {seed}")
-    dice, truth = random.Random(seed), tmp_path / "truth"
-    words = (policy, store, "spin", truth, seed)
+    dice, truth = random.Random(SEED), tmp_path / "truth"
+    words = (policy, store, "spin", truth, SEED)
     processes = [Process(*words) for _ in range(3)]
     try:
         for process in processes:
