@@ -1,7 +1,8 @@
-"""What calls of the benchmark's policy cost the engine: instructions under callgrind, and allocations.
+"""What calls of the benchmark's policy cost the engine: instructions under callgrind, allocations, and bytes.
 
 `instructions.py` compares with rust/speed/figures.json: 5% more fails, 5% less asks to lower the figure. Any
-allocation fails. `--write` writes the figures of this machine's compiler.
+allocation fails, and so do runs below runs that take too many bytes. `--write` writes the figures of this
+machine's compiler.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ KINDS = ("model", "tool")
 # What is counted of a call: inside of these functions alone, so not what warms up, nor the log's thread.
 PARTS = {"decision": "decide", "settlement": "settle"}
 ALLOWED = 0.05
+# Bytes that so many runs may take, each below the last: each has the numbers of all accounts above it, and
+# no more of those above it (with more it was 93 MB for the longer chain).
+CHAINS = {"100": 1_600_000, "400": 24_000_000}
 CALLS = 4_000
 
 
@@ -64,6 +68,15 @@ def judge(figures: dict[str, int], found: dict[str, int]) -> list[str]:
     return wrong
 
 
+def too_large(chains: dict[str, int]) -> list[str]:
+    """What is wrong with the bytes that chains of runs take."""
+    return [
+        f"a chain of {depth} runs: {chains[depth]:,} bytes; no more than {most:,} are allowed"
+        for depth, most in CHAINS.items()
+        if chains[depth] > most
+    ]
+
+
 def main() -> None:
     """Count, then compare or write."""
     run("cargo", "build", "--quiet", "--release", "-p", "checkrein-speed")
@@ -84,6 +97,8 @@ def main() -> None:
             for row in asked
             if row.get("asked")
         ]
+        chains = json.loads(run(str(PROGRAM), "chains", policy).stdout)
+        wrong += too_large(chains)
         found: dict[str, int] = {}
         if shutil.which("valgrind"):
             found = instructions(policy, folder)
@@ -95,7 +110,7 @@ def main() -> None:
         FIGURES.write_text(json.dumps(found, indent=2) + "\n")
     elif found:
         wrong += judge(json.loads(FIGURES.read_text()), found)
-    print(json.dumps({"instructions": found, "bytes": asked[-1]["bytes"]}))
+    print(json.dumps({"instructions": found, "bytes": asked[-1]["bytes"], "chains": chains}))
     if wrong:
         sys.exit("\n".join([*wrong, "(`python scripts/instructions.py --write` writes what was counted)"]))
 

@@ -26,6 +26,14 @@ def test_five_percent_more_or_less_is_said():
     ]
 
 
+def test_a_chain_that_takes_more_with_each_run_above_is_said():
+    too_large = script().too_large
+    assert too_large({"100": 1_324_388, "400": 18_738_992}) == []
+    assert too_large({"100": 1_324_388, "400": 93_000_000}) == [
+        "a chain of 400 runs: 93,000,000 bytes; no more than 24,000,000 are allowed"
+    ]
+
+
 def test_every_kind_of_call_has_a_figure():
     module = script()
     parts = [f"{kind} {part}" for kind in module.KINDS for part in module.PARTS]

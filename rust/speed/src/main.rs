@@ -2,9 +2,9 @@
 //!
 //! `count POLICY KIND NUMBER [LOG]`: makes so many calls, with a log at LOG if it is given, and reads no
 //! clock, for a tool that counts instructions. `allocations POLICY LOG`: what calls ask of the allocator,
-//! and what a run takes. `times POLICY LOG`: nanoseconds, with one thread and with two. `load POLICY NUMBER`:
-//! nanoseconds to verify it and to build its index, so often. A kind is `model`, `tool` or `both`, one after
-//! the other.
+//! and what a run takes. `chains POLICY`: the bytes of runs of which each is below the last. `times POLICY
+//! LOG`: nanoseconds, with one thread and with two. `load POLICY NUMBER`: nanoseconds to verify it and to
+//! build its index, so often. A kind is `model`, `tool` or `both`, one after the other.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -26,8 +26,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use policy_core::Program;
 use policy_core::books::Books;
+use policy_core::{Now, Program, Run, Scopes};
 
 use counting::allocated;
 use work::{Kind, Work};
@@ -54,11 +54,12 @@ fn main() {
             }
             size(&program);
         }
+        ["chains", policy] => chains(policy),
         ["times", policy, log] => times::run(&program(policy), Path::new(log)),
         ["load", policy, number] => {
             times::load(&fs::read(policy).expect("a compiled policy"), number.parse().expect("a number"));
         }
-        _ => panic!("count, allocations, times or load, and what it needs (src/main.rs says what)"),
+        _ => panic!("count, allocations, chains, times or load, and what it needs (src/main.rs says what)"),
     }
 }
 
@@ -128,4 +129,19 @@ fn size(program: &Arc<Program>) {
     (0..10_000).for_each(|_| second.call(Kind::Both));
     let grown = taken(&second);
     println!("{{\"bytes\": {{\"own\": {own}, \"begun\": {begun}, \"calls\": 10000, \"grown\": {grown}}}}}");
+}
+
+/// How much memory runs take of which each is below the last. A run has a list of the accounts of all above
+/// it, so there is something that grows with the square of the depth; there must be nothing more.
+fn chains(policy: &str) {
+    let taken = |depth: usize| {
+        let (program, mut books, now) = (program(policy), Books::local(), Now { mono: 1, wall: 1 });
+        let before = allocated().1;
+        let mut runs: Vec<Run> = Vec::with_capacity(depth);
+        for _ in 0..depth {
+            runs.push(Run::new(Arc::clone(&program), 1, now, &Scopes::default(), runs.last(), &mut books));
+        }
+        allocated().1 - before
+    };
+    println!("{{\"100\": {}, \"400\": {}}}", taken(100), taken(400));
 }
