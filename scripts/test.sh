@@ -31,6 +31,9 @@ part "lint of the Python code" ruff check --quiet .
 part "types of the Python code" mypy
 part "lint of the Rust code" cargo clippy --quiet --workspace --all-targets $REDIS -- -D warnings
 part "tests of the Rust code" cargo test --quiet --workspace $REDIS
+# Without the engines beside it, which take minutes to build.
+part "our side of the benchmark in Rust" cargo check --quiet --locked --lib --no-default-features \
+    --manifest-path tests/bench/rust/Cargo.toml --target-dir target
 part "the door for C, with both libraries" scripts/test_c.sh
 part "the ledger under a simulator" cargo run --quiet --release -p checkrein-sim -- --seeds 5000 \
     --first "$CHECKREIN_SEED"

@@ -1,8 +1,11 @@
 //! Engines of policies in Rust, each given the same rules.
 
+#[cfg(feature = "peers")]
 pub mod cedar;
+#[cfg(feature = "peers")]
 pub mod cel;
 pub mod checkrein;
+#[cfg(feature = "peers")]
 pub mod regorus;
 pub mod rules;
 
