@@ -116,6 +116,11 @@ EDITS = {
     # Declarations.
     "dearer": ("output $10", "output $12", {MODELS: "stricter", LARGE: "stricter"}),
     "a smaller window": ("window 100k", "window 90k", {LARGE: "stricter"}),
+    "a requirement by what the host asks for": (
+        'queue "leads"',
+        'require "x" model in ["large"] when has call.model and call.model != "small" queue "leads"',
+        {SMALL: "stricter"},  # which serves after another one, or in its place
+    ),
     "another target": ('"x/large"', '"y/large"', {LARGE: "incomparable"}),
     "a longer timeout": ("timeout 20 s", "timeout 30 s", {REFUND: "looser"}),
     "may run twice": ("class act once", "class act", {REFUND: "looser"}),

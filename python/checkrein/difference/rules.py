@@ -178,7 +178,8 @@ def require_changes(sides: Sides, point: Point, budget: Budget) -> Iterator[Loss
             case = _need(way, way.old, point, require, is_own=True)
             if case is None:
                 continue
-            gap = uncovered(way, point, case, others, budget)
+            # Which model the host asks for is open, whichever comes to serve.
+            gap = uncovered(way, MODELS, case, others, budget)
             if gap is not None:
                 yield _need_change(way, point, require, gap, lean), gap
 
