@@ -13,11 +13,18 @@
     allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")
 )]
 
+// The writer of artifacts that the tests outside have is one for those inside too.
+#[cfg(test)]
+extern crate self as policy_core;
+
 mod amount;
 pub mod batch;
 pub mod books;
 mod clock;
 mod code;
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod common;
 mod decision;
 mod error;
 mod event;

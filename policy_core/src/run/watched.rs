@@ -204,3 +204,58 @@ fn each_place(program: &Program, subject: Subject, act: impl FnMut(Place)) {
         Subject::Person => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::common::{self, Enforced, SECOND, Select, ask_model, failure_of, slots, vocabulary};
+    use crate::decision::{Decision, Why};
+    use crate::event::Now;
+    use crate::facts::Sent;
+    use crate::run::call::Point;
+    use crate::run::candidates::Candidates;
+    use crate::run::model::Asked;
+
+    /// A call of `large`, with what it may fall back on, while so many other runs fail at `large`, one after
+    /// each look at the candidates: which were chosen, whether the last may run, and which were passed over.
+    fn chosen(fallbacks: &[(&'static str, &'static str)], failing: usize) -> (Vec<u32>, bool, Vec<u32>) {
+        let terms = [500_000, 1, 30 * SECOND, 1, SECOND];
+        let route = Enforced::Route { arms: vec![("large", None)], fallbacks: fallbacks.to_vec() };
+        let breaker = Enforced::Breaker { on: Select::AnyModel, terms };
+        let program = vocabulary().with("b", breaker).with("t", route).program();
+        let health = Health::default();
+        let begun = || common::Run::new(program.clone(), 7, 0).watching(&health);
+        let flying = |mut run: common::Run| {
+            let attempt = ask_model(&mut run, 0, None).attempt.unwrap();
+            (run, failure_of(attempt, Usage::Unknown))
+        };
+        let mut flying: Vec<_> = (0..failing).map(|_| flying(begun())).collect();
+        let mut run = begun();
+        run.inner.begin_event(Now { mono: 0, wall: 0 });
+        let age = run.inner.age.now();
+        let call = run.inner.calls.begin(Point::Model, age, None);
+        let (books, facts) = (run.books.borrow(), slots(&program, &[]));
+        let question = Question::new((&run.inner, &books), &program, 0, &call, Sent::Now(&facts));
+        let asked = Asked { question: &question, input: 10, most: None, results: None, messages: None };
+        let (mut candidates, mut decision) = (Candidates::default(), Decision::new());
+        let (mut clearance, mut looks) = (Clearance::new(), Vec::new());
+        let ruling = question.rule_admitted(&mut clearance, |clearance| {
+            let ruling = asked.rule(&mut candidates, clearance, &mut decision);
+            looks.extend(ruling.is_ok().then_some(clearance.subject));
+            if let Some((mut other, failure)) = flying.pop() {
+                other.error(0, &failure).unwrap();
+            }
+            ruling
+        });
+        assert!(decision.passed.iter().all(|(_, why)| *why == Why::Statement(0)));
+        (looks, ruling.is_ok(), decision.passed.iter().map(|(model, _)| *model).collect())
+    }
+
+    #[test]
+    fn a_circuit_that_opens_between_two_looks_is_looked_at_once_more() {
+        let fallback = [("large", "small")];
+        assert_eq!(chosen(&fallback, 0), (vec![0], true, vec![]));
+        assert_eq!(chosen(&fallback, 1), (vec![0, 1], true, vec![0]));
+        assert_eq!(chosen(&[], 1), (vec![0], false, vec![0]));
+    }
+}
