@@ -176,20 +176,26 @@ fn a_flipped_byte_is_an_error_or_changes_nothing() {
     let (path, copy) = (folder.file("ledger.db"), folder.file("copy.db"));
     let last = filled(&path);
     let good = fs::read(&path).expect("it can be read");
-    fs::write(&copy, &good).expect("copied");
-    let expected = said(&copy, &last).expect("a copy is as good");
+    let put = |bytes: &[u8]| {
+        for file in common::files_of(&copy) {
+            fs::remove_file(file).expect("removed");
+        }
+        fs::write(&copy, bytes).expect("written");
+        said(&copy, &last)
+    };
+    let mut expected = put(&good).expect("a copy is as good");
     let (mut refused, mut harmless) = (0, 0);
     // Every byte of each page's header, and every 97th of the rest.
     for at in (0..good.len()).filter(|at| at % 4096 < 16 || at % 97 == 0) {
         let mut bad = good.clone();
         bad[at] ^= 0x41;
-        for file in common::files_of(&copy) {
-            fs::remove_file(file).expect("removed");
-        }
-        fs::write(&copy, &bad).expect("written");
-        match said(&copy, &last) {
+        match put(&bad) {
             Ok(same) => {
-                assert!(same == expected, "byte {at} changed what the ledger says");
+                if same != expected {
+                    // It may be the time: what a node that is silent for long had leased is free again.
+                    expected = put(&good).expect("a copy is as good");
+                    assert!(same == expected, "byte {at} changed what the ledger says");
+                }
                 harmless += 1;
             }
             Err(error) => {
@@ -322,10 +328,17 @@ fn several_threads_and_connections_grant_no_more_than_there_is() {
                 scope.spawn(move || {
                     let mut store = open(url);
                     let (mut granted, mut seen, mut epoch) = (0, 0, 0);
-                    for seq in 1..=40 {
-                        let mut ask = request(node + 1, vec![item("a", 10_000, 7, 60)]);
+                    for seq in 1..=20 {
+                        let mut ask = request(node + 1, vec![item("a", 10_000, 7, 120)]);
                         (ask.seq, ask.seen, ask.epoch) = (seq, seen, epoch);
-                        match store.apply(&ask).expect("it answers") {
+                        // Where so many write, one may wait for too long: it asks the same again.
+                        let answer = loop {
+                            let answer = store.apply(&ask);
+                            if !matches!(&answer, Err(error) if error.kind == ErrorKind::Locked) {
+                                break answer.expect("it answers");
+                            }
+                        };
+                        match answer {
                             Reply::Done { items, nonce, epoch: now, .. } => {
                                 granted += items[0].granted;
                                 (seen, epoch) = (nonce, now);
