@@ -162,6 +162,24 @@ def test_what_an_edit_changes(edit):
             replay(change, old, other)
 
 
+@pytest.mark.parametrize(
+    ("asking", "renamed"),
+    [
+        ('rule "paid" on tool "refund" when has plan.paid then', 'rule "a new name" on'),
+        ('order "paid" { "search" before "refund" within run } else', 'order "a new name" {'),
+    ],
+)
+def test_a_new_name_may_let_another_statement_ask_first(asking, renamed):
+    old = f'{BASE} {asking} escalate to "leads" because "Who?"'
+    new = old.replace(renamed.replace("a new name", "paid"), renamed)
+    assert old != new
+    found = diff(old, new)
+    assert {str(p): found.lean(p).verdict for p in found.points}[REFUND] == "not decided"
+    alone = [text.replace('escalate to "leads" because "A', 'deny because "A') for text in (old, new)]
+    found = diff(*alone)
+    assert {found.lean(point).verdict for point in found.points} == {"equivalent"}
+
+
 def shuffled(text: str) -> str:
     head, *rest = text.replace("model", "\nmodel", 1).splitlines()
     declared = [line for line in rest if not line.startswith((" ", "}"))]

@@ -163,7 +163,8 @@ def _may_reorder(sides: Sides, point: Point) -> bool:
             if outcome is not None:
                 effects.setdefault(outcome.kind, set()).add(effect(outcome))
     kinds = {rule.outcome.kind for side in (sides.old, sides.new) for rule in side.rules_at(point)}
-    return any(len(effects[kind]) > 1 for kind in kinds)
+    asking = [[name for name, _, (kind, *_) in each if kind == "escalate"] for each in kept]
+    return any(len(effects[kind]) > 1 for kind in kinds) or (asking[0] != asking[1] and sides.several_ask)
 
 
 # -- requirements ------------------------------------------------------------------------------------

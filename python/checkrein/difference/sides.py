@@ -129,6 +129,11 @@ class Sides:
         return {name for outcome in found if outcome is not None for name in facts_told(outcome)}
 
     @cached_property
+    def several_ask(self) -> bool:
+        """Whether several statements of a policy ask people: for one call the first name asks first."""
+        return any(sum(map(_escalates, side.statements)) > 1 for side in (self.old, self.new))
+
+    @cached_property
     def counterparts(self) -> dict[str, Rule]:
         """For the names of old rules the new ones: of that name, else of that content by another name."""
         old, new = ({rule.name.text: rule for rule in side.of(Rule)} for side in (self.old, self.new))
@@ -207,6 +212,11 @@ class Sides:
         if name in self.old.names.facts:
             return replace(found, odd=(Odd.MISSING, Odd.ILL_TYPED))
         return found
+
+
+def _escalates(statement: Any) -> bool:
+    outcome = getattr(statement, "outcome", None) or getattr(statement, "otherwise", None)
+    return outcome is not None and outcome.kind == "escalate"
 
 
 def _arg(tool: Tool, name: str) -> Any:

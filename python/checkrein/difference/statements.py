@@ -75,14 +75,13 @@ def _pairs(old: list[Any], new: list[Any]) -> list[tuple[Any, Any]]:
 
 
 def _renamed(sides: Sides, pairs: list[tuple[Any, Any]]) -> Iterator[Change]:
-    """Of equal outcomes the first name decides, so a new name may let another target decide."""
+    """Of equal outcomes the first name decides or asks, so a new name may let another one do that."""
     for before, after in pairs:
         outcome = getattr(after, "otherwise", None)
         if before.name.text == after.name.text or outcome is None:
             continue
-        if _others(sides, outcome):
-            says = f"`{before.name.text}` is its new name, and of equal outcomes the first name decides"
-            says = says.replace(f"`{before.name.text}` is", f"`{before.name.text}` was its name; it has")
+        if _others(sides, outcome) or (outcome.kind == "escalate" and sides.several_ask):
+            says = f"`{before.name.text}` was its name; of equal outcomes the first name decides"
             spans = (before.span, after.span)
             yield _change(after, _everywhere(sides), UNSURE, says, spans)
 
