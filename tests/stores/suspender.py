@@ -11,7 +11,6 @@ import threading
 import checkrein
 from checkrein import _core
 from checkrein.errors import EngineError, StoreError
-from checkrein.guard.context import ATTEMPT
 
 
 def main():
@@ -53,9 +52,6 @@ def spin(guard, store, truth, seed):
     # One write of a short line to a file that is only appended to is whole, and in its place.
     file = os.open(truth, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-    def spend():
-        os.write(file, f"{run.id} {ATTEMPT.get().decision.number} {os.getpid()}\n".encode())
-
     while not stop.wait(dice.uniform(0, 0.01)):
         waiting = [run["run"] for run in operator.runs() if run["waits"]]
         try:
@@ -65,10 +61,18 @@ def spin(guard, store, truth, seed):
                 raise
             continue
         with run:
-            for _ in range(dice.randint(1, 3)):
-                run.tool("spend", spend)
-            if dice.random() < 0.95:
+            outcomes = [spend(run, file) for _ in range(dice.randint(1, 3))]
+            if "stop" not in outcomes and dice.random() < 0.95:
                 run.suspend()
+
+
+def spend(run, file):
+    """One call, which is billed when it is written down. It is not waited for what the killed hold: 30 s."""
+    decision = run.decide(tool="spend")
+    if decision.outcome == "allow":
+        os.write(file, f"{run.id} {decision.number} {os.getpid()}\n".encode())
+        run.settle(decision)
+    return decision.outcome
 
 
 if __name__ == "__main__":

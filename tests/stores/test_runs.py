@@ -25,10 +25,10 @@ language 1 policy "suspended"
 tool "spend" { class act }
 loop off
 limit "own" on run { tool_calls <= 8 } else stop "over"
-limit "shared" on session { tool_calls <= 1000 } else stop "over"
+limit "shared" on session { tool_calls <= 500 } else stop "over"
 state "over" tell user "over"
 """
-OWN, SHARED = 8, 1000
+OWN, SHARED = 8, 500
 KILLS = 10
 
 
@@ -78,11 +78,11 @@ class Process:
         """The end that no process sees coming; nothing, if it has ended."""
         if not self.process.stdin.closed:
             self.process.send_signal(signal.SIGKILL)
-            self.process.communicate(timeout=30)
+            self.process.communicate(timeout=60)
 
     def end(self):
         """As it should be; what it has to say about itself."""
-        return self.process.communicate(timeout=30)[1], self.process.returncode
+        return self.process.communicate(timeout=60)[1], self.process.returncode
 
 
 @pytest.mark.parametrize("number", [2, 8])
