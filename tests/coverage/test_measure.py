@@ -237,7 +237,7 @@ CALLS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(condition=CONDITIONS, calls=CALLS)
 def test_atoms_are_what_was_sent_whatever_stands_around_them(condition, calls):
     """Missing is unknown, each sent flag is itself; that the whole agrees is checked while it is measured."""

@@ -153,7 +153,7 @@ def together(*calls):
     gate, results = threading.Barrier(len(calls)), [None] * len(calls)
 
     def body(number, call):
-        gate.wait(10)
+        gate.wait(60)
         try:
             results[number] = call()
         except BaseException as error:  # noqa: BLE001 -- handed to the test
@@ -163,14 +163,14 @@ def together(*calls):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive(), "a thread hangs"
     return results
 
 
 def wait_until(is_so):
-    """Look again until something that goes on beside the test is so; False if it is not in 10 s."""
-    for _ in range(1000):
+    """Look again until something that goes on beside the test is so; False if it is not in 60 s."""
+    for _ in range(6000):
         if is_so():
             return True
         threading.Event().wait(0.01)
@@ -221,7 +221,7 @@ class Worker:
             return
         self._process.stdin.close()
         try:
-            self._process.wait(20)
+            self._process.wait(60)
         finally:
             self._process.kill()
             self._process.stdout.close()
@@ -284,7 +284,7 @@ class Redis:
 
     def close(self):
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 def _answer(stream):

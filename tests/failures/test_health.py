@@ -183,7 +183,7 @@ def test_failure_47_no_lock_is_held_while_a_call_runs(load):
     guard = load(
         BREAKER, 'breaker "t" on tool any { opens when failures >= 50% of 3 in 1 s probes 1 after 1 s }'
     )
-    inside = threading.Barrier(8, timeout=20)
+    inside = threading.Barrier(8, timeout=60)
 
     def call(model, max_tokens):
         inside.wait()  # Passed only when all eight are in it at once.

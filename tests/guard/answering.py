@@ -93,7 +93,7 @@ def of_gemini(url, stream=False):
     return client.models.generate_content(model="m", contents="x")
 
 
-def of_bedrock(url, timeout=5):
+def of_bedrock(url, timeout=60):
     once = Config(retries={"total_max_attempts": 1}, read_timeout=timeout)
     client = BEDROCK.create_client("bedrock-runtime", "us-east-1", endpoint_url=url, config=once)
     return client.converse(modelId="m", messages=[{"role": "user", "content": [{"text": "x"}]}])
@@ -104,4 +104,4 @@ def of_httpx(url):
 
 
 def of_requests(url):
-    return requests.post(url, json={}, timeout=5).raise_for_status()
+    return requests.post(url, json={}, timeout=60).raise_for_status()

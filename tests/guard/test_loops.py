@@ -167,7 +167,7 @@ def test_branches_side_by_side_are_told_when_they_are_over(idle, new, outcome):
             for page in range(5):
                 is_asked = asyncio.Event()
                 branches.append(asyncio.create_task(branch(run, page, is_asked, all_are_asked)))
-                await asyncio.wait_for(is_asked.wait(), 20)
+                await asyncio.wait_for(is_asked.wait(), 60)
             all_are_asked.set()
             await asyncio.gather(*branches, return_exceptions=True)
             with contextlib.suppress(checkrein.Stopped):

@@ -58,7 +58,7 @@ class Scene:
         return "written"
 
     def write(self, path):
-        self.written.append(all(self.refused.acquire(timeout=5) for _ in range(WORKERS - 1)))
+        self.written.append(all(self.refused.acquire(timeout=60) for _ in range(WORKERS - 1)))
 
 
 def test_a_change_that_was_allowed_and_never_sent_is_none(guard):

@@ -1,6 +1,5 @@
 """The canonical layout: it changes white space only, keeps comments in place, and is its own layout."""
 
-import datetime
 import re
 import tomllib
 from pathlib import Path
@@ -112,7 +111,7 @@ def test_a_file_of_comments(source, expected):
     assert laid(source) == expected
 
 
-@settings(max_examples=120, deadline=datetime.timedelta(seconds=10))
+@settings(max_examples=120)
 @given(st.integers(0, 2**32), st.sampled_from([0, 0.02, 0.2, 0.9]))
 def test_random_policies_in_any_layout(seed, share):
     chance = Random(seed)
@@ -123,7 +122,7 @@ def test_random_policies_in_any_layout(seed, share):
     assert _core.Program.load(compile_source(text, "p.rein")).meaning == program.meaning
 
 
-@settings(max_examples=60, deadline=datetime.timedelta(seconds=10))
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_white_space_means_nothing_but_behind_a_brace_and_between_items(seed):
     chance = Random(seed)

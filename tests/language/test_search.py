@@ -102,7 +102,7 @@ def as_set(truth):
     return {True: TRUE, False: FALSE, None: UNKNOWN}[truth]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(conditions, conditions)
 def test_it_finds_what_brute_force_finds(first, second):
     pair, domains = read(first, second)
@@ -225,7 +225,7 @@ shown = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(shown, min_size=2, max_size=4).map(" and ".join))
 def test_of_a_clock_it_finds_what_a_clock_can_show_and_nothing_else(text):
     found, domains = read(text)

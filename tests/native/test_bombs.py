@@ -73,7 +73,7 @@ def long_choices_that_differ_at_the_end() -> bytes:
 def test_an_artifact_cannot_ask_for_more_than_it_is(bomb) -> None:
     data = seal(bomb())
     assert len(data) < 2 * 10**6
-    subprocess.run([sys.executable, "-c", LOAD], input=data, check=True, timeout=20)
+    subprocess.run([sys.executable, "-c", LOAD], input=data, check=True, timeout=60)
 
 
 def test_the_bombs_are_sound() -> None:

@@ -35,13 +35,13 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(JSON)
 def test_json_is_written_as_rfc_8785_says(value: object) -> None:
     assert _core.canonical(value) == rfc8785.dumps(value)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_floats_have_their_es6_text(value: float) -> None:
     written = _core.canonical(value)

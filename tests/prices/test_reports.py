@@ -54,13 +54,13 @@ def check(usage):
     assert usage.reasoning_tokens <= usage.output_tokens
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(events())
 def test_a_report_of_any_shape_is_read_soundly(event):
     check(read_usage(event))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(events(), max_size=5))
 def test_a_stream_of_any_reports_never_takes_back_what_it_said(stream):
     seen = None
