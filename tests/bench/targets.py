@@ -143,8 +143,8 @@ THREADS = """**Two threads** of one organisation reach {common:.2f}x: its accoun
     from one core to the other with every call. Threads that have nothing in common but one number, to which
     each decision and each settlement adds, reach {number:.2f}x here: what any accounts of both could reach
     at most, since they are several numbers. With nothing in common at all, {nothing:.2f}x are what the
-    machine gave them. [What was tried instead](ARCHITECTURE.md#decisions-taken-while-building) was no better. An agent's thread
-    waits for models and tools most of its time."""
+    machine gave them. [What was tried instead](ARCHITECTURE.md#decisions-taken-while-building) was no
+    better. An agent's thread waits for models and tools most of its time."""
 BUSY = """The machine was busy while this was measured (load average {load:.1f} on {cores} cores):
     times of a wall clock are longer than on a quiet one, and two threads had no two cores to themselves.
     Counts stand; a ratio of few rounds moves."""

@@ -40,8 +40,8 @@ mod watched;
 mod windows;
 
 use std::num::NonZeroU64;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use self::accounts::Accounts;
 use self::age::Age;
@@ -99,7 +99,7 @@ pub struct Run {
     /// What it left as when it was suspended; from then on it is no run any more.
     suspended: Option<Box<[u8]>>,
     /// One for a run and all below it: the first of them was suspended, and nobody counts what these do.
-    has_left: Arc<AtomicBool>,
+    has_left: OnceLock<Arc<AtomicBool>>,
     latch: Option<Latch>,
     /// Logical calls so far.
     call_count: u64,
@@ -171,7 +171,7 @@ impl Run {
             has_ended: false,
             is_child: parent.is_some(),
             suspended: None,
-            has_left: parent.map(|parent| Arc::clone(&parent.has_left)).unwrap_or_default(),
+            has_left: parent.map(|parent| parent.left_together().into()).unwrap_or_default(),
             latch: None,
             call_count: 0,
             calls: Calls::default(),
@@ -343,7 +343,12 @@ impl Run {
 
     /// It has ended, or it or one above it has left.
     fn does_no_more(&self) -> bool {
-        self.has_ended || self.has_left.load(Ordering::Relaxed)
+        self.has_ended || self.has_left.get().is_some_and(|has_left| has_left.load(Ordering::Relaxed))
+    }
+
+    /// What those below it are told by that it has left, or that one above it has.
+    fn left_together(&self) -> Arc<AtomicBool> {
+        Arc::clone(self.has_left.get_or_init(Arc::default))
     }
 
     /// So many attempts begin.

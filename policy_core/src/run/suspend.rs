@@ -56,7 +56,7 @@ impl Run {
         let state = self.leave(books);
         self.suspended = Some(state.clone().into_boxed_slice());
         self.has_ended = true;
-        self.has_left.store(true, Ordering::Relaxed);
+        self.left_together().store(true, Ordering::Relaxed);
         self.land(self.in_flight);
         self.calls.clear();
         Ok(state)
