@@ -163,7 +163,7 @@ def together(*calls):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)  # twice as long as a call may wait for room
         assert not thread.is_alive(), "a thread hangs"
     return results
 
