@@ -103,7 +103,7 @@ def odd_space(m: Mistake) -> Slip | None:
     found = m.text[m.offset : m.offset + 1]
     if not found.isspace() or found.isascii():
         return None
-    message = f"U+{ord(found):04X} looks like a space and is none"
+    message = f"the character U+{ord(found):04X} looks like a space and is none"
     return Slip("R0010", message, "write a plain space", length=1)
 
 
