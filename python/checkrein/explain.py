@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from checkrein import amounts
+from checkrein import amounts, sentences
 from checkrein.errors import CheckreinError
 from checkrein.sentences import printable
 
@@ -27,7 +27,6 @@ _WAITS = {
     "holds": "calls under way hold what is left of the limit",
 }
 
-_SMALL = "the input and its least output exceed its window"
 
 _SAID = {"approve": "approved", "reject": "rejected", "answer": "answered"}
 _NO_PROGRAM: dict[str, Any] = {"policy": "?", "file": "?", "currency": "$", "statements": []}
@@ -234,10 +233,7 @@ def _would(outcome: str) -> str:
 def _passed(record: dict[str, Any]) -> list[str]:
     passed = record.get("passed") or []
     width = max((len(f"`{model}`") for model, _, _ in passed), default=0)
-    return [
-        f"{f'`{model}`':<{width}}  {_SMALL if kind == 'window' else f'{kind} `{name}`'}"
-        for model, kind, name in passed
-    ]
+    return [f"{f'`{model}`':<{width}}  {sentences.passed_over(kind, name)}" for model, kind, name in passed]
 
 
 def _limits(record: dict[str, Any], statements: list[dict[str, Any]], currency: str) -> list[str]:

@@ -9,7 +9,7 @@ from checkrein.errors import Answered, Denied, Escalated, Failed, HandedOver, Re
 from checkrein.nearest import closest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 # A time to ask again is said to the tenth of a second, rather later than sooner.
 _TENTH = 100_000_000
@@ -159,23 +159,37 @@ def standing(
 
 
 def refusal(
-    decision: Any, subject: str, id: str, declared: Collection[str] = (), standing: str = ""
+    decision: Any, subject: str, id: str, declared: Mapping[str, str] | None = None, standing: str = ""
 ) -> Refusal:
     """The exception that carries `decision` to the host.
 
-    `declared` are the names that there are, if the decision is about one that there is not; `standing`
-    says where the limit stands that decided.
+    `declared` is which name is declared for each word that may be written for it, if the decision is about
+    one that is not; `standing` says where the limit stands that decided.
     """
     is_handover = decision.outcome == "stop" and decision.state is None
     kind = HandedOver if is_handover else _CLASSES[decision.outcome]
-    meant = _meant(subject, declared)
+    hint = _meant(subject, declared or {}) or _lacking(decision)
     stands = f" ({standing})" if standing else ""
     stands += ", which this process does not have" if decision.outcome == "reuse" else ""
-    return kind(f"{for_developer(decision, subject)}{stands}{meant} [{id}]", decision, id)
+    return kind(f"{for_developer(decision, subject)}{stands}{hint} [{id}]", decision, id)
 
 
-def _meant(subject: str, declared: Collection[str]) -> str:
+def passed_over(kind: str, name: str) -> str:
+    """Why a model that was a candidate may not serve."""
+    return "the input and its least output exceed its window" if kind == "window" else f"{kind} `{name}`"
+
+
+def _lacking(decision: Any) -> str:
+    """What a model call needs that no statement of the policy speaks of; nothing if it is not about that."""
+    if decision.kind != "built-in":
+        return ""
+    if decision.by == "no candidate":
+        return "; no route gives a model, and the call names none: pass `model=`"
+    return "".join(f"; `{model}`: {passed_over(kind, name)}" for model, kind, name in decision.passed)
+
+
+def _meant(subject: str, declared: Mapping[str, str]) -> str:
     """Which declared name the subject may have meant; nothing if none is like it."""
     name = subject.partition("`")[2].removesuffix("`")
     found = closest(name, declared) if len(declared) <= _CANDIDATES_MAX else None
-    return f"; did you mean `{found}`?" if found else ""
+    return f"; did you mean `{declared[found]}`?" if found else ""

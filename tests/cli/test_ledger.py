@@ -181,7 +181,7 @@ def test_a_ledger_that_is_not_there_is_said(command):
         printed = command("ledger", *words)
         assert printed.exit_code == 2
         assert printed.stderr.startswith("error: ")
-        assert "name another with `--store`" in printed.stderr
+        assert "name another with `--store`, or make one with `checkrein ledger init`" in printed.stderr
 
 
 @pytest.fixture

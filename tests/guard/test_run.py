@@ -136,6 +136,8 @@ def test_an_undeclared_name_that_is_like_a_declared_one_says_so(guard):
             run.tool("rm", lambda: None)
         with pytest.raises(checkrein.Denied, match=r"`undeclared model`; did you mean `large`\? \["):
             run.model(lambda model, max_tokens: None, model="larg", input_tokens=1)
+        with pytest.raises(checkrein.Denied, match=r"`undeclared model`; did you mean `small`\? \["):
+            run.model(lambda model, max_tokens: None, model="test/small", input_tokens=1)
 
 
 def test_a_rule_that_is_called_like_a_built_in_decision_means_no_other_name(make_guard):

@@ -1,5 +1,7 @@
 """What developers and agents read of a decision: it is true, and says what stood in the way."""
 
+import re
+
 import pytest
 
 import checkrein
@@ -53,3 +55,21 @@ def test_a_class_method_is_guarded_from_inside(guard):
             guard.tool(name="search")(classmethod(look))("x")
         owner = type("Owner", (), {"look": classmethod(guard.tool(name="search")(look))})
         assert owner.look("x") == "x"
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        (
+            {"input_tokens": 1},
+            "`no candidate`; no route gives a model, and the call names none: pass `model=",
+        ),
+        (
+            {"model": "small", "input_tokens": 8_000},
+            "`no usable model`; `small`: the input and its least output exceed its window [",
+        ),
+    ],
+)
+def test_a_model_call_that_no_model_takes_says_what_it_lacks(guard, asked, why):
+    with guard.run() as run, pytest.raises(checkrein.Denied, match=re.escape(why)):
+        run.model(lambda model, max_tokens: None, **asked)

@@ -262,7 +262,7 @@ def init(store: str) -> None:
 
 
 def opened(store: str) -> Any:
-    """The store as operators see it; where there is none, how to name another."""
+    """The store as operators see it; where there is none, how to name another or make one."""
     from checkrein import _core
 
     try:
@@ -270,7 +270,10 @@ def opened(store: str) -> Any:
     except StoreError as error:
         if error.kind != "no_ledger":
             raise
-        raise StoreError(f"{error}\n  help: name another with `--store`", error.kind) from error
+        raise StoreError(
+            f"{error}\n  help: name another with `--store`, or make one with `checkrein ledger init`",
+            error.kind,
+        ) from error
 
 
 def _one(operator: Any, wanted: str) -> dict[str, Any]:

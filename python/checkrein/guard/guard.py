@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
@@ -260,12 +260,17 @@ class Guard:
             self._runs = WeakValueDictionary()
         self.ledger.after_fork(moment == "child", self.clock.now(), self.clock.wall())
 
-    def instead_of(self, decision: Any) -> Collection[str]:
-        """The names that are declared, if `decision` denies a call because its own is not."""
-        if decision.kind != "built-in":
-            return ()
-        names: dict[str, Collection[str]] = {"undeclared tool": self.tools, "undeclared model": self.models}
-        return names.get(decision.by, ())
+    def instead_of(self, decision: Any) -> dict[str, str]:
+        """The names that are declared, if `decision` denies a call because its own is not.
+
+        Each is there under what may be written for it: itself, and what a model stands for.
+        """
+        if decision.kind != "built-in" or decision.by not in ("undeclared tool", "undeclared model"):
+            return {}
+        if decision.by == "undeclared tool":
+            return {name: name for name in self.tools}
+        targets = {model["target"]: name for name, model in self.models.items()}
+        return targets | {name: name for name in self.models}
 
     def tool(self, call: Callable[..., Any] | None = None, /, *, name: str | None = None) -> Any:
         """Decorate a function: each call of it is a guarded tool call of the current run."""

@@ -120,7 +120,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray, Iterator)):
         return list(value)
     raise EngineError(
-        f"a {type(value).__name__} in the prompt cannot be counted; "
+        f"a prompt part of type `{type(value).__name__}` cannot be counted; "
         "say how many tokens the prompt has at most, as `input_tokens`",
         "uncounted",
     )

@@ -176,9 +176,9 @@ def money(m: Mistake) -> Slip | None:
     if m.chunk == "$":
         return Slip("R0017", "an amount of money needs its digits", "write `$0.50`")
     if m.chunk in CURRENCIES:
-        return Slip(
-            "R0017", f"{quote(m.chunk)} is not a currency here", f"write `{CURRENCIES[m.chunk]} 0.50`"
-        )
+        amount = (re.match(r"[0-9]+(?:[.][0-9]+)?", m.text[m.offset + 1 :]) or ["0.50"])[0]
+        help = f"write `{CURRENCIES[m.chunk]} {amount}`"
+        return Slip("R0017", f"{quote(m.chunk)} is not a currency here", help)
     glued = re.fullmatch(r"([A-Z]{3})([0-9][0-9.]*)", m.chunk)
     if glued and "MONEY" in m.accepts:
         return Slip(
