@@ -110,5 +110,6 @@ def test_nothing_waits(command, folder):
     (folder / "shop.rein").write_text(POLICY)
     checkrein.load("shop.rein", log=None, store="shop.db").close()
     printed = approvals(command, "list")
-    assert (printed.exit_code, "no request waits in" in printed.stderr) == (2, True)
+    assert (printed.exit_code, printed.stderr) == (0, "")
+    assert printed.stdout.startswith("no request waits in ")
     assert approvals(command, "show", "r1").exit_code == 2

@@ -12,7 +12,6 @@ import click
 from checkrein import amounts
 from checkrein.cli.ledger import opened, store_option
 from checkrein.cli.output import table
-from checkrein.errors import CheckreinError
 from checkrein.guard.approvals import Approvals
 from checkrein.sentences import printable
 
@@ -54,7 +53,8 @@ def list_(with_answered: bool, as_json: bool, store: str) -> None:
             click.echo(json.dumps(_plain(each), ensure_ascii=False))
         return
     if not waiting:
-        raise CheckreinError(f"no request waits in {place}")
+        click.echo(f"no request waits in {place}")
+        return
     click.echo("\n".join(_rows(waiting)))
 
 

@@ -60,11 +60,11 @@ def show(account: str | None, store: str) -> None:
     operator = opened(store)
     accounts = operator.accounts()
     chosen = [a for a in accounts if account is None or is_meant(account, a)]
+    if account is not None and not chosen:
+        raise CheckreinError(f"no account has `{account}` in its name in {operator.place}")
     if not chosen:
-        nothing = (
-            "no account has been used yet" if account is None else f"no account has `{account}` in its name"
-        )
-        raise CheckreinError(f"{nothing} in {operator.place}")
+        click.echo(f"no account has been used yet in {operator.place}")
+        return
     rows: list[tuple[str, ...]] = [("account", "window", "spent", "leased", "left", "of")]
     for each in chosen:
         rows += [_window_row(each, window) for window in each["windows"]]
@@ -118,7 +118,8 @@ def limits(ctx: click.Context, store: str) -> None:
     operator = opened(store)
     accounts = operator.accounts()
     if not accounts:
-        raise CheckreinError(f"no account has been used yet in {operator.place}")
+        click.echo(f"no account has been used yet in {operator.place}")
+        return
     rows = [("account", "limit", "pinned")]
     rows += [(place_of(a), *_bounds(a)) for a in accounts]
     click.echo("\n".join(table(rows, right=frozenset({1, 2}))))
@@ -161,7 +162,8 @@ def runs(store: str) -> None:
     operator = opened(store)
     found = operator.runs()
     if not found:
-        raise CheckreinError(f"no run waits in {operator.place}, and none that was resumed goes on")
+        click.echo(f"no run waits in {operator.place}, and none that was resumed goes on")
+        return
     rows = [("run", "policy", "state", "since")]
     for r in found:
         if r["damaged"]:
