@@ -190,7 +190,9 @@ NEVER = {
 @pytest.mark.parametrize("room", NEVER, ids=str)
 def test_imports_go_downwards_only(room):
     found = []
-    for path in PACKAGE.glob("*.py") if room is None else (PACKAGE / room).rglob("*.py"):
+    # The package as a command stands above all rooms, though its place is the hall.
+    hall = set(PACKAGE.glob("*.py")) - {PACKAGE / "__main__.py"}
+    for path in hall if room is None else (PACKAGE / room).rglob("*.py"):
         for module, line, _function in imports(path):
             if any(within(module, other) for other in NEVER[room]):
                 found.append(f"{name(path)}:{line}: imports {module}")

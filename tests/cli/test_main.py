@@ -84,6 +84,14 @@ def run(folder, *words, **options):
     )  # fmt: skip
 
 
+def test_the_package_is_the_command_too():
+    words = [sys.executable, "-m", "checkrein", "--version"]
+    said = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stdout) == (0, f"checkrein {importlib.metadata.version('checkrein')}\n"), (
+        said.stderr
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "exit_code"),
     [
