@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -45,3 +48,21 @@ def test_the_command_says_the_seed_of_this_project_and_tests_take_it():
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
     assert taken.stdout == said
+
+
+@given(st.integers())
+def test_it_draws(number):
+    """Read by the next one: its examples are printed."""
+    print("drawn", number)
+
+
+def test_examples_of_hypothesis_begin_there_too_in_ci_as_elsewhere():
+    def drawn(seed):
+        command = [sys.executable, "-m", "pytest", "-q", "-s", f"{__file__}::test_it_draws"]
+        environment = {**os.environ, "CI": "true", "CHECKREIN_SEED": seed}
+        ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        return [line for line in ran.stdout.splitlines() if "drawn" in line]
+
+    first = drawn("1")
+    assert len(first) > 10
+    assert first == drawn("1") != drawn("2")
