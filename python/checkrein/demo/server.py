@@ -226,7 +226,9 @@ class _Handler(BaseHTTPRequestHandler):
         received, reply = self.server.owner.take(path, body, {k.lower(): v for k, v in self.headers.items()})
         if face is None:
             reply = Reply(status=404, code="unknown_url")
-        self._hold(reply)
+        if not self._hold(reply):
+            self.close_connection = True
+            return
         try:
             if reply.status != 200 or face is None:
                 self._error(reply)
@@ -240,10 +242,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.server.owner.lost_client()
 
-    def _hold(self, reply: Reply) -> None:
-        """Wait for the event of `reply`, but not longer than the server lives."""
-        while reply.after is not None and not self.server.closing.is_set() and not reply.after.wait(0.01):
-            pass
+    def _hold(self, reply: Reply) -> bool:
+        """Wait for the event of `reply`; false if the server closes first."""
+        while reply.after is not None and not reply.after.wait(0.01):
+            if self.server.closing.is_set():
+                return False
+        return True
 
     def _error(self, reply: Reply) -> None:
         error = {"message": f"scripted {reply.status}", "type": "scripted", "code": reply.code}
