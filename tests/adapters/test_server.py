@@ -84,9 +84,10 @@ def test_responses_are_answered_in_both_ways(serve, plain):
     assert events[-1].response.usage.total_tokens == 5
 
 
-def test_closing_the_server_frees_a_client_that_waits(client_of):
+@pytest.mark.parametrize("is_late", [False, True])
+def test_closing_the_server_frees_a_client_that_waits(client_of, monkeypatch, is_late):
     server = LoopbackServer({"m": say("late", after=threading.Event())})
-    failed = []
+    failed, drop = [], server._http.drop_connections
 
     def call():
         try:
@@ -94,13 +95,19 @@ def test_closing_the_server_frees_a_client_that_waits(client_of):
         except openai.APIError as error:
             failed.append(error)
 
+    def drop_late():
+        # What is held back is not said either where the server closes and no connection is cut so far.
+        server._http.closing.set()
+        thread.join(60)
+        drop()
+
+    if is_late:
+        monkeypatch.setattr(server._http, "drop_connections", drop_late)
     with server:
         thread = threading.Thread(target=call)
         thread.start()
         server.wait(requests=1)
-        # It closes, and the connections are not cut so far: what is held back is not said now.
-        server._http.closing.set()
-        thread.join()
+    thread.join()
     assert len(failed) == 1
 
 
